@@ -1,0 +1,1 @@
+"""What knows no product: errors, settings, child processes, changes, steps, state, output."""

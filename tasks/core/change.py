@@ -1,0 +1,33 @@
+"""A write, described before it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change. Only `core/steps.py` runs it.
+
+    text:     what it does, for a person ("merge context ameide-dev into ~/.kube/config")
+    argv:     the command, where it is one; without secrets
+    run:      does it; raises Trouble when it fails
+    destroys: what is lost by it; empty when nothing is. Such a change needs `--yes`
+    """
+
+    text: str
+    argv: tuple[str, ...] = ()
+    run: Callable[[], object] = field(default=_nothing, compare=False, repr=False)
+    destroys: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command as a person would type it, empty when it is none."""
+        import shlex
+
+        return shlex.join(self.argv)

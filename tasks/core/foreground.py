@@ -1,0 +1,157 @@
+"""A child that the developer watches: its output goes to the terminal, signals reach its whole group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import INTERRUPTED, Trouble
+from tasks.core.tool import local_command
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal arrived while no child was there to take it. Carries the exit code; unwinds like KeyboardInterrupt."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.exit = INTERRUPTED if number == signal.SIGINT else 128 + number
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+
+
+class Signals:
+    """Who takes SIGINT, SIGTERM and SIGHUP at the moment: the child's group, or this process as `Interrupted`.
+
+    The first signal is passed on as it is, the second kills the group. While `held`, signals are kept and noted,
+    so that leaving an intercept is not cut short; a third one breaks through.
+    """
+
+    def __init__(self) -> None:
+        self.group = 0
+        self.seen: list[int] = []
+        self.held = False
+
+    def take(self, number: int, frame: Any) -> None:
+        """The handler."""
+        self.seen.append(number)
+        if self.group:
+            deliver(self.group, number if len(self.seen) == 1 else signal.SIGKILL)
+        elif not self.held or len(self.seen) > 2:
+            raise Interrupted(number)
+
+
+@contextmanager
+def signals() -> Iterator[Signals]:
+    """Take the three signals for the time of the block. Outside the main thread nothing is taken."""
+    taken = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield taken
+        return
+    before = {number: signal.signal(number, taken.take) for number in _SIGNALS}
+    try:
+        yield taken
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    taken: Signals,
+    started: Callable[[int], None] = lambda pid: None,
+    fix: str = "",
+) -> int:
+    """Run the command in its own group and return its exit code (128 + n when signal n ended it).
+
+    Its standard input is a pipe that stays silent and open: watchers such as esbuild end when theirs closes. What
+    still lives in its group when it has ended is ended too. Raises Trouble when it cannot be started.
+    """
+    silent, keep_open = os.pipe()
+    try:
+        process: Any = local_command(argv[0]).popen(
+            list(argv[1:]), stdin=silent, stdout=None, stderr=None, cwd=str(cwd), env=dict(env), new_session=True
+        )
+    except FileNotFoundError:
+        missing = cwd if not cwd.is_dir() else argv[0]
+        raise Trouble(f"{missing} is not there", fix=fix or f"install {argv[0]}, or name a command after --") from None
+    except NotADirectoryError:
+        raise Trouble(f"{cwd} is not a folder", fix=fix) from None
+    except PermissionError:
+        raise Trouble(f"{argv[0]} may not be executed", fix=fix or f"chmod +x {argv[0]}") from None
+    except OSError as why:
+        raise Trouble(f"{argv[0]} could not be started: {why.strerror}", fix=fix) from None
+    finally:
+        os.close(silent)
+    try:
+        taken.group = process.pid
+        if taken.seen:  # a signal that came while it was being started
+            deliver(process.pid, taken.seen[-1])
+        started(process.pid)
+        code = int(process.wait())
+    finally:
+        end_group(process.pid, process)
+        taken.group = 0
+        os.close(keep_open)
+    return 128 - code if code < 0 else code
+
+
+def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
+    """Start a command in the background with its output in a file; its pid, which is also its group."""
+    with log.open("ab") as out:
+        process: Any = local_command(argv[0]).popen(
+            list(argv[1:]),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=str(cwd),
+            env=dict(env),
+            new_session=True,
+        )
+    return int(process.pid)
+
+
+def end_group(group: int, process: Any = None, grace: float = 3.0) -> None:
+    """End what lives in the process group: SIGTERM, `grace` seconds, SIGKILL. Nothing there is fine."""
+    from tasks.core.wait import until
+
+    def gone() -> bool:
+        if process is not None:
+            process.poll()
+        return not group_lives(group)
+
+    if gone():
+        return
+    deliver(group, signal.SIGTERM)
+    if not until(gone, every=0.05, for_=grace):
+        deliver(group, signal.SIGKILL)
+        until(gone, every=0.05, for_=2.0)
+
+
+def group_lives(group: int) -> bool:
+    """Is there a process of this group that is no zombie?"""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if fields[2] == str(group) and fields[0] != "Z":
+            return True
+    return False
+
+
+def deliver(group: int, number: int) -> None:
+    """Send the signal to the group; a group that has ended is fine."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass

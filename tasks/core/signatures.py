@@ -1,0 +1,313 @@
+"""Why a tool failed: patterns over what it said, each with the cause and the command that fixes it.
+
+The first match wins, so the special stands before the general. AADSTS codes have a table of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Signature:
+    """tools: those that say it, empty for any; pattern: over stderr and stdout; why and fix: for a person."""
+
+    pattern: str
+    why: str
+    fix: str
+    tools: tuple[str, ...] = ()
+
+
+LOGIN = "inv aks.login"
+AADSTS: dict[str, tuple[str, str]] = {
+    "70043": ("the login is older than the sign-in frequency that your company allows", LOGIN),
+    "700082": ("the login was not used for 90 days", LOGIN),
+    "700084": ("the login's lifetime has ended", LOGIN),
+    "50173": ("the login was revoked (password changed, or sessions signed out)", LOGIN),
+    "50078": ("the second factor of the login has expired", LOGIN),
+    "50076": ("the second factor is asked for this resource", LOGIN),
+    "50079": ("the second factor must be set up first", f"set it up at https://aka.ms/mfasetup, then {LOGIN}"),
+    "53003": (
+        "Conditional Access blocks this sign-in; often it blocks the device code flow",
+        f"{LOGIN} --mode browser",
+    ),
+    "530003": ("Conditional Access wants a managed device", f"{LOGIN} --mode browser on a managed device"),
+    "53000": ("Conditional Access wants a compliant device", f"{LOGIN} --mode browser on a compliant device"),
+    "50005": ("Conditional Access does not allow this platform", f"{LOGIN} --mode browser on an allowed platform"),
+    "50097": ("the device must be authenticated", f"{LOGIN} --mode browser on a registered device"),
+    "65001": (
+        "nobody has consented to this application in the tenant",
+        "ask an administrator of the tenant for consent",
+    ),
+    "50105": ("you are not assigned to this application", "ask an administrator of the tenant to assign you"),
+    "50020": (
+        "this account is not in the tenant",
+        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
+    ),
+    "50034": (
+        "this account does not exist in the tenant",
+        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
+    ),
+    "90002": ("the tenant does not exist", "correct azure.tenant in config/settings.local.yaml"),
+    "700016": ("the application is not in this tenant", "correct AZURE_CLIENT_ID or azure.tenant"),
+    "700024": ("the federated token has expired", f"let the pipeline fetch a new one, then {LOGIN}"),
+    "7000215": (
+        "the secret of the service principal is wrong",
+        f"put the right one into AZURE_CLIENT_SECRET, then {LOGIN}",
+    ),
+    "7000222": (
+        "the secret of the service principal has expired",
+        f"make a new one, put it into AZURE_CLIENT_SECRET, then {LOGIN}",
+    ),
+    "70016": ("nobody entered the device code yet", LOGIN),
+    "70020": ("the device code expired before anybody entered it", LOGIN),
+}
+
+SIGNATURES: tuple[Signature, ...] = (
+    Signature(
+        r"unknown command \"convert-kubeconfig\" for \"kubelogin\"|unknown command \"get-token\"",
+        "the kubelogin on PATH is int128's, not Azure's",
+        "put Azure/kubelogin first on PATH: inv setup --only tools",
+    ),
+    Signature(
+        r"Please run .?'?az login'? to setup account|Please run \"az login\"|'az login' to setup",
+        "nobody is logged in to Azure",
+        LOGIN,
+        ("az", "kubectl", "kubelogin", "telepresence"),
+    ),
+    Signature(
+        r"does not exist in MSAL token cache|Can't find token from MSAL cache",
+        "the Azure profile is there, its token cache is not",
+        LOGIN,
+    ),
+    Signature(
+        r"executable kubelogin not found|exec: \"kubelogin\": executable file not found",
+        "kubelogin is not installed",
+        "inv setup --only tools",
+    ),
+    Signature(
+        r"Azure CLI not found on path|AzureCLICredential: .*executable not found",
+        "az is not on PATH of kubelogin",
+        "inv setup --only tools",
+    ),
+    Signature(
+        r"executable kubelogin failed with exit code",
+        "the Azure login could not give a token for the cluster",
+        "inv aks.login",
+    ),
+    Signature(
+        r"AuthorizationFailed.*listClusterUserCredential",
+        "the role 'Azure Kubernetes Service Cluster User Role' is missing",
+        "ask the owner of the cluster for it, then inv aks.login",
+    ),
+    Signature(
+        r"AuthorizationFailed",
+        "an Azure role is missing",
+        "ask the owner of the resource group for it, then inv aks.login",
+    ),
+    Signature(
+        r"ResourceGroupNotFound|\(ResourceNotFound\)",
+        "no such cluster or resource group in this subscription",
+        "compare cluster.name, cluster.resource_group and azure.subscription in config/settings.yaml",
+    ),
+    Signature(
+        r"Subscription '[^']*' not (?:found|recognized)|doesn't exist in cloud",
+        "the subscription is not visible to this login",
+        "correct azure.subscription in config/settings.local.yaml, or inv aks.login with the right account",
+    ),
+    Signature(
+        r"No subscriptions found",
+        "the login has no subscription",
+        "ask for access to the subscription, or log in to another tenant (azure.tenant)",
+    ),
+    Signature(
+        r"symbolic link. Refusing|Device or resource busy.*\.kube",
+        "az does not write a kubeconfig that is a link or a mounted file",
+        "set KUBECONFIG to the real file",
+    ),
+    Signature(
+        r"config\.lock: file exists|open \S+\.lock: file exists",
+        "a lock of a killed kubectl or kubelogin is left",
+        "remove the .lock file beside the kubeconfig when no kubectl is running",
+    ),
+    Signature(r"localhost:8080 was refused", "kubectl was given no context", "inv aks.credentials"),
+    Signature(
+        r"x509: certificate signed by unknown authority|CERTIFICATE_VERIFY_FAILED",
+        "the certificate is not known: the cluster was made anew, or a proxy opens TLS",
+        "inv aks.credentials --force; behind a proxy set REQUESTS_CA_BUNDLE",
+    ),
+    Signature(
+        r"no such host|Temporary failure in name resolution|Could not resolve host|Name or service not known",
+        "the name does not resolve: no VPN, or the cluster is stopped or gone",
+        "connect the VPN; inv aks.status shows whether the cluster runs",
+    ),
+    Signature(
+        r"\d was refused|connection refused|the API server refused",
+        "the API server does not answer: the cluster may be stopped",
+        "inv aks.status, then inv aks.start",
+    ),
+    Signature(
+        r"i/o timeout|Client\.Timeout exceeded|TLS handshake timeout|context deadline exceeded \(Client|network is unreachable",
+        "the API server cannot be reached",
+        "connect the VPN; inv aks.status shows whether the cluster runs",
+    ),
+    Signature(
+        r"asked for the client to provide credentials|must be logged in to the server|authentication was rejected",
+        "the cluster does not accept this login (other tenant, clock, or an old kubeconfig)",
+        "inv aks.login, then inv aks.credentials --force",
+    ),
+    Signature(
+        r"services \"traffic-manager\" is forbidden|unable to determine the traffic-manager namespace|pods/portforward.*forbidden",
+        "your role in the traffic manager's namespace is missing (get services; get, list, watch pods; create pods/portforward)",
+        "ask the platform team for it; inv aks.check lists each right",
+        ("telepresence",),
+    ),
+    Signature(
+        r"traffic manager not found",
+        "no traffic manager in cluster.manager_namespace",
+        "correct cluster.manager_namespace, or ask the platform team to install it; inv aks.check looks",
+    ),
+    Signature(
+        r"traffic manager version .* is too old|more than 3 minor versions",
+        "client and traffic manager do not fit together",
+        "install the client of the manager's version (telepresence.version in config/settings.yaml)",
+    ),
+    Signature(
+        r"netlink\.RuleAdd: operation not permitted|NewTunnelVIF.*not permitted",
+        "the container lacks NET_ADMIN",
+        'add "runArgs": ["--cap-add=NET_ADMIN"] to devcontainer.json and rebuild; inv devcontainer.check looks',
+    ),
+    Signature(
+        r"/dev/net/tun",
+        "the container has no /dev/net/tun",
+        'add "--device=/dev/net/tun" to runArgs in devcontainer.json and rebuild; inv devcontainer.check looks',
+    ),
+    Signature(
+        r"\"iptables\": executable file not found",
+        "iptables is not installed",
+        "sudo apt-get install iptables, or rebuild the dev container",
+    ),
+    Signature(
+        r"exec: \"sudo\": executable file not found|Need root privileges|sudo: a password is required",
+        "the root daemon needs sudo without a password",
+        "run as root, or allow sudo without a password in the container",
+    ),
+    Signature(
+        r"Cluster configuration changed", "a session to another place is open", "inv tp.quit, then inv tp.connect"
+    ),
+    Signature(
+        r"multiple daemons are running", "more than one Telepresence daemon runs", "inv tp.quit, then inv tp.connect"
+    ),
+    Signature(
+        r"no active session|session cancelled|user daemon is not running|root daemon is not running",
+        "the Telepresence session is gone",
+        "inv tp.connect",
+    ),
+    Signature(
+        r"telepresence-(?:daemon|connector)\.socket",
+        "a socket of a dead daemon is left",
+        "inv tp.quit; if it stays: sudo rm -f /run/telepresence-daemon.socket /tmp/telepresence-connector.socket",
+    ),
+    Signature(
+        r"version mismatch\. Client|executable mismatch",
+        "the running daemon is of another version than the client",
+        "inv tp.quit, then inv tp.connect",
+    ),
+    Signature(
+        r"onflict(?:s)? with (?:the currently|intercept)",
+        "somebody else holds this intercept",
+        "inv tp.who shows the holder; set telepresence.slot for a personal intercept",
+    ),
+    Signature(
+        r"global TCP/UDP intercepts and replaces are disabled",
+        "the cluster allows personal intercepts only",
+        "set telepresence.slot in config/settings.local.yaml",
+    ),
+    Signature(
+        r"while waiting for agent|DeadlineExceeded|the intercept timed out",
+        "the Traffic Agent did not come up, or the login ran out meanwhile",
+        "kubectl get events, then inv aks.login if the token has expired",
+    ),
+    Signature(
+        r"overlaps with existing route",
+        "a VPN or Docker network uses the cluster's addresses",
+        "connect with --never-proxy, or change the local network",
+    ),
+    Signature(
+        r"DOCKER_COMMAND_ERROR|Cannot connect to the Docker daemon|docker daemon running\?|failed to connect to the docker API",
+        "no Docker engine answers",
+        "start Docker, or rebuild the dev container with docker-outside-of-docker",
+    ),
+    Signature(
+        r"permission denied.*docker.*sock",
+        "you may not use the Docker socket",
+        "sudo usermod -aG docker $USER, then log in again",
+    ),
+    Signature(
+        r"docker-credential-\S+.*executable file not found",
+        "the credential helper in ~/.docker/config.json is not installed",
+        'remove "credsStore" from ~/.docker/config.json',
+    ),
+    Signature(
+        r"CONNECTIVITY_REFRESH_TOKEN_ERROR|Access to registry .* was denied|Unable to authenticate using AAD",
+        "your role on the registry is missing (AcrPull, AcrPush)",
+        "ask the owner of the registry for AcrPush, then inv aks.registry",
+    ),
+    Signature(
+        r"Looks like you don't have access to registry|client with IP .* is not allowed",
+        "the registry's firewall does not allow this address",
+        "connect the VPN, or ask the platform team to allow it",
+    ),
+    Signature(r"ERR_PNPM_NO_LOCKFILE", "there is no pnpm-lock.yaml", "pnpm install, then commit pnpm-lock.yaml"),
+    Signature(
+        r"ERR_PNPM_OUTDATED_LOCKFILE",
+        "pnpm-lock.yaml does not fit package.json",
+        "pnpm install, then commit pnpm-lock.yaml",
+    ),
+    Signature(
+        r"ERR_PNPM_BROKEN_LOCKFILE",
+        "pnpm-lock.yaml is broken (often a merge)",
+        "git checkout pnpm-lock.yaml, then pnpm install",
+    ),
+    Signature(
+        r"ERR_PNPM_META_FETCH_FAIL|ERR_PNPM_FETCH|ECONNREFUSED|ENOTFOUND",
+        "the package registry does not answer",
+        "look at the network and at .npmrc, then inv setup --only packages",
+        ("pnpm",),
+    ),
+    Signature(
+        r"is forbidden: User",
+        "a right in the cluster is missing",
+        "ask the platform team for the role `edit` in the namespace; inv aks.check lists each right",
+    ),
+    Signature(
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        "a Helm release was left pending by a killed run",
+        "inv tilt.down removes your own release; or helm rollback",
+    ),
+    Signature(r"No space left on device", "the disk is full", "free some space, then run it again"),
+    Signature(
+        r"Read-only file system|Permission denied",
+        "a file or folder may not be written",
+        "look at the owner of the named path; inv devcontainer.check looks at the volumes",
+    ),
+)
+
+
+def explain(tool: str, said: str) -> tuple[str, str]:
+    """(why, fix) for what a tool said, both empty when nothing is known."""
+    codes = re.findall(r"AADSTS(\d+)", said)
+    for code in codes:
+        if code in AADSTS:
+            why, fix = AADSTS[code]
+            return f"{why} (AADSTS{code})", fix
+    if codes:
+        return (
+            f"Azure AD refused (AADSTS{codes[0]})",
+            f"look it up at https://login.microsoftonline.com/error?code={codes[0]}",
+        )
+    for signature in SIGNATURES:
+        if (not signature.tools or tool in signature.tools) and re.search(signature.pattern, said):
+            return signature.why, signature.fix
+    return "", ""

@@ -1,0 +1,92 @@
+"""The state folder of this workstation: folders 0700, files 0600, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core.errors import Trouble
+
+VARIABLE = "REMOTE_DEV_STATE"
+
+
+def folder(*parts: str) -> Path:
+    """A folder below the state folder; not made here."""
+    base = os.environ.get(VARIABLE)
+    if base:
+        return Path(base).absolute().joinpath(*parts)
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("remote-dev")).joinpath(*parts)
+
+
+def made(path: Path) -> Path:
+    """The folder, made with mode 0700 together with its parents."""
+    if path.is_dir():
+        return path
+    parent = path.parent
+    if not parent.is_dir():
+        made(parent)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as why:
+        raise _cannot_write(path, why) from None
+    return path
+
+
+def write(path: Path, data: str | bytes) -> None:
+    """Write the file with mode 0600 by a rename, so that a kill leaves the old one or the new one."""
+    made(path.parent)
+    body = data.encode() if isinstance(data, str) else data
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        os.replace(name, path)
+    except OSError as why:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        raise _cannot_write(path, why) from None
+
+
+def read(path: Path) -> str | None:
+    """The file's text, or None when there is none."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as why:
+        raise Trouble(f"cannot read {path}: {why}", fix=f"look at the owner and the content of {path}") from None
+
+
+@contextmanager
+def lock(name: str, *, wait: float = 30.0) -> Iterator[None]:
+    """Hold the lock of this name; a lock of a dead process is none (the kernel drops it). Seconds to wait at most."""
+    import filelock
+
+    path = made(folder("locks")) / f"{name}.lock"
+    held = filelock.FileLock(path, mode=0o600)
+    try:
+        held.acquire(timeout=wait)
+    except filelock.Timeout:
+        raise Trouble(
+            f"another run holds the lock '{name}' for more than {wait:g} s",
+            fix="wait for it to end, then run this again",
+        ) from None
+    except OSError as why:
+        raise _cannot_write(path, why) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _cannot_write(path: Path, why: OSError) -> Trouble:
+    return Trouble(
+        f"cannot write {path}: {why.strerror}",
+        fix=f"free some space or mend the owner of {path.parent}; or set {VARIABLE} to a folder that can be written",
+    )

@@ -1,0 +1,187 @@
+"""The one place that starts a captured child process: no shell, no stdin, a deadline, an own process group."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Any
+
+from tasks.core import ui
+from tasks.core.change import Change
+from tasks.core.errors import Absent, TimedOut, ToolError
+
+_GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
+_NOISE = re.compile(r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated")
+_SECRET = re.compile(
+    r"(?i)\b((?:access|refresh|id)?_?token|password|secret|authorization)(\"?\s*[:=]\s*\"?)(?:bearer\s+)?[^\s\"',]{6,}"
+)
+_JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a child ended. `exit` is negative for a signal. Streams are decoded once, bad bytes as U+FFFD."""
+
+    exit: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says something: of stderr, else of stdout; without known noise and secrets."""
+        return last_line(self.stderr) or last_line(self.stdout) or "no message"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program with what is pinned for every call of it.
+
+    name: bare, looked up on PATH when called
+    fix:  what a person does when it is absent
+    base: pinned arguments before the others (context, kubeconfig); env: pinned variables; drop: variables taken out
+    """
+
+    name: str
+    fix: str = ""
+    base: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+    def call(
+        self, *args: str, timeout: float | None = None, stdin: bytes | None = None, cwd: str | None = None
+    ) -> Done:
+        """Run to its end and return how it ended, whatever its exit code. Raises Absent and TimedOut only."""
+        limit = self.timeout if timeout is None else timeout
+        environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
+        began = time.monotonic()
+        try:
+            process: Any = local_command(self.name).popen(
+                [*self.base, *args],
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                new_session=True,
+                cwd=cwd,
+                env=environment,
+            )
+        except FileNotFoundError:
+            raise Absent(f"{self.name} is not installed", tool=self.name, fix=self.fix) from None
+        except PermissionError:
+            raise Absent(f"{self.name} is on PATH but may not be executed", tool=self.name, fix=self.fix) from None
+        except OSError as why:
+            raise ToolError(f"{self.name} could not be started: {why.strerror}", tool=self.name, fix=self.fix) from None
+        try:
+            out, err = process.communicate(stdin, timeout=limit)
+        except BaseException as why:  # a deadline or Ctrl-C: the whole group goes, whatever it was
+            out, err = _end_group(process)
+            if isinstance(why, subprocess.TimeoutExpired):
+                raise TimedOut(
+                    f"{self._said(args)}: no answer in {limit:g} s",
+                    tool=self.name,
+                    stdout=clean(_text(out)),
+                    stderr=clean(_text(err)),
+                ) from None
+            raise
+        return Done(process.returncode, _text(out), _text(err), time.monotonic() - began)
+
+    def run(
+        self,
+        *args: str,
+        timeout: float | None = None,
+        ok: tuple[int, ...] = (0,),
+        stdin: bytes | None = None,
+        cwd: str | None = None,
+    ) -> str:
+        """Run and return stdout. Raises ToolError with the tool's last line when the exit code is not in `ok`."""
+        done = self.call(*args, timeout=timeout, stdin=stdin, cwd=cwd)
+        if done.exit not in ok:
+            raise self.failed(args, done)
+        return done.stdout
+
+    def json(self, *args: str, timeout: float | None = None, cwd: str | None = None) -> Any:
+        """Run and return the JSON of stdout. Warnings on stderr do not count; an empty stdout is None."""
+        out = self.run(*args, timeout=timeout, cwd=cwd)
+        try:
+            return json.loads(out or "null")
+        except ValueError:
+            raise ToolError(f"{self._said(args)}: the answer is not JSON", tool=self.name, exit=0) from None
+
+    def change(
+        self, text: str, *args: str, destroys: str = "", timeout: float = 300, shown: tuple[str, ...] | None = None
+    ) -> Change:
+        """The write as a value. `shown` replaces the arguments in what people see, where they hold a secret."""
+        visible = (self.name, *self.base, *(args if shown is None else shown))
+        return Change(text, visible, lambda: self.run(*args, timeout=timeout), destroys)
+
+    def failed(self, args: tuple[str, ...], done: Done) -> ToolError:
+        """The error for this end of this call, explained where a signature knows it."""
+        from tasks.core.signatures import explain
+
+        why, fix = explain(self.name, f"{done.stderr}\n{done.stdout}")
+        how = f"killed by signal {-done.exit}" if done.exit < 0 else done.last_line
+        return ToolError(
+            f"{self._said(args)}: {how}",
+            tool=self.name,
+            exit=done.exit,
+            stdout=clean(done.stdout),
+            stderr=clean(done.stderr),
+            why=why,
+            fix=fix,
+        )
+
+    def with_base(self, *more: str) -> Tool:
+        """The same tool with more pinned arguments."""
+        return replace(self, base=(*self.base, *more))
+
+    def _said(self, args: tuple[str, ...]) -> str:
+        verbs = takewhile(lambda word: not word.startswith("-"), args[:2])  # never the whole argv: it may hold a secret
+        return " ".join((self.name, *verbs))
+
+
+def local_command(name: str) -> Any:
+    """plumbum's command of this name: no lookup on PATH before it is started, and no environment of its own."""
+    from plumbum.machines.local import LocalCommand, local  # 40 ms: not for `inv --list`
+
+    local.env.clear()  # its snapshot of the environment would bring back variables that are dropped here
+    return LocalCommand(name)
+
+
+def last_line(text: str) -> str:
+    """The last line that is no known noise, shortened to 300 characters, without secrets."""
+    lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
+    return clean(lines[-1])[:300] if lines else ""
+
+
+def clean(text: str) -> str:
+    """The text without tokens and passwords, known or recognised by their shape."""
+    return ui.masked(_JWT.sub("***", _SECRET.sub(r"\1\2***", text)))
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")
+
+
+def _end_group(process: Any) -> tuple[bytes, bytes]:
+    for number, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass  # the whole group has ended by itself
+        try:
+            out, err = process.communicate(timeout=wait)
+        except subprocess.TimeoutExpired:
+            continue
+        if number == signal.SIGTERM:  # the leader obeyed; a grandchild that ignores SIGTERM must go too
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return out or b"", err or b""
+    return b"", b""

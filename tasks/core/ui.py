@@ -1,0 +1,100 @@
+"""The one place that prints. Results go to stdout, talk and progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tasks.core.errors import Trouble
+
+SCHEMA = 1
+_lock = threading.RLock()
+_secrets: set[str] = set()
+_MARKS = {"done": "ok", "pending": "..", "blocked": "!!", "unknown": "??", "running": "->", "failed": "xx"}
+
+
+def hide(*secrets: str) -> None:
+    """Mask these values in everything printed from here on. Values under 6 characters are not masked: they are words."""
+    _secrets.update(s for s in secrets if len(s) >= 6)
+
+
+def masked(text: str) -> str:
+    """The text with every known secret replaced by `***`."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def say(text: str = "") -> None:
+    """A line of the result, on stdout."""
+    _write(sys.stdout, text + "\n")
+
+
+def talk(text: str) -> None:
+    """A line of talk or progress, on stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def warn(text: str) -> None:
+    """A line that wants attention, on stderr."""
+    talk(f"warning: {text}")
+
+
+def as_json(document: dict[str, Any]) -> None:
+    """The one JSON document of a `--json` run, with its schema number."""
+    _write(sys.stdout, json.dumps({"schema": SCHEMA, **document}, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
+    """One line per event of a step, on stderr: mark, key, text, seconds."""
+    took = f"  {seconds:.1f} s" if seconds is not None else ""
+    talk(f"{paint(_MARKS.get(state, '  '), state)} {key:<12} {text}{took}")
+
+
+def paint(text: str, state: str) -> str:
+    """The text in the state's colour, only on a terminal and without NO_COLOR."""
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    colours = {"done": 32, "pending": 33, "blocked": 31, "unknown": 35, "failed": 31, "running": 36}
+    return f"\x1b[{colours.get(state, 0)}m{text}\x1b[0m"
+
+
+def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
+    """Rows in columns, on stdout; the last column is not padded."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [
+        max((len(row[i]) for row in texts if i < len(row) - 1), default=0)
+        for i in range(max(map(len, texts), default=0))
+    ]
+    for row in texts:
+        cells = [cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)]
+        say(indent + "  ".join(cells).rstrip())
+
+
+def can_ask() -> bool:
+    """Is there a person at a terminal? Never so under CI."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+
+
+def confirm(question: str, *, yes: bool, fix: str) -> None:
+    """Return when confirmed by `yes` or by the person; raise Trouble otherwise. Never prompts without a terminal."""
+    if yes:
+        return
+    if not can_ask():
+        raise Trouble(f"{question}: needs a yes, and there is no terminal to ask", fix=fix)
+    _write(sys.stderr, f"{question} [y/N] ")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Trouble("not confirmed, nothing was changed", fix=fix)
+
+
+def _write(stream: Any, text: str) -> None:
+    with _lock:
+        try:
+            stream.write(masked(text))
+            stream.flush()
+        except BrokenPipeError:  # `inv status | head`: the reader has gone, and that is no error of ours
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

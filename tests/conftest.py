@@ -1,0 +1,30 @@
+"""What every test gets: an own HOME and state, no real tool by accident, settings read afresh."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import plumbum.machines.local  # noqa: F401  # its import starts `uname`: it must not happen inside a faked one
+import pytest
+
+from tasks.core import catalogue, settings
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test has its own HOME and state folder; nothing of the developer's environment leaks in."""
+    for name in list(os.environ):
+        if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("CI", "true")
+    settings.settings.cache_clear()
+    catalogue.catalogue.cache_clear()
+    yield
+    settings.settings.cache_clear()
+    catalogue.catalogue.cache_clear()
