@@ -31,3 +31,8 @@ class Change:
         import shlex
 
         return shlex.join(self.argv)
+
+
+def perform(change: Change) -> object:
+    """Do it now, outside a step: for flows whose next write depends on this one's result."""
+    return change.run()

@@ -11,6 +11,23 @@ from pathlib import Path
 from tasks.core.errors import Trouble
 
 VARIABLE = "REMOTE_DEV_STATE"
+_only_read = False
+
+
+def only_read() -> None:
+    """From here on this process writes no caches: a dry run leaves no trace."""
+    global _only_read
+    _only_read = True
+
+
+def cache(path: Path, data: str | bytes) -> None:
+    """Write what can be found out again. Not in a dry run, and no error when it cannot be written."""
+    if _only_read:
+        return
+    try:
+        write(path, data)
+    except Trouble:
+        pass  # a cache that cannot be written costs time, nothing else
 
 
 def folder(*parts: str) -> Path:

@@ -1,0 +1,386 @@
+"""Telepresence: verbs over what 2.19, 2.25 and 2.31 have in common, asked of `--help` where they differ.
+
+`list`, `intercept` and `leave` without a session start a daemon and connect to wherever the kubeconfig points
+(every version), so whoever calls them asks `status` first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.commands import base, capabilities
+from tasks.core.change import Change
+from tasks.core.errors import Refused, TimedOut, ToolError
+from tasks.core.settings import Settings
+from tasks.core.tool import Done, Tool, clean
+
+CONNECTED = "Connected"
+_GONE = re.compile(r"not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
+_CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept", re.IGNORECASE)
+_HOLDER = re.compile(
+    r"intercept \"?(?P<id>[\w:.-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
+)
+
+
+class Conflict(Refused):
+    """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`."""
+
+    def __init__(self, workload: str, said: str) -> None:
+        found = _HOLDER.search(said)
+        self.client = (found.group("client") if found else "") or ""
+        self.id = (found.group("id") if found else "") or ""
+        who = self.client or "somebody else (this version does not tell who)"
+        reason = said.rpartition(": ")[2] if self.client else ""
+        super().__init__(
+            f"{workload} is held by {who}",
+            why=reason or clean(said),
+            fix=f"ask {self.client or 'in the team'}; or set telepresence.slot for a personal intercept, where both sides use one",
+        )
+
+
+@dataclass(frozen=True)
+class Session:
+    """What `status` says. sessions: how many daemons answered; state: the tool's own word, empty when none runs."""
+
+    running: bool = False
+    state: str = ""
+    name: str = ""
+    server: str = ""
+    context: str = ""
+    namespace: str = ""
+    manager_namespace: str = ""
+    mapped_namespaces: tuple[str, ...] = ()
+    client_version: str = ""
+    manager_version: str = ""
+    intercepts: tuple[tuple[str, str], ...] = ()
+    root: bool = False
+    sessions: int = 0
+    error: str = ""
+
+    @property
+    def connected(self) -> bool:
+        """Is there exactly one session, and does its daemon call itself connected?"""
+        return self.sessions == 1 and self.state == CONNECTED and self.root
+
+
+@dataclass(frozen=True)
+class Held:
+    """An intercept of this client. environment: the pod's, with its secrets; empty where the version leaves it out."""
+
+    name: str
+    workload: str
+    id: str = ""
+    disposition: str = ""
+    message: str = ""
+    client: str = ""
+    local_port: int = 0
+    remote_port: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A line of `list`. agent: is a Traffic Agent installed; reason: why it cannot be intercepted, empty if it can."""
+
+    name: str
+    kind: str
+    agent: bool
+    reason: str = ""
+    held: tuple[Held, ...] = ()
+
+
+def tool(s: Settings) -> Tool:
+    """The program with the session's environment."""
+    return base.tool(s, "telepresence", timeout=s.deadlines.telepresence)
+
+
+def status(s: Settings) -> Session:
+    """What runs and where it is connected. Never starts anything. One daemon that is half up is no error."""
+    try:
+        return _session(_ask(s, "status"))
+    except TimedOut:
+        raise
+    except ToolError as why:
+        if "root daemon is not running" in why.said or "root daemon is not running" in why.what:
+            return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
+        if "multiple daemons are running" in f"{why.what}{why.said}":
+            return Session(running=True, sessions=2, error="several daemons run")
+        raise
+
+
+def version(s: Settings) -> str:
+    """The client's version, without `v`."""
+    found = re.search(r"Client\s*:\s*v(\S+)", tool(s).run("version"))
+    return found.group(1) if found else ""
+
+
+def workloads(s: Settings) -> list[Workload]:
+    """What can be intercepted in the session's namespace, with this client's intercepts. Needs a session."""
+    return [_workload(item) for item in _ask(s, "list") or []]
+
+
+def connect(s: Settings) -> Change:
+    """Open the session of these settings. Killed at the deadline, it leaves its daemon: see steps/session."""
+    args = [
+        "connect",
+        "--context", s.cluster.context,
+        "--namespace", s.cluster.namespace,
+        "--manager-namespace", s.cluster.manager_namespace,
+        "--mapped-namespaces", ",".join(s.cluster.mapped_namespaces or [s.cluster.namespace]),
+    ]  # fmt: skip
+    return Change(
+        f"connect to {s.cluster.context}, namespace {s.cluster.namespace}",
+        ("telepresence", *args),
+        lambda: _ask(s, *args, timeout=s.deadlines.connect),
+    )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An intercept to be made. remote: name or number of the Service's port; headers: empty for all traffic."""
+
+    name: str
+    workload: str
+    local_port: int
+    remote_port: str
+    service: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    mount: bool = False
+
+
+def can_filter(s: Settings) -> bool:
+    """Does this client know personal intercepts by header?"""
+    return "http-header" in capabilities.flags(tool(s), "intercept")
+
+
+def can_replace(s: Settings) -> bool:
+    """Has this client the command `replace` (2.22 and later)?"""
+    return "replace" in capabilities.commands(tool(s))
+
+
+def intercept(s: Settings, wanted: Wanted) -> Change:
+    """Make the intercept; running it returns a Held with the pod's environment.
+
+    The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines and
+    `--env-json` leaves the pod's secrets in a file of mode 0644 (every version).
+    """
+    args = [
+        "intercept",
+        wanted.name,
+        "--workload",
+        wanted.workload,
+        "--port",
+        f"{wanted.local_port}:{wanted.remote_port}",
+    ]
+    args += ["--service", wanted.service] if wanted.service else []
+    for key, value in wanted.headers:
+        args += ["--http-header", f"{key}={value}"]
+    args += ["--mount=true" if wanted.mount else "--mount=false", "--detailed-output"]
+    mode = f"requests with {wanted.headers[0][0]}: {wanted.headers[0][1]}" if wanted.headers else "all traffic"
+    return Change(
+        f"intercept {wanted.workload}: {mode} to local port {wanted.local_port}",
+        ("telepresence", *args),
+        lambda: _intercepted(s, wanted, args),
+    )
+
+
+def replace(s: Settings, wanted: Wanted, container_port: str) -> Change:
+    """Replace the workload's container; where the client has no such command, `intercept --replace` does it."""
+    if can_replace(s):
+        args = ["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
+    else:
+        args = [
+            "intercept",
+            wanted.name,
+            "--workload",
+            wanted.workload,
+            "--port",
+            f"{wanted.local_port}:{wanted.remote_port}",
+            "--replace",
+        ]
+    args += ["--mount=true" if wanted.mount else "--mount=false", "--detailed-output"]
+    return Change(
+        f"replace the container of {wanted.workload}, its traffic to local port {wanted.local_port}",
+        ("telepresence", *args),
+        lambda: _intercepted(s, wanted, args),
+    )
+
+
+def leave(s: Settings, name: str) -> Change:
+    """End the intercept. One that is gone is fine. Needs a session, or it would open one."""
+    verb = "detach" if "detach" in capabilities.commands(tool(s)) else "leave"
+    return Change(f"leave the intercept {name}", ("telepresence", verb, name), lambda: _left(s, verb, name))
+
+
+def quit(s: Settings, *, daemons: bool = True) -> Change:
+    """End the session, and the daemons with it. Ends what is intercepted."""
+    args = ["quit", "--stop-daemons"] if daemons else ["quit"]
+    return Change("end the Telepresence session", ("telepresence", *args), lambda: tool(s).run(*args, timeout=45))
+
+
+def gather_logs(s: Settings, out: str) -> Change:
+    """Write the daemons' logs into a zip file."""
+    return tool(s).change(f"collect the logs into {out}", "gather-logs", "--output-file", out)
+
+
+def _left(s: Settings, verb: str, name: str) -> None:
+    try:
+        _ask(s, verb, name)
+    except ToolError as why:
+        if not _GONE.search(f"{why.what}\n{why.said}"):
+            raise
+
+
+def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
+    try:
+        info = _ask(s, *args, timeout=s.deadlines.intercept) or {}
+    except ToolError as why:
+        said = f"{why.what}\n{why.said}"
+        if _CONFLICT.search(said) or "filters overlap" in said:
+            raise Conflict(
+                wanted.workload, next((line for line in said.splitlines() if "onflict" in line), why.what)
+            ) from None
+        raise
+    return Held(
+        name=str(info.get("name") or wanted.name),
+        workload=wanted.workload,
+        id=str(info.get("id", "")),
+        disposition=str(info.get("disposition", "")),
+        message=str(info.get("message", "")),
+        local_port=int(info.get("target_port") or wanted.local_port),
+        remote_port=wanted.remote_port,
+        headers=dict(wanted.headers),
+        environment={str(k): str(v) for k, v in (info.get("environment") or {}).items()},
+    )
+
+
+def _ask(s: Settings, *args: str, timeout: float | None = None) -> Any:
+    """Run with JSON output and return the payload. Raises ToolError with the tool's own message."""
+    program = tool(s)
+    form = "--format" if "format" in capabilities.flags(program, args[0]) else "--output"
+    done = program.call(*args, form, "json", timeout=timeout)
+    payload = _payload(done)
+    message = ""
+    if isinstance(payload, dict) and (
+        (set(payload) <= {"cmd", "stdout", "stderr", "err"} and "cmd" in payload) or set(payload) == {"error"}
+    ):
+        message = str(payload.get("err") or payload.get("error") or "")
+        payload = payload.get("stdout")
+    if done.exit == 0 and not message:
+        return payload
+    raise _error(program, args, done, message)
+
+
+def _payload(done: Done) -> Any:
+    """The JSON of stdout. 2.19 may print a line about root privileges before it; the last newline may be missing."""
+    text = done.stdout.strip()
+    for start in (0, *[m.start() for m in re.finditer(r"^[\[{]", text, re.MULTILINE)]):
+        try:
+            return json.loads(text[start:])
+        except ValueError:
+            continue
+    return None
+
+
+def _error(program: Tool, args: tuple[str, ...], done: Done, message: str) -> ToolError:
+    from tasks.core.signatures import explain
+
+    plain = program.failed(args, done)
+    if not message:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and "deprecated" not in line]
+        message = re.sub(r"^telepresence \S+: error: ", "", lines[-1].strip()) if lines else ""
+    if not message:
+        return plain
+    why, fix = explain("telepresence", f"{message}\n{done.stderr}")
+    first = message.strip().splitlines()[0]
+    return ToolError(
+        f"telepresence {args[0]}: {clean(first)[:300]}",
+        tool="telepresence",
+        exit=done.exit,
+        stdout=clean(message),
+        stderr=plain.stderr,
+        why=why,
+        fix=fix,
+    )
+
+
+def _session(found: Any) -> Session:
+    found = found or {}
+    if "connections" in found:
+        parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
+        if len(parts) != 1:
+            held = tuple(pair for part in parts for pair in _session(part).intercepts)
+            return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+        found = parts[0]
+    user = found.get("daemon") or found.get("user_daemon") or {}
+    root = found.get("daemon") or found.get("root_daemon") or {}
+    manager = found.get("traffic_manager") or {}
+    running = bool(user.get("running") or user.get("status"))
+    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
+    return Session(
+        running=running,
+        state=str(user.get("status", "")),
+        name=str(user.get("name", "")),
+        server=str(user.get("kubernetes_server", "")),
+        context=str(user.get("kubernetes_context", "")),
+        namespace=str(user.get("namespace", "")),
+        manager_namespace=str(user.get("manager_namespace", "")),
+        mapped_namespaces=tuple(user.get("mapped_namespaces") or ()),
+        client_version=str(user.get("version", "")).removeprefix("v"),
+        manager_version=str(manager.get("version", "")).removeprefix("v"),
+        intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
+        root=bool(root.get("running") or root.get("subnets") or found.get("daemon")),
+        sessions=1 if running else 0,
+        error=str(user.get("error", "")),
+    )
+
+
+_DISPOSITIONS = {
+    1: "ACTIVE",
+    2: "WAITING",
+    3: "NO_CLIENT",
+    4: "NO_AGENT",
+    5: "NO_MECHANISM",
+    6: "NO_PORTS",
+    7: "AGENT_ERROR",
+    8: "BAD_ARGS",
+    9: "REMOVED",
+}
+
+
+def _workload(item: dict[str, Any]) -> Workload:
+    held = [
+        *(item.get("intercept_infos") or []),
+        *(item.get("intercept_info") or []),
+        *(item.get("replacements") or []),
+    ]
+    return Workload(
+        name=str(item.get("name", "")),
+        kind=str(item.get("workload_resource_type", ""))
+        .capitalize()
+        .replace("Statefulset", "StatefulSet")
+        .replace("Replicaset", "ReplicaSet"),
+        agent=bool(item.get("sidecar") or item.get("agent_version") or held),
+        reason=str(item.get("not_interceptable_reason", "")),
+        held=tuple(_held(info) for info in held if isinstance(info, dict)),
+    )
+
+
+def _held(info: dict[str, Any]) -> Held:
+    spec = info.get("spec") or {}
+    return Held(
+        name=str(spec.get("name", "")),
+        workload=str(spec.get("agent", "")),
+        id=str(info.get("id", "")),
+        disposition=_DISPOSITIONS.get(info.get("disposition") or 0, "unknown"),
+        message=str(info.get("message", "")),
+        client=str(spec.get("client", "")),
+        local_port=int(spec.get("target_port") or 0),
+        remote_port=str(spec.get("port_identifier") or spec.get("service_port_identifier") or ""),
+        headers={str(k): str(v) for k, v in (spec.get("header_filters") or info.get("headers") or {}).items()},
+        environment={str(k): str(v) for k, v in (info.get("environment") or {}).items()},
+    )

@@ -1,0 +1,74 @@
+"""One HTTP request, with the connection sent to another address than the host's own where that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Reply:
+    """status: 0 when there was no answer, then error says why. body: at most 64 KiB. ms: from start to the headers."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    ms: float = 0.0
+    error: str = ""
+    unresolved: bool = False  # the name has no address here
+
+
+def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: float = 5.0, verify: bool = True) -> Reply:
+    """GET the URL; `address` (a URL) is where to connect instead. Network trouble is a Reply with status 0."""
+    import http.client
+    import socket
+    import ssl
+
+    wanted = urlsplit(url)
+    there = urlsplit(address) if address else wanted
+    host, port = there.hostname or "", there.port or (443 if there.scheme == "https" else 80)
+    path = (wanted.path or "/") + (f"?{wanted.query}" if wanted.query else "")
+    began = time.monotonic()
+
+    def ms() -> float:
+        return (time.monotonic() - began) * 1000
+
+    connection: http.client.HTTPConnection
+    if there.scheme == "https":
+        context = ssl.create_default_context() if verify else ssl._create_unverified_context()
+        connection = _Tls(host, port, wanted.hostname or host, context, timeout)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", wanted.netloc.rpartition("@")[2])
+        for key, value in headers.items():
+            connection.putheader(key, value)
+        connection.putheader("Connection", "close")
+        connection.endheaders()
+        answer = connection.getresponse()
+        took = ms()
+        return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read(65536), took)
+    except socket.gaierror as why:
+        return Reply(0, ms=ms(), error=f"{host}: {why.strerror}", unresolved=True)
+    except (OSError, http.client.HTTPException) as why:
+        return Reply(0, ms=ms(), error=str(why) or type(why).__name__)
+    finally:
+        connection.close()
+
+
+def _Tls(host: str, port: int, name: str, context: object, timeout: float):  # type: ignore[no-untyped-def]  # noqa: N802
+    """An HTTPS connection to `host` that asks for the certificate of `name`."""
+    import http.client
+    import socket
+    import ssl
+
+    class Connection(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            raw = socket.create_connection((host, port), timeout)
+            assert isinstance(context, ssl.SSLContext)
+            self.sock = context.wrap_socket(raw, server_hostname=name)
+
+    return Connection(host, port, timeout=timeout)

@@ -1,0 +1,129 @@
+"""Local ports, as the kernel shows them: who listens, what is connected, which is free."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import Trouble
+
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who listens on a port. pid 0 when it belongs to another user and the kernel does not tell."""
+
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.command})" if self.pid else "a process of another user"
+
+
+def number(text: str, what: str = "--port") -> int:
+    """The port in this text. Raises Trouble for anything but 1 to 65535."""
+    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= 65535:
+        raise Trouble(
+            f"{what}: '{text}' is no port",
+            fix="a port is a number from 1 to 65535, such as --port 3001 or --port 3001:http",
+        )
+    return int(text)
+
+
+def pair(text: str) -> tuple[int, str]:
+    """`LOCAL[:REMOTE]` as (local port, name or number of the Service's port, empty when not given)."""
+    local, colon, remote = text.partition(":")
+    if colon and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?", remote):
+        raise Trouble(
+            f"--port: '{text}' names no port after the colon",
+            fix="write --port LOCAL:REMOTE, such as --port 3001:http or --port 3001:80",
+        )
+    if remote.isdigit():
+        number(remote)
+    return number(local), remote
+
+
+def owner(port: int) -> Owner | None:
+    """Who listens on the port, on any local address; None when nobody does."""
+    inodes = {row.inode for row in _rows() if row.state == _LISTEN and row.local == port}
+    if not inodes:
+        return None
+    for pid in _pids():
+        if inodes & _sockets(pid):
+            return Owner(pid, _command(pid))
+    return Owner(0, "")
+
+
+def connections(port: int) -> frozenset[tuple[str, str]]:
+    """The TCP connections to this local port, past ones that linger included: (client end, server end)."""
+    found = set()
+    for row in _rows():
+        if row.state != _LISTEN and row.local == port:
+            found.add((row.remote_end, row.local_end))
+        elif row.state != _LISTEN and row.remote == port:
+            found.add((row.local_end, row.remote_end))
+    return frozenset(found)
+
+
+def free() -> int:
+    """A port that is free now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class _Row:
+    local_end: str
+    remote_end: str
+    state: str
+    inode: str
+
+    @property
+    def local(self) -> int:
+        return int(self.local_end.rpartition(":")[2], 16)
+
+    @property
+    def remote(self) -> int:
+        return int(self.remote_end.rpartition(":")[2], 16)
+
+
+def _rows() -> list[_Row]:
+    rows = []
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            parts = line.split()
+            rows.append(_Row(parts[1], parts[2], parts[3], parts[9]))
+    return rows
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            link = os.readlink(f"/proc/{pid}/fd/{name}")
+            if link.startswith("socket:["):
+                found.add(link[8:-1])
+    except OSError:
+        pass  # it ended, or it belongs to another user
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return "ended"
+    return " ".join([os.path.basename(words[0]), *words[1:3]]).strip()
