@@ -1,0 +1,142 @@
+"""One context is put into the user's kubeconfig; every other entry, key and the current context stay as they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tasks.commands import kubeconfig as kc
+from tasks.commands.kubeconfig import Context, Kubeconfig, Node
+from tasks.commands.kubeconfig_file import locked, replace_file
+from tasks.core.change import Change
+from tasks.core.errors import Blocked
+
+_SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
+
+
+def merge(wanted: Context, *, text: str, argv: tuple[str, ...] = ()) -> Change | None:
+    """Put the context with its cluster and user into the user's files; None when they are there like that.
+
+    text, argv: what people are shown. The files are read again under the lock, so that what somebody else writes
+    meanwhile stays.
+    """
+    if same(kc.load().context(wanted.name), wanted):
+        return None
+    return Change(text, argv, lambda: _write(wanted))
+
+
+def same(have: Context | None, wanted: Context) -> bool:
+    """Do both lead to the same place in the same way? Names of cluster and user do not count."""
+    return (
+        have is not None
+        and have.namespace == wanted.namespace
+        and plain(have.cluster_body) == plain(wanted.cluster_body)
+        and (
+            (have.plugin.command, have.plugin.args) == (wanted.plugin.command, wanted.plugin.args)
+            if have.plugin and wanted.plugin
+            else plain(have.user_body) == plain(wanted.user_body)
+        )
+    )
+
+
+def plain(node: Node) -> Any:
+    """The node as plain data, scalars as their texts, for a comparison."""
+    kind = getattr(node, "id", "")
+    if kind == "mapping":
+        return {kc.text(key): plain(value) for key, value in node.value}
+    if kind == "sequence":
+        return [plain(value) for value in node.value]
+    return kc.text(node)
+
+
+def place() -> Path:
+    """The file that takes new entries: the only one, else the first that exists, else the last; as kubectl has it."""
+    files = kc.files()
+    return next((path for path in files if path.exists()), files[-1])
+
+
+def _write(wanted: Context) -> None:
+    with locked(kc.files()):
+        have = kc.load()
+        if same(have.context(wanted.name), wanted):
+            return  # another run did it while this one waited for the lock
+        renamed = replace(
+            wanted,
+            cluster=_free_name(have, "clusters", wanted.cluster, wanted.cluster_body, wanted.name),
+            user=_free_name(have, "users", wanted.user, wanted.user_body, wanted.name),
+        )
+        default = place()
+        edits: dict[Path, Node] = {}
+        for kind, name, body in _entries(renamed, have):
+            path = have.homes.get((kind, name), default)
+            document = edits.get(path) or kc.compose(path) or _empty()
+            edits[path] = _with_entry(document, kind, name, body, path)
+        if not have.current:
+            path = have.homes.get(("contexts", renamed.name), default)
+            edits[path] = kc.with_value(edits[path], "current-context", kc.word(renamed.name))
+        for path, document in edits.items():
+            replace_file(path, kc.serialized(document).encode())
+
+
+def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node]]:
+    """Cluster and user before the context that names them: whoever reads in between finds nothing that dangles."""
+    yield "clusters", wanted.cluster, wanted.cluster_body
+    if wanted.user_body is not None:
+        yield "users", wanted.user, wanted.user_body
+    body = have.entries.get(("contexts", wanted.name)) or kc.mapping()
+    for key, value in (("cluster", wanted.cluster), ("user", wanted.user), ("namespace", wanted.namespace)):
+        if value:
+            body = kc.with_value(body, key, kc.word(value))
+    yield "contexts", wanted.name, body
+
+
+def _free_name(have: Kubeconfig, kind: str, name: str, body: Node, context: str) -> str:
+    """The name, unless another context uses an entry of this name that differs: then one with a number."""
+    singular = _SINGULAR[kind]
+    used = {
+        kc.text(kc.find(other, singular)) for (k, n), other in have.entries.items() if k == "contexts" and n != context
+    }
+    candidates = (name, *(f"{name}-{number}" for number in range(2, 100)))
+    for candidate in candidates:
+        entry = have.entries.get((kind, candidate))
+        if entry is None or candidate not in used or plain(entry) == plain(body):
+            return candidate
+    raise Blocked(f"the kubeconfig holds a hundred {kind} named {name}", fix=f"remove some of them from {place()}")
+
+
+def _with_entry(document: Node, kind: str, name: str, body: Node, path: Path) -> Node:
+    import yaml
+
+    singular = _SINGULAR[kind]
+    listed = kc.find(document, kind)
+    if listed is not None and listed.id != "sequence":
+        raise Blocked(f"{path}: {kind} is no list", fix=f"mend it, or move it away: {path}")
+    entries, found = [], False
+    for item in kc.items(listed):
+        if not found and kc.text(kc.find(item, "name")) == name:
+            item, found = kc.with_value(item, singular, body), True
+        entries.append(item)
+    if not found:
+        entries.append(kc.mapping(("name", kc.word(name)), (singular, body)))
+    flow = bool(listed is not None and listed.flow_style and listed.value)
+    return kc.with_value(document, kind, yaml.SequenceNode("tag:yaml.org,2002:seq", entries, flow_style=flow))
+
+
+def _empty() -> Node:
+    return kc.mapping(
+        ("apiVersion", kc.word("v1")),
+        ("kind", kc.word("Config")),
+        ("clusters", kc.sequence()),
+        ("contexts", kc.sequence()),
+        ("users", kc.sequence()),
+        ("preferences", kc.mapping()),
+    )
+
+
+def display(path: Path) -> str:
+    """The path as people write it, with ~ for the home folder."""
+    home = os.path.expanduser("~")
+    return f"~{str(path)[len(home) :]}" if str(path).startswith(home + os.sep) else str(path)
