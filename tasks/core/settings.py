@@ -27,6 +27,20 @@ class Azure(_Group, frozen=True):
     server_id: Text = "6dae42f8-4368-4678-94ff-3960e28e3630"  # the AKS AAD server application, the same in every tenant
 
 
+class Component(_Group, frozen=True):
+    """Something the cluster must have before work starts, as `inv aks.check` looks for it.
+
+    api: an API group it serves, empty for none. workload: a pattern (`*`, `?`) of its Deployments and StatefulSets.
+    namespace: theirs, empty for the cluster's own. by: who installs it, as people say it.
+    """
+
+    name: Text
+    api: str = ""
+    workload: str = ""
+    namespace: str = ""
+    by: str = "the gitops repository"
+
+
 class Cluster(_Group, frozen=True):
     """The shared cluster and the place in it. mapped_namespaces: those Telepresence makes reachable."""
 
@@ -37,6 +51,7 @@ class Cluster(_Group, frozen=True):
     manager_namespace: Text = "ambassador"
     argocd_namespace: Text = "argocd"
     mapped_namespaces: list[str] = []
+    components: list[Component] = []
 
 
 class Registry(_Group, frozen=True):
@@ -58,11 +73,12 @@ class Telepresence(_Group, frozen=True):
 class Ingress(_Group, frozen=True):
     """How requests reach the cluster's ingress.
 
-    scheme: of the catalogue's hosts. address: where to connect instead of the host's own address (URL), the Host
+    scheme: of the catalogue's hosts. environment: which of them is this cluster's (`dev`). address: where to connect instead of the host's own address (URL), the Host
     header stays; empty for DNS. service_url: for services without a host; {service} {namespace} {port} are filled in.
     """
 
     scheme: Literal["http", "https"] = "https"
+    environment: Text = "dev"
     address: str = ""
     service_url: Text = "http://{service}.{namespace}.svc.cluster.local:{port}/"
     verify_tls: bool = True
@@ -106,14 +122,21 @@ class Tilt(_Group, frozen=True):
 
 
 class Pin(_Group, frozen=True):
-    """A wanted program. version: exact, or a minimum when `at_least`. sha256: by architecture. source: where it comes
-    from; {version} and {arch} are filled in. optional: its absence is said, not an error."""
+    """A wanted program. version: exact, or a minimum when `at_least`. pinned: the one the dev container gets, `version`
+    when empty. sha256: of the pinned one, by architecture; empty where the vendor publishes it beside the file.
+    source: where it comes from; {version} and {arch} are filled in. optional: its absence is said, not an error."""
 
     version: Text
+    pinned: str = ""
     source: str = ""
     sha256: dict[str, str] = {}
     at_least: bool = False
     optional: bool = False
+
+    @property
+    def container(self) -> str:
+        """The version in the dev container."""
+        return self.pinned or self.version
 
 
 class Budgets(_Group, frozen=True):
