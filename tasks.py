@@ -5,3 +5,6 @@ import sys
 
 del sys.modules[__name__]  # so that the import below finds tasks/, not this half-loaded file
 from tasks import ns as ns  # noqa: E402
+from tasks.core.foreground import take_signals  # noqa: E402
+
+take_signals()

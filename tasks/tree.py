@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks.core.names import accept_underscores
+from tasks import tp
+from tasks.core.names import as_typed
+
+MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check")  # tasks whose one word may be left away
 
 
 def build() -> Collection:
     """The root collection, as `inv --list` shows it."""
-    accept_underscores()
-    return Collection()
+    as_typed(optional=MAY_STAND_ALONE)
+    return Collection(
+        tp.intercept,
+        tp.leave,
+        tp,
+    )

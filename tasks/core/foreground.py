@@ -12,18 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import INTERRUPTED, Trouble
-from tasks.core.tool import local_command
+from tasks.core.tool import end_running, local_command
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):
-    """A signal arrived while no child was there to take it. Carries the exit code; unwinds like KeyboardInterrupt."""
+class Interrupted(SystemExit):
+    """A signal arrived while no child was there to take it. Unwinds the run and ends it with 130 (SIGINT) or 128 + n."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.exit = INTERRUPTED if number == signal.SIGINT else 128 + number
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        super().__init__(self.exit)
+
+
+def interrupt(number: int, frame: Any = None) -> None:
+    """The handler of every task that takes no signals itself: captured children end, the run unwinds."""
+    end_running()
+    raise Interrupted(number)
+
+
+def take_signals() -> None:
+    """From here on the three signals unwind this process instead of ending it at once."""
+    for number in _SIGNALS:
+        signal.signal(number, interrupt)
 
 
 class Signals:
@@ -44,7 +56,7 @@ class Signals:
         if self.group:
             deliver(self.group, number if len(self.seen) == 1 else signal.SIGKILL)
         elif not self.held or len(self.seen) > 2:
-            raise Interrupted(number)
+            interrupt(number)
 
 
 @contextmanager
@@ -65,7 +77,7 @@ def signals() -> Iterator[Signals]:
 def run(
     argv: Sequence[str],
     *,
-    env: Mapping[str, str],
+    env: Mapping[Any, Any],
     cwd: Path,
     taken: Signals,
     started: Callable[[int], None] = lambda pid: None,

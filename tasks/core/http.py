@@ -35,13 +35,12 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
     def ms() -> float:
         return (time.monotonic() - began) * 1000
 
-    connection: http.client.HTTPConnection
-    if there.scheme == "https":
-        context = ssl.create_default_context() if verify else ssl._create_unverified_context()
-        connection = _Tls(host, port, wanted.hostname or host, context, timeout)
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
+        connection.connect()
+        if there.scheme == "https":  # the certificate asked for is that of the wanted host, wherever we connect
+            context = ssl.create_default_context() if verify else ssl._create_unverified_context()
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=wanted.hostname)
         connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", wanted.netloc.rpartition("@")[2])
         for key, value in headers.items():
@@ -57,18 +56,3 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
         return Reply(0, ms=ms(), error=str(why) or type(why).__name__)
     finally:
         connection.close()
-
-
-def _Tls(host: str, port: int, name: str, context: object, timeout: float):  # type: ignore[no-untyped-def]  # noqa: N802
-    """An HTTPS connection to `host` that asks for the certificate of `name`."""
-    import http.client
-    import socket
-    import ssl
-
-    class Connection(http.client.HTTPSConnection):
-        def connect(self) -> None:
-            raw = socket.create_connection((host, port), timeout)
-            assert isinstance(context, ssl.SSLContext)
-            self.sock = context.wrap_socket(raw, server_hostname=name)
-
-    return Connection(host, port, timeout=timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,20 +17,35 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9_]{0,61}[a-z0-9])?", re.IGNORECASE)
 _dashed = Collection.to_contexts
 
 
-def accept_underscores() -> None:
-    """`inv migrate.cleanup_infra` means `inv migrate.cleanup-infra`; `--list` shows one spelling.
+def as_typed(optional: Iterable[str] = ()) -> None:
+    """Let Invoke take names as people type them.
+
+    `inv migrate.cleanup_infra` means `inv migrate.cleanup-infra`; `--list` shows one spelling. The tasks named in
+    `optional` may be followed by a word or not (`inv leave`, `inv leave NAME`), which Invoke itself cannot express:
+    their positional is taken as given, empty, when no word follows in argv.
 
     Invoke 3 transforms every name when the root collection is asked, so what its parser is given is the one seam.
     """
+    lenient = set(optional)
 
     def to_contexts(self: Collection, *args: Any, **kwargs: Any) -> list[ParserContext]:
         contexts = _dashed(self, *args, **kwargs)
         for context in contexts:
             names = {context.name or "", *context.aliases}
             context.aliases = (*context.aliases, *sorted({n.replace("-", "_") for n in names} - names))
+            if lenient & names and not _word_follows({*names, *context.aliases}):
+                for argument in context.positional_args:
+                    argument.value = ""
         return contexts
 
     Collection.to_contexts = to_contexts  # type: ignore[method-assign]
+
+
+def _word_follows(names: set[str]) -> bool:
+    """Does a word that is no flag follow one of these task names on the command line?"""
+    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    place = next((i for i, word in enumerate(words) if word in names), len(words))
+    return any(not word.startswith("-") for word in words[place + 1 :])
 
 
 def nearest(word: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -17,6 +17,7 @@ from tasks.core import ui
 from tasks.core.change import Change
 from tasks.core.errors import Absent, TimedOut, ToolError
 
+_running: set[int] = set()  # process groups of captured children, for whoever has to end them all
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
 _NOISE = re.compile(r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated")
 _SECRET = re.compile(
@@ -77,6 +78,7 @@ class Tool:
             raise Absent(f"{self.name} is on PATH but may not be executed", tool=self.name, fix=self.fix) from None
         except OSError as why:
             raise ToolError(f"{self.name} could not be started: {why.strerror}", tool=self.name, fix=self.fix) from None
+        _running.add(process.pid)
         try:
             out, err = process.communicate(stdin, timeout=limit)
         except BaseException as why:  # a deadline or Ctrl-C: the whole group goes, whatever it was
@@ -89,6 +91,8 @@ class Tool:
                     stderr=clean(_text(err)),
                 ) from None
             raise
+        finally:
+            _running.discard(process.pid)
         return Done(process.returncode, _text(out), _text(err), time.monotonic() - began)
 
     def run(
@@ -143,6 +147,15 @@ class Tool:
     def _said(self, args: tuple[str, ...]) -> str:
         verbs = takewhile(lambda word: not word.startswith("-"), args[:2])  # never the whole argv: it may hold a secret
         return " ".join((self.name, *verbs))
+
+
+def end_running() -> None:
+    """Ask every captured child to end now, from whichever thread it was started: the run was interrupted."""
+    for group in tuple(_running):
+        try:
+            os.killpg(group, signal.SIGTERM)
+        except ProcessLookupError:
+            continue
 
 
 def local_command(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Intercept a service: pre-flight, intercept, run, proof, leave."""

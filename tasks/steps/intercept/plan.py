@@ -1,0 +1,172 @@
+"""What an intercept will be: read and checked before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.checks import guard, preflight, workload
+from tasks.checks.workload import Place, Port
+from tasks.commands import kubectl, telepresence
+from tasks.commands.telepresence import Wanted
+from tasks.core import journal, ports
+from tasks.core.catalogue import Service
+from tasks.core.errors import Refused, ToolError, Trouble
+from tasks.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person asked for. command: the words after `--`, empty for the catalogue's dev command."""
+
+    service: Service
+    port: str = ""
+    replace: bool = False
+    personal: bool = False
+    everyone: bool = False
+    run: bool = True
+    mount: bool = False
+    env_file: str = ""
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done. argv and folder: of the local process, empty with --no-run."""
+
+    request: Request
+    place: Place
+    port: Port
+    wanted: Wanted
+    argv: tuple[str, ...]
+    folder: Path
+    personal_why: str = ""
+
+    @property
+    def mode(self) -> str:
+        """personal, or all."""
+        return "personal" if self.wanted.headers else "all"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that a request needs to arrive here."""
+        return dict(self.wanted.headers)
+
+
+def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...], Path]:
+    """What can be checked without the cluster: ports, command and folder. Raises Trouble before anything is asked."""
+    service = request.service
+    if service.kind == "worker" or not service.ports:
+        raise Trouble(
+            f"{service.name} is a worker: it has no port to intercept",
+            fix=f"deploy your build of it beside the baseline: inv tilt.up --only {service.release}",
+        )
+    local, remote = ports.pair(request.port) if request.port else (service.ports[0].port, "")
+    if request.personal and request.everyone:
+        raise Trouble("--personal and --everyone exclude each other", fix="name one of them")
+    if not request.run and request.command:
+        raise Trouble("--no-run and a command after -- exclude each other", fix="leave one of them away")
+    if request.personal and not s.telepresence.slot:
+        raise Trouble(
+            "--personal needs a slot",
+            fix="REMOTE_DEV_TELEPRESENCE__SLOT=yourname, or telepresence.slot in config/settings.local.yaml",
+        )
+    folder = s.core / (service.dev.folder or service.folder)
+    argv = request.command or tuple(service.dev.command)
+    if not request.run:
+        return local, remote, (), folder
+    if request.command:
+        folder = folder if folder.is_dir() else Path.cwd()
+    elif not folder.is_dir():
+        raise Trouble(
+            f"{folder} is not there",
+            fix=f"name a command: inv intercept {service.name} -- COMMAND, or inv setup --only submodules",
+        )
+    taken = ports.owner(local)
+    if taken is not None:
+        other = f"{ports.free()}{':' + remote if remote else ''}"
+        raise Trouble(f"the local port {local} is in use by {taken}", fix=f"end it, or take another: --port {other}")
+    return local, remote, argv, folder
+
+
+def make(s: Settings, request: Request, say: Callable[[str], None], token: Callable[[], str] | None = None) -> Plan:
+    """Guard and pre-flight, in parallel where they only read. Raises Refused, Trouble or ToolError; nothing is changed.
+
+    token: asks for the login's life and returns a line about it; it raises when the login has run out. Telepresence
+    itself stays `Connected` then, and a new intercept ends after half a minute without naming the cause.
+    """
+    local, remote, argv, folder = local_part(s, request)
+    guard.names(s)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        target = pool.submit(guard.assess, s)
+        found = pool.submit(workload.find, s, request.service)
+        policy = pool.submit(_policy, s)
+        life = pool.submit(token) if token else None
+        if life is not None and (line := life.result()):
+            say(line)
+        target.result()
+        place = found.result()
+    port = (
+        workload.choose(place, remote or _catalogue_port(request.service, place))
+        if place.service and place.ports
+        else None
+    )
+    preflight.must_pass(place, port, policy.result(), say)
+    assert port is not None  # must_pass has refused a Service without ports
+    own = next(
+        (e for e in journal.entries("intercept") if e.data.get("workload") == place.name and e.owner_lives), None
+    )
+    if own is not None:
+        raise preflight.held_by_own(place.name, own.pid)
+    headers, why = _mode(s, request, port)
+    slot = f"-{s.telepresence.slot}" if s.telepresence.slot else ""
+    service_name = place.service_name if place.service_name != place.name else ""
+    wanted = Wanted(f"{place.name}{slot}", place.name, local, port.identifier, service_name, headers, request.mount)
+    return Plan(request, place, port, wanted, argv, folder, why)
+
+
+def _mode(s: Settings, request: Request, port: Port) -> tuple[tuple[tuple[str, str], ...], str]:
+    """The headers of a personal intercept, or none and why."""
+    slot = s.telepresence.slot
+    if request.everyone or request.replace or not slot:
+        return (), "" if slot else "no telepresence.slot is set"
+    protocol = next(
+        (p.protocol for p in request.service.ports if p.name == port.name or p.port == port.container), "http"
+    )
+    if protocol == "tcp":
+        reason = f"the port {port.identifier} speaks no HTTP"
+    elif not telepresence.can_filter(s):
+        reason = "this Telepresence cannot filter by header"
+    else:
+        return ((s.telepresence.header, slot),), ""
+    if request.personal:
+        raise Refused(
+            f"no personal intercept of {request.service.name}: {reason}",
+            fix=f"inv intercept {request.service.name} --everyone takes all traffic",
+        )
+    return (), reason
+
+
+def _catalogue_port(service: Service, place: Place) -> str:
+    """The catalogue's first port as the Service calls it; empty when the Service has one port, or none like it."""
+    first = service.ports[0]
+    known = {p.name for p in place.ports} | {str(p.number) for p in place.ports}
+    if len(place.ports) == 1:
+        return ""
+    return next((word for word in (first.name, str(first.port)) if word in known), "")
+
+
+def _policy(s: Settings) -> str:
+    """The manager's inject policy; empty when it may not be read, which is no reason to stop."""
+    try:
+        managers = kubectl.get(s, "deployments", name="traffic-manager", namespace=s.cluster.manager_namespace)
+    except ToolError:
+        return ""
+    containers = (((managers[0].get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or []
+    for container in containers:
+        for variable in container.get("env") or []:
+            if variable.get("name") == "AGENT_INJECT_POLICY":
+                return str(variable.get("value", ""))
+    return ""

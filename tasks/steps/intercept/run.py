@@ -1,0 +1,254 @@
+"""The intercept from end to end: check, connect, intercept, prove, run, leave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.commands import base, telepresence
+from tasks.commands.telepresence import Held
+from tasks.core import foreground, journal, timing, ui
+from tasks.core.change import Change, perform
+from tasks.core.errors import ToolError, Trouble
+from tasks.core.foreground import Interrupted, Signals
+from tasks.core.journal import Entry
+from tasks.core.settings import Settings
+from tasks.steps import session
+from tasks.steps.intercept import environment, leave, proof
+from tasks.steps.intercept.plan import Plan, Request, make
+from tasks.steps.intercept.proof import Asked
+
+
+@dataclass
+class Seconds:
+    """connect: 0 when a session was there; intercept: until ACTIVE; routed: until a request arrived; total."""
+
+    connect: float = 0.0
+    intercept: float = 0.0
+    routed: float = 0.0
+    total: float = 0.0
+
+    def document(self) -> dict[str, float]:
+        """Rounded, for JSON."""
+        return {key: round(value, 3) for key, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Made:
+    """An intercept that stands. asked: the proof that it is routed."""
+
+    plan: Plan
+    held: Held
+    entry: Entry
+    asked: Asked
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def document(self) -> dict[str, Any]:
+        """As `inv intercept --no-run --json` shows it."""
+        wanted = self.plan.wanted
+        header = f"{wanted.headers[0][0]}: {wanted.headers[0][1]}" if wanted.headers else ""
+        return {
+            "service": self.plan.request.service.name,
+            "workload": wanted.workload,
+            "name": wanted.name,
+            "mode": self.plan.mode,
+            "header": header,
+            "local_port": wanted.local_port,
+            "remote_port": wanted.remote_port,
+            "seconds": self.seconds.document(),
+            "proof": self.asked.document(),
+        }
+
+
+def steps_of(s: Settings, plan: Plan) -> list[Change]:
+    """What will be done, in order, as a dry run shows it."""
+    found = list(session.connect_changes(s))
+    found.append(_making(s, plan))
+    if plan.argv:
+        found.append(Change(f"run in {plan.folder}", plan.argv))
+        found.append(telepresence.leave(s, plan.wanted.name))
+    return found
+
+
+def run(s: Settings, request: Request, token: Callable[[], str] | None, shown: Callable[[Made], None]) -> int:
+    """All of it. Returns the exit code of the local process; whatever happens, the intercept is left again.
+
+    With `--no-run` it stands when this returns. shown: called when it stands and is routed.
+    """
+    began = time.monotonic()
+    with foreground.signals() as taken:
+        try:
+            plan = make(s, request, lambda line: ui.talk(f"   {line}"), token)
+            seconds = Seconds(connect=session.ensure(s))
+            _free_own_leftover(s, plan)
+            made = _make(s, plan, seconds, began, taken)
+        except Interrupted as why:
+            ui.talk("interrupted before the intercept stood; nothing is left")
+            return why.exit
+        if not request.run:
+            shown(made)
+            return 0
+        try:
+            shown(made)
+            return _run_process(s, made, taken)
+        except Interrupted as why:
+            return why.exit
+        finally:
+            _leave_always(s, made.entry, taken)
+
+
+def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signals) -> Made:
+    """Intercept and prove. On any failure, and on a signal, it is left again: it can fail after it exists."""
+    entry = journal.record(
+        "intercept",
+        name=plan.wanted.name,
+        service=plan.request.service.name,
+        workload=plan.wanted.workload,
+        local_port=plan.wanted.local_port,
+        mode=plan.mode,
+        context=s.cluster.context,
+        namespace=s.cluster.namespace,
+        kubeconfig=str(base.frozen_kubeconfig(s)),
+    )
+    try:
+        started = time.monotonic()
+        ui.progress("running", "intercept", _making(s, plan).text)
+        with proof.listening(plan.wanted.local_port) as listener:
+            held = perform(_making(s, plan))
+            assert isinstance(held, Held)
+            if held.disposition not in {"", "ACTIVE"}:
+                raise ToolError(
+                    f"the intercept is {held.disposition}: {held.message or 'no message'}",
+                    tool="telepresence",
+                    fix="inv tp.status",
+                )
+            seconds.intercept = time.monotonic() - started
+            asked = _prove(s, plan, listener)
+            seconds.routed = time.monotonic() - started
+        seconds.total = time.monotonic() - began
+        _write_env_file(plan, held, entry)
+    except BaseException as why:
+        _leave_failed(s, entry, why, taken)
+        raise
+    timing.keep(
+        "intercept",
+        seconds.routed,
+        cold=not plan.place.agent,
+        service=plan.request.service.name,
+        active=round(seconds.intercept, 3),
+    )
+    return Made(plan, held, entry, asked, seconds)
+
+
+def _prove(s: Settings, plan: Plan, listener: proof.Listener | None) -> Asked:
+    """Ask until the local port answers. An answer of the baseline to the end is a failure; `unknown` is said."""
+    service = plan.request.service
+    ways = proof.ways(s, service, plan.place.service_name, plan.port.number)
+    asked = proof.until_local(s, ways, plan.wanted.local_port, plan.headers, listener, for_=3 * s.budgets.intercept)
+    if asked.answered_by == "local":
+        return asked
+    if asked.answered_by == "unknown" or listener is None:
+        why = asked.error or f"the answer was HTTP {asked.status}, and nobody can tell whose"
+        ui.warn(f"ACTIVE, but no request could prove it: {why} ({asked.url})")
+        return asked
+    raise Trouble(
+        f"{plan.wanted.workload} is ACTIVE, yet requests do not arrive here ({asked.answered_by} answered {asked.url})",
+        why="the new pod with the Traffic Agent is not ready, or the requests take another way",
+        fix=f"kubectl get pods,events -n {s.cluster.namespace} tells about the pod; inv tp.verify {service.name} asks again",
+    )
+
+
+def _run_process(s: Settings, made: Made, taken: Signals) -> int:
+    plan = made.plan
+    own = {"KUBECONFIG": str(base.frozen_kubeconfig(s))}
+    dev = plan.request.service.dev
+    env = environment.build(made.held.environment, {**dev.env, "PORT": str(plan.wanted.local_port)}, dev.drop, own)
+
+    def started(pid: int) -> None:
+        journal.update(made.entry, group=pid, start=journal.started(pid))
+        _say_when_reached(s, made)
+
+    return foreground.run(list(plan.argv), env=env, cwd=plan.folder, taken=taken, started=started)
+
+
+def _say_when_reached(s: Settings, made: Made) -> None:
+    """In the background: say when the first request through the ingress has reached the process itself."""
+    import threading
+
+    plan = made.plan
+    began = time.monotonic()
+
+    def watch() -> None:
+        from tasks.core import ports
+        from tasks.core.wait import until
+
+        if not until(lambda: ports.owner(plan.wanted.local_port), every=0.1, for_=s.budgets.clone_to_running):
+            return
+        ways = proof.ways(s, plan.request.service, plan.place.service_name, plan.port.number)
+        asked = proof.until_local(s, ways, plan.wanted.local_port, plan.headers, None, for_=20)
+        if asked.answered_by == "local":
+            seconds = time.monotonic() - began
+            ui.progress(
+                "done",
+                "reached",
+                f"a request through the {asked.via} was answered by your process ({asked.ms:.0f} ms)",
+                seconds,
+            )
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _making(s: Settings, plan: Plan) -> Change:
+    if plan.request.replace:
+        return telepresence.replace(s, plan.wanted, str(plan.port.container))
+    return telepresence.intercept(s, plan.wanted)
+
+
+def _free_own_leftover(s: Settings, plan: Plan) -> None:
+    """An intercept of the same name that a killed run left is ours to leave."""
+    for entry in journal.entries("intercept"):
+        if entry.data.get("workload") == plan.wanted.workload and not entry.owner_lives:
+            ui.talk(f"   leaving {leave.name_of(entry)}, left behind by a run that was killed")
+            leave.one(s, entry)
+    if plan.wanted.name in session.mine(s):
+        ui.talk(f"   leaving {plan.wanted.name}, made by hand before")
+        perform(telepresence.leave(s, plan.wanted.name))
+
+
+def _leave_always(s: Settings, entry: Entry, taken: Signals) -> None:
+    """Leave after the process has ended. A signal does not cut this short; a failure is said with what mends it."""
+    taken.held = True
+    try:
+        current = next((e for e in journal.entries("intercept") if e.id == entry.id), entry)
+        leave.one(s, replace(current, data={**current.data, "group": 0}))
+        ui.progress("done", "leave", f"{leave.name_of(entry)} is left")
+    except Trouble as why:
+        ui.talk(why.text())
+        ui.warn(f"{leave.name_of(entry)} may still be intercepted; inv down tries again")
+    finally:
+        taken.held = False
+
+
+def _leave_failed(s: Settings, entry: Entry, why: BaseException, taken: Signals) -> None:
+    if isinstance(why, telepresence.Conflict):
+        journal.forget(entry)  # the tool says that it is somebody else's: there is nothing of ours
+        return
+    taken.held = True
+    try:
+        leave.one(s, entry)
+    except Trouble as second:
+        ui.talk(second.text().replace("error:", "and leaving failed:", 1))
+        ui.warn(f"{leave.name_of(entry)} may still be intercepted; inv down tries again")
+    finally:
+        taken.held = False
+
+
+def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
+    if plan.request.env_file:
+        path = Path(plan.request.env_file).absolute()
+        environment.write_file(path, held.environment)
+        if plan.request.run:
+            journal.update(entry, files=[str(path)])

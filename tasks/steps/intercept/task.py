@@ -1,0 +1,99 @@
+"""What `inv intercept` and `inv leave` do."""
+
+from __future__ import annotations
+
+from tasks.checks import guard
+from tasks.core import state, timing, ui
+from tasks.core.change import perform
+from tasks.core.errors import Trouble
+from tasks.core.settings import Settings, settings
+from tasks.steps.intercept import leave as leaving
+from tasks.steps.intercept import login, plan, run
+from tasks.steps.intercept.plan import Request
+from tasks.steps.intercept.run import Made
+
+
+def intercept(request: Request, *, dry: bool, json: bool, yes: bool) -> None:
+    """Intercept and run; the process's exit code is this run's."""
+    s = settings()
+    if dry:
+        state.only_read()
+        found = plan.make(s, request, lambda line: ui.talk(f"   {line}"), lambda: login.life(s))
+        changes = run.steps_of(s, found)
+        if json:
+            ui.as_json({"mode": found.mode, "changes": [{"text": c.text, "command": c.command} for c in changes]})
+            return
+        for change in changes:
+            ui.say(f"would {change.text}")
+            if change.argv:
+                ui.say(f"    $ {change.command}")
+        return
+    code = run.run(s, request, lambda: login.life(s), lambda made: _show(s, made, json))
+    raise SystemExit(code)
+
+
+def leave(word: str, *, dry: bool) -> None:
+    """Leave what the journal says, of one service or all."""
+    s = settings()
+    guard.names(s)
+    name = _name(word)
+    entries = leaving.all_of(s, name)
+    if not entries:
+        ui.say(f"nothing of {word} to leave" if word else "nothing to leave")
+        return
+    failed: Trouble | None = None
+    for change in leaving.changes(s, entries):
+        if dry:
+            ui.say(f"would {change.text}\n    $ {change.command}")
+            continue
+        try:
+            perform(change)
+            ui.progress("done", "leave", change.text)
+        except Trouble as why:
+            ui.talk(why.text())
+            failed = failed or why
+    if failed:
+        raise failed
+
+
+def _name(word: str) -> str:
+    """The service's first name, when the catalogue knows the word; else the word, which may name an intercept."""
+    if not word:
+        return ""
+    from tasks.core.catalogue import catalogue
+    from tasks.core.names import must_be_name
+
+    must_be_name(word, "leave")
+    return next((service.name for service in catalogue().services if word in service.names), word)
+
+
+def _show(s: Settings, made: Made, json: bool) -> None:
+    if json:
+        ui.as_json(made.document())
+        return
+    wanted, seconds = made.plan.wanted, made.seconds
+    if wanted.headers:
+        mode = f"requests with {wanted.headers[0][0]}: {wanted.headers[0][1]}"
+        other = f"all traffic: inv intercept {made.plan.request.service.name} --everyone"
+    else:
+        mode = f"all traffic{f' ({made.plan.personal_why})' if made.plan.personal_why else ''}"
+        other = "yours alone: set telepresence.slot in config/settings.local.yaml"
+    ui.say(f"{made.plan.request.service.name} -> 127.0.0.1:{wanted.local_port}   {mode}")
+    ui.say(f"  {made.asked.curl or '(no curl: ' + made.asked.error + ')'}")
+    ui.say(f"  {other}")
+    proof = {"local": f"a request through the {made.asked.via} arrived here ({made.asked.ms:.0f} ms)"}.get(
+        made.asked.answered_by, "not proven by a request"
+    )
+    down = "" if made.plan.place.agent else "; the pod was replaced by one with an agent"
+    ui.say(
+        f"  ACTIVE after {seconds.intercept:.1f} s, routed after {seconds.routed:.1f} s (budget {s.budgets.intercept:g} s): {proof}{down}"
+    )
+    if made.plan.argv:
+        import shlex
+
+        ui.talk(f"-> run          {shlex.join(made.plan.argv)}   (in {made.plan.folder}; Ctrl-C ends it and leaves)")
+    else:
+        ui.say(f"  leave: inv leave {made.plan.request.service.name}")
+
+
+__all__ = ["intercept", "leave", "timing"]

@@ -1,0 +1,177 @@
+"""Connect to the place of the settings: what is missing for it, and what would be lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.checks import guard
+from tasks.commands import base, kubeconfig, telepresence
+from tasks.commands.telepresence import Session
+from tasks.core import journal, state, timing, ui
+from tasks.core.change import Change, perform
+from tasks.core.errors import Blocked, Refused, TimedOut, ToolError
+from tasks.core.processes import Process
+from tasks.core.settings import Settings
+from tasks.steps.session import daemons
+
+
+@dataclass(frozen=True)
+class Look:
+    """The session as it is: `here` when it is connected to the place of the settings; `why` when it is not."""
+
+    session: Session
+    here: bool
+    why: str = ""
+    orphans: tuple[Process, ...] = ()
+
+
+def look(s: Settings) -> Look:
+    """Ask `status` and compare with the settings; daemons that `status` does not know are found as processes."""
+    session = telepresence.status(s)
+    found = daemons.ours(s)
+    if session.sessions > 1:
+        return Look(session, False, "several daemons run", tuple(found))
+    if not session.running:
+        if found:
+            return Look(session, False, "a daemon runs that answers no longer", tuple(found))
+        return Look(session, False, "not connected")
+    if not session.connected:
+        return Look(
+            session, False, session.error or f"the daemon says: {session.state or 'not connected'}", tuple(found)
+        )
+    other = _elsewhere(s, session)
+    return Look(session, not other, other, tuple(_beyond_one(found)))
+
+
+def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
+    """The session of these settings is open. What is missing for it; nothing when it is there.
+
+    Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`).
+    """
+    if kubeconfig.freeze(s) is None and not base.frozen_kubeconfig(s).exists():
+        raise Blocked(f"the context '{s.cluster.context}' is not in your kubeconfig", fix="inv aks.credentials")
+    now = look(s)
+    if now.here and not now.orphans:
+        return
+    held = _at_stake(now)
+    if held and not yes:
+        raise Refused(
+            f"connected elsewhere ({now.why}), with {', '.join(held)} intercepted",
+            why="a switch would end these intercepts",
+            fix="inv leave, or add --yes to switch and lose them",
+        )
+    freeze = kubeconfig.freeze(s)
+    if freeze is not None:
+        yield freeze
+    if now.session.running:
+        yield telepresence.quit(s)
+    if now.orphans:
+        yield daemons.end(list(now.orphans), "answers no longer")
+    yield _watched(s)
+
+
+def ensure(s: Settings, *, yes: bool = False) -> float:
+    """Be connected to the place of the settings. Seconds that it took; 0 when it already was.
+
+    A session that was lost is remade once; intercepts that the lost one held come back with the same parameters.
+    """
+    began = time.monotonic()
+    changes = list(connect_changes(s, yes=yes))
+    if not changes:
+        return 0.0
+    lost = journal.entries("session")
+    guard.assess(s)
+    for change in changes:
+        ui.progress("running", "connect", change.text)
+        perform(change)
+    now = look(s)
+    if not now.here:
+        raise ToolError(
+            f"connect ended without an error, and yet: {now.why}",
+            tool="telepresence",
+            fix="inv tp.quit, then inv tp.connect",
+        )
+    seconds = time.monotonic() - began
+    if lost:
+        ui.talk("the session of before was gone; it was made anew")
+    timing.keep("connect", seconds)
+    return seconds
+
+
+def mine(s: Settings) -> tuple[str, ...]:
+    """The intercepts of this client in the open session; empty without one."""
+    now = look(s)
+    return tuple(name for name, _ in now.session.intercepts) if now.here else ()
+
+
+def _watched(s: Settings) -> Change:
+    """Connect, and leave no daemon behind when it fails or runs out of time."""
+    change = telepresence.connect(s)
+
+    def run() -> object:
+        for old in journal.entries("session"):
+            if old.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
+                journal.forget(old)
+        entry = journal.record(
+            "session",
+            context=s.cluster.context,
+            namespace=s.cluster.namespace,
+            kubeconfig=str(base.frozen_kubeconfig(s)),
+        )
+        state.made(base.session_folder(s))
+        before = {p.pid for p in daemons.ours(s)}
+        try:
+            return perform(change)
+        except (ToolError, SystemExit) as why:
+            left = [p for p in daemons.ours(s) if p.pid not in before]
+            if left:
+                perform(daemons.end(left, "the failed connect left"))
+            journal.forget(entry)
+            if isinstance(why, TimedOut):
+                raise TimedOut(
+                    why.what,
+                    tool="telepresence",
+                    stdout=why.stdout,
+                    stderr=why.stderr,
+                    why="the API server or the credential plugin gives no answer",
+                    fix="inv aks.login, then inv tp.connect; behind a VPN look whether it is up",
+                ) from None
+            raise
+
+    return Change(change.text, change.argv, run)
+
+
+def _elsewhere(s: Settings, session: Session) -> str:
+    server = kubeconfig.server_of(s, str(base.frozen_kubeconfig(s)))
+    wanted = set(s.cluster.mapped_namespaces or [s.cluster.namespace])
+    if session.context and session.context != s.cluster.context:
+        return f"connected to the context {session.context}, not {s.cluster.context}"
+    if session.namespace != s.cluster.namespace:
+        return f"connected to the namespace {session.namespace}, not {s.cluster.namespace}"
+    if server and session.server and _plain(session.server) != _plain(server):
+        return f"connected to the server {session.server}, not {server}"
+    if session.manager_namespace and session.manager_namespace != s.cluster.manager_namespace:
+        return f"connected through the manager in {session.manager_namespace}, not {s.cluster.manager_namespace}"
+    if session.mapped_namespaces and set(session.mapped_namespaces) != wanted:
+        return f"mapped namespaces are {', '.join(session.mapped_namespaces)}, not {', '.join(sorted(wanted))}"
+    return ""
+
+
+def _plain(server: str) -> str:
+    """The URL without what means nothing: the last slash and the port of https."""
+    return server.rstrip("/").removesuffix(":443")
+
+
+def _at_stake(now: Look) -> list[str]:
+    """Names of intercepts that ending the sessions would lose: those shown, and those of runs that still live."""
+    shown = [name for name, _ in now.session.intercepts]
+    running = [str(e.data.get("name")) for e in journal.entries("intercept") if e.owner_lives]
+    return sorted({*shown, *running}) if (now.session.running or now.orphans) else []
+
+
+def _beyond_one(found: list[Process]) -> list[Process]:
+    """With one session there is one user daemon, and a root daemon; more user daemons are ones that `status` hides."""
+    users = [p for p in found if any(word in {"userd", "connector-foreground"} for word in p.argv[1:3])]
+    return sorted(users, key=lambda p: p.start)[:-1] if len(users) > 1 else []

@@ -1,0 +1,47 @@
+"""Telepresence's daemons as processes: those that this session's commands left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tasks.commands import base
+from tasks.core import processes
+from tasks.core.change import Change
+from tasks.core.processes import Process
+from tasks.core.settings import Settings
+from tasks.core.wait import until
+
+_NAMES = {"userd", "rootd", "connector-foreground", "daemon-foreground"}
+
+
+def ours(s: Settings) -> list[Process]:
+    """The daemons that were started with this session's kubeconfig; another project's are none of ours."""
+    wanted = str(base.frozen_kubeconfig(s))
+    return [p for p in processes.running() if _is_daemon(p) and p.variable("KUBECONFIG") == wanted]
+
+
+def end(found: list[Process], why: str) -> Change:
+    """End these daemons: what `quit -s` no longer reaches (a killed connect leaves its daemon, 2.31 even answers
+    `Quit` while it lives on)."""
+    pids = ", ".join(str(p.pid) for p in found)
+    return Change(
+        f"end the daemon that {why} (pid {pids})", ("kill", *(str(p.pid) for p in found)), lambda: _end(found)
+    )
+
+
+def _end(found: list[Process]) -> None:
+    for number, wait in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+        for process in found:
+            if process.lives:
+                try:
+                    os.kill(process.pid, number)
+                except (ProcessLookupError, PermissionError):
+                    continue
+        if until(lambda: not any(p.lives for p in found), every=0.05, for_=wait):
+            return
+
+
+def _is_daemon(process: Process) -> bool:
+    program = os.path.basename(process.argv[0])
+    return "telepresence" in program and any(word in _NAMES for word in process.argv[1:3])

@@ -1,0 +1,114 @@
+"""What `inv tp.connect`, `tp.status` and `tp.quit` do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tasks.checks import guard
+from tasks.commands import telepresence
+from tasks.core import journal, state, ui
+from tasks.core.change import perform
+from tasks.core.errors import MISSING, Refused, Trouble
+from tasks.core.settings import settings
+from tasks.steps.session import daemons
+from tasks.steps.session.connect import connect_changes, ensure, look
+
+
+def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
+    """Connect, or say what is missing for it."""
+    s = settings()
+    guard.names(s)
+    if dry or check:
+        state.only_read()
+        changes = list(connect_changes(s, yes=yes))
+        if json:
+            ui.as_json({"connected": not changes, "changes": [{"text": c.text, "command": c.command} for c in changes]})
+        for change in changes:
+            ui.talk(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+        if not json and not changes:
+            ui.say("connected already: nothing to do")
+        if check and changes:
+            raise SystemExit(MISSING)
+        return
+    guard.assess(s)
+    seconds = ensure(s, yes=yes)
+    if json:
+        ui.as_json({"connected": True, "seconds": round(seconds, 3), "session": asdict(look(s).session)})
+    elif seconds:
+        budget = s.budgets.connect
+        ui.say(
+            f"connected to {s.cluster.context}, namespace {s.cluster.namespace}, in {seconds:.1f} s (budget {budget:g} s)"
+        )
+    else:
+        ui.say(f"connected to {s.cluster.context}, namespace {s.cluster.namespace}: nothing to do")
+
+
+def status(*, json: bool) -> None:
+    """Show the session. Starts nothing."""
+    s = settings()
+    now = look(s)
+    open_entries = journal.entries("intercept")
+    if json:
+        ui.as_json(
+            {
+                "here": now.here,
+                "why": now.why,
+                "session": {
+                    **asdict(now.session),
+                    "intercepts": [{"name": n, "client": c} for n, c in now.session.intercepts],
+                },
+                "journal": [
+                    {"name": e.data.get("name"), "made": e.made, "pid": e.pid, "lives": e.owner_lives}
+                    for e in open_entries
+                ],
+            }
+        )
+        return
+    session = now.session
+    if not session.running:
+        ui.say(f"no session: {now.why}")
+        ui.say("  connect: inv tp.connect")
+    else:
+        ui.table(
+            [
+                ("session", f"{session.state or session.error}{'' if now.here else f' ({now.why})'}"),
+                ("cluster", f"{session.context} {session.server}"),
+                ("namespace", f"{session.namespace} (manager in {session.manager_namespace})"),
+                ("versions", f"client {session.client_version}, manager {session.manager_version or 'not told'}"),
+                *(("intercept", f"{name} by {client}") for name, client in session.intercepts),
+            ]
+        )
+    for entry in open_entries:
+        if not entry.owner_lives and entry.data.get("name") not in dict(session.intercepts):
+            ui.say(f"left behind: {entry.data.get('name')} (a run that was killed); inv down removes it")
+
+
+def quit(*, yes: bool, dry: bool) -> None:
+    """End the session; intercepts of runs that live are not ended without a yes."""
+    s = settings()
+    living = [e for e in journal.entries("intercept") if e.owner_lives]
+    if living and not yes:
+        names = ", ".join(str(e.data.get("name")) for e in living)
+        raise Refused(
+            f"{names} would be lost: the run still lives (pid {living[0].pid})", fix="inv leave first, or add --yes"
+        )
+    now = look(s)
+    changes = ([telepresence.quit(s)] if now.session.running else []) + (
+        [daemons.end(list(now.orphans), "answers no longer")] if now.orphans else []
+    )
+    if dry:
+        for change in changes:
+            ui.talk(f"would {change.text}\n    $ {change.command}")
+        return
+    for change in changes:
+        perform(change)
+    left = daemons.ours(s)
+    if left:
+        perform(daemons.end(left, "did not end with quit"))
+    if daemons.ours(s):
+        raise Trouble(
+            f"the daemon (pid {daemons.ours(s)[0].pid}) does not end", fix=f"sudo kill -9 {daemons.ours(s)[0].pid}"
+        )
+    for entry in journal.entries("session"):
+        journal.forget(entry)
+    ui.say("the session is ended" if changes else "there was no session: nothing to do")

@@ -1,0 +1,142 @@
+"""Telepresence: the session to the cluster, and intercepts of its services."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.core.rest import rest
+
+DRY = "say what would be done, write nothing"
+JSON = "one JSON document on stdout"
+YES = "confirm what would otherwise be asked"
+
+
+@task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 when not connected", "json": JSON}, auto_shortflags=False)
+def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
+    """Connect to the cluster with the session's own kubeconfig."""
+    from tasks.steps.session import task as session
+
+    session.connect(yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+
+
+@task(help={"json": JSON}, auto_shortflags=False)
+def status(c: Context, json: bool = False) -> None:
+    """Show the session: where it is connected, and what is intercepted."""
+    from tasks.steps.session import task as session
+
+    session.status(json=json)
+
+
+@task(name="list", help={"json": JSON}, auto_shortflags=False)
+def list_(c: Context, json: bool = False) -> None:
+    """List what can be intercepted, and what is."""
+    from tasks.steps.intercept import show
+
+    show.workloads(json=json)
+
+
+@task(
+    help={
+        "service": "any of its names in config/services.yaml",
+        "port": "LOCAL[:REMOTE], such as 3001 or 3001:http; default from the catalogue",
+        "replace": "stop the pod's own container meanwhile",
+        "personal": "only requests with your slot's header, or nothing",
+        "everyone": "all traffic, even when a slot is set",
+        "no_run": "only intercept; leave with `inv leave`",
+        "env_file": "also write the pod's environment there, mode 0600 (.json, or NAME=value lines)",
+        "mount": "mount the pod's volumes (needs sshfs)",
+        "dry_run": DRY,
+        "json": JSON,
+        "yes": YES,
+    },
+    auto_shortflags=False,
+)
+def intercept(
+    c: Context,
+    service: str,
+    port: str = "",
+    replace: bool = False,
+    personal: bool = False,
+    everyone: bool = False,
+    no_run: bool = False,
+    env_file: str = "",
+    mount: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    yes: bool = False,
+) -> None:
+    """Send a service's traffic to a process here, which runs with the pod's environment; leave when it ends."""
+    from tasks.core.catalogue import catalogue
+    from tasks.steps.intercept import task as intercepts
+    from tasks.steps.intercept.plan import Request
+
+    intercepts.intercept(
+        Request(
+            service=catalogue().named(service, "intercept"),
+            port=port,
+            replace=replace,
+            personal=personal,
+            everyone=everyone,
+            run=not no_run,
+            mount=mount,
+            env_file=env_file,
+            command=tuple(rest(required=True)),
+        ),
+        dry=dry_run or bool(c.config.run.dry),
+        json=json,
+        yes=yes,
+    )
+
+
+@task(
+    help={"service": "one service or intercept; left away: all of this workstation", "dry_run": DRY},
+    auto_shortflags=False,
+)
+def leave(c: Context, service: str, dry_run: bool = False) -> None:
+    """Leave the intercepts that this workstation made, or one of them."""
+    from tasks.steps.intercept import task as intercepts
+
+    intercepts.leave(service, dry=dry_run or bool(c.config.run.dry))
+
+
+@task(help={"yes": YES, "dry_run": DRY}, auto_shortflags=False)
+def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
+    """End the session and its daemons."""
+    from tasks.steps.session import task as session
+
+    session.quit(yes=yes, dry=dry_run or bool(c.config.run.dry))
+
+
+@task(
+    help={
+        "service": "any of its names",
+        "env_file": "write it there, mode 0600 (.json, or NAME=value lines)",
+        "names": "only the names",
+        "json": JSON,
+    },
+    auto_shortflags=False,
+)
+def env(c: Context, service: str, env_file: str = "", names: bool = False, json: bool = False) -> None:
+    """Show the environment of the intercepted pod (it holds secrets)."""
+    from tasks.core.catalogue import catalogue
+    from tasks.steps.intercept import show
+
+    show.environment(catalogue().named(service, "tp.env"), env_file=env_file, only_names=names, json=json)
+
+
+@task(help={"service": "any of its names", "via": "ingress or service", "json": JSON}, auto_shortflags=False)
+def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
+    """Ask through the ingress who answers: the local process or the baseline."""
+    from tasks.core.catalogue import catalogue
+    from tasks.steps.intercept import show
+
+    show.verify(catalogue().named(service, "tp.verify"), via=via, json=json)
+
+
+@task(help={"json": JSON}, auto_shortflags=False)
+def who(c: Context, json: bool = False) -> None:
+    """Show who holds which intercept, as far as the cluster tells."""
+    from tasks.steps.intercept import show
+
+    show.who(json=json)
