@@ -1,0 +1,120 @@
+"""What lies on the sandbox's PATH under each tool's name. Built-in modules only: its start must cost what `python -S` costs.
+
+It sends the call to the state server over a unix socket and does what the server says, message by message:
+("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Messages are marshalled, after 4 bytes of length.
+"""
+
+import marshal
+import posix
+import sys
+
+import _signal
+import _socket
+
+BOX = "@BOX@"
+
+
+def main():
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    name = sys.argv[0].rpartition("/")[2]
+    line = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        line.connect(BOX + "/s")
+    except OSError as why:
+        posix.write(2, f"{name}: the sandbox {BOX} does not answer: {why}\n".encode())
+        posix._exit(127)
+    try:
+        cwd = posix.getcwdb()
+    except OSError:
+        cwd = b"/"
+    tty = posix.isatty(0) and posix.isatty(1)
+    argv = [a.encode("utf-8", "surrogateescape") for a in sys.argv[1:]]
+    send(line, ("call", name, argv, dict(posix.environ), cwd, posix.getpid(), tty))
+    while True:
+        message = receive(line)
+        if message is None:
+            posix.write(2, f"{name}: the sandbox ended\n".encode())
+            posix._exit(127)
+        what = message[0]
+        if what == "out" or what == "err":
+            write(1 if what == "out" else 2, message[1])
+        elif what == "exit":
+            posix._exit(message[1])
+        elif what == "stdin":
+            send(line, ("stdin", read_all()))
+        elif what == "run":
+            run(line, message[1], message[2], message[3])
+
+
+def run(line, argv, extra, wait):
+    environment = dict(posix.environ)
+    environment.update(extra)
+    if not wait:
+        import os
+
+        os.execvpe(argv[0], argv, environment)
+    import signal
+    import subprocess
+
+    try:
+        child = subprocess.Popen(argv, env=environment)
+    except OSError as why:
+        send(line, ("ended", 127, str(why)))
+        return
+    state = {"stopped": 0}
+
+    def forward(number, _frame):
+        state["stopped"] = number
+        child.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, forward)
+    send(line, ("started", child.pid))
+    code = child.wait()
+    send(line, ("ended", code, ""))
+
+
+def send(line, message):
+    data = marshal.dumps(message)
+    line.sendall(len(data).to_bytes(4, "big") + data)
+
+
+def receive(line):
+    head = exactly(line, 4)
+    if head is None:
+        return None
+    data = exactly(line, int.from_bytes(head, "big"))
+    return None if data is None else marshal.loads(data)
+
+
+def exactly(line, size):
+    data = b""
+    while len(data) < size:
+        more = line.recv(size - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def read_all():
+    data = b""
+    while True:
+        more = posix.read(0, 1 << 16)
+        if not more:
+            return data
+        data += more
+
+
+def write(number, data):
+    while data:
+        try:
+            data = data[posix.write(number, data) :]
+        except BlockingIOError:
+            continue
+        except OSError:
+            posix._exit(1)
+
+
+main()

@@ -1,0 +1,68 @@
+"""How long the stand-ins take, in seconds: as on a real AKS, or next to nothing. Deterministic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Seconds by `tool` and `tool verb verb`; the longest match counts. The rest is what happens in the cluster."""
+
+    tools: dict[str, float] = field(default_factory=dict)
+    connect: float = 0.05  # telepresence connect, from start to end
+    first_intercept: float = 0.12  # with a new pod, until ACTIVE
+    intercept: float = 0.02  # with an agent in place
+    gap: float = 0.3  # between the end of an evicted pod and the readiness of the new one
+    rollout: float = 0.3  # until a patched Deployment has its new pod ready
+    routed: float = 0.15  # ACTIVE to routed on a first intercept; an eighth of it later
+    back: float = 0.05  # leave to baseline
+    dead: float = 3.0  # a request to nobody: how long it hangs
+
+    def of(self, tool: str, argv: tuple[str, ...]) -> float:
+        """What one call costs before it answers."""
+        words = [a for a in argv if not a.startswith("-")][:2]
+        for count in range(len(words), -1, -1):
+            key = " ".join((tool, *words[:count]))
+            if key in self.tools:
+                return self.tools[key]
+        return 0.0
+
+
+PROFILES = {
+    "none": Profile(),
+    "aks": Profile(
+        tools={
+            "az": 0.8,
+            "az account": 0.8,
+            "az account get-access-token": 0.8,
+            "az login": 2.0,
+            "az aks": 1.2,
+            "az aks get-credentials": 2.0,
+            "az acr": 2.0,
+            "az version": 0.8,
+            "kubelogin": 0.1,
+            "kubectl": 0.3,
+            "kubectl config": 0.05,
+            "kubectl version": 0.15,
+            "telepresence": 0.1,
+            "docker": 0.1,
+            "docker login": 0.6,
+            "docker push": 2.0,
+            "docker build": 2.0,
+            "helm": 0.3,
+            "helm upgrade": 3.0,
+            "helm install": 3.0,
+            "pnpm": 0.3,
+            "pnpm install": 3.0,
+            "tilt": 0.2,
+        },
+        connect=3.0,
+        first_intercept=4.0,
+        intercept=1.0,
+        gap=2.0,
+        rollout=3.0,
+        routed=1.2,
+        back=0.3,
+    ),
+}
