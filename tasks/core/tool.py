@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
@@ -58,16 +59,26 @@ class Tool:
     timeout: float = 60.0
 
     def call(
-        self, *args: str, timeout: float | None = None, stdin: bytes | None = None, cwd: str | None = None
+        self,
+        *args: str,
+        timeout: float | None = None,
+        stdin: bytes | None = None,
+        cwd: str | None = None,
+        echo: Callable[[str], None] | None = None,
     ) -> Done:
-        """Run to its end and return how it ended, whatever its exit code. Raises Absent and TimedOut only."""
+        """Run to its end and return how it ended, whatever its exit code. Raises ToolError when it did not start or end.
+
+        echo: is told each line of stderr as it comes, for a child that a person has to watch (the code of a login).
+        """
         limit = self.timeout if timeout is None else timeout
         environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
         began = time.monotonic()
+        lines = _Lines(echo) if echo is not None else None
         try:
             process: Any = local_command(self.name).popen(
                 [*self.base, *args],
                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stderr=subprocess.PIPE if lines is None else lines.writing,
                 new_session=True,
                 cwd=cwd,
                 env=environment,
@@ -78,6 +89,9 @@ class Tool:
             raise Absent(f"{self.name} is on PATH but may not be executed", tool=self.name, fix=self.fix) from None
         except OSError as why:
             raise ToolError(f"{self.name} could not be started: {why.strerror}", tool=self.name, fix=self.fix) from None
+        finally:
+            if lines is not None:
+                lines.started()
         _running.add(process.pid)
         try:
             out, err = process.communicate(stdin, timeout=limit)
@@ -93,6 +107,8 @@ class Tool:
             raise
         finally:
             _running.discard(process.pid)
+        if lines is not None:
+            err = lines.all()
         return Done(process.returncode, _text(out), _text(err), time.monotonic() - began)
 
     def run(
@@ -147,6 +163,31 @@ class Tool:
     def _said(self, args: tuple[str, ...]) -> str:
         verbs = takewhile(lambda word: not word.startswith("-"), args[:2])  # never the whole argv: it may hold a secret
         return " ".join((self.name, *verbs))
+
+
+class _Lines:
+    """The reading end of a child's stderr, told on line by line from a thread."""
+
+    def __init__(self, echo: Callable[[str], None]) -> None:
+        self._reading, self.writing = os.pipe()
+        self._kept: list[bytes] = []
+        self._thread = threading.Thread(target=self._read, args=(echo,), daemon=True)
+        self._thread.start()
+
+    def _read(self, echo: Callable[[str], None]) -> None:
+        with os.fdopen(self._reading, "rb") as stream:
+            for line in stream:
+                self._kept.append(line)
+                echo(clean(_text(line).rstrip()))
+
+    def started(self) -> None:
+        """The child has its end (or never came to be): close ours, so that reading ends with the child."""
+        os.close(self.writing)
+
+    def all(self) -> bytes:
+        """What was said. A grandchild that keeps the stream open is waited for one second, not longer."""
+        self._thread.join(1.0)
+        return b"".join(self._kept)
 
 
 def end_running() -> None:
