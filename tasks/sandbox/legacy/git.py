@@ -1,0 +1,51 @@
+"""git for the generator: the same result on every machine, whatever the user's configuration says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tasks.core.errors import ToolError
+
+MAINTAINER = ("Maintainer", "maintainer@example.test")
+MOMENT = "1764689400 +0100"  # 2 December 2025, 16:30, for what a fault commits
+
+
+def environment() -> dict[str, str]:
+    """The environment of a git that reads no configuration of the machine and makes the same commits every time."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    name, mail = MAINTAINER
+    return kept | {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": mail,
+        "GIT_AUTHOR_DATE": MOMENT,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": mail,
+        "GIT_COMMITTER_DATE": MOMENT,
+        "LC_ALL": "C",
+    }
+
+
+def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...] = (0,)) -> str:
+    """Run git in a folder and return what it printed. Raises ToolError where its exit code is not in `ok`.
+
+    Submodules come from folders beside the repository, which git refuses unless asked: only these calls allow it.
+    """
+    done = subprocess.run(
+        ["git", "-c", "protocol.file.allow=always", "-c", "core.autocrlf=false", *words],
+        cwd=folder,
+        env=environment(),
+        input=data,
+        stdin=subprocess.DEVNULL if data is None else None,
+        capture_output=True,
+        check=False,
+    )
+    said = done.stderr.decode("utf-8", "replace")
+    if done.returncode not in ok:
+        last = (said.strip().splitlines() or ["no message"])[-1]
+        raise ToolError(f"git {words[0]}: {last}", exit=done.returncode, stderr=said)
+    return done.stdout.decode("utf-8", "surrogateescape").strip()
