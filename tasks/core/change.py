@@ -14,7 +14,7 @@ def _nothing() -> None:
 class Change:
     """One change. Only `core/steps.py` runs it.
 
-    text:     what it does, for a person ("merge context ameide-dev into ~/.kube/config")
+    text:     what it does, for a person ("merge context dev into ~/.kube/config")
     argv:     the command, where it is one; without secrets
     run:      does it; raises Trouble when it fails
     destroys: what is lost by it; empty when nothing is. Such a change needs `--yes`

@@ -98,3 +98,9 @@ def _write(stream: Any, text: str) -> None:
             stream.flush()
         except BrokenPipeError:  # `inv status | head`: the reader has gone, and that is no error of ours
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def clear() -> None:
+    """Clear the terminal before the next picture; nothing where stdout is none."""
+    if sys.stdout.isatty():
+        _write(sys.stdout, "\x1b[H\x1b[2J")

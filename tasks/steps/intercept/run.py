@@ -89,6 +89,7 @@ def run(s: Settings, request: Request, token: Callable[[], str] | None, shown: C
             ui.talk("interrupted before the intercept stood; nothing is left")
             return why.exit
         if not request.run:
+            journal.update(made.entry, keep=True)
             shown(made)
             return 0
         try:

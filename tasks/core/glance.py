@@ -1,0 +1,71 @@
+"""`inv status --cached`: what the last `inv status` saw, each fact with its age.
+
+Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E glance.py [--json]`.
+"""
+
+import json
+import os
+import sys
+import time
+
+_MARKS = {"ok": "  ", "warn": "! ", "bad": "!!", "unknown": "? "}
+
+
+def path() -> str:
+    """Where the kept facts lie."""
+    base = os.environ.get("REMOTE_DEV_STATE")
+    if not base:
+        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        base = os.path.join(home, "remote-dev")
+    return os.path.join(base, "status.json")
+
+
+def age(seconds: float) -> str:
+    """An age as people say it."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def lines(document: dict, now: float) -> list:
+    """The facts as a person reads them, sections in their order."""
+    found = []
+    facts = document.get("facts", [])
+    width = max((len(f["section"]) for f in facts), default=0)
+    names = max((len(f["name"]) for f in facts), default=0)
+    before = ""
+    for fact in facts:
+        section = fact["section"] if fact["section"] != before else ""
+        before = fact["section"]
+        old = now - fact["at"]
+        tail = f"   ({age(old)})" if old > 5 else ""
+        found.append(
+            f"{_MARKS.get(fact['state'], '  ')} {section:<{width}}  {fact['name']:<{names}}  {fact['value']}{tail}".rstrip()
+        )
+        if fact.get("fix") and fact["state"] != "ok":
+            found.append(f"   {'':<{width}}  {'':<{names}}  fix: {fact['fix']}")
+    return found
+
+
+def main(words: list) -> int:
+    """Print the kept facts; 1 when there are none."""
+    try:
+        with open(path(), encoding="utf-8") as file:
+            document = json.load(file)
+    except (OSError, ValueError):
+        sys.stderr.write("error: no status is kept yet\n  fix: inv status\n")
+        return 1
+    unknown = [word for word in words if word != "--json"]
+    if unknown:
+        sys.stderr.write(f"error: inv status --cached does not know {unknown[0]}\n  fix: inv --help status\n")
+        return 1
+    if "--json" in words:
+        sys.stdout.write(json.dumps({**document, "cached": True}) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines(document, time.time())) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

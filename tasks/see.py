@@ -1,0 +1,42 @@
+"""See where this workstation stands, and undo what it made."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.core.errors import Trouble
+
+
+@task(
+    help={
+        "json": "one JSON document on stdout",
+        "watch": "again every 5 s",
+        "cached": "what the last look saw, at once",
+    },
+    auto_shortflags=False,
+)
+def status(c: Context, json: bool = False, watch: bool = False, cached: bool = False) -> None:
+    """Show tools, login, context, session, intercepts, processes, setup and times, each with its age."""
+    from tasks.steps.overview import status as overview
+
+    if watch and (json or cached):
+        raise Trouble("--watch goes with neither --json nor --cached", fix="inv status --watch")
+    if watch:
+        overview.watch(5)
+    overview.show(json=json, cached=cached)
+
+
+@task(
+    help={"dry_run": "say what would be undone, write nothing", "tilt": "this workstation's Tilt releases too"},
+    auto_shortflags=False,
+)
+def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
+    """Undo what this workstation made: intercepts, processes, files, the session."""
+    from tasks.core import state
+    from tasks.steps.overview import down as way
+
+    dry = dry_run or bool(c.config.run.dry)
+    if dry:
+        state.only_read()
+    way.run(dry=dry, tilt=tilt)

@@ -1,0 +1,106 @@
+"""`inv down`: undo exactly what the journal says this workstation made. Twice is the same as once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tasks.checks import guard
+from tasks.commands import base, telepresence
+from tasks.core import foreground, journal, ui
+from tasks.core.change import Change, perform
+from tasks.core.errors import Absent, Trouble
+from tasks.core.journal import Entry
+from tasks.core.settings import Settings, settings
+from tasks.steps import session
+from tasks.steps.intercept import leave
+from tasks.steps.session import daemons
+
+
+def run(*, dry: bool, tilt: bool) -> None:
+    """Undo all; go on after a failure, and fail at the end. Releases of Tilt only when asked."""
+    s = settings()
+    _guarded(s)
+    failed: Trouble | None = None
+    undone = 0
+    for change in changes(s, tilt=tilt):
+        if dry:
+            ui.say(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+            undone += 1
+            continue
+        try:
+            perform(change)
+            ui.progress("done", "down", change.text)
+            undone += 1
+        except Trouble as why:
+            ui.talk(why.text())
+            failed = failed or why
+    if failed:
+        raise Trouble(f"not all is undone: {failed.what}", why=failed.why, fix=failed.fix or "inv down again")
+    if not undone:
+        ui.say("nothing to undo")
+    if not tilt and journal.entries("release"):
+        ui.say("releases of Tilt stay: inv tilt.down removes this workstation's")
+
+
+def changes(s: Settings, *, tilt: bool = False) -> Iterator[Change]:
+    """What is there to undo, in the order that is safe: intercepts, processes, files, the session."""
+    yield from leave.changes(s, journal.entries("intercept"))
+    for entry in journal.entries("process"):
+        yield Change(
+            f"end {entry.data.get('name', 'a process')} (pid {entry.data.get('group')})", run=partial(_end, entry)
+        )
+    for entry in journal.entries("file"):
+        yield Change(f"remove {entry.data.get('path')}", run=partial(_remove, entry))
+    if tilt:
+        from tasks.steps.tilt import down as releases
+
+        yield from releases.changes(s)
+    yield from _session(s)
+
+
+def _guarded(s: Settings) -> None:
+    """Production is refused here too. What cannot be looked at (a login that ran out) may still be cleaned up: the
+    place was guarded when things were made there, and only that place is touched."""
+    guard.names(s)
+    if not base.frozen_kubeconfig(s).exists():
+        return
+    try:
+        guard.assess(s)
+    except guard.Unknown as why:
+        ui.warn(f"{why.what}; only what was made there is undone")
+
+
+def _session(s: Settings) -> Iterator[Change]:
+    """The session, when it is ours: made with this place's kubeconfig."""
+    try:
+        now = session.look(s)
+    except Absent:
+        return
+    ours = daemons.ours(s)
+    if now.session.running and (now.here or ours):
+        yield telepresence.quit(s)
+    if ours:
+        yield Change("end its daemons", run=partial(_end_daemons, s))
+    for entry in journal.entries("session"):
+        if entry.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
+            yield Change("forget the session", run=partial(journal.forget, entry))
+
+
+def _end_daemons(s: Settings) -> None:
+    left = daemons.ours(s)
+    if left:
+        perform(daemons.end(left, "did not end with quit"))
+
+
+def _end(entry: Entry) -> None:
+    group = int(entry.data.get("group") or 0)
+    if group and journal.started(group) == float(entry.data.get("start") or -1):
+        foreground.end_group(group)
+    journal.forget(entry)
+
+
+def _remove(entry: Entry) -> None:
+    Path(str(entry.data.get("path"))).unlink(missing_ok=True)
+    journal.forget(entry)

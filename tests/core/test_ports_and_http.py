@@ -1,0 +1,79 @@
+"""Ports as the kernel shows them, and one request with its connection sent elsewhere."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.core import http as client
+from tasks.core import ports
+from tasks.core.errors import Trouble
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = f"{self.headers['Host']} {self.path} {self.headers.get('X-Slot', '')}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        return None
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running.server_address[1]
+        running.shutdown()
+
+
+def test_the_owner_of_a_port_is_told_by_pid(server: int):
+    owner = ports.owner(server)
+    assert owner is not None
+    assert owner.pid == os.getpid()
+
+
+def test_a_free_port_has_no_owner():
+    assert ports.owner(ports.free()) is None
+
+
+def test_a_request_leaves_a_trace_on_the_port(server: int):
+    before = ports.connections(server)
+    client.ask(f"http://127.0.0.1:{server}/", headers={})
+    assert ports.connections(server) - before
+
+
+def test_the_host_header_stays_when_the_connection_goes_elsewhere(server: int):
+    reply = client.ask(
+        "http://platform.example/healthz?x=1", headers={"X-Slot": "ada"}, address=f"http://127.0.0.1:{server}"
+    )
+    assert (reply.status, reply.body) == (200, b"platform.example /healthz?x=1 ada")
+
+
+def test_no_answer_is_a_reply_and_no_exception():
+    assert client.ask(f"http://127.0.0.1:{ports.free()}/", headers={}).status == 0
+
+
+def test_a_name_that_does_not_resolve_is_told_apart():
+    reply = client.ask("http://nowhere.invalid/", headers={})
+    assert (reply.status, reply.unresolved) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3001", (3001, "")), ("3001:http", (3001, "http")), ("3000:3000", (3000, "3000"))]
+)
+def test_a_port_is_local_and_perhaps_remote(text: str, expected: tuple[int, str]):
+    assert ports.pair(text) == expected
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "70000", "3000:", "3000:70000", "3000:-x", "", "1:2:3", "٣"])
+def test_what_is_no_port_is_refused(text: str):
+    with pytest.raises(Trouble, match="--port"):
+        ports.pair(text)

@@ -1,0 +1,90 @@
+"""State files are private and whole; the journal tells the living from the dead."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.core import journal, state, timing
+from tasks.core.errors import Trouble
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folders_are_0700_and_files_0600():
+    path = state.folder("a", "b", "c.json")
+    state.write(path, "x")
+    assert (mode(path), mode(path.parent), mode(state.folder())) == (0o600, 0o700, 0o700)
+
+
+def test_a_write_that_fails_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch):
+    path = state.folder("file")
+    state.write(path, "old")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(Trouble, match="No space left on device"):
+        state.write(path, "new")
+    assert state.read(path) == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "file" / "below"))
+    with pytest.raises(Trouble, match="cannot write"):
+        state.write(state.folder("x"), "")
+
+
+def test_an_entry_is_there_until_it_is_forgotten():
+    entry = journal.record("intercept", name="www")
+    assert [e.data["name"] for e in journal.entries("intercept")] == ["www"]
+    assert entry.owner_lives
+    journal.update(entry, group=12)
+    assert journal.entries()[0].data == {"name": "www", "group": 12}
+    journal.forget(entry)
+    journal.forget(entry)
+    assert journal.entries() == []
+
+
+def test_an_entry_of_a_run_that_was_killed_has_no_living_owner():
+    code = "from tasks.core import journal; import os, signal; journal.record('intercept', name='x'); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert [e.owner_lives for e in journal.entries()] == [False]
+
+
+def test_a_file_that_is_no_entry_is_passed_over():
+    journal.record("file", path="x")
+    state.folder("journal", "broken.json").write_text("{")
+    assert len(journal.entries()) == 1
+
+
+def test_a_lock_is_waited_for_and_named():
+    code = "from tasks.core import state; import sys, time\nwith state.lock('one'):\n print('held', flush=True); time.sleep(30)"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    try:
+        with pytest.raises(Trouble, match="lock 'one'"), state.lock("one", wait=0.2):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+    with state.lock("one", wait=5):  # the kernel dropped the dead one's
+        pass
+
+
+def test_times_are_kept_by_what_was_done():
+    timing.keep("setup", 1.25, cold=True)
+    timing.keep("connect", 0.5)
+    assert [(t["seconds"], t["cold"]) for t in timing.kept("setup")] == [(1.25, True)]
+    assert len(timing.kept()) == 2

@@ -1,0 +1,112 @@
+"""A captured child: its end, its deadline, its group, its secrets. Real processes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.core import processes, ui
+from tasks.core.errors import Absent, TimedOut, ToolError
+from tasks.core.tool import Tool, clean, last_line
+
+PYTHON = Tool(sys.executable)
+
+
+def python(code: str, *args: str, **more):
+    return PYTHON.call("-c", code, *args, **more)
+
+
+def test_stdout_and_stderr_are_kept_apart_and_decoded():
+    done = python("import sys; sys.stdout.buffer.write(b'a\\xffb'); sys.stderr.write('warn')")
+    assert (done.exit, done.stdout, done.stderr) == (0, "a\ufffdb", "warn")
+
+
+def test_a_failure_quotes_the_last_line_of_stderr_that_says_something():
+    with pytest.raises(ToolError, match="the cause") as caught:
+        PYTHON.run("-c", "import sys; sys.stderr.write('first\\nthe cause\\nE1123 noise of a log\\n'); sys.exit(4)")
+    assert caught.value.exit == 4
+
+
+def test_an_absent_program_says_how_to_get_it():
+    with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
+        Tool("nowhere-to-be-found", fix="install it").run()
+    assert caught.value.fix == "install it"
+
+
+def test_a_file_that_may_not_be_executed_is_no_traceback(tmp_path: Path):
+    program = tmp_path / "program"
+    program.write_text("x")
+    with pytest.raises(Absent, match="may not be executed"):
+        Tool(str(program)).run()
+
+
+def test_at_the_deadline_the_grandchild_goes_too():
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match=r"no answer in 0\.3 s"):
+        Tool("sh").run("-c", "sleep 471 & sleep 471; echo", timeout=0.3)
+    assert time.monotonic() - began < 3
+    assert not [p for p in processes.running() if p.argv == ("sleep", "471")]
+
+
+def test_a_child_that_ignores_sigterm_is_killed():
+    with pytest.raises(TimedOut):
+        Tool("sh").run("-c", "trap '' TERM; sleep 472", timeout=0.2)
+    assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
+
+
+def test_there_is_nothing_to_read_on_stdin():
+    assert python("import sys; print(repr(sys.stdin.read()))").stdout == "''\n"
+
+
+def test_no_shell_looks_at_the_arguments():
+    assert python("import sys; print(sys.argv[1])", "$HOME; ls").stdout == "$HOME; ls\n"
+
+
+def test_dropped_variables_do_not_reach_the_child(monkeypatch):
+    monkeypatch.setenv("AAD_LOGIN_METHOD", "msi")
+    tool = Tool(sys.executable, env={"MINE": "1"}, drop=("AAD_LOGIN_METHOD",))
+    shown = tool.run("-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])")
+    assert shown == "None 1\n"
+
+
+def test_an_answer_that_is_no_json_is_said():
+    with pytest.raises(ToolError, match="the answer is not JSON"):
+        PYTHON.json("-c", "print('hello')")
+
+
+def test_a_last_newline_may_be_missing_in_json():
+    assert PYTHON.json("-c", "import sys; sys.stdout.write('{\"a\": 1}')") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "--password=hunter2hunter2",
+        '"accessToken": "abcdefghijklmnop"',
+        "Authorization: Bearer abcdefghijklmnop",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(said: str):
+    assert "***" in clean(said)
+    assert "hunter2hunter2" not in clean(said)
+    assert "abcdefghijklmnop" not in clean(said)
+    assert "eyJzdWIi" not in clean(said)
+
+
+def test_a_known_secret_is_masked_wherever_it_stands():
+    ui.hide("s3cr3t-value")
+    assert ui.masked("a s3cr3t-value b") == "a *** b"
+
+
+def test_an_error_never_holds_the_arguments_after_the_first_flag():
+    with pytest.raises(ToolError) as caught:
+        Tool("false").run("login", "--password", "hunter2hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_last_line_skips_log_noise():
+    assert last_line("real\nW1123 08:49:47 x\n\nWARNING: y\n") == "real"

@@ -1,0 +1,78 @@
+"""Rules of the house that a reader could forget: read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "tasks").rglob("*.py"))
+OUTSIDE = [p for p in SOURCES if (ROOT / "tasks/sandbox") not in p.parents]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def calls(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=name)
+def test_no_shell_and_no_print(path: Path):
+    for node, function in calls(path):
+        assert function not in {"os.system", "os.popen", "c.run", "c.sudo", "ctx.run", "subprocess.getoutput"}, (
+            f"{name(path)}:{node.lineno}"
+        )
+        assert not any(k.arg == "shell" for k in node.keywords), f"{name(path)}:{node.lineno}"
+        if path.name not in {"ui.py", "glance.py"}:
+            assert function != "print", f"{name(path)}:{node.lineno}"
+
+
+ALLOWED_SUBPROCESS = {"tasks/core/tool.py", "tasks/core/foreground.py", "tasks/core/pipe.py"}
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=name)
+def test_children_are_started_in_core_alone(path: Path):
+    imported = {
+        a.name.split(".")[0]
+        for n in ast.walk(ast.parse(path.read_text()))
+        if isinstance(n, ast.Import)
+        for a in n.names
+    }
+    imported |= {
+        (n.module or "").split(".")[0] for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)
+    }
+    if name(path) not in ALLOWED_SUBPROCESS:
+        assert not imported & {"subprocess", "plumbum"}, name(path)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=name)
+def test_no_exception_is_swallowed(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else "everything"
+            assert caught not in {"everything", "Exception"}, f"{name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", [p for p in OUTSIDE if p.name not in {"tree.py", "demo.py"}], ids=name)
+def test_nothing_outside_knows_of_the_stand_ins(path: Path):
+    text = path.read_text().replace('"aks", "sandbox"', "").replace("aks | sandbox", "")
+    assert "sandbox" not in text.lower(), name(path)
+
+
+def test_no_company_stands_in_the_code():
+    for path in OUTSIDE:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            words = line.replace("X-Ameide-Agent", "").replace("ameide.io/environment", "")
+            assert not re.search(r"ameide", words, re.IGNORECASE), f"{name(path)}:{number}"
+
+
+def test_no_file_is_longer_than_400_lines():
+    long = {name(p): n for p in SOURCES if (n := len(p.read_text().splitlines())) > 400}
+    assert not long

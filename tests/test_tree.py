@@ -1,0 +1,90 @@
+"""The tree of tasks as people meet it: help, both spellings, the words that may be left away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def inv(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+    return subprocess.run(program, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def tree() -> dict:
+    return json.loads(inv("--list", "--list-format=json").stdout)
+
+
+def walk(collection: dict, prefix: str = ""):
+    for task in collection["tasks"]:
+        yield prefix + task["name"], task
+    for below in collection["collections"]:
+        yield from walk(below, f"{prefix}{below['name']}.")
+
+
+def test_every_task_and_namespace_has_one_line_of_help(tree: dict):
+    for name, task in walk(tree):
+        assert task["help"], name
+    for collection in tree["collections"]:
+        assert collection["help"], collection["name"]
+
+
+def test_the_daily_verbs_stand_at_the_root(tree: dict):
+    names = {task["name"] for task in tree["tasks"]}
+    assert {"setup", "intercept", "leave", "status", "down", "demo", "test"} <= names
+
+
+def test_the_namespaces_of_the_interface_are_there(tree: dict):
+    names = {name for name, _ in walk(tree)}
+    assert {"devcontainer.setup", "aks.login", "aks.credentials", "aks.registry"} <= names
+    assert {
+        f"tp.{t}" for t in ("connect", "status", "list", "intercept", "leave", "quit", "env", "verify", "who")
+    } <= names
+    assert {f"sandbox.{t}" for t in ("up", "down", "env", "fault", "faults")} <= names
+
+
+def test_a_flag_is_never_taken_for_a_service():
+    done = inv("tp.intercept", "--help")
+    assert done.returncode == 1
+    assert "inv --help tp.intercept" in done.stderr or "inv --help intercept" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_after_the_service_is_help():
+    assert "Usage:" in inv("intercept", "web", "--help").stdout
+
+
+def test_leave_may_stand_alone_or_name_a_service():
+    assert inv("leave").stdout == "nothing to leave\n"
+    assert inv("leave", "www-ameide").stdout == "nothing of www-ameide to leave\n"
+    assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "nothing of www_ameide to leave\n"
+
+
+def test_it_runs_from_any_folder_below_the_root():
+    assert inv("leave", cwd=ROOT / "docs").returncode == 0
+
+
+def test_a_wrong_flag_is_one_line():
+    done = inv("leave", "--nonsense")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_invoke_and_python_find_the_same_package():
+    code = "import tasks, sys; print(tasks.__file__)"
+    assert subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.endswith("tasks/__init__.py\n")
+
+
+def test_listing_imports_no_heavy_library():
+    code = "import sys, tasks; tasks.ns; print([m for m in ('plumbum', 'rich', 'libcst', 'yaml', 'dotenv', 'starlark', 'filelock', 'platformdirs', 'jinja2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr
