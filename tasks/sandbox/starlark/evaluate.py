@@ -1,0 +1,341 @@
+"""The evaluation: Starlark by starlark-rust, which takes less than Tilt's own engine (no `set`, no `while`)."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import starlark
+
+from tasks.sandbox.starlark import files as reading
+from tasks.sandbox.starlark.arguments import Arguments
+from tasks.sandbox.starlark.builtins import Builtins
+from tasks.sandbox.starlark.files import Files
+from tasks.sandbox.starlark.model import Declared, Image, Manifest, Mode, Refusal, Stop
+
+_GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
+_FRAME = re.compile(r"^  \* (?P<path>.+):(?P<line>\d+), in (?P<name>\S+)$", re.MULTILINE)
+_PLACE = re.compile(
+    r"^error: (?P<text>.*?)\n +--> (?P<path>[^\n]+):(?P<line>\d+):(?P<column>\d+)\n", re.MULTILINE | re.DOTALL
+)
+_PRELUDE = """
+config = struct(
+    define_string_list = _config_define_string_list, define_string = _config_define_string,
+    define_bool = _config_define_bool, define_object = _config_define_object, parse = _config_parse,
+    set_enabled_resources = _config_set_enabled_resources, clear_enabled_resources = _config_clear_enabled_resources,
+    tilt_subcommand = _SUBCOMMAND, main_path = _MAIN, main_dir = _MAIN_DIR,
+)
+os = struct(
+    getcwd = _os_getcwd, getenv = _os_getenv, environ = _ENVIRON, name = "posix",
+    path = struct(
+        abspath = _os_path_abspath, relpath = _os_path_relpath, basename = _os_path_basename,
+        dirname = _os_path_dirname, exists = _os_path_exists, join = _os_path_join, realpath = _os_path_realpath,
+    ),
+)
+shlex = struct(quote = _shlex_quote)
+sys = struct(argv = _ARGV, executable = "tilt")
+"""
+_HIDDEN = frozenset(re.findall(r"= (_\w+)", _PRELUDE))
+
+
+class TiltfileError(Exception):
+    """The text is what Tilt prints: a traceback and the error, or one line with the place."""
+
+
+@dataclass
+class Result:
+    """What was declared. enabled: names in the order of the file; log: prints and warnings; watched: paths read."""
+
+    manifests: dict[str, Manifest]
+    images: dict[str, Image]
+    enabled: list[str]
+    registry: str
+    settings: dict[str, Any]
+    commands: list[tuple[str, ...]]
+    watched: list[str]
+    log: list[str] = field(default_factory=list)
+
+
+def evaluate(
+    tiltfile: Path,
+    args: tuple[str, ...] = (),
+    *,
+    context: str = "",
+    namespace: str = "default",
+    env: Mapping[str, str] | None = None,
+    subcommand: str = "up",
+    run: Callable[[tuple[str, ...], dict[str, str], str], str] | None = None,
+    log: list[str] | None = None,
+) -> Result:
+    """Evaluate the file as `tilt SUBCOMMAND -- ARGS` would. Raises TiltfileError.
+
+    context: what k8s_context() says, "" for none; env: what os.getenv sees; run: executes local(), by default for real.
+    log: gets the lines that were printed, also when it fails.
+    """
+    if not tiltfile.is_file():
+        raise TiltfileError(f"No Tiltfile found at paths '{tiltfile}'. Check out https://docs.tilt.dev/tutorial.html")
+    environment = dict(os.environ if env is None else env)
+    one = _Evaluation(tiltfile, args, context, namespace, environment, subcommand, run or _run(environment))
+    if log is not None:
+        one.declared.log = log
+    return one.result()
+
+
+class _Evaluation:
+    def __init__(
+        self,
+        tiltfile: Path,
+        args: tuple[str, ...],
+        context: str,
+        namespace: str,
+        env: dict[str, str],
+        subcommand: str,
+        run: Callable[..., str],
+    ) -> None:
+        self.main = Path(os.path.abspath(tiltfile))
+        self.args, self.context, self.namespace, self.env, self.subcommand = args, context, namespace, env, subcommand
+        self.declared = Declared()
+        self.arguments = Arguments(args)
+        self.executing = [self.main]
+        self.files = Files(lambda: self.executing[-1].parent, self.declared.watched)
+        self.builtins = Builtins(self.declared, self.files, context, run, starlark.OpaquePythonObject)
+        self.failed: tuple[str, str] | None = None
+        self.loaded: dict[Path, Any] = {}
+        self.loading: list[Path] = []
+
+    def result(self) -> Result:
+        try:
+            self._evaluate(self.main)
+        except Stop:
+            pass
+        try:
+            self.declared.finish()
+            if any(m.kind != "local" for m in self.declared.manifests.values()) and not self.builtins.may_deploy():
+                raise Refusal(
+                    f"Stop! {self.context} might be production.\nIf you're sure you want to deploy there, add:\n"
+                    f"\tallow_k8s_contexts('{self.context}')\nto your Tiltfile. Otherwise, switch k8s contexts and restart Tilt."
+                )
+            if self.args and not self.arguments.parsed and self.declared.enabled is None:
+                self.declared.enabled = list(self.args)
+            enabled = self.declared.selected()
+        except Refusal as why:
+            raise TiltfileError(str(why)) from None
+        d = self.declared
+        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log)
+
+    def _evaluate(self, path: Path) -> Any:
+        self.declared.watched.append(str(path))
+        source = path.read_text()
+        module = self._module(path)
+        try:
+            tree = starlark.parse(str(path), source, _dialect())
+            self._check_loads(tree, path)
+            self.executing.append(path)
+            try:
+                starlark.eval(module, tree, _GLOBALS, starlark.FileLoader(lambda name: self._load(path, name)))
+            finally:
+                self.executing.pop()
+        except starlark.StarlarkError as why:
+            if self.failed == ("exit", ""):
+                raise Stop from None
+            raise TiltfileError(self._text(str(why))) from None
+        return module.freeze()
+
+    def _check_loads(self, tree: Any, path: Path) -> None:
+        for load in tree.loads():
+            for name in load.symbols.values():
+                if name.startswith("_"):
+                    raise TiltfileError(f"{path}: load: names with leading underscores are not exported: {name}")
+
+    def _load(self, base: Path, name: str) -> Any:
+        if "://" in name:
+            raise RuntimeError(f"cannot load {name}: there is no network for extensions")
+        path = Path(os.path.normpath(base.parent / name))
+        if path in self.loading:
+            raise RuntimeError(f"cannot load {name}: Circular load: {path}")
+        if path not in self.loaded:
+            if not path.is_file():
+                raise RuntimeError(
+                    f"cannot load {name}: error reading file {path}: open {path}: no such file or directory"
+                )
+            self.loading.append(path)
+            try:
+                self.loaded[path] = self._evaluate(path)
+            finally:
+                self.loading.pop()
+        return self.loaded[path]
+
+    def _module(self, path: Path) -> Any:
+        module = starlark.Module()
+        for name, function in self._functions().items():
+            module.add_callable(name, self._strict(name, function))
+        for name, value in {
+            "_SUBCOMMAND": self.subcommand,
+            "_MAIN": str(self.main),
+            "_MAIN_DIR": str(self.main.parent),
+            "_ENVIRON": self.env,
+            "_ARGV": ["tilt", *self.subcommand.split()],
+            "__file__": str(path),
+            "__name__": "__main__" if path == self.main else str(path),
+        }.items():
+            module[name] = value
+        for name, manual in (("TRIGGER_MODE_AUTO", False), ("TRIGGER_MODE_MANUAL", True)):
+            module[name] = starlark.OpaquePythonObject(Mode(manual))
+        starlark.eval(module, starlark.parse("prelude", _PRELUDE, _dialect()), _GLOBALS)
+        return module
+
+    def _functions(self) -> dict[str, Callable[..., Any]]:
+        shown = {
+            name: function
+            for name, function in inspect.getmembers(self.builtins, inspect.ismethod)
+            if not name.startswith("_") and name != "may_deploy"
+        }
+        f = self.files
+        shown |= {"read_file": f.read_file, "read_yaml": f.read_yaml, "read_json": f.read_json, "listdir": f.listdir}
+        shown |= {"watch_file": f.watch_file, "print": self._print, "fail": self._fail}
+        shown |= {"k8s_context": lambda: self.context, "k8s_namespace": lambda: self.namespace if self.context else ""}
+        shown |= {"decode_yaml": reading.decode_yaml, "decode_yaml_stream": reading.decode_yaml_stream}
+        shown |= {"decode_json": reading.decode_json, "encode_yaml": reading.encode_yaml}
+        shown |= {"blob": lambda contents: contents, "_shlex_quote": lambda s: reading.quote([s])}
+        for kind in ("string_list", "string", "bool", "object"):
+            shown[f"_config_define_{kind}"] = self._define(kind)
+        shown |= {
+            "_config_parse": lambda: self.arguments.parse(self.main.parent),
+            "_config_set_enabled_resources": self._enable,
+            "_config_clear_enabled_resources": lambda: setattr(self.declared, "enabled", []),
+            "_os_getcwd": lambda: str(f.folder()),
+            "_os_getenv": lambda key, default=None: self.env.get(key, default),
+            "_os_path_exists": f.exists,
+            "_os_path_abspath": f.abspath,
+            "_os_path_realpath": f.realpath,
+            "_os_path_relpath": f.relpath,
+            "_os_path_basename": lambda path: os.path.basename(path.rstrip("/")),
+            "_os_path_dirname": lambda path: os.path.dirname(path),
+            "_os_path_join": reading.join,
+        }
+        return shown
+
+    def _strict(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Bind by the real signature first, and keep what was refused: the engine would wrap the text."""
+        signature = inspect.signature(function)
+        public = (
+            name.removeprefix("_")
+            .replace("os_path_", "os.path.")
+            .replace("os_get", "os.get")
+            .replace("config_", "config.")
+        )
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as why:
+                self.failed = (public, f"{public}: {_argument_error(str(why))}")
+                raise
+            try:
+                return function(*args, **kwargs)
+            except Stop:
+                self.failed = ("exit", "")
+                raise
+            except Refusal as why:
+                prefix = "" if public in {"fail", "local", "config.parse", "read_yaml", "default_registry"} else ""
+                text = str(why)
+                self.failed = (
+                    public,
+                    f"{public}: {text}" if text.startswith("for parameter") or text.startswith("'") else prefix + text,
+                )
+                raise
+
+        return call
+
+    def _define(self, kind: str) -> Callable[..., None]:
+        def define(name: str, args: bool = False, usage: str = "") -> None:
+            self.arguments.define(kind, name, args, usage)
+
+        return define
+
+    def _enable(self, resources: Any) -> None:
+        self.declared.enabled = list(reading.strings(resources, "resources")) or None  # an empty list enables all
+
+    def _print(self, *args: Any, sep: str = " ") -> None:
+        self.declared.log.append(sep.join(str(a) for a in args))
+
+    def _fail(self, *args: Any, sep: str = " ") -> None:
+        raise Refusal(sep.join(str(a) for a in args))
+
+    def _text(self, said: str) -> str:
+        """The error as Tilt words it: the engine's frames, then the name of the built-in and what it said."""
+        place = _PLACE.search(said)
+        if place is None:
+            return said
+        text = place["text"]
+        undefined = re.match(r"Variable `(\w+)` not found", text)
+        where = f"{place['path']}:{place['line']}:{place['column']}"
+        if undefined:
+            return f"{where}: undefined: {undefined[1]}"
+        frames = [(m["path"], int(m["line"]), m["name"]) for m in _FRAME.finditer(said)]
+        if not frames and self.failed is None:
+            return f"{where}: {text}"
+        lines = ["Traceback (most recent call last):"]
+        for path, line, name in frames or [(place["path"], int(place["line"]), "<module>")]:
+            shown = "<toplevel>" if name == "<module>" else name
+            lines.append(f"  {path}:{line}:{_column(path, line)}: in {shown}")
+        nested = re.search(r"(Traceback \(most recent call last\):\n.*|cannot load .*)", text, re.DOTALL)
+        if self.failed is not None:
+            lines.append(f"Error in {self.failed[0]}: {self.failed[1]}")
+        else:
+            lines.append("Error: " + (nested[1] if nested else text))
+        return "\n".join(lines)
+
+
+def _dialect() -> Any:
+    dialect = starlark.Dialect.standard()
+    dialect.enable_def = dialect.enable_lambda = dialect.enable_load = True
+    dialect.enable_top_level_stmt = dialect.enable_keyword_only_arguments = True
+    return dialect
+
+
+def _argument_error(text: str) -> str:
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
+    if unexpected:
+        return f'unexpected keyword argument "{unexpected[1]}"'
+    missing = re.search(r"missing a required argument: '(\w+)'", text)
+    return f"missing argument for {missing[1]}" if missing else text
+
+
+def _column(path: str, line: int) -> int:
+    """Where Go's engine sees a call: at its parenthesis."""
+    try:
+        text = Path(path).read_text().splitlines()[line - 1]
+    except (OSError, IndexError):
+        return 1
+    return text.find("(") + 1 or len(text) - len(text.lstrip()) + 1
+
+
+def _run(env: Mapping[str, str]) -> Callable[[tuple[str, ...], dict[str, str], str], str]:
+    def run(argv: tuple[str, ...], more: dict[str, str], folder: str) -> str:
+        try:
+            done = subprocess.run(
+                argv,
+                env={**env, **more},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        except FileNotFoundError:
+            raise Refusal(
+                f'command "{argv[0]}" failed.\nerror: exec: "{argv[0]}": executable file not found in $PATH'
+            ) from None
+        if done.returncode:
+            shown = argv[2] if argv[:2] == ("sh", "-c") else " ".join(argv)
+            raise Refusal(f'command "{shown}" failed.\nerror: exit status {done.returncode}')
+        return done.stdout
+
+    return run

@@ -1,0 +1,235 @@
+"""What a Tiltfile declares, as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+
+class Refusal(Exception):
+    """Tilt would refuse this call. The text is Tilt's, without the function's name."""
+
+
+class Stop(Exception):
+    """exit() was called: the evaluation ends, and that is no failure."""
+
+
+class Trigger(IntEnum):
+    """`triggerMode` as Tilt's JSON has it."""
+
+    AUTO = 0
+    MANUAL_WITH_AUTO_INIT = 1
+    MANUAL = 2
+    AUTO_WITH_MANUAL_INIT = 3
+
+
+@dataclass(frozen=True)
+class Mode:
+    """TRIGGER_MODE_AUTO and TRIGGER_MODE_MANUAL."""
+
+    manual: bool
+
+    def trigger(self, auto_init: bool) -> Trigger:
+        """With auto_init, the number in the JSON."""
+        if self.manual:
+            return Trigger.MANUAL_WITH_AUTO_INIT if auto_init else Trigger.MANUAL
+        return Trigger.AUTO if auto_init else Trigger.AUTO_WITH_MANUAL_INIT
+
+
+@dataclass(frozen=True)
+class Step:
+    """A live_update step. kind: initial_sync, fall_back_on, sync, run; paths: on this machine, absolute."""
+
+    kind: str
+    paths: tuple[str, ...] = ()
+    target: str = ""
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A readiness probe. Exactly one of exec, http and tcp is set."""
+
+    period: float = 10.0
+    timeout: float = 1.0
+    delay: float = 0.0
+    exec: tuple[str, ...] = ()
+    http: tuple[str, int, str] | None = None
+    tcp: tuple[str, int] | None = None
+
+
+@dataclass
+class Image:
+    """An image build. name: as in docker_build; ref: with the default registry; only: paths in the context."""
+
+    name: str
+    context: str
+    dockerfile: str
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    platform: str = ""
+    live_update: tuple[Step, ...] = ()
+    ref: str = ""
+
+
+@dataclass
+class Command:
+    """argv, folder, and what is added to the environment."""
+
+    argv: tuple[str, ...]
+    folder: str
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """As Tilt's log shows it: a command line given as text without `sh -c`."""
+        return self.argv[2] if self.argv[:2] == ("sh", "-c") else " ".join(self.argv)
+
+
+@dataclass
+class Manifest:
+    """A resource. Of a local one: update and serve; of a custom deploy: apply and delete; of YAML: objects."""
+
+    name: str
+    kind: str  # local, deploy, yaml
+    update: Command | None = None
+    serve: Command | None = None
+    apply: Command | None = None
+    delete: Command | None = None
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    deps: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    resource_deps: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    trigger: Trigger = Trigger.AUTO
+    auto_init: bool = True
+    allow_parallel: bool = False
+    probe: Probe | None = None
+
+
+@dataclass
+class Declared:
+    """Everything that one evaluation declared, in the order of the calls."""
+
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    images: dict[str, Image] = field(default_factory=dict)
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    resource_options: list[dict[str, Any]] = field(default_factory=list)
+    registry: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    allowed: list[str] = field(default_factory=list)
+    enabled: list[str] | None = None  # None: everything; []: nothing
+    commands: list[tuple[str, ...]] = field(default_factory=list)  # run by local() while it was read
+    watched: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    def add(self, manifest: Manifest) -> None:
+        """A resource; a second one of the same name is refused."""
+        if manifest.name in self.manifests:
+            kind = "local_resource" if self.manifests[manifest.name].kind == "local" else "k8s_resource"
+            raise Refusal(f'{kind} named "{manifest.name}" already exists')
+        if not manifest.name or manifest.name in {".", ".."} or re.search(r"[/%]", manifest.name):
+            raise Refusal(f'invalid value "{manifest.name}": must be a valid path segment')
+        self.manifests[manifest.name] = manifest
+
+    def finish(self) -> None:
+        """What Tilt does after the last line: options of k8s_resource, image references, dependencies."""
+        self._workloads()
+        for options in self.resource_options:
+            self._options(options)
+        for manifest in self.manifests.values():
+            for image in manifest.images:
+                if image not in self.images:
+                    raise Refusal(f'resource "{manifest.name}": image build "{image}" not found')
+        for image in self.images.values():
+            image.ref = rewritten(image.name, self.registry)
+        self._dependencies()
+
+    def selected(self) -> list[str]:
+        """The names of the enabled resources, with what they depend on, in the order of the file."""
+        if self.enabled is None:
+            return list(self.manifests)
+        unknown = [name for name in self.enabled if name not in self.manifests]
+        if unknown:
+            listed = ", ".join(f'"{name}"' for name in unknown)
+            known = ", ".join(f'"{name}"' for name in self.manifests)
+            raise Refusal(
+                f"You specified some resources that could not be found: {listed}\n"
+                f"Is this a typo? Existing resources in Tiltfile: {known}"
+            )
+        wanted: set[str] = set()
+        open_names = list(self.enabled)
+        while open_names:
+            name = open_names.pop()
+            if name in self.manifests and name not in wanted:
+                wanted.add(name)
+                open_names += self.manifests[name].resource_deps
+        return [name for name in self.manifests if name in wanted]
+
+    def _workloads(self) -> None:
+        kinds = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
+        workloads = [o for o in self.objects if o.get("kind") in kinds]
+        for item in workloads:
+            self.add(Manifest(str(item["metadata"]["name"]), "yaml", objects=[item]))
+        rest = [o for o in self.objects if o not in workloads]
+        if rest:
+            self.add(Manifest("uncategorized", "yaml", objects=rest))
+
+    def _options(self, options: dict[str, Any]) -> None:
+        name = options["workload"]
+        manifest = self.manifests.get(name)
+        if manifest is None or manifest.kind == "local":
+            known = ", ".join(m.name for m in self.manifests.values() if m.kind != "local")
+            raise Refusal(f'k8s_resource specified unknown resource "{name}". known k8s resources: {known}')
+        if options["new_name"]:
+            del self.manifests[name]
+            manifest.name = options["new_name"]
+            self.add(manifest)
+        manifest.labels += options["labels"]
+        manifest.links += options["links"]
+        manifest.resource_deps += options["resource_deps"]
+        manifest.auto_init = options["auto_init"]
+        manifest.trigger = options["mode"].trigger(manifest.auto_init)
+
+    def _dependencies(self) -> None:
+        for manifest in self.manifests.values():
+            for name in manifest.resource_deps:
+                if name not in self.manifests:
+                    self.log.append(
+                        f"resource {manifest.name} specified a dependency on unknown resource {name} - dependency ignored"
+                    )
+        for name in self.manifests:
+            cycle = self._cycle(name, ())
+            if cycle:
+                raise Refusal(f"cycle detected in resource dependency graph: {' -> '.join(cycle)}")
+
+    def _cycle(self, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+        if name in path:
+            return (*path[path.index(name) :], name)
+        for below in self.manifests[name].resource_deps if name in self.manifests else ():
+            found = self._cycle(below, (*path, name))
+            if found:
+                return found
+        return ()
+
+
+def rewritten(name: str, host: str) -> str:
+    """The image's reference under the default registry: left alone when it is there already."""
+    if not host or name.startswith(host + "/"):
+        return name
+    return f"{host}/{re.sub('[/:@]', '_', name)}"
+
+
+def in_order(steps: Iterable[Step]) -> None:
+    """Refuse live_update steps in another order than initial_sync, fall_back_on, sync, run."""
+    kinds = [step.kind for step in steps]
+    ranks = {"initial_sync": 0, "fall_back_on": 1, "sync": 2, "run": 3}
+    for before, after in zip(kinds, kinds[1:], strict=False):
+        if ranks[before] > ranks[after]:
+            if after in {"fall_back_on", "initial_sync"}:
+                raise Refusal(f"live_update: {after} steps must appear at the start of the list")
+            raise Refusal("live_update: all sync steps must precede all run steps")
