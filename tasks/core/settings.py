@@ -67,7 +67,7 @@ class Telepresence(_Group, frozen=True):
 
     version: Text
     slot: str = ""
-    header: Text = "X-Ameide-Agent"
+    header: Text
 
 
 class Ingress(_Group, frozen=True):
@@ -103,7 +103,7 @@ class Repositories(_Group, frozen=True):
     """Paths from the repository root."""
 
     core: Text = "."
-    gitops: Text = "gitops/ameide-gitops"
+    gitops: Text
 
 
 class Packages(_Group, frozen=True):
@@ -168,11 +168,11 @@ class Settings(_Group, frozen=True):
     cluster: Cluster
     registry: Registry
     telepresence: Telepresence
+    repositories: Repositories
     target: Literal["aks", "sandbox"] = "aks"
     azure: Azure = Azure()
     ingress: Ingress = Ingress()
     guard: Guard = Guard()
-    repositories: Repositories = Repositories()
     packages: Packages = Packages()
     tilt: Tilt = Tilt()
     tools: dict[str, Pin] = {}
