@@ -1,0 +1,92 @@
+"""Command lines as Go's pflag reads them: --name value, --name=value, -n value, -nvalue, flags and words mixed, `--`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class UnknownFlag(Exception):
+    """A flag that is not there, or one without its value, in pflag's words."""
+
+
+@dataclass
+class Words:
+    """flags: by long name all values in order (a switch: "true" or "false"); rest: what stands after `--`."""
+
+    flags: dict[str, list[str]] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    rest: list[str] | None = None
+
+    def one(self, name: str, otherwise: str = "") -> str:
+        """The last value of this flag."""
+        return self.flags[name][-1] if name in self.flags else otherwise
+
+    def many(self, name: str) -> list[str]:
+        """All values of this flag."""
+        return self.flags.get(name, [])
+
+    def on(self, name: str) -> bool:
+        """Is this switch set?"""
+        return self.one(name) == "true"
+
+
+def flags(text: str) -> dict[str, bool]:
+    """The known flags of a line such as `all/a filter/f= format=`: `=` takes a value. Short names are keys of their own."""
+    found: dict[str, bool] = {}
+    for word in text.split():
+        for name in word.rstrip("=").split("/"):
+            found[name] = word.endswith("=")
+    return found
+
+
+def _long(text: str) -> dict[str, str]:
+    return {name: word.rstrip("=").split("/")[0] for word in text.split() for name in word.rstrip("=").split("/")}
+
+
+def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool = True) -> Words:
+    """Read argv by the line of known flags. Raises UnknownFlag. Not interspersed: flags end at the first word."""
+    values, long = flags(known), _long(known)
+    found = Words()
+    queue = list(argv)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            found.rest = queue
+            found.words += queue
+            break
+        if not word.startswith("-") or word == "-":
+            found.words.append(word)
+            if not interspersed:
+                found.words += queue
+                break
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            if name not in values or len(name) == 1:
+                raise UnknownFlag(f"unknown flag: --{name}")
+            if equals:
+                pass
+            elif not values[name]:
+                value = "true"
+            elif queue:
+                value = queue.pop(0)
+            else:
+                raise UnknownFlag(f"flag needs an argument: {word}")
+            found.flags.setdefault(long[name], []).append(value)
+        else:
+            _shorthands(word, values, long, queue, found)
+    return found
+
+
+def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], found: Words) -> None:
+    """`-f x`, `-fx`, `-f=x`, `-abc`."""
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        if letter not in values:
+            raise UnknownFlag(f"unknown shorthand flag: '{letter}' in {word}")
+        value = "true"
+        if values[letter]:
+            if not letters and not queue:
+                raise UnknownFlag(f"flag needs an argument: '{letter}' in {word}")
+            value, letters = (letters.removeprefix("=") or queue.pop(0)), ""
+        found.flags.setdefault(long[letter], []).append(value)
