@@ -3,10 +3,16 @@
 Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E glance.py [--json]`.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes longer to import than all that is done here
+    from typing import Any
 
 _MARKS = {"ok": "  ", "warn": "! ", "bad": "!!", "unknown": "? "}
 
@@ -28,7 +34,7 @@ def age(seconds: float) -> str:
     return f"{max(0, seconds):.0f} s ago"
 
 
-def lines(document: dict, now: float) -> list:
+def lines(document: dict[str, Any], now: float) -> list[str]:
     """The facts as a person reads them, sections in their order."""
     found = []
     facts = document.get("facts", [])
@@ -48,7 +54,7 @@ def lines(document: dict, now: float) -> list:
     return found
 
 
-def main(words: list) -> int:
+def main(words: list[str]) -> int:
     """Print the kept facts; 1 when there are none."""
     try:
         with open(path(), encoding="utf-8") as file:
