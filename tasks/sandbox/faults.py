@@ -57,6 +57,7 @@ FAULTS: dict[str, str] = {
     "tilt-missing": "tilt is not installed",
     "docker-missing": "the docker client is not installed",
     "docker-no-engine": "docker is there, its engine is not",
+    "docker-forbidden": "the developer may not use the Docker engine (socket permission)",
     "cluster-stopped": "the AKS cluster is stopped: its name no longer resolves",
     "dns": "no name resolves, neither of the cluster nor of Azure",
     "api-refused": "the API server refuses connections",
