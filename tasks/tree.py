@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks import tp
+from tasks import aks, devcontainer, tp
 from tasks.core.names import as_typed
 
 MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check")  # tasks whose one word may be left away
@@ -14,7 +14,10 @@ def build() -> Collection:
     """The root collection, as `inv --list` shows it."""
     as_typed(optional=MAY_STAND_ALONE)
     return Collection(
+        devcontainer.setup,
         tp.intercept,
         tp.leave,
+        aks,
+        devcontainer,
         tp,
     )

@@ -71,6 +71,7 @@ def assess(s: Settings, *, kubeconfig: str = "") -> Target:
             f"cannot tell whether '{s.cluster.namespace}' in '{s.cluster.context}' is production: {why.what}",
             why=why.why or "a target that cannot be looked at is not touched",
             fix=why.fix or "inv aks.check",
+            cause=why,
         ) from None
     for key, value in s.guard.production.labels.items():
         if labels.get(key) == value:
@@ -81,7 +82,11 @@ def assess(s: Settings, *, kubeconfig: str = "") -> Target:
 
 
 class Unknown(Refused):
-    """The target could not be looked at, so it is refused."""
+    """The target could not be looked at, so it is refused. cause: what the look ended with."""
+
+    def __init__(self, what: str, *, why: str, fix: str, cause: ToolError) -> None:
+        self.cause = cause
+        super().__init__(what, why=why, fix=fix)
 
 
 def _first(value: str, patterns: Iterable[str]) -> str:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import base64
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from tasks.commands import base
 from tasks.core import state
 from tasks.core.change import Change
 from tasks.core.errors import Blocked
+from tasks.core.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
 from tasks.core.settings import Settings
 
-Node = Any  # a yaml.Node; yaml itself is imported where it is used
+THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gives the token, whatever way az was logged in
 _INLINED = {
     "cluster": {"certificate-authority": "certificate-authority-data"},
     "user": {"client-certificate": "client-certificate-data", "client-key": "client-key-data"},
@@ -41,12 +43,12 @@ class Plugin:
 
     def option(self, *names: str) -> str:
         """The value of an option in the arguments, in either spelling (`--login x`, `--login=x`); empty when absent."""
-        for word, following in zip(self.args, (*self.args[1:], ""), strict=True):
-            if word in names:
+        for arg, following in zip(self.args, (*self.args[1:], ""), strict=True):
+            if arg in names:
                 return following
             for name in names:
-                if word.startswith(f"{name}="):
-                    return word.removeprefix(f"{name}=")
+                if arg.startswith(f"{name}="):
+                    return arg.removeprefix(f"{name}=")
         return ""
 
 
@@ -147,10 +149,12 @@ def parse(content: str, source: str) -> Kubeconfig:
 def freeze(s: Settings, source: Context | None = None) -> Change | None:
     """Cut the session's own kubeconfig out of the user's (or of `source`); None when it is already right.
 
+    In it kubelogin takes its token from az, whatever the user's own says: nothing that runs with it can ask a person.
     Raises Blocked when the user's files have no such context.
     """
     path = base.frozen_kubeconfig(s)
-    wanted = rendered(replace(source or wanted_context(s), namespace=s.cluster.namespace))
+    context = through_az(s, source or wanted_context(s))
+    wanted = rendered(replace(context, namespace=s.cluster.namespace))
     if state.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
         return None
     return Change(
@@ -170,10 +174,51 @@ def wanted_context(s: Settings) -> Context:
     return found
 
 
+@contextmanager
+def private(context: Context) -> Iterator[str]:
+    """The context as a file that only this user can read and that is gone afterwards; its path."""
+    with ExitStack() as made:
+        try:
+            folder = made.enter_context(tempfile.TemporaryDirectory(prefix="remote-dev-"))  # mode 0700
+            file = Path(folder) / "config"
+            file.write_text(rendered(context), encoding="utf-8")
+        except OSError as why:
+            raise Blocked(
+                f"cannot write to {tempfile.gettempdir()}: {why.strerror}",
+                fix="free some space, or set TMPDIR to a folder that can be written",
+            ) from None
+        yield str(file)
+
+
 def server_of(s: Settings, path: str = "") -> str:
     """The API server of the settings' context in this file (default: the frozen one); empty when it is not there."""
     found = load([Path(path) if path else base.frozen_kubeconfig(s)]).context(s.cluster.context)
     return found.server if found else ""
+
+
+def wrong_plugin(s: Settings, plugin: Plugin | None) -> str:
+    """Why kubelogin would not take its token from az; empty when it does, or when no kubelogin is in the way."""
+    if plugin is None or not plugin.is_kubelogin:
+        return ""
+    way = plugin.option("--login", "-l") or "devicecode"
+    if way != THROUGH_AZ:
+        return f"kubelogin asks for the token itself ({way}) instead of az"
+    server = plugin.option("--server-id")
+    if server != s.azure.server_id:
+        return f"kubelogin asks for a token of {server or 'no server'}, not of {s.azure.server_id}"
+    return ""
+
+
+def through_az(s: Settings, context: Context) -> Context:
+    """The context as kubelogin's own conversion leaves it, computed here, so that a question can be asked with it.
+
+    Recorded of kubelogin 0.2.22: the arguments are exactly these; tenant, client and environment are gone.
+    """
+    if not wrong_plugin(s, context.plugin):
+        return context
+    args = sequence(*(word(w) for w in ("get-token", "--login", THROUGH_AZ, "--server-id", s.azure.server_id)))
+    plugin = with_value(find(context.user_body, "exec"), "args", args)
+    return replace(context, user_body=with_value(context.user_body, "exec", plugin))
 
 
 def rendered(context: Context) -> str:
@@ -193,9 +238,6 @@ def rendered(context: Context) -> str:
     return serialized(document)
 
 
-# -- YAML nodes -------------------------------------------------------------------------------------------------------
-
-
 def compose(path: Path) -> Node:
     """The file's mapping as a node; None when it is missing or empty. Raises Blocked for what is no kubeconfig."""
     try:
@@ -211,79 +253,12 @@ def compose(path: Path) -> Node:
     return _composed(content, str(path))
 
 
-def find(node: Node, key: str) -> Node:
-    """The value of the key in a mapping node; None when it is absent or null, or the node is no mapping."""
-    if getattr(node, "id", "") != "mapping":
-        return None
-    for name, value in node.value:
-        if text(name) == key:
-            return None if value.tag == "tag:yaml.org,2002:null" else value
-    return None
-
-
-def text(node: Node) -> str:
-    """A scalar node's text as it is written; empty for anything else."""
-    value = getattr(node, "value", None)
-    return value if isinstance(value, str) and node.tag != "tag:yaml.org,2002:null" else ""
-
-
-def items(node: Node) -> list[Node]:
-    """The nodes of a list; empty for anything else."""
-    return list(node.value) if getattr(node, "id", "") == "sequence" else []
-
-
 def named(document: Node, kind: str, singular: str) -> Iterator[tuple[str, Node]]:
     """The entries of one of the three lists: name and body (`contexts`, `context`)."""
     for item in items(find(document, kind)):
         name, body = text(find(item, "name")), find(item, singular)
         if name and body is not None:
             yield name, body
-
-
-def word(value: str) -> Node:
-    """A node for a string; quoted where it would be read as something else."""
-    import yaml
-
-    return yaml.compose(yaml.safe_dump(value, allow_unicode=True, width=10**6))
-
-
-def mapping(*pairs: tuple[str, Node]) -> Node:
-    """A node for a mapping, in this order."""
-    import yaml
-
-    return yaml.MappingNode("tag:yaml.org,2002:map", [(word(key), value) for key, value in pairs], flow_style=False)
-
-
-def sequence(*nodes: Node) -> Node:
-    """A node for a list."""
-    import yaml
-
-    return yaml.SequenceNode("tag:yaml.org,2002:seq", list(nodes), flow_style=not nodes)
-
-
-def serialized(node: Node) -> str:
-    """The node as YAML text, scalars unchanged."""
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.serialize(node, Dumper=dumper, allow_unicode=True, width=10**6))
-
-
-def with_value(node: Node, key: str, value: Node) -> Node:
-    """A mapping node with this key set, in its old place or at the end; the given node stays as it is."""
-    import yaml
-
-    pairs = [(name, value if text(name) == key else old) for name, old in node.value]
-    if not any(text(name) == key for name, _ in pairs):
-        pairs.append((word(key), value))
-    return yaml.MappingNode(node.tag, pairs, flow_style=False)
-
-
-def without(node: Node, key: str) -> Node:
-    """A mapping node without this key."""
-    import yaml
-
-    return yaml.MappingNode(node.tag, [(n, v) for n, v in node.value if text(n) != key], flow_style=False)
 
 
 def _named(name: str, singular: str, body: Node) -> Node:

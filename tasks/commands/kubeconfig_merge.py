@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tasks.commands import kubeconfig as kc
-from tasks.commands.kubeconfig import Context, Kubeconfig, Node
+from tasks.commands.kubeconfig import Context, Kubeconfig
 from tasks.commands.kubeconfig_file import locked, replace_file
+from tasks.core import nodes
 from tasks.core.change import Change
 from tasks.core.errors import Blocked
+from tasks.core.nodes import Node
 
 _SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
@@ -33,23 +34,13 @@ def same(have: Context | None, wanted: Context) -> bool:
     return (
         have is not None
         and have.namespace == wanted.namespace
-        and plain(have.cluster_body) == plain(wanted.cluster_body)
+        and nodes.plain(have.cluster_body) == nodes.plain(wanted.cluster_body)
         and (
             (have.plugin.command, have.plugin.args) == (wanted.plugin.command, wanted.plugin.args)
             if have.plugin and wanted.plugin
-            else plain(have.user_body) == plain(wanted.user_body)
+            else nodes.plain(have.user_body) == nodes.plain(wanted.user_body)
         )
     )
-
-
-def plain(node: Node) -> Any:
-    """The node as plain data, scalars as their texts, for a comparison."""
-    kind = getattr(node, "id", "")
-    if kind == "mapping":
-        return {kc.text(key): plain(value) for key, value in node.value}
-    if kind == "sequence":
-        return [plain(value) for value in node.value]
-    return kc.text(node)
 
 
 def place() -> Path:
@@ -76,9 +67,9 @@ def _write(wanted: Context) -> None:
             edits[path] = _with_entry(document, kind, name, body, path)
         if not have.current:
             path = have.homes.get(("contexts", renamed.name), default)
-            edits[path] = kc.with_value(edits[path], "current-context", kc.word(renamed.name))
+            edits[path] = nodes.with_value(edits[path], "current-context", nodes.word(renamed.name))
         for path, document in edits.items():
-            replace_file(path, kc.serialized(document).encode())
+            replace_file(path, nodes.serialized(document).encode())
 
 
 def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node]]:
@@ -86,10 +77,10 @@ def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node
     yield "clusters", wanted.cluster, wanted.cluster_body
     if wanted.user_body is not None:
         yield "users", wanted.user, wanted.user_body
-    body = have.entries.get(("contexts", wanted.name)) or kc.mapping()
+    body = have.entries.get(("contexts", wanted.name)) or nodes.mapping()
     for key, value in (("cluster", wanted.cluster), ("user", wanted.user), ("namespace", wanted.namespace)):
         if value:
-            body = kc.with_value(body, key, kc.word(value))
+            body = nodes.with_value(body, key, nodes.word(value))
     yield "contexts", wanted.name, body
 
 
@@ -97,12 +88,14 @@ def _free_name(have: Kubeconfig, kind: str, name: str, body: Node, context: str)
     """The name, unless another context uses an entry of this name that differs: then one with a number."""
     singular = _SINGULAR[kind]
     used = {
-        kc.text(kc.find(other, singular)) for (k, n), other in have.entries.items() if k == "contexts" and n != context
+        nodes.text(nodes.find(other, singular))
+        for (k, n), other in have.entries.items()
+        if k == "contexts" and n != context
     }
     candidates = (name, *(f"{name}-{number}" for number in range(2, 100)))
     for candidate in candidates:
         entry = have.entries.get((kind, candidate))
-        if entry is None or candidate not in used or plain(entry) == plain(body):
+        if entry is None or candidate not in used or nodes.plain(entry) == nodes.plain(body):
             return candidate
     raise Blocked(f"the kubeconfig holds a hundred {kind} named {name}", fix=f"remove some of them from {place()}")
 
@@ -111,28 +104,28 @@ def _with_entry(document: Node, kind: str, name: str, body: Node, path: Path) ->
     import yaml
 
     singular = _SINGULAR[kind]
-    listed = kc.find(document, kind)
+    listed = nodes.find(document, kind)
     if listed is not None and listed.id != "sequence":
         raise Blocked(f"{path}: {kind} is no list", fix=f"mend it, or move it away: {path}")
     entries, found = [], False
-    for item in kc.items(listed):
-        if not found and kc.text(kc.find(item, "name")) == name:
-            item, found = kc.with_value(item, singular, body), True
+    for item in nodes.items(listed):
+        if not found and nodes.text(nodes.find(item, "name")) == name:
+            item, found = nodes.with_value(item, singular, body), True
         entries.append(item)
     if not found:
-        entries.append(kc.mapping(("name", kc.word(name)), (singular, body)))
+        entries.append(nodes.mapping(("name", nodes.word(name)), (singular, body)))
     flow = bool(listed is not None and listed.flow_style and listed.value)
-    return kc.with_value(document, kind, yaml.SequenceNode("tag:yaml.org,2002:seq", entries, flow_style=flow))
+    return nodes.with_value(document, kind, yaml.SequenceNode("tag:yaml.org,2002:seq", entries, flow_style=flow))
 
 
 def _empty() -> Node:
-    return kc.mapping(
-        ("apiVersion", kc.word("v1")),
-        ("kind", kc.word("Config")),
-        ("clusters", kc.sequence()),
-        ("contexts", kc.sequence()),
-        ("users", kc.sequence()),
-        ("preferences", kc.mapping()),
+    return nodes.mapping(
+        ("apiVersion", nodes.word("v1")),
+        ("kind", nodes.word("Config")),
+        ("clusters", nodes.sequence()),
+        ("contexts", nodes.sequence()),
+        ("users", nodes.sequence()),
+        ("preferences", nodes.mapping()),
     )
 
 

@@ -64,6 +64,11 @@ def installed(s: Settings, name: str) -> Installed | None:
     )
 
 
+def question(name: str) -> tuple[str, ...]:
+    """The arguments with which the program is asked for its version."""
+    return _ASK.get(name, (("--version",), ""))[0]
+
+
 def fits(pin: Pin, version: str) -> bool:
     """Is it the pinned version, or a newer one where that is fine?"""
     have, wanted = _parts(version), _parts(pin.version)

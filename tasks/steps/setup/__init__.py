@@ -1,0 +1,65 @@
+"""`inv setup`: from a clone to a session in the cluster. The steps run as a graph; a second run changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tasks.core.errors import Trouble
+from tasks.core.names import nearest
+from tasks.core.settings import Settings
+from tasks.core.steps import Step
+from tasks.steps.setup import (
+    access,
+    connect,
+    credentials,
+    kubelogin,
+    login,
+    packages,
+    ready,
+    registry,
+    submodules,
+    tools,
+)
+from tasks.steps.setup.work import Work
+
+STEPS: tuple[Step[Work], ...] = (
+    tools.STEP,
+    login.STEP,
+    credentials.STEP,
+    kubelogin.STEP,
+    connect.STEP,
+    packages.STEP,
+    submodules.STEP,
+    registry.STEP,
+    access.STEP,
+    ready.STEP,
+)
+# What a person would type for each step: shown by a dry run, also where nothing can be planned yet.
+COMMANDS: dict[str, Callable[[Settings], tuple[str, ...]]] = {
+    "tools": tools.commands,
+    "login": login.commands,
+    "credentials": credentials.commands,
+    "kubelogin": kubelogin.commands,
+    "connect": connect.commands,
+    "packages": packages.commands,
+    "submodules": submodules.commands,
+    "registry": registry.commands,
+    "access": access.commands,
+    "ready": ready.commands,
+}
+
+
+def chosen(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Work], ...]:
+    """The steps that are asked for. Raises Trouble for an unknown name, with the nearest, and when none is left."""
+    known = [step.key for step in STEPS]
+    for name in (*only, *skip):
+        if name not in known:
+            near = nearest(name, known, 1)
+            raise Trouble(
+                f"there is no step '{name}': {', '.join(known)}",
+                fix=f"did you mean {near[0]}?" if near else "inv --help setup",
+            )
+    left = tuple(step for step in STEPS if (not only or step.key in only) and step.key not in skip)
+    if not left:
+        raise Trouble("no step is left to run", fix="leave a --skip away")
+    return left

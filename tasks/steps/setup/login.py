@@ -1,0 +1,51 @@
+"""Somebody is logged in to Azure, to the right tenant, and the login gives a token for the cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from tasks.commands import az, az_login
+from tasks.commands.az import LoginNeeded
+from tasks.core.change import Change
+from tasks.core.settings import Settings
+from tasks.core.steps import Step
+from tasks.steps.setup.work import Work
+
+
+def plan(work: Work) -> Iterator[Change]:
+    """The cluster's token is the real test; az's profile looks fine long after a login has died."""
+    why = missing(work)
+    if why is None:
+        return
+    if not why.mended_by_login:
+        raise why
+    change = az_login.login(work.settings, az_login.mode(work.settings, work.way), after=why)
+
+    def run() -> None:
+        change.run()
+        work.logged_in()
+
+    yield Change(change.text, change.argv, run)
+
+
+def missing(work: Work) -> LoginNeeded | None:
+    """Why a login is needed, None when there is one that works. Raises Blocked for what a login does not mend."""
+    s = work.settings
+    try:
+        account = az.account(s)
+        left = az.token_expiry(s) - time.time()
+    except LoginNeeded as why:
+        return why
+    work.notes["login"] = (
+        f"{account.user}, {account.subscription_name or account.subscription}, token for {left / 60:.0f} min"
+    )
+    return None
+
+
+def commands(s: Settings) -> tuple[str, ...]:
+    """What a person would type."""
+    return (f"az account get-access-token --resource {s.azure.server_id} --query expires_on --output json",)
+
+
+STEP: Step[Work] = Step("login", "the Azure login gives a token for the cluster", plan)

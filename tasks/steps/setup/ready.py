@@ -1,0 +1,32 @@
+"""The session answers and the cluster can be asked through it: work can begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tasks.commands import kubectl
+from tasks.core.change import Change
+from tasks.core.errors import Blocked
+from tasks.core.settings import Settings
+from tasks.core.steps import Step
+from tasks.steps import session
+from tasks.steps.setup.work import Work
+
+
+def plan(work: Work) -> Iterator[Change]:
+    """One look at both. What is wrong here is mended by the steps before."""
+    s = work.settings
+    now = session.look(s)
+    if not now.here:
+        raise Blocked(f"the Telepresence session is not there: {now.why}", fix="inv tp.connect")
+    kubectl.ready(s)
+    work.notes["ready"] = f"{s.cluster.context}, namespace {s.cluster.namespace}"
+    yield from ()
+
+
+def commands(s: Settings) -> tuple[str, ...]:
+    """What a person would type."""
+    return ("telepresence status", f"kubectl --context {s.cluster.context} get --raw /version")
+
+
+STEP: Step[Work] = Step("ready", "the session and the cluster answer", plan, needs=("connect",))
