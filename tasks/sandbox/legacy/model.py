@@ -34,6 +34,7 @@ class Pair:
 class Draft:
     """The pair before it is written. What differs from the blueprint becomes a commit of its own.
 
+    gitops_later:    files of one more commit of gitops, pushed and pinned
     gitops_unpinned: files of a pushed commit of gitops that core does not pin
     gitops_local:    files of a commit of gitops that is pinned and not pushed
     gitops_loose:    files in the work tree of gitops, not committed
@@ -42,6 +43,7 @@ class Draft:
 
     core: Tree
     gitops: Tree
+    gitops_later: Tree = field(default_factory=dict)
     gitops_unpinned: Tree = field(default_factory=dict)
     gitops_local: Tree = field(default_factory=dict)
     gitops_loose: Tree = field(default_factory=dict)

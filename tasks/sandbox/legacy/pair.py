@@ -56,8 +56,9 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     story = [
         *history(names.history["gitops"], names.authors, plan.gitops),
         *_planted(subject, plan.gitops, draft.gitops),
+        *_planted(f"{subject} (changed since)", {}, draft.gitops_later),
     ]
-    later = [Commit(_BY, MOMENT, f"{subject} (later)", draft.gitops_unpinned)] if draft.gitops_unpinned else []
+    later = _planted(f"{subject} (not pinned)", {}, draft.gitops_unpinned)
     write(bare["gitops"], [*story, *later])
     pinned = git(bare["gitops"], "rev-parse", "main~1" if later else "main")
     backlog = write(bare["backlog"], history(names.history["backlog"], names.authors, plan.backlog))

@@ -46,5 +46,5 @@ def _forwards(service: Service) -> str:
     rows = []
     for port in service.ports:
         name, _, number = port.partition(":")
-        rows.append(f"        port_forward({number}, {number}, name='{name}'),")
+        rows.append(f"        '{number}:{number}',  # {name}")
     return "\n".join(["    port_forwards=[", *rows, "    ],"])
