@@ -1,0 +1,145 @@
+"""A pnpm project on disk: package.json, workspace members, the lock file and what it disagrees with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+VERSION = "10.34.9"
+_GROUPS = ("dependencies", "devDependencies", "optionalDependencies")
+
+
+class PnpmError(Exception):
+    """pnpm ends with exit 1. Most of its errors are on stdout, usage errors on stderr."""
+
+    def __init__(self, code: str, text: str, *, usage: bool = False, exit: int = 1) -> None:
+        super().__init__(text)
+        self.text, self.usage, self.exit = labelled(code, text), usage, exit
+
+
+def labelled(code: str, text: str) -> str:
+    """`code` with the thin spaces that pnpm prints around it."""
+    return f"\u2009{code}\u2009 {text}\n"
+
+
+@dataclass(frozen=True)
+class Project:
+    """One package: its folder and its package.json."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest.get("name") or self.folder.name)
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Every dependency with its range."""
+        return {str(k): str(v) for group in _GROUPS for k, v in (self.manifest.get(group) or {}).items()}
+
+    def groups(self) -> dict[str, dict[str, str]]:
+        """The dependencies by group, empty groups left out."""
+        return {group: dict(self.manifest[group]) for group in _GROUPS if self.manifest.get(group)}
+
+
+def project(folder: Path) -> Project | None:
+    """The project in this folder, None without a package.json. Raises PnpmError for a broken one."""
+    path = folder / "package.json"
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as why:
+        raise PnpmError("ERR_PNPM_JSON_PARSE", f"{why} while parsing '{path}'") from None
+    return Project(folder, found if isinstance(found, dict) else {})
+
+
+def nearest(folder: Path) -> Project | None:
+    """The project of this folder or of the nearest one above it."""
+    for place in (folder, *folder.parents):
+        found = project(place)
+        if found:
+            return found
+    return None
+
+
+def root_of(folder: Path) -> Path:
+    """The workspace's root: where pnpm-workspace.yaml stands, else the nearest package.json, else the folder."""
+    for place in (folder, *folder.parents):
+        if (place / "pnpm-workspace.yaml").is_file():
+            return place
+    found = nearest(folder)
+    return found.folder if found else folder
+
+
+def members(root: Path) -> list[Project]:
+    """The packages of the workspace, its root first."""
+    import yaml
+
+    path = root / "pnpm-workspace.yaml"
+    globs = (yaml.safe_load(path.read_text()) or {}).get("packages") or [] if path.is_file() else []
+    folders = {root}
+    for pattern in [str(glob).removeprefix("./") for glob in globs if not str(glob).startswith("!")]:
+        folders |= {f for f in root.glob(pattern) if (f / "package.json").is_file() and "node_modules" not in f.parts}
+    for pattern in [str(glob)[1:] for glob in globs if str(glob).startswith("!")]:
+        folders -= set(root.glob(pattern.removeprefix("./")))
+    return [found for f in sorted(folders, key=lambda f: (f != root, str(f))) if (found := project(f))]
+
+
+def lockfile(root: Path) -> dict[str, Any] | None:
+    """pnpm-lock.yaml, None when absent. Raises PnpmError when it is no YAML."""
+    import yaml
+
+    path = root / "pnpm-lock.yaml"
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        found = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark
+        place = f" ({mark.line + 1}:{mark.column + 1})" if mark else ""
+        lines = "".join(f" {n} | {line}\n" for n, line in enumerate([*text.splitlines(), ""], 1))
+        raise PnpmError(
+            "ERR_PNPM_BROKEN_LOCKFILE", f'The lockfile at "{path}" is broken: {why.problem}{place}\n\n{lines}-----^'
+        ) from None
+    return found if isinstance(found, dict) else {}
+
+
+def locked(lock: dict[str, Any], root: Path, member: Project) -> dict[str, str]:
+    """What the lock file has for this member: dependency and the range it was made for."""
+    key = "." if member.folder == root else str(member.folder.relative_to(root))
+    importer = (lock.get("importers") or {}).get(key) or (lock if key == "." else {})
+    return {
+        str(name): str(entry.get("specifier") if isinstance(entry, dict) else entry)
+        for group in _GROUPS
+        for name, entry in (importer.get(group) or {}).items()
+    }
+
+
+def outdated(lock: dict[str, Any], root: Path, members_: list[Project]) -> None:
+    """Raise PnpmError where the lock file was made for other ranges than a package.json has now."""
+    for member in members_:
+        have, want = locked(lock, root, member), member.wanted
+        added = [f"{name}@{want[name]}" for name in want if name not in have]
+        removed = [f"{name}@{have[name]}" for name in have if name not in want]
+        other = [name for name in want if name in have and have[name] != want[name]]
+        if not (added or removed or other):
+            continue
+        where = "" if member.folder == root else f"{member.folder.relative_to(root)}/"
+        reasons = [f"* {len(added)} dependencies were added: {', '.join(added)}"] if added else []
+        reasons += [f"* {len(removed)} dependencies were removed: {', '.join(removed)}"] if removed else []
+        if other:
+            reasons.append(f"* {len(other)} dependencies are mismatched:")
+            reasons += [f"  - {name} (lockfile: {have[name]}, manifest: {want[name]})" for name in other]
+        raise PnpmError(
+            "ERR_PNPM_OUTDATED_LOCKFILE",
+            'Cannot install with "frozen-lockfile" because pnpm-lock.yaml is not up to date with '
+            f"<ROOT>/{where}package.json\n\nNote that in CI environments this setting is true by default. If you still need "
+            'to run install in such cases, use "pnpm install --no-frozen-lockfile"\n\n  Failure reason:\n'
+            "  specifiers in the lockfile don't match specifiers in package.json:\n" + "\n".join(reasons) + "\n",
+        )
