@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks import aks, devcontainer, tp
+from tasks import aks, demo, devcontainer, see, suite, tp
 from tasks.core.names import as_typed
 
 MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check")  # tasks whose one word may be left away
@@ -17,6 +17,11 @@ def build() -> Collection:
         devcontainer.setup,
         tp.intercept,
         tp.leave,
+        see.status,
+        see.down,
+        demo.demo,
+        suite.test,
+        suite.bench,
         aks,
         devcontainer,
         tp,

@@ -53,10 +53,17 @@ def keep(s: Settings, facts: list[Fact]) -> None:
 
 def tools(s: Settings) -> Iterator[Fact]:
     """Which programs are there, in which version, against the wanted ones."""
+    from tasks.commands import versions
     from tasks.steps.setup import tools as step
 
-    for found in step.survey(s):
-        yield Fact("tools", found.name, found.text, found.state, found.fix)
+    for name, pin in step.pins(s).items():
+        text, fix, optional = step.problem(s, name, pin)
+        found = versions.installed(s, name) if not text else None
+        wanted = f"{pin.version}{' or newer' if pin.at_least else ''}"
+        if found is not None:
+            yield Fact("tools", name, f"{found.version} (wanted {wanted})")
+        else:
+            yield Fact("tools", name, f"{text}{' (optional)' if optional else ''}", "warn" if optional else "bad", fix)
 
 
 def login(s: Settings) -> Iterator[Fact]:
@@ -118,24 +125,19 @@ def made(s: Settings) -> Iterator[Fact]:
 
 
 def setup(s: Settings) -> Iterator[Fact]:
-    """How the last `inv setup` ended."""
-    from tasks.steps.setup import record
+    """How the steps of `inv setup` ended when they were last run."""
+    from tasks.steps.setup.run import last
 
-    last = record.last()
-    if last is None:
+    kept = last()
+    if not kept:
         yield Fact("setup", "", "never run here", "warn", "inv setup")
         return
-    for step in last.open_steps:
-        yield Fact(
-            "setup",
-            step.key,
-            f"{step.state}: {step.note}",
-            "bad" if step.state == "blocked" else "unknown",
-            step.fix,
-            last.at,
-        )
-    if not last.open_steps:
-        yield Fact("setup", "", f"done in {last.seconds:.1f} s (budget {s.budgets.setup:g} s)", at=last.at)
+    still_open = {key: step for key, step in kept.items() if step.get("state") != "done"}
+    for key, step in still_open.items():
+        yield Fact("setup", key, f"{step['state']}: {step['note']}", "bad", step["fix"], float(step["at"]))
+    if not still_open:
+        newest = max(float(step["at"]) for step in kept.values())
+        yield Fact("setup", "", f"all {len(kept)} steps done", at=newest)
 
 
 def budgets(s: Settings) -> Iterator[Fact]:

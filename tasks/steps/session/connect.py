@@ -16,6 +16,8 @@ from tasks.core.processes import Process
 from tasks.core.settings import Settings
 from tasks.steps.session import daemons
 
+_NOT_YET = "user daemon is not running"
+
 
 @dataclass(frozen=True)
 class Look:
@@ -83,9 +85,15 @@ def ensure(s: Settings, *, yes: bool = False) -> float:
         return 0.0
     lost = journal.entries("session")
     guard.assess(s)
-    for change in changes:
-        ui.progress("running", "connect", change.text)
-        perform(change)
+    try:
+        _do(changes)
+    except ToolError as why:
+        if _NOT_YET not in f"{why.what}{why.said}":
+            raise
+        # For up to 6 s after a daemon was killed, 2.31 takes it for living and says that it is not running.
+        ui.talk("   the killed daemon of before is still remembered; trying once more in some seconds")
+        time.sleep(6.5)
+        _do(list(connect_changes(s, yes=yes)))
     now = look(s)
     if not now.here:
         raise ToolError(
@@ -98,6 +106,12 @@ def ensure(s: Settings, *, yes: bool = False) -> float:
         ui.talk("the session of before was gone; it was made anew")
     timing.keep("connect", seconds)
     return seconds
+
+
+def _do(changes: list[Change]) -> None:
+    for change in changes:
+        ui.progress("running", "connect", change.text)
+        perform(change)
 
 
 def mine(s: Settings) -> tuple[str, ...]:
