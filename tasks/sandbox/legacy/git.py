@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from tasks.core.errors import ToolError
+from tasks.core.errors import Absent, ToolError
 
 MAINTAINER = ("Maintainer", "maintainer@example.test")
 MOMENT = "1764689400 +0100"  # 2 December 2025, 16:30, for what a fault commits
@@ -35,6 +36,8 @@ def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...
 
     Submodules come from folders beside the repository, which git refuses unless asked: only these calls allow it.
     """
+    if not shutil.which("git"):
+        raise Absent("git is not installed", tool="git", fix="sudo apt-get install git")
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", "-c", "core.autocrlf=false", *words],
         cwd=folder,
@@ -47,5 +50,5 @@ def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode not in ok:
         last = (said.strip().splitlines() or ["no message"])[-1]
-        raise ToolError(f"git {words[0]}: {last}", exit=done.returncode, stderr=said)
+        raise ToolError(f"git {words[0]}: {last}", tool="git", exit=done.returncode, stderr=said)
     return done.stdout.decode("utf-8", "surrogateescape").strip()

@@ -31,12 +31,19 @@ def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remote
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or name another")
-    pair = _write(folder, count, chosen)
-    if not remotes:
-        pair = _without_remotes(pair)
-    for fault in chosen:
-        if fault.disturb:
-            fault.disturb(pair)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        raise Trouble(f"cannot make {folder}: {why.strerror}", fix="name another folder") from None
+    try:
+        pair = _write(folder, count, chosen)
+        pair = pair if remotes else _without_remotes(pair)
+        for fault in chosen:
+            if fault.disturb:
+                fault.disturb(pair)
+    except BaseException:  # an interrupt too: what is half made would only be in the way of the next run
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return pair
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.core import ui
+from tasks.core.errors import Trouble
 from tasks.sandbox.legacy.faults import FAULTS
 from tasks.sandbox.legacy.pair import make
 
@@ -14,6 +15,8 @@ def run_legacy(
     dir: str, size: str = "S", faults: Sequence[str] = (), *, remotes: bool = True, json: bool = False
 ) -> None:
     """Make a pair and say where it lies, what is wrong with it on purpose, and what to run on it."""
+    if dir.startswith("-"):
+        raise Trouble(f"{dir!r} is not a folder", fix="inv --help sandbox.legacy")
     pair = make(Path(dir).expanduser(), size, faults, remotes)
     if json:
         ui.as_json(

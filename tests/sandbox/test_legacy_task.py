@@ -1,0 +1,62 @@
+"""`inv sandbox.legacy`: what it prints, what it refuses, what it leaves behind when it fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import Absent, Trouble
+from tasks.sandbox.legacy import FAULTS, make
+from tasks.sandbox.legacy import pair as making
+from tasks.sandbox.legacy.task import run_legacy, show_faults
+
+
+def test_it_says_where_the_repositories_lie_and_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run_legacy(str(tmp_path / "pair"), "S", ["one-byte", "dirty-tree"])
+    said = capsys.readouterr().out
+    assert str(tmp_path / "pair" / "ameide-core") in said
+    assert "one differs in one byte" in said
+    assert f"inv migrate.plan --core {tmp_path}/pair/ameide-core --gitops {tmp_path}/pair/ameide-gitops" in said
+
+
+def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run_legacy(str(tmp_path / "pair"), "400", [], json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == 1
+    assert document["files"] == 400
+    assert Path(document["remotes"]["core"]).is_dir()
+
+
+def test_the_faults_are_listed_with_one_line_each(capsys: pytest.CaptureFixture[str]):
+    show_faults()
+    assert len(capsys.readouterr().out.splitlines()) == len(FAULTS)
+
+
+def test_a_flag_that_was_swallowed_as_a_folder_is_refused():
+    with pytest.raises(Trouble, match="inv --help"):
+        run_legacy("--help")
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(Trouble, match="cannot make"):
+        make(tmp_path / "file" / "below")
+
+
+def test_without_git_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Absent, match="git is not installed"):
+        make(tmp_path / "pair")
+    assert not (tmp_path / "pair").exists()
+
+
+def test_an_interrupt_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(making, "_check_out_submodules", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "pair")
+    assert not (tmp_path / "pair").exists()
