@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 
 from tasks.commands import base, kubeconfig
 from tasks.core.errors import Blocked
-from tasks.core.settings import Cluster, Registry, Settings, Telepresence
+from tests.made import settings
 
 SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
-
-
-def settings(context: str = "dev", namespace: str = "team") -> Settings:
-    return Settings(
-        cluster=Cluster(name="dev-aks", resource_group="Dev", context=context, namespace=namespace),
-        registry=Registry(host="dev.azurecr.io"),
-        telepresence=Telepresence(version="2.31.0"),
-    )
 
 
 def write(path: Path, text: str) -> Path:

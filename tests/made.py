@@ -1,0 +1,21 @@
+"""Settings for tests: the repository's own, with names of no company and what a test changes."""
+
+from __future__ import annotations
+
+from tasks.core.settings import Settings, repository_root
+from tasks.core.settings_sources import load
+
+_NAMES = {
+    "cluster.name": "dev-aks",
+    "cluster.resource_group": "Dev",
+    "cluster.context": "dev",
+    "cluster.namespace": "team",
+    "cluster.mapped_namespaces": "team",
+    "registry.host": "Dev.azurecr.io",
+}
+
+
+def settings(**changed: str) -> Settings:
+    """The settings with these values, by key path with `__` for the dot: `azure__tenant="T"`."""
+    values = {**_NAMES, **{key.replace("__", "."): value for key, value in changed.items()}}
+    return load(repository_root(), {f"REMOTE_DEV_{k.upper().replace('.', '__')}": v for k, v in values.items()})
