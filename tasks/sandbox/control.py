@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Trouble
-from tasks.sandbox.call import BOX_VARIABLE, USER_VARIABLE
+from tasks.sandbox.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from tasks.sandbox.latency import PROFILES
 from tasks.sandbox.world import TOOLS
 
@@ -143,6 +143,34 @@ def as_user(box: Box, user: str) -> dict[str, str]:
     changed = {"HOME": str(home), "KUBECONFIG": str(home / ".kube/config"), "REMOTE_DEV_STATE": str(home / "state")}
     own = {k: v.replace(str(box.path / "home"), str(home)) for k, v in box.env.items()}
     return {**own, **changed, USER_VARIABLE: user}
+
+
+def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin: bool = False) -> Path:
+    """Write the dev cluster's kubeconfig for this environment's user: with a token, or with kubelogin as plug-in."""
+    from tasks.sandbox import kubeconfig
+
+    env = box.env if env is None else env
+    found = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
+    context, name = found["context"], f"clusterUser_{found['context']}"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "args": ["get-token", "--login", "azurecli", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630"],
+        "command": "kubelogin",
+        "env": None,
+        "provideClusterInfo": False,
+    }
+    path = Path(env["KUBECONFIG"])
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kubeconfig.write(
+        str(path),
+        {
+            "clusters": [{"name": context, "cluster": {"server": found["server"]}}],
+            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": found["token"]}}],
+            "contexts": [{"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}],
+            "current-context": context,
+        },
+    )
+    return path
 
 
 def fault(box: Box, name: str, on: bool = True) -> None:

@@ -74,4 +74,15 @@ _EFFECTS: dict[str, Any] = {
     "cluster-stopped": _stopped,
     "home-read-only": _read_only,
 }
-VERBS: dict[str, Any] = {"fault": fault, "faults": faults}
+
+
+def credentials(world: World, user: str, home: str) -> dict[str, Any]:
+    """Context, namespace, server and a token for a kubeconfig that needs no az and no kubelogin."""
+    with world.lock:
+        person = world.users.get(user) or world.add_user(user, Path(home))
+    where = world.places
+    token = world.issue(person.name, 12 * 3600.0).text
+    return {"context": where.context, "namespace": where.namespace, "server": world.cluster.server, "token": token}
+
+
+VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials}

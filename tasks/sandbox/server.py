@@ -191,11 +191,13 @@ def started_at(pid: int) -> str:
 def main(box: Path) -> None:
     """Build the world, open socket and ingress, say ready, serve until stopped, the box is removed or 12 h are over."""
     from tasks.sandbox import ingress, seed
+    from tasks.sandbox.standins import az
 
     options = json.loads((box / "options.json").read_text(encoding="utf-8"))
     world = seed.build(
         box, Path(options["config"]), options["telepresence"], options["latency"], logged_in=options["logged_in"]
     )
+    az.before_the_first_call(world)
     server = Server(world, box)
     front = ingress.start(world)
     world.ingress = f"http://127.0.0.1:{front.server_address[1]}"

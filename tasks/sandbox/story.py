@@ -142,7 +142,7 @@ def _program(*words: str) -> list[str]:
 @contextmanager
 def _intercepting(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     ui.say(f"$ inv intercept {SERVICE}")
-    out = tempfile.TemporaryFile("w+", encoding="utf-8")
+    out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed below, after it was shown
     process = subprocess.Popen(
         _program("intercept", SERVICE), env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True
     )

@@ -36,6 +36,8 @@ class Daemon:
     root: Any = None  # the root daemon's process, where the version has one
     attached: threading.Event = field(default_factory=threading.Event)
     implicit: bool = False
+    lost_network: bool = False  # no iptables: connected, and every use of it fails
+    key: Any = None  # of user.sessions
 
 
 def launch(world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()) -> Daemon:
