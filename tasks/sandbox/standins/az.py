@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call
+from tasks.sandbox.call import USER_VARIABLE, Answer, Call
 from tasks.sandbox.standins import az_access, az_account, az_acr, az_aks, az_login
 from tasks.sandbox.standins.az_cloud import Cloud
 from tasks.sandbox.standins.az_output import shown
@@ -160,6 +160,14 @@ def _without_positionals(argv: tuple[str, ...]) -> tuple[tuple[str, ...], dict[s
     rest = tuple(word for word in argv[2:] if word.startswith("-"))
     given: Any = list(words) if path == "config set" else (words[0] if words else None)
     return (*argv[:2], *rest), commands, {_POSITIONALS[path]: given}
+
+
+def before_the_first_call(world: World) -> None:
+    """Log in everybody who starts logged in, so that the first call, which may be a mere question, writes nothing."""
+    for user in world.users.values():
+        if user.starts_logged_in:
+            call = Call("az", (), {"HOME": str(user.home), USER_VARIABLE: user.key}, str(user.home), 0)
+            _before(Session(call, world, Cloud(world, user), Parsed("", {}), Profile(call, world)))
 
 
 def _before(az: Session) -> None:
