@@ -1,4 +1,4 @@
-"""The cluster in Azure: login, credentials, registry."""
+"""The cluster in Azure: login, credentials, registry, what it has, and whether it is switched on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from invoke.tasks import task
 DRY = "say what would be done, write nothing"
 JSON = "one JSON document on stdout"
 CHECK = "only look; exit 2 when something is missing"
+YES = "confirm what would otherwise be asked"
 
 
 @task(
@@ -62,3 +63,64 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
     code = run(settings(), only=["login", "registry"], dry=dry, check=check, as_json=json, name="registry")
     if code:
         raise Exit(code=code)
+
+
+@task(help={"check": "exit 2 when something is missing", "json": JSON}, auto_shortflags=False)
+def check(c: Context, check: bool = False, json: bool = False) -> None:
+    """Compare the cluster and your rights with what work needs; each ok, missing or unknown, with how to get it."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster.check import of_cluster
+
+    of_cluster(settings(), json=json, check=check)
+
+
+@task(help={"json": JSON}, auto_shortflags=False)
+def status(c: Context, json: bool = False) -> None:
+    """Show the cluster's power, its node pools, and what would make them cheaper."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster import power
+
+    power.status(settings(), json=json)
+
+
+@task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
+def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
+    """Start the cluster when it is stopped; asks first."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster import power
+
+    power.switch(settings(), "start", yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+
+
+@task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
+def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
+    """Stop the cluster, for everybody; asks first and refuses production."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster import power
+
+    power.switch(settings(), "stop", yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+
+
+@task(
+    help={
+        "hours": "START-END in whole hours, local time",
+        "days": "FIRST-LAST",
+        "zone": "the time zone",
+        "out": "write the file there; without it the file is printed",
+        "dry_run": DRY,
+    },
+    auto_shortflags=False,
+)
+def schedule(
+    c: Context,
+    hours: str = "7-19",
+    days: str = "mon-fri",
+    zone: str = "Europe/Berlin",
+    out: str = "",
+    dry_run: bool = False,
+) -> None:
+    """Make the file that stops the cluster at night and at weekends, for review in the gitops repository."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster import schedule as plan
+
+    plan.emit(settings(), plan.hours(hours, days, zone), out, dry=dry_run or bool(c.config.run.dry))

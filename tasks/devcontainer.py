@@ -33,9 +33,11 @@ def setup(
     yes: bool = False,
 ) -> None:
     """Set this workstation up: tools, packages, Azure login, cluster, registry, session."""
+    from tasks.core import state
     from tasks.core.settings import settings
     from tasks.steps.setup.run import run
 
+    looking = dry_run or check or bool(c.config.run.dry)
     code = run(
         settings(),
         only=only,
@@ -47,3 +49,21 @@ def setup(
     )
     if code:
         raise Exit(code=code)
+    if not (looking or only or skip):  # what postCreate.sh left for the first terminal no longer holds
+        state.folder("notice").unlink(missing_ok=True)
+
+
+@task(
+    help={
+        "files": "a .devcontainer folder to look at instead of this machine",
+        "check": "exit 2 when something is missing",
+        "json": "one JSON document on stdout",
+    },
+    auto_shortflags=False,
+)
+def check(c: Context, files: str = "", check: bool = False, json: bool = False) -> None:
+    """Compare this machine, or the files of a dev container, with what Telepresence and the suite need."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster.check import of_container
+
+    of_container(settings(), files=files, json=json, check=check)

@@ -1,0 +1,22 @@
+"""Argo CD beside your intercepts and Tilt releases."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+
+@task(
+    help={
+        "service": "one service of config/services.yaml; all of them when it is left away",
+        "check": "exit 2 when something is wrong",
+        "json": "one JSON document on stdout",
+    },
+    auto_shortflags=False,
+)
+def check(c: Context, service: str, check: bool = False, json: bool = False) -> None:
+    """Who owns a workload, would Argo CD undo an intercept, has it opted in; prints the patch for gitops."""
+    from tasks.core.settings import settings
+    from tasks.steps.cluster.check import of_argo
+
+    of_argo(settings(), service, json=json, check=check)

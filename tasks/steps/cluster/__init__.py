@@ -1,0 +1,1 @@
+"""The shared cluster: what it has, whether it is switched on, and when it should be."""
