@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from tasks.sandbox.legacy import make
 from tasks.sandbox.legacy.archive import fill, members
 from tasks.sandbox.legacy.blueprint import blueprint
 from tasks.sandbox.legacy.definition import definition
 from tasks.sandbox.legacy.fast_import import quoted
 from tasks.sandbox.legacy.paths import SIZES, recorded
 from tasks.sandbox.legacy.vendored import vendored
+from tasks.sandbox.starlark import evaluate
 
 CORE = blueprint(SIZES["S"]).core
 TILTFILE = CORE["Tiltfile"].text
@@ -125,3 +128,29 @@ def test_every_archive_can_be_read():
 def test_a_path_is_quoted_for_fast_import():
     assert quoted('a"b\\c\nd') == b'"a\\"b\\\\c\\nd"'
     assert quoted("\udce9") == b'"\xe9"'
+
+
+# The harness knows docker_build; what custom_build declares besides its command is the same.
+CUSTOM_BUILD = """
+def custom_build(ref, command, deps=[], ignore=[], live_update=[], skips_local_docker=False):
+    docker_build(ref, '.', dockerfile='services/platform/Dockerfile.dev', only=deps, ignore=ignore, live_update=live_update)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("context", "env", "registry"),
+    [
+        ("k3d-ameide", {}, "registry.localhost:32000"),
+        ("ameide-stg-aks", {"TILT_REMOTE": "1"}, "ameidestgacr.azurecr.io"),
+    ],
+)
+def test_tilt_would_accept_the_tiltfile_in_both_modes(context: str, env: dict[str, str], registry: str, tmp_path: Path):
+    core = make(tmp_path / "pair").core
+    (core / "Tiltfile").write_text(CUSTOM_BUILD + TILTFILE)
+    result = evaluate(core / "Tiltfile", context=context, env=env)
+    assert [name for name in result.manifests if name.startswith("apps-")] == [
+        service.release for service in definition().services
+    ]
+    assert result.registry == registry
+    assert ("argocd-sync-guard" in result.manifests) == (context == "k3d-ameide")

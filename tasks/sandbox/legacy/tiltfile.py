@@ -6,7 +6,7 @@ from tasks.sandbox.legacy.archive import fill, part
 from tasks.sandbox.legacy.definition import Service
 
 _PACKAGES = {
-    "node": ("packages/ameide_core_proto", "packages/ameide_sdk_ts", "package.json", "pnpm-workspace.yaml"),
+    "node": ("packages/ameide_sdk_ts", "package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"),
     "go": ("packages/ameide_core_proto", "packages/ameide_sdk_go", "go.work", "go.mod"),
     "python": ("packages/ameide_core_proto", "packages/ameide_sdk_python", "pyproject.toml", "uv.lock"),
 }
