@@ -158,7 +158,7 @@ def freeze(s: Settings, source: Context | None = None) -> Change | None:
     if state.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
         return None
     return Change(
-        f"cut the context {s.cluster.context} into the session's own kubeconfig {path}",
+        f"cut the context {s.cluster.context} into the session's own kubeconfig {display(path)}",
         run=lambda: state.write(path, wanted),
     )
 
@@ -188,6 +188,12 @@ def private(context: Context) -> Iterator[str]:
                 fix="free some space, or set TMPDIR to a folder that can be written",
             ) from None
         yield str(file)
+
+
+def display(path: Path) -> str:
+    """The path as people write it, with ~ for the home folder."""
+    home = os.path.expanduser("~")
+    return f"~{str(path)[len(home) :]}" if str(path).startswith(home + os.sep) else str(path)
 
 
 def server_of(s: Settings, path: str = "") -> str:

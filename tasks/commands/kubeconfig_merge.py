@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -127,9 +126,3 @@ def _empty() -> Node:
         ("users", nodes.sequence()),
         ("preferences", nodes.mapping()),
     )
-
-
-def display(path: Path) -> str:
-    """The path as people write it, with ~ for the home folder."""
-    home = os.path.expanduser("~")
-    return f"~{str(path)[len(home) :]}" if str(path).startswith(home + os.sep) else str(path)

@@ -124,7 +124,7 @@ def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
     kind: type[ToolError] = ToolError
     if "(Forbidden)" in done.stderr or "is forbidden: User" in done.stderr:
         kind = Forbidden
-    elif "(NotFound)" in done.stderr or ("not found" in done.stderr and "executable" not in done.stderr):
+    elif "(NotFound)" in done.stderr:
         kind = NotFound
     elif (
         "getting credentials" in done.stderr

@@ -17,9 +17,9 @@ from tasks.core.settings import Pin, Settings
 _NUMBER = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)?(?:[-+][\w.]+)?)")
 # How to ask, and where the number stands in the answer; other programs are asked with --version.
 _ASK: dict[str, tuple[tuple[str, ...], str]] = {
-    "az": (("version", "--output", "json"), r'"azure-cli": "([^"]+)"'),
+    "az": (("version", "--output", "json"), r'"azure-cli":\s*"([^"]+)"'),
     "kubelogin": (("--version",), r"git hash: v?([^/\s]+)"),
-    "kubectl": (("version", "--client", "--output", "json"), r'"gitVersion": "v?([^"]+)"'),
+    "kubectl": (("version", "--client", "--output", "json"), r'"gitVersion":\s*"v?([^"]+)"'),
     "telepresence": (("version",), r"Client\s*: v?(\S+)"),
     "helm": (("version", "--short"), r"v(\d[\w.]*)"),
     "tilt": (("version",), r"v(\d[\w.]*)"),

@@ -53,7 +53,7 @@ def converted_and_merged(s: Settings, context: Context) -> None:
 
 def place() -> str:
     """The file that takes the context, as people write it."""
-    return kubeconfig_merge.display(kubeconfig_merge.place())
+    return kc.display(kubeconfig_merge.place())
 
 
 def commands(s: Settings) -> tuple[str, ...]:
