@@ -1,0 +1,116 @@
+"""A sandbox for end-to-end tests, and the suite's commands run in it as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.sandbox import control
+from tasks.sandbox.control import Box
+
+ROOT = Path(__file__).resolve().parent.parent
+WWW = "www-ameide-platform"
+HOST = "platform.dev.ameide.io"
+
+
+def program(*words: str) -> list[str]:
+    """`inv` of this checkout."""
+    return [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+
+
+def inv(box: Box, *words: str, timeout: float = 90, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run `inv` in the sandbox without a terminal. more: variables on top."""
+    env = {**box.environment(), **more}
+    return subprocess.run(
+        program(*words),
+        env=env,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+class Started:
+    """An `inv` that runs in the background; its output lies in files, so that no pipe can fill."""
+
+    def __init__(self, box: Box, *words: str, **more: str) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.out, self.err = Path(self.folder.name) / "out", Path(self.folder.name) / "err"
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                program(*words),
+                env={**box.environment(), **more},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.out.read_text() + self.err.read_text()
+
+    def end(self, number: int = 0, wait: float = 30) -> int:
+        if number:
+            os.kill(self.process.pid, number)
+        return self.process.wait(wait)
+
+
+@contextmanager
+def started(box: Box, *words: str, **more: str) -> Iterator[Started]:
+    """Run `inv` in the background; killed at the end if it still lives."""
+    run = Started(box, *words, **more)
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
+        run.folder.cleanup()
+
+
+def request(box: Box, host: str = HOST, path: str = "/", timeout: float = 5, **headers: str) -> dict[str, Any]:
+    """One request through the ingress: its JSON, or who did not answer."""
+    asked = urllib.request.Request(
+        box.ingress + path, headers={"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=timeout) as reply:
+            body = reply.read()
+    except urllib.error.HTTPError as why:
+        return {"answered_by": "nobody", "status": why.code}
+    except OSError as why:
+        return {"answered_by": "nobody", "error": str(why)}
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {"answered_by": "local", "body": body.decode(errors="replace")}
+    return found if isinstance(found, dict) else {"answered_by": "local", "body": found}
+
+
+def until(question: Callable[[], Any], seconds: float = 20) -> Any:
+    """Ask until the answer is true; the last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(0.05)
+
+
+def writes(box: Box, *tools: str) -> list[list[str]]:
+    """The calls that changed something, of these tools or of all."""
+    return [[c["tool"], *c["argv"]] for c in box.calls() if c["writes"] and (not tools or c["tool"] in tools)]
