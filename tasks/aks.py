@@ -15,13 +15,16 @@ YES = "confirm what would otherwise be asked"
 @task(
     help={
         "mode": "auto, browser, device-code, managed-identity, service-principal or federated-token; default azure.login of the settings",
+        "force": "log in anew, also when the login still works (another account)",
         "dry_run": DRY,
         "check": CHECK,
         "json": JSON,
     },
     auto_shortflags=False,
 )
-def login(c: Context, mode: str = "", dry_run: bool = False, check: bool = False, json: bool = False) -> None:
+def login(
+    c: Context, mode: str = "", force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
+) -> None:
     """Log in to Azure in the way that fits, and test the token for the cluster."""
     from tasks.commands import az_login
     from tasks.core.settings import settings
@@ -30,7 +33,7 @@ def login(c: Context, mode: str = "", dry_run: bool = False, check: bool = False
     s = settings()
     way = az_login.mode(s, mode) if mode else ""
     dry = dry_run or bool(c.config.run.dry)
-    code = run(s, only=["login"], way=way, dry=dry, check=check, as_json=json, name="login")
+    code = run(s, only=["login"], way=way, relogin=force, dry=dry, check=check, as_json=json, name="login")
     if code:
         raise Exit(code=code)
 

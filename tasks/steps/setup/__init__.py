@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tasks.core.errors import Trouble
 from tasks.core.names import nearest
@@ -49,8 +50,8 @@ COMMANDS: dict[str, Callable[[Settings], tuple[str, ...]]] = {
 }
 
 
-def chosen(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Work], ...]:
-    """The steps that are asked for. Raises Trouble for an unknown name, with the nearest, and when none is left."""
+def chosen(s: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Work], ...]:
+    """The steps that are asked for, as these settings want them. Raises Trouble for an unknown name, with the nearest, and when none is left."""
     known = [step.key for step in STEPS]
     for name in (*only, *skip):
         if name not in known:
@@ -60,6 +61,8 @@ def chosen(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Wor
                 fix=f"did you mean {near[0]}?" if near else "inv --help setup",
             )
     left = tuple(step for step in STEPS if (not only or step.key in only) and step.key not in skip)
+    if s.registry.kind == "docker":  # such a registry knows nothing of the Azure login
+        left = tuple(replace(step, needs=()) if step.key == registry.STEP.key else step for step in left)
     if not left:
         raise Trouble("no step is left to run", fix="leave a --skip away")
     return left

@@ -15,7 +15,8 @@ from tasks.steps.setup.work import Work
 
 def plan(work: Work) -> Iterator[Change]:
     """The cluster's token is the real test; az's profile looks fine long after a login has died."""
-    why = missing(work)
+    anew = work.relogin and not work.fresh_login
+    why = LoginNeeded("a new login was asked for") if anew else missing(work)
     if why is None:
         return
     if not why.mended_by_login:

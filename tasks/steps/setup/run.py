@@ -31,17 +31,19 @@ def run(
     as_json: bool = False,
     yes: bool = False,
     force: bool = False,
+    relogin: bool = False,
     way: str = "",
     name: str = "setup",
 ) -> int:
     """Run the steps and return the exit code. Raises Refused for production, before and instead of any write.
 
-    dry, check: only look. force: fetch the credentials anew. way: how to log in. name: what this run is called.
+    dry, check: only look. force: fetch the credentials anew. relogin: log in whatever there is. way: how to log in.
+    name: what this run is called.
     """
-    wanted = chosen(only, skip)
+    wanted = chosen(s, only, skip)
     looking = dry or check
     began = time.monotonic()
-    work = Work(s, force=force, yes=yes, way=way)
+    work = Work(s, force=force, relogin=relogin, yes=yes, way=way)
     try:
         guard.names(s)
         with state.only_reading() if looking else nullcontext():
@@ -52,6 +54,8 @@ def run(
         if as_json:
             ui.as_json({"state": "refused", "error": {"what": why.what, "why": why.why, "fix": why.fix}, "steps": []})
         raise
+    finally:
+        work.end()
     seconds = time.monotonic() - began
     if as_json:
         ui.as_json(document(s, outcomes, wanted, seconds))

@@ -16,6 +16,7 @@ from tasks.commands.kubeconfig import Context
 from tasks.core import nodes
 from tasks.core.errors import REFUSED, Blocked, Refused, ToolError, Trouble
 from tasks.core.settings import Settings
+from tasks.core.tool import end_running
 
 Answer = TypeVar("Answer")
 
@@ -26,12 +27,20 @@ class Once(Generic[Answer]):
     def __init__(self, ask: Callable[[], Answer]) -> None:
         self._ask, self._lock = ask, threading.Lock()
         self._future: Future[Answer] | None = None
+        self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """Ask in the background. The thread ends with its question, and the question has a deadline."""
         future, new = self._begun()
         if new:
-            threading.Thread(target=self._answer, args=(future,), daemon=True).start()
+            self._thread = threading.Thread(target=self._answer, args=(future,), daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Wait for a question that nobody wants any more; what it runs is told to end."""
+        if self._thread is not None and self._thread.is_alive():
+            end_running()
+            self._thread.join(5.0)
 
     def get(self) -> Answer:
         """The answer; raises what asking raised."""
@@ -63,18 +72,21 @@ class Once(Generic[Answer]):
 class Work:
     """One run of setup.
 
-    settings: of the run; force: fetch the credentials anew; yes: what would be lost is confirmed; way: how to log in,
-    empty for the settings' own; notes: what a step says although nothing is missing, by its key.
+    settings: of the run; force: fetch the credentials anew; relogin: log in whatever there is; yes: what would be lost
+    is confirmed; way: how to log in, empty for the settings' own; notes: what a step says although nothing is missing,
+    by its key.
     """
 
     settings: Settings
     force: bool = False
+    relogin: bool = False
     yes: bool = False
     way: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fetched = Once(lambda: fetch(self.settings))
+        self.fresh_login = False
         self._verdicts: dict[str, Once[Target]] = {}
         self._lock = threading.Lock()
 
@@ -82,14 +94,24 @@ class Work:
         """Ask for what will be wanted, at the same time as the login is tested. Reads only; nothing when logged out."""
         if not az.accounts():
             return
-        have = kc.load().context(self.settings.cluster.context)
+        try:
+            have = kc.load().context(self.settings.cluster.context)
+        except Blocked:
+            return  # the step says it
         if have is None or self.force:
             self.fetched.begin()
         else:
             self._verdict(wanted(self.settings, have)).begin()
 
+    def end(self) -> None:
+        """Nothing that was asked in the background outlives the run."""
+        self.fetched.end()
+        for verdict in list(self._verdicts.values()):
+            verdict.end()
+
     def logged_in(self) -> None:
         """A new login was made: what was answered before it counts no more."""
+        self.fresh_login = True
         self.fetched.forget()
         with self._lock:
             self._verdicts.clear()
