@@ -55,7 +55,7 @@ def installed(s: Settings, name: str) -> Installed | None:
     said = f"{done.stdout}\n{done.stderr}"
     found = re.search(pattern, said) if pattern else _NUMBER.search(said)
     if found and (done.exit == 0 or name == "kubectl"):
-        state.keep(_file(name), json.dumps({"identity": identity, "version": found.group(1)}))
+        state.cache(_file(name), json.dumps({"identity": identity, "version": found.group(1)}))
         return Installed(name, path, found.group(1))
     if name == "kubelogin":
         return Installed(name, path, wrong="another program of this name (int128's kubelogin), not Azure's")

@@ -11,7 +11,6 @@ from pathlib import Path
 from tasks.core.errors import Trouble
 
 VARIABLE = "REMOTE_DEV_STATE"
-_only_reading = False
 _only_read = False
 
 
@@ -71,25 +70,15 @@ def write(path: Path, data: str | bytes) -> None:
         raise _cannot_write(path, why) from None
 
 
-def keep(path: Path, data: str | bytes) -> None:
-    """Write what may be lost (a cache). Nothing happens while only reading, or where the state cannot be written."""
-    if _only_reading:
-        return
-    try:
-        write(path, data)
-    except Trouble:
-        pass  # the next run asks again
-
-
 @contextmanager
 def only_reading() -> Iterator[None]:
     """No cache is written in the block: a dry run leaves nothing behind, not even what it learnt."""
-    global _only_reading
-    before, _only_reading = _only_reading, True
+    global _only_read
+    before, _only_read = _only_read, True
     try:
         yield
     finally:
-        _only_reading = before
+        _only_read = before
 
 
 def read(path: Path) -> str | None:

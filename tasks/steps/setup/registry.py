@@ -49,7 +49,7 @@ def plan(work: Work) -> Iterator[Change]:
 
     def run() -> None:
         change.run()
-        state.keep(_memory(), json.dumps({"host": s.registry.host, "at": time.time()}))
+        state.cache(_memory(), json.dumps({"host": s.registry.host, "at": time.time()}))
 
     yield Change(change.text, change.argv, run)
 

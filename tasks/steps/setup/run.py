@@ -194,7 +194,7 @@ def _keep(name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
     kept = last()
     for o in outcomes:
         kept[o.key] = {"state": str(o.state), "note": o.note, "fix": o.fix, "seconds": round(o.seconds, 3), "at": now}
-    state.keep(state.folder(FILE), json.dumps(kept, indent=1))
+    state.cache(state.folder(FILE), json.dumps(kept, indent=1))
     cold = any(o.made for o in outcomes)
     try:
         timing.keep(name, seconds, cold=cold, done=all(o.state is State.DONE for o in outcomes))
