@@ -15,15 +15,14 @@ import starlark
 
 from tasks.sandbox.starlark import files as reading
 from tasks.sandbox.starlark.arguments import Arguments
-from tasks.sandbox.starlark.builtins import Builtins
 from tasks.sandbox.starlark.files import Files
+from tasks.sandbox.starlark.images import Images
 from tasks.sandbox.starlark.model import Declared, Image, Manifest, Mode, Refusal, Stop
+from tasks.sandbox.starlark.resources import Resources
+from tasks.sandbox.starlark.session import Session
+from tasks.sandbox.starlark.wording import argument_error, worded
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
-_FRAME = re.compile(r"^  \* (?P<path>.+):(?P<line>\d+), in (?P<name>\S+)$", re.MULTILINE)
-_PLACE = re.compile(
-    r"^error: (?P<text>.*?)\n +--> (?P<path>[^\n]+):(?P<line>\d+):(?P<column>\d+)\n", re.MULTILINE | re.DOTALL
-)
 _PRELUDE = """
 config = struct(
     define_string_list = _config_define_string_list, define_string = _config_define_string,
@@ -104,7 +103,13 @@ class _Evaluation:
         self.arguments = Arguments(args)
         self.executing = [self.main]
         self.files = Files(lambda: self.executing[-1].parent, self.declared.watched)
-        self.builtins = Builtins(self.declared, self.files, context, run, starlark.OpaquePythonObject)
+        self.session = Session(self.declared, self.files, context, namespace, run)
+        wrap = starlark.OpaquePythonObject
+        self.builtins = (
+            self.session,
+            Images(self.declared, self.files, wrap),
+            Resources(self.declared, self.files, wrap),
+        )
         self.failed: tuple[str, str] | None = None
         self.loaded: dict[Path, Any] = {}
         self.loading: list[Path] = []
@@ -116,7 +121,7 @@ class _Evaluation:
             pass
         try:
             self.declared.finish()
-            if any(m.kind != "local" for m in self.declared.manifests.values()) and not self.builtins.may_deploy():
+            if any(m.kind != "local" for m in self.declared.manifests.values()) and not self.session._may_deploy():
                 raise Refusal(
                     f"Stop! {self.context} might be production.\nIf you're sure you want to deploy there, add:\n"
                     f"\tallow_k8s_contexts('{self.context}')\nto your Tiltfile. Otherwise, switch k8s contexts and restart Tilt."
@@ -144,7 +149,7 @@ class _Evaluation:
         except starlark.StarlarkError as why:
             if self.failed == ("exit", ""):
                 raise Stop from None
-            raise TiltfileError(self._text(str(why))) from None
+            raise TiltfileError(worded(str(why), self.failed)) from None
         return module.freeze()
 
     def _check_loads(self, tree: Any, path: Path) -> None:
@@ -191,15 +196,15 @@ class _Evaluation:
         return module
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
-        shown = {
+        shown: dict[str, Callable[..., Any]] = {
             name: function
-            for name, function in inspect.getmembers(self.builtins, inspect.ismethod)
-            if not name.startswith("_") and name != "may_deploy"
+            for group in self.builtins
+            for name, function in inspect.getmembers(group, inspect.ismethod)
+            if not name.startswith("_")
         }
         f = self.files
         shown |= {"read_file": f.read_file, "read_yaml": f.read_yaml, "read_json": f.read_json, "listdir": f.listdir}
         shown |= {"watch_file": f.watch_file, "print": self._print, "fail": self._fail}
-        shown |= {"k8s_context": lambda: self.context, "k8s_namespace": lambda: self.namespace if self.context else ""}
         shown |= {"decode_yaml": reading.decode_yaml, "decode_yaml_stream": reading.decode_yaml_stream}
         shown |= {"decode_json": reading.decode_json, "encode_yaml": reading.encode_yaml}
         shown |= {"blob": lambda contents: contents, "_shlex_quote": lambda s: reading.quote([s])}
@@ -235,7 +240,7 @@ class _Evaluation:
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as why:
-                self.failed = (public, f"{public}: {_argument_error(str(why))}")
+                self.failed = (public, f"{public}: {argument_error(str(why))}")
                 raise
             try:
                 return function(*args, **kwargs)
@@ -243,12 +248,8 @@ class _Evaluation:
                 self.failed = ("exit", "")
                 raise
             except Refusal as why:
-                prefix = "" if public in {"fail", "local", "config.parse", "read_yaml", "default_registry"} else ""
                 text = str(why)
-                self.failed = (
-                    public,
-                    f"{public}: {text}" if text.startswith("for parameter") or text.startswith("'") else prefix + text,
-                )
+                self.failed = (public, f"{public}: {text}" if text.startswith(("for parameter", "'")) else text)
                 raise
 
         return call
@@ -268,53 +269,12 @@ class _Evaluation:
     def _fail(self, *args: Any, sep: str = " ") -> None:
         raise Refusal(sep.join(str(a) for a in args))
 
-    def _text(self, said: str) -> str:
-        """The error as Tilt words it: the engine's frames, then the name of the built-in and what it said."""
-        place = _PLACE.search(said)
-        if place is None:
-            return said
-        text = place["text"]
-        undefined = re.match(r"Variable `(\w+)` not found", text)
-        where = f"{place['path']}:{place['line']}:{place['column']}"
-        if undefined:
-            return f"{where}: undefined: {undefined[1]}"
-        frames = [(m["path"], int(m["line"]), m["name"]) for m in _FRAME.finditer(said)]
-        if not frames and self.failed is None:
-            return f"{where}: {text}"
-        lines = ["Traceback (most recent call last):"]
-        for path, line, name in frames or [(place["path"], int(place["line"]), "<module>")]:
-            shown = "<toplevel>" if name == "<module>" else name
-            lines.append(f"  {path}:{line}:{_column(path, line)}: in {shown}")
-        nested = re.search(r"(Traceback \(most recent call last\):\n.*|cannot load .*)", text, re.DOTALL)
-        if self.failed is not None:
-            lines.append(f"Error in {self.failed[0]}: {self.failed[1]}")
-        else:
-            lines.append("Error: " + (nested[1] if nested else text))
-        return "\n".join(lines)
-
 
 def _dialect() -> Any:
     dialect = starlark.Dialect.standard()
     dialect.enable_def = dialect.enable_lambda = dialect.enable_load = True
     dialect.enable_top_level_stmt = dialect.enable_keyword_only_arguments = True
     return dialect
-
-
-def _argument_error(text: str) -> str:
-    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
-    if unexpected:
-        return f'unexpected keyword argument "{unexpected[1]}"'
-    missing = re.search(r"missing a required argument: '(\w+)'", text)
-    return f"missing argument for {missing[1]}" if missing else text
-
-
-def _column(path: str, line: int) -> int:
-    """Where Go's engine sees a call: at its parenthesis."""
-    try:
-        text = Path(path).read_text().splitlines()[line - 1]
-    except (OSError, IndexError):
-        return 1
-    return text.find("(") + 1 or len(text) - len(text.lstrip()) + 1
 
 
 def _run(env: Mapping[str, str]) -> Callable[[tuple[str, ...], dict[str, str], str], str]:

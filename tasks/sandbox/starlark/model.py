@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any
 
 
@@ -145,8 +146,8 @@ class Declared:
             for image in manifest.images:
                 if image not in self.images:
                     raise Refusal(f'resource "{manifest.name}": image build "{image}" not found')
-        for image in self.images.values():
-            image.ref = rewritten(image.name, self.registry)
+        for build in self.images.values():
+            build.ref = rewritten(build.name, self.registry)
         self._dependencies()
 
     def selected(self) -> list[str]:
@@ -228,7 +229,7 @@ def in_order(steps: Iterable[Step]) -> None:
     """Refuse live_update steps in another order than initial_sync, fall_back_on, sync, run."""
     kinds = [step.kind for step in steps]
     ranks = {"initial_sync": 0, "fall_back_on": 1, "sync": 2, "run": 3}
-    for before, after in zip(kinds, kinds[1:], strict=False):
+    for before, after in pairwise(kinds):
         if ranks[before] > ranks[after]:
             if after in {"fall_back_on", "initial_sync"}:
                 raise Refusal(f"live_update: {after} steps must appear at the start of the list")

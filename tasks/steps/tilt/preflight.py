@@ -1,0 +1,104 @@
+"""What must be right before Tilt starts. Asked at the same time; of several failures the first in this order is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tasks.checks import guard
+from tasks.commands import docker, helm, kubeconfig, tilt
+from tasks.commands.helm import Release
+from tasks.core.catalogue import Service
+from tasks.core.change import Change, perform
+from tasks.core.errors import Refused, Trouble
+from tasks.core.settings import Settings
+from tasks.steps.tilt import handover, holder
+from tasks.steps.tilt.request import Request
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Ready:
+    """What Tilt will bring: releases and intercepts, as services; changes: what is to be done before it starts."""
+
+    releases: list[Service] = field(default_factory=list)
+    intercepts: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
+def ready(s: Settings, request: Request, services: list[Service]) -> Ready:
+    """Guard, Tiltfile, releases held by others or stuck, Docker and its login. Raises the first Trouble among them."""
+    guard.names(s)
+    changes = [change for change in (kubeconfig.freeze(s),) if change is not None]
+    for change in changes:  # the guard asks with it, and it is the session's own file
+        perform(change)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        target = pool.submit(guard.assess, s)
+        names = pool.submit(_declared, s, request)
+        held = pool.submit(_held, s)
+        login = pool.submit(_registry, s)
+        target.result()
+        enabled = names.result()
+        found = Ready(
+            [service for service in services if service.release in enabled],
+            [name for name in enabled if name.startswith("intercept-")],
+        )
+        if found.releases:
+            mine = {r.name: r for r in held.result()()}
+            for service in found.releases:
+                holder.free_or_mine(s, mine.get(service.release))
+            found.changes += login.result()()
+    return found
+
+
+def _declared(s: Settings, request: Request) -> list[str]:
+    try:
+        return tilt.declared(s, handover.tiltfile(s), request.tiltfile_args, handover.environment(s))
+    except tilt.Refusal as why:
+        raise _worded(why.what) from None
+
+
+def _held(s: Settings) -> Callable[[], list[Release]]:
+    """Later, since it matters only when something is deployed: the answer, or its Trouble."""
+    return _later(lambda: helm.releases(s, holder.holder(s)))
+
+
+def _registry(s: Settings) -> Callable[[], list[Change]]:
+    return _later(lambda: list(_login(s)))
+
+
+def _login(s: Settings) -> Iterator[Change]:
+    """An engine answers, and Docker may push to the registry for some minutes more."""
+    from tasks.steps.setup import registry
+    from tasks.steps.setup.work import Work
+
+    docker.engine(s)
+    yield from registry.plan(Work(s))
+
+
+def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:
+    try:
+        answer = ask()
+    except Trouble as why:
+        failure = why
+
+        def fail() -> Answer:
+            raise failure
+
+        return fail
+    return lambda: answer
+
+
+def _worded(said: str) -> Trouble:
+    """The Tiltfile's error as ours: each problem ends with the command that mends it."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    problems = lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines
+    kind = Refused if said.startswith("refused") else Trouble
+    first, colon, command = problems[0].rpartition(": ")
+    if not colon:
+        return kind(problems[0], fix="see the Tiltfile")
+    more = f" (and {len(problems) - 1} more: {'; '.join(problems[1:4])})" if len(problems) > 1 else ""
+    return kind(f"{first}{more}", fix=command)

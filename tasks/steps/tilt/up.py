@@ -1,0 +1,116 @@
+"""Start Tilt and stay until it ends; whatever ends it, nothing of it is left running."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.commands import base, tilt
+from tasks.core import foreground, journal, ports, ui
+from tasks.core.catalogue import catalogue
+from tasks.core.change import perform
+from tasks.core.errors import Trouble
+from tasks.core.foreground import Interrupted
+from tasks.core.settings import Settings, settings
+from tasks.core.tool import Tool
+from tasks.steps.tilt import handover, leftovers
+from tasks.steps.tilt.preflight import Ready, ready
+from tasks.steps.tilt.request import Request
+from tasks.steps.tilt.watch import Watcher
+
+Start = Callable[..., list[str]]  # tilt.up or tilt.ci
+
+
+def run(request: Request, start: Start, *, port: str = "", dry: bool = False) -> int:
+    """All of it; Tilt's own exit code."""
+    s = settings()
+    began = time.monotonic()
+    if not dry:
+        for what in leftovers.recover():
+            ui.talk(f"ended {what}, left by a run that was killed")
+    found = ready(s, request, catalogue().services)
+    at = free_port(s, port)
+    argv = start(s, handover.tiltfile(s), port=at, flags=request.flags, args=request.tiltfile_args)
+    if dry:
+        _say_dry(found, argv)
+        return 0
+    for change in found.changes:
+        ui.progress("running", "tilt", change.text)
+        perform(change)
+    _say(s, found, at, time.monotonic() - began)
+    with foreground.signals() as taken:
+        entry = journal.record("process", name="tilt", port=at, tiltfile=str(handover.tiltfile(s)))
+        watcher = Watcher(s, at, s.tilt.upsert_timeout + s.budgets.clone_to_running)
+        try:
+            env = _environment(tilt.tool(s, at, handover.environment(s, entry.id)))
+
+            def started(pid: int) -> None:
+                journal.update(entry, group=pid, start=journal.started(pid), run=entry.id)
+                watcher.start()
+
+            return foreground.run(
+                argv, env=env, cwd=Path(s.root), taken=taken, started=started, fix=base.how_to_get(s, "tilt")
+            )
+        except Interrupted as why:
+            return why.exit
+        finally:
+            watcher.stop()
+            taken.held = True
+            leftovers.end(entry.id)
+            journal.forget(entry)
+            taken.held = False
+
+
+def free_port(s: Settings, asked: str) -> int:
+    """The port to use: the one asked for, or the setting's; another one with a word where that is taken.
+
+    Raises Trouble when the one that was asked for is taken, and when this workstation's own Tilt has it.
+    """
+    wanted = ports.number(asked) if asked else _preferred(s)
+    owner = ports.owner(wanted)
+    if owner is None:
+        return wanted
+    for entry in leftovers.runs():
+        if entry.data.get("port") == wanted and leftovers.lives(entry):
+            raise Trouble(
+                f"Tilt already runs here (pid {entry.data.get('group')}, http://localhost:{wanted}/)",
+                why="two of them would deploy the same releases over each other",
+                fix=f"tilt args --port {wanted} -- --only=... changes what it brings; inv tilt.down ends it",
+            )
+    if asked:
+        raise Trouble(
+            f"port {wanted} is taken by {owner}", fix=f"end it, or take another: inv tilt.up --port {ports.free()}"
+        )
+    other = next((p for p in range(wanted + 1, min(wanted + 50, 65536)) if ports.owner(p) is None), ports.free())
+    ui.warn(f"port {wanted} is taken by {owner}; Tilt takes {other}")
+    return other
+
+
+def _preferred(s: Settings) -> int:
+    text = os.environ.get("TILT_PORT", "")
+    return ports.number(text, "TILT_PORT") if text else s.tilt.port
+
+
+def _environment(tool: Tool) -> dict[str, str]:
+    return {k: v for k, v in {**os.environ, **tool.env}.items() if k not in tool.drop}
+
+
+def _say(s: Settings, found: Ready, port: int, seconds: float) -> None:
+    names = [service.release for service in found.releases] + found.intercepts
+    ui.progress("running", "tilt", f"http://localhost:{port}/  {', '.join(names) or 'nothing enabled'}", seconds)
+    if found.releases:
+        ui.talk(f"   into {s.cluster.namespace} of {s.cluster.context}; inv tilt.down removes them again")
+
+
+def _say_dry(found: Ready, argv: list[str]) -> None:
+    import shlex
+
+    for change in found.changes:
+        ui.say(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+    for service in found.releases:
+        ui.say(f"would build {service.image} and deploy the release {service.release}")
+    for name in found.intercepts:
+        ui.say(f"would offer {name}")
+    ui.say(f"    $ {shlex.join(argv)}")

@@ -1,0 +1,64 @@
+"""Says when what was asked for is ready, or why it is not, while Tilt prints its own stream."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tasks.commands import tilt
+from tasks.commands.tilt import Resource
+from tasks.core import timing, ui
+from tasks.core.errors import ToolError
+from tasks.core.settings import Settings
+
+
+class Watcher:
+    """Asks the running Tilt in the background, ever more slowly, until all is ready or `stop` is called."""
+
+    def __init__(self, s: Settings, port: int, most: float) -> None:
+        self._settings, self._port, self._end = s, port, time.monotonic() + most
+        self._began = time.monotonic()
+        self._over = threading.Event()
+        self._said: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Begin. The thread ends with the process."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        """Say nothing more."""
+        self._over.set()
+
+    def _watch(self) -> None:
+        pause = 0.3
+        while not self._over.wait(pause) and time.monotonic() < self._end:
+            try:
+                found = tilt.resources(self._settings, self._port)
+            except ToolError:
+                found = []  # it has not come up yet, or has gone: its exit tells
+            if self._over.is_set():
+                return
+            if found and self._told(found):
+                return
+            pause = min(2.0, pause * 1.3)
+
+    def _told(self, found: list[Resource]) -> bool:
+        """Say what is new; whether all is ready."""
+        wanted = [r for r in found if r.enabled and not r.waits]
+        for resource in wanted:
+            if resource.failed:
+                self._say("failed", resource.name, resource.error.splitlines()[0] if resource.error else "see above")
+            elif resource.ready and resource.name != tilt.TILTFILE:
+                self._say("done", resource.name, "ready")
+        if not all(r.ready for r in wanted) or len(wanted) < 1:
+            return False
+        seconds = time.monotonic() - self._began
+        resources = [r.name for r in wanted if r.name != tilt.TILTFILE]
+        ui.progress("done", "tilt", f"{len(resources)} ready; page: http://localhost:{self._port}/", seconds)
+        timing.keep("tilt", seconds, resources=len(resources))
+        return True
+
+    def _say(self, state: str, name: str, text: str) -> None:
+        if self._said.get(name) != text:
+            self._said[name] = text
+            ui.progress(state, name, text, time.monotonic() - self._began)

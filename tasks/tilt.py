@@ -1,0 +1,74 @@
+"""Tilt: build and deploy beside the baseline, or run in an intercept, with one page for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.core.catalogue import Service
+from tasks.core.rest import rest
+
+if TYPE_CHECKING:
+    from tasks.steps.tilt.request import Request
+
+ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
+DRY = "say what would be done, write nothing"
+JSON = "one JSON document on stdout"
+
+
+@task(
+    help={
+        "only": ONLY,
+        "intercept": "a service to run here in an intercept; repeatable; alone it deploys nothing",
+        "port": "of Tilt's page; default from the settings, another one when that is taken",
+        "dry_run": DRY,
+    },
+    iterable=["only", "intercept"],
+    auto_shortflags=False,
+)
+def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = "", dry_run: bool = False) -> None:
+    """Start Tilt: guarded, with the session's kubeconfig, and nothing left running when it ends."""
+    from tasks.commands import tilt
+    from tasks.steps.tilt import up as life
+
+    raise SystemExit(life.run(_request(only, intercept), tilt.up, port=port, dry=dry_run or bool(c.config.run.dry)))
+
+
+@task(
+    help={"only": ONLY, "port": "of Tilt's page; default from the settings", "dry_run": DRY},
+    iterable=["only"],
+    auto_shortflags=False,
+)
+def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -> None:
+    """Build and deploy once, and end when all is ready, or with what failed."""
+    from tasks.commands import tilt
+    from tasks.steps.tilt import up as life
+
+    raise SystemExit(life.run(_request(only, ()), tilt.ci, port=port, dry=dry_run or bool(c.config.run.dry)))
+
+
+@task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
+def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = False) -> None:
+    """End Tilt and remove this workstation's releases; another's and the baseline stay."""
+    from tasks.steps.tilt import down as removal
+
+    services: tuple[Service, ...] = _request(only, ()).only
+    removal.run(services, dry=dry_run or bool(c.config.run.dry), json=json)
+
+
+@task(help={"json": JSON}, auto_shortflags=False)
+def status(c: Context, json: bool = False) -> None:
+    """Show what Tilt runs, which of it is ready, and whose releases are in the cluster."""
+    from tasks.steps.tilt import status as state
+
+    state.run(json=json)
+
+
+def _request(only: Sequence[str], intercept: Sequence[str]) -> Request:
+    from tasks.core.catalogue import catalogue
+    from tasks.steps.tilt import request
+
+    return request.parse(catalogue(), only, intercept, rest())
