@@ -18,7 +18,7 @@ class _Group(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A group of settings."""
 
 
-class Azure(_Group, frozen=True):
+class Azure(_Group, frozen=True, kw_only=True):
     """subscription, tenant: ids or names, empty for the login's own. login: the way to log in."""
 
     subscription: str = ""
@@ -27,7 +27,7 @@ class Azure(_Group, frozen=True):
     server_id: Text = "6dae42f8-4368-4678-94ff-3960e28e3630"  # the AKS AAD server application, the same in every tenant
 
 
-class Component(_Group, frozen=True):
+class Component(_Group, frozen=True, kw_only=True):
     """Something the cluster must have before work starts, as `inv aks.check` looks for it.
 
     api: an API group it serves, empty for none. workload: a pattern (`*`, `?`) of its Deployments and StatefulSets.
@@ -41,7 +41,7 @@ class Component(_Group, frozen=True):
     by: str = "the gitops repository"
 
 
-class Cluster(_Group, frozen=True):
+class Cluster(_Group, frozen=True, kw_only=True):
     """The shared cluster and the place in it. mapped_namespaces: those Telepresence makes reachable."""
 
     name: Text
@@ -54,14 +54,14 @@ class Cluster(_Group, frozen=True):
     components: list[Component] = []
 
 
-class Registry(_Group, frozen=True):
+class Registry(_Group, frozen=True, kw_only=True):
     """host: as in image names. kind: acr logs in through az, docker with what `docker login` has."""
 
     host: Text
     kind: Literal["acr", "docker"] = "acr"
 
 
-class Telepresence(_Group, frozen=True):
+class Telepresence(_Group, frozen=True, kw_only=True):
     """version: the wanted client. slot: this developer's name for personal intercepts, empty for none.
     header: the request header that carries the slot."""
 
@@ -70,7 +70,7 @@ class Telepresence(_Group, frozen=True):
     header: Text
 
 
-class Ingress(_Group, frozen=True):
+class Ingress(_Group, frozen=True, kw_only=True):
     """How requests reach the cluster's ingress.
 
     scheme: of the catalogue's hosts. environment: which of them is this cluster's (`dev`). address: where to connect instead of the host's own address (URL), the Host
@@ -84,7 +84,7 @@ class Ingress(_Group, frozen=True):
     verify_tls: bool = True
 
 
-class Production(_Group, frozen=True):
+class Production(_Group, frozen=True, kw_only=True):
     """What is production: patterns (`*`, `?`) for API servers, contexts and namespaces; labels of the namespace."""
 
     servers: list[str] = []
@@ -93,27 +93,27 @@ class Production(_Group, frozen=True):
     labels: dict[str, str] = {}
 
 
-class Guard(_Group, frozen=True):
+class Guard(_Group, frozen=True, kw_only=True):
     """What must never be touched."""
 
     production: Production = Production()
 
 
-class Repositories(_Group, frozen=True):
+class Repositories(_Group, frozen=True, kw_only=True):
     """Paths from the repository root."""
 
     core: Text = "."
     gitops: Text
 
 
-class Packages(_Group, frozen=True):
+class Packages(_Group, frozen=True, kw_only=True):
     """The package installation of the core repository. folder: from the repository root."""
 
     folder: Text = "."
     frozen: bool = True
 
 
-class Tilt(_Group, frozen=True):
+class Tilt(_Group, frozen=True, kw_only=True):
     """port: of Tilt's page. upsert_timeout: seconds Tilt waits for a release. platform: of the images built."""
 
     port: Annotated[int, Meta(ge=1, le=65535)] = 10350
@@ -121,7 +121,7 @@ class Tilt(_Group, frozen=True):
     platform: Text = "linux/amd64"
 
 
-class Pin(_Group, frozen=True):
+class Pin(_Group, frozen=True, kw_only=True):
     """A wanted program. version: exact, or a minimum when `at_least`. pinned: the one the dev container gets, `version`
     when empty. sha256: of the pinned one, by architecture; empty where the vendor publishes it beside the file.
     source: where it comes from; {version} and {arch} are filled in. optional: its absence is said, not an error."""
@@ -139,7 +139,7 @@ class Pin(_Group, frozen=True):
         return self.pinned or self.version
 
 
-class Budgets(_Group, frozen=True):
+class Budgets(_Group, frozen=True, kw_only=True):
     """Seconds, after the spec's success criteria."""
 
     setup: Seconds = 300
@@ -148,7 +148,7 @@ class Budgets(_Group, frozen=True):
     clone_to_running: Seconds = 600
 
 
-class Deadlines(_Group, frozen=True):
+class Deadlines(_Group, frozen=True, kw_only=True):
     """Seconds after which a program that gives no answer is ended."""
 
     az: Seconds = 60
@@ -162,7 +162,7 @@ class Deadlines(_Group, frozen=True):
     git: Seconds = 300
 
 
-class Settings(_Group, frozen=True):
+class Settings(_Group, frozen=True, kw_only=True):
     """Everything that differs from company to company and from developer to developer."""
 
     cluster: Cluster

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.checks import guard, preflight, workload
+from tasks.checks import argo, guard, preflight, workload
 from tasks.checks.workload import Place, Port
 from tasks.commands import kubectl, telepresence
 from tasks.commands.telepresence import Wanted
@@ -99,10 +99,11 @@ def make(s: Settings, request: Request, say: Callable[[str], None], token: Calla
     """
     local, remote, argv, folder = local_part(s, request)
     guard.names(s)
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=5) as pool:
         target = pool.submit(guard.assess, s)
         found = pool.submit(workload.find, s, request.service)
         policy = pool.submit(_policy, s)
+        cd = pool.submit(argo.read, s)
         life = pool.submit(token) if token else None
         if life is not None and (line := life.result()):
             say(line)
@@ -114,6 +115,9 @@ def make(s: Settings, request: Request, say: Callable[[str], None], token: Calla
         else None
     )
     preflight.must_pass(place, port, policy.result(), say)
+    for finding in argo.findings(s, place, cd.result()):
+        if finding.state in {"warn", "missing"} and finding.subject != "injection":  # injection is the pre-flight's own
+            say(f"Argo CD: {finding.text}" + (f"; {finding.fix}" if finding.fix else ""))
     assert port is not None  # must_pass has refused a Service without ports
     own = next(
         (e for e in journal.entries("intercept") if e.data.get("workload") == place.name and e.owner_lives), None
