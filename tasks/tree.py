@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from tasks import aks, argo, demo, devcontainer, see, suite, tilt, tp
+from tasks import aks, argo, demo, devcontainer, migrate, see, suite, tilt, tp
 from tasks.core.names import as_typed
 
 MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check")  # tasks whose one word may be left away
@@ -25,6 +25,7 @@ def build() -> Collection:
         aks,
         argo,
         devcontainer,
+        migrate,
         tilt,
         tp,
     )

@@ -1,0 +1,256 @@
+"""Where a repository stands: its commit and tree, what hinders a commit, what its remotes have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.commands.git_objects import Entry, Git, Tree, decode
+from tasks.core.errors import Refused, ToolError, Trouble
+
+_OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
+    "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),
+    "rebase-merge": ("a rebase", "git rebase --continue, or git rebase --abort"),
+    "rebase-apply": ("a rebase", "git rebase --continue, or git rebase --abort"),
+    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue, or git cherry-pick --abort"),
+    "REVERT_HEAD": ("a revert", "git revert --continue, or git revert --abort"),
+    "BISECT_LOG": ("a bisect", "git bisect reset"),
+}
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """What stands against a commit here, and the command that mends it."""
+
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one repository, read once.
+
+    name: core or gitops; folder: its work tree; git_dir: absolute; branch: full name of the ref, empty when detached
+    head, tree: ids of HEAD; at, at_tree: of the commit that is planned on (HEAD unless a saved plan names another)
+    dirty: tracked paths that differ from HEAD, in the work tree or the index
+    hindrances: why nothing may be committed now
+    """
+
+    name: str
+    folder: Path
+    git_dir: Path
+    branch: str
+    head: str
+    head_tree: str
+    at: str
+    tree: Tree
+    dirty: tuple[str, ...] = ()
+    hindrances: tuple[Hindrance, ...] = ()
+    _cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def git(self) -> Git:
+        """git in this repository."""
+        return Git(self.folder)
+
+    def remotes(self) -> list[str]:
+        """The names of the remotes."""
+        if "remotes" not in self._cache:
+            self._cache["remotes"] = decode(self.git.read("remote")).split()
+        return list(self._cache["remotes"])  # type: ignore[call-overload]
+
+    def remote_urls(self) -> list[str]:
+        """The URLs of the remotes."""
+        found = decode(self.git.read("config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)))
+        return [line.partition(" ")[2] for line in found.splitlines()]
+
+    def has(self, commit: str) -> bool:
+        """Is this commit in the repository?"""
+        try:
+            self.git.read("cat-file", "-e", f"{commit}^{{commit}}")
+        except ToolError:
+            return False
+        return True
+
+    def unpushed(self, commit: str) -> list[str]:
+        """The commits below this one that no remote branch has; empty when there is no remote."""
+        if not self.remotes():
+            return []
+        return decode(self.git.read("rev-list", commit, "--not", "--remotes")).split()
+
+    def pushed_edge(self, commit: str) -> list[str]:
+        """The newest commits below this one that a remote branch has."""
+        lines = decode(self.git.read("rev-list", "--boundary", commit, "--not", "--remotes")).split()
+        return [line[1:] for line in lines if line.startswith("-")]
+
+    def tree_of(self, commit: str) -> Tree:
+        """The tree of a commit."""
+        key = f"tree {commit}"
+        if key not in self._cache:
+            root = self.git.line("rev-parse", f"{commit}^{{tree}}")
+            self._cache[key] = Tree.parse(self.git.read("ls-tree", "-r", "-t", "-z", commit), root)
+        return self._cache[key]  # type: ignore[return-value]
+
+    def ever(self, commits: Iterable[str], paths: list[str]) -> set[tuple[str, Entry]]:
+        """What stood at these paths in the commits or in any of their ancestors. One process, whatever their number."""
+        starts = sorted(set(commits))
+        if not starts or not paths:
+            return set()
+        wanted, found = set(paths), set()
+        some = [f":(literal){p}" for p in paths] if len(paths) <= 200 else []
+        log = self.git.read(
+            "log", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "-z", "--format=", *starts, "--", *some
+        )
+        words = iter(decode(log).split("\0"))
+        for word in words:
+            head = word.strip("\n")
+            if head.startswith(":"):
+                path, fields = next(words), head[1:].split()
+                if path in wanted and fields[1] != "000000":
+                    found.add((path, Entry(fields[1], fields[3])))
+        return found
+
+
+class Look:
+    """The reading of one repository, under way: its git processes run while another repository is asked."""
+
+    def __init__(self, name: str, folder: Path, *, at: str = "", hint: str = "") -> None:
+        self.name, self.folder, self._at, self._hint = name, folder, at, hint
+        if not folder.is_dir():
+            raise self._no_repository(f"{name}: {folder} is not there")
+        git = Git(folder)
+        self._kind = git.start(
+            "rev-parse", "--is-bare-repository", "--is-shallow-repository", "--absolute-git-dir", "--show-cdup"
+        )
+        self._ids = git.start("rev-parse", "--verify", "-q", "HEAD^{commit}")
+        self._roots = git.start("rev-parse", "--verify", "-q", f"{at or 'HEAD'}^{{tree}}")
+        self._status = git.start(
+            "status", "--porcelain=v2", "-z", "--branch", "-uno", "--no-renames", "--ignore-submodules=dirty"
+        )
+        self._listing = git.start("ls-tree", "-r", "-t", "-z", at or "HEAD")
+
+    def facts(self) -> Facts:
+        """What was found. Raises Refused when this is no repository that can be worked on."""
+        name, folder = self.name, self.folder
+        try:
+            answer = decode(self._kind.result()).split("\n")
+        except ToolError as why:
+            if "dubious ownership" in why.stderr:
+                fix = f"git config --global --add safe.directory {folder}"
+                raise Refused(f"{name}: {folder} belongs to another user", fix=fix) from None
+            raise self._no_repository(f"{name}: {folder} is not a git repository") from None
+        if answer[0] == "true":
+            raise Refused(f"{name}: {folder} is a bare repository", fix=f"git clone {folder} and name the clone")
+        if answer[3] or folder.resolve() == Path(answer[2]):
+            raise self._no_repository(f"{name}: {folder} is not a git repository of its own")
+        if answer[1] == "true":
+            raise Refused(
+                f"{name}: {folder} is a shallow clone: what a file was before cannot be looked up",
+                fix=f"git -C {folder} fetch --unshallow",
+            )
+        try:
+            head = self._ids.result().decode().strip()
+            root = self._roots.result().decode().strip()
+        except ToolError:
+            if self._at:
+                fix = "make a new plan: inv migrate.plan --out FILE"
+                raise Refused(f"{name}: the commit {self._at[:12]} of the plan is not in {folder}", fix=fix) from None
+            fix = f"git -C {folder} commit --allow-empty -m 'first commit'"
+            raise Refused(f"{name}: {folder} has no commit yet", fix=fix) from None
+        branch, dirty = self._read_status(self._status.result())
+        git_dir = Path(answer[2])
+        tree = Tree.parse(self._listing.result(), root)
+        hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
+        head_tree = root if not self._at else Git(folder).line("rev-parse", "HEAD^{tree}")
+        return Facts(
+            name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances
+        )
+
+    def close(self) -> None:
+        """End what still runs."""
+        for child in (self._kind, self._ids, self._roots, self._status, self._listing):
+            child.__exit__(None, None, None)
+
+    def _no_repository(self, what: str) -> Trouble:
+        return Refused(what, fix=self._hint or f"name another: --{self.name} PATH")
+
+    @staticmethod
+    def _read_status(data: bytes) -> tuple[str, list[str]]:
+        branch, dirty = "", []
+        for word in decode(data).split("\0"):
+            if word.startswith("# branch.head "):
+                found = word.removeprefix("# branch.head ")
+                branch = "" if found == "(detached)" else f"refs/heads/{found}"
+            elif word.startswith("1 "):
+                fields = word.split(" ", 8)
+                moved_submodule = fields[2].startswith("S") and fields[1][0] == "."
+                if not moved_submodule:  # another commit than the pin: that is no dirt
+                    dirty.append(fields[8])
+            elif word.startswith("u "):
+                dirty.append(word.split(" ", 10)[10])
+        return branch, dirty
+
+
+def look(
+    core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: str = ""
+) -> tuple[Facts, Facts]:
+    """Read both repositories at once. `at` plans on these commits instead of HEAD; `hint` mends a missing gitops."""
+    at = at or {}
+    looks: list[Look] = []
+    try:
+        looks.append(Look("core", core, at=at.get("core", "")))
+        looks.append(Look("gitops", gitops, at=at.get("gitops", ""), hint=hint))
+        first, second = looks[0].facts(), looks[1].facts()
+    finally:
+        for one in looks:
+            one.close()
+    if first.git_dir == second.git_dir:
+        raise Refused(f"core and gitops are the same repository: {core}", fix="name another: --gitops PATH")
+    return first, second
+
+
+def _hindrances(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Hindrance]:
+    for mark, (what, fix) in _OPERATIONS.items():
+        if (git_dir / mark).exists():
+            yield Hindrance(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
+            break
+    else:
+        if not branch:
+            yield Hindrance(
+                f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}"
+            )
+    if dirty:
+        more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
+        yield Hindrance(
+            f"{name}: uncommitted changes in {folder}: {', '.join(shown(p) for p in dirty[:3])}{more}",
+            f"git -C {folder} commit -a, or git -C {folder} stash",
+        )
+    if not os.access(folder, os.W_OK) or not os.access(git_dir, os.W_OK):
+        yield Hindrance(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+
+
+def _likely_branch(git_dir: Path) -> str:
+    try:
+        text = (git_dir / "refs/remotes/origin/HEAD").read_text()
+        return text.strip().removeprefix("ref: refs/remotes/origin/")
+    except OSError:
+        heads = git_dir / "refs" / "heads"
+        names = sorted(p.name for p in heads.iterdir()) if heads.is_dir() else []
+        return names[0] if len(names) == 1 else "main"
+
+
+def shown(path: str) -> str:
+    """The path as a line can hold it: as it is, or quoted as git quotes it."""
+    raw = path.encode("utf-8", "surrogateescape")
+    plain = all(c >= 32 and c not in (34, 92, 127) for c in raw)
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        plain = False
+    if plain:
+        return path
+    special = {9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
+    return '"' + "".join(special.get(c) or (chr(c) if 32 <= c < 127 else f"\\{c:03o}") for c in raw) + '"'
+

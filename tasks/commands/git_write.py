@@ -1,0 +1,462 @@
+"""Writing to a repository so that a kill at any moment leaves the old commit or the new one, never something between.
+
+A move from one commit to another goes: objects; an index of its own; a journal; the lock of git's index, held as a
+second name of that very file, so that a later run knows whose lock it is; the work tree, each file by a rename; the
+branch; the index. Whoever finds the journal of a dead run goes on from what he sees.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.commands.git_objects import GITLINK, MARK, SYMLINK, Blobs, Entry, Git, decode, encode, object_id
+from tasks.core.errors import Refused, ToolError, Trouble
+from tasks.core.journal import started
+
+_NEXT = "refs/remote-first/next"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository that is written to: its work tree, its git folder, its branch (full ref), and this run's mark."""
+
+    folder: Path
+    git_dir: Path
+    branch: str
+    run: str
+
+    @property
+    def git(self) -> Git:
+        """git here, its children marked as this run's."""
+        return Git(self.folder, self.run)
+
+    @property
+    def own(self) -> Path:
+        """The folder inside the git folder that is ours."""
+        return self.git_dir / "remote-first"
+
+
+def import_commits(
+    place: Place, commits: Iterable[tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]],
+    blobs: Callable[[list[str]], Iterator[tuple[str, bytes]]], missing: list[str], expected: str,
+) -> None:  # fmt: skip
+    """Write commits and the blobs they need, in one process. No branch moves.
+
+    commits: (id, headers and message as fast-import reads them, edits, parents), oldest first
+    missing: ids of the blobs that the repository lacks; blobs: gives their bytes
+    expected: the id of the last commit; another one is an error, and nothing points to it
+    """
+    with place.git.start("fast-import", "--quiet", "--done", "--force", "--date-format=raw", stdin=True) as child:
+        try:
+            write = child.stdin.write
+            for _, data in blobs(missing):
+                write(b"blob\ndata %d\n" % len(data))
+                write(data)
+                write(b"\n")
+            for _, head, edits, parents in commits:
+                write(b"commit %s\n" % _NEXT.encode() + head)
+                write(b"from %s\n" % parents[0].encode())
+                for other in parents[1:]:
+                    write(b"merge %s\n" % other.encode())
+                for path, entry in edits.items():
+                    if entry is None:
+                        write(b"D " + _quoted(path) + b"\n")
+                for path, entry in edits.items():
+                    if entry is not None:
+                        write(b"M %s %s " % (entry.mode.encode(), entry.oid.encode()) + _quoted(path) + b"\n")
+                write(b"\n")
+            write(b"done\n")
+            child.stdin.flush()
+        except BrokenPipeError:
+            raise child.failed() from None
+        child.result(timeout=1800)
+    made = place.git.line("rev-parse", "--verify", _NEXT)
+    if made != expected:
+        raise Trouble(f"git made the commit {made[:12]}, planned was {expected[:12]}; no branch was moved")
+
+
+def commit_head(author: str, committer: str, message: str) -> bytes:
+    """The lines of a commit as fast-import reads them."""
+    body = encode(message)
+    return encode(f"author {author}\ncommitter {committer}\n") + b"data %d\n" % len(body) + body + b"\n"
+
+
+def absent(git: Git, oids: Iterable[str]) -> list[str]:
+    """Those of the ids that the repository has not."""
+    asked = list(dict.fromkeys(oids))
+    if not asked:
+        return []
+    answer = decode(git.feed("".join(f"{o}\n" for o in asked).encode(), "cat-file", "--batch-check=%(objectname)"))
+    return [line.split()[0] for line in answer.splitlines() if line.endswith(" missing")]
+
+
+def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
+    """Bring branch, index and work tree from `old` to `new`. edits: all paths that differ between the two.
+
+    since: when the work tree was found clean (ns); a file changed after it stops the move, before anything is done
+    """
+    own = place.own
+    own.mkdir(exist_ok=True)
+    index = own / "index.new"
+    for rest in (index, own / "index.new.lock"):
+        rest.unlink(missing_ok=True)
+    current = place.git_dir / "index"
+    if current.exists():
+        shutil.copyfile(current, index)
+    place.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
+    _write(own / "journal.json", {"run": place.run, "pid": os.getpid(), "start": started(os.getpid()), "old": old,
+                                  "new": new, "branch": place.branch})  # fmt: skip
+    lock = place.git_dir / "index.lock"
+    try:
+        os.link(index, lock)
+    except FileExistsError:
+        (own / "journal.json").unlink()
+        raise _foreign_lock(lock) from None
+    try:
+        if place.git.line("rev-parse", "--verify", "HEAD") != old:
+            raise Refused(f"{place.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
+        _unchanged(place, edits, since)
+        _lay_out(place, edits, old)
+        _point(place, old, new, edits)
+    except Trouble:  # all is as it was; an interrupt leaves the journal, and the next run goes on from there
+        lock.unlink(missing_ok=True)
+        (own / "journal.json").unlink(missing_ok=True)
+        raise
+    os.replace(lock, current)
+    _close(place)
+    if any(edits.values()):
+        place.git.read("update-index", "-q", "--refresh", ok=(0, 1))
+
+
+def resume(place: Place) -> str:
+    """Finish what a killed run began here. Returns a line about it, empty when nothing was open.
+
+    Only with the run's lock held. A file that is neither in its old nor in its new state is a person's: it stops us.
+    """
+    _drop_dead_ref_locks(place)
+    path = place.own / "journal.json"
+    index, lock = place.own / "index.new", place.git_dir / "index.lock"
+    try:
+        noted = json.loads(path.read_text())
+        old, new, branch = noted["old"], noted["new"], noted["branch"]
+    except FileNotFoundError:
+        if lock.exists():
+            if _same(lock, index):
+                lock.unlink()
+            else:
+                raise _foreign_lock(lock) from None
+        shutil.rmtree(place.own / "stage", ignore_errors=True)
+        return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Trouble(f"{path} cannot be read", fix=f"look at it, then remove it: rm {path}") from None
+    if lock.exists() and not _same(lock, index):
+        raise _foreign_lock(lock)
+    there = Place(place.folder, place.git_dir, branch, place.run)
+    now = there.git.line("rev-parse", "--verify", branch)
+    if now not in (old, new) or there.git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)) != branch:
+        lock.unlink(missing_ok=True)
+        _close(place)
+        return f"{place.folder}: {branch} has moved since a run was killed here; nothing was finished"
+    finished = not lock.exists() and now == new and (
+        not index.exists()
+        or _same(index, place.git_dir / "index")
+        or not there.git.read("diff-index", "--cached", "--name-only", new)
+    )
+    if finished or not index.exists():
+        lock.unlink(missing_ok=True)
+        _close(place)
+        return f"{place.folder}: a killed run had just finished"
+    if not lock.exists():
+        os.link(index, lock)
+    edits = _between(there.git, old, new)
+    foreign = [p for p, e in edits.items() if not _is_either(there, p, old, e)]
+    if foreign:
+        lock.unlink(missing_ok=True)
+        raise Refused(
+            f"{place.folder}: a run was killed here, and {foreign[0]} has been changed since",
+            fix=f"save your change elsewhere, then git -C {place.folder} checkout {now[:12]} -- '{foreign[0]}'",
+        )
+    _lay_out(there, edits, old)
+    if now == old:
+        _point(there, old, new, edits)
+    os.replace(lock, place.git_dir / "index")
+    _close(place)
+    there.git.read("update-index", "-q", "--refresh", ok=(0, 1))
+    return f"{place.folder}: finished what a killed run began ({old[:12]} -> {new[:12]})"
+
+
+def interrupted(git_dir: Path) -> bool:
+    """Did a run that is dead leave something open here?"""
+    path = git_dir / "remote-first" / "journal.json"
+    try:
+        noted = json.loads(path.read_text())
+        return started(int(noted["pid"])) != noted["start"]
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+@contextmanager
+def held(git_dir: Path, run: str) -> Iterator[None]:
+    """Hold this repository against a second run. A dead owner's lock is taken over, after its children have ended."""
+    lock, mine = git_dir / "remote-first.lock", git_dir / f"remote-first.lock.{os.getpid()}"
+    try:
+        _write(mine, {"run": run, "pid": os.getpid(), "start": started(os.getpid()), "since": time.time()})
+    except OSError as why:
+        raise Trouble(f"cannot write in {git_dir}: {why.strerror}", fix=f"look at its owner: ls -ld {git_dir}") from None
+    try:
+        for _ in range(20):
+            try:
+                os.link(mine, lock)
+                break
+            except FileExistsError:
+                _take_over(lock)
+        else:
+            raise Trouble(f"{lock} cannot be taken", fix=f"rm {lock}, when no other run works here")
+    finally:
+        mine.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _take_over(lock: Path) -> None:
+    try:
+        noted: dict[str, Any] = json.loads(lock.read_text())
+        pid, start, run = int(noted["pid"]), noted["start"], str(noted["run"])
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        pid, start, run = 0, 0.0, ""
+    if pid and started(pid) == start:
+        raise Refused(
+            f"another run works here (process {pid}, lock {lock})", fix="wait for it to end, then run this again"
+        )
+    end = time.monotonic() + 60
+    while children := _children(run):
+        if time.monotonic() > end:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.05)
+    lock.unlink(missing_ok=True)
+
+
+def _children(run: str) -> list[int]:
+    """The living processes that a run started, told by their environment."""
+    mark, found = f"{MARK}={run}".encode(), []
+    if not run:
+        return []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it ended, or is another user's
+    return [pid for pid in found if pid != os.getpid() and started(pid)]
+
+
+def _drop_dead_ref_locks(place: Place) -> None:
+    """A machine that crashed may leave git's lock of a ref that only we write, or of the branch we were moving."""
+    (place.own / "index.new.lock").unlink(missing_ok=True)
+    for name in (_NEXT, "refs/tags/before-remote-first"):
+        (place.git_dir / f"{name}.lock").unlink(missing_ok=True)
+    journal = place.own / "journal.json"
+    for name in (place.branch, "HEAD", "packed-refs"):
+        lock = place.git_dir / f"{name}.lock"
+        if not name or not lock.exists():
+            continue
+        if journal.exists() and lock.stat().st_mtime >= journal.stat().st_mtime:
+            lock.unlink(missing_ok=True)
+        else:
+            raise _foreign_lock(lock)
+
+
+def _foreign_lock(lock: Path) -> Refused:
+    return Refused(
+        f"another git process holds {lock}", fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {lock}"
+    )
+
+
+def _unchanged(place: Place, edits: Mapping[str, Entry | None], since: int) -> None:
+    for path in edits:
+        try:
+            found = os.lstat(os.path.join(place.folder, path))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not stat.S_ISDIR(found.st_mode) and max(found.st_mtime_ns, found.st_ctime_ns) > since:
+            raise Refused(f"{path} was changed while this ran", fix="commit or stash it, then run this again")
+
+
+def _lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
+    """Give every path its new state. When one cannot be written, those done so far get their old state back."""
+    stage = place.own / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True, exist_ok=True)
+    writes = {p: e for p, e in edits.items() if e is not None and e.mode != GITLINK}
+    done: list[str] = []
+    staged: dict[str, Path] = {}
+    blobs = Blobs(place.git)
+    try:
+        by_oid: dict[str, list[str]] = {}
+        for path, entry in writes.items():
+            by_oid.setdefault(entry.oid, []).append(path)
+        for oid, data in blobs.many(by_oid):
+            for path in by_oid[oid]:
+                staged[path] = _staged(stage / str(len(staged)), writes[path], data)
+        folders = set()
+        for path, entry in edits.items():
+            if entry is None:
+                done.append(path)
+                target = os.path.join(place.folder, path)
+                try:
+                    os.unlink(target)
+                except (FileNotFoundError, NotADirectoryError):
+                    pass
+                except IsADirectoryError:
+                    continue  # a submodule's folder
+                folders.add(os.path.dirname(path))
+        _drop_empty(place.folder, folders)
+        for path, source in staged.items():
+            done.append(path)
+            _put(source, place.folder / path)
+        for path, entry in edits.items():
+            if entry is not None and entry.mode == GITLINK:
+                (place.folder / path).mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        _restore(place, done, old, blobs)
+        raise Trouble(
+            f"{place.folder}: {why.filename or 'a file'} could not be written: {why.strerror}; all is as it was",
+            fix="free some space or mend the owner, then run this again",
+        ) from None
+    finally:
+        blobs.close()
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _staged(place: Path, entry: Entry, data: bytes) -> Path:
+    if entry.mode == SYMLINK:
+        os.symlink(data, os.fsencode(place))
+    else:
+        mode = 0o777 if entry.mode == "100755" else 0o666
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    return place
+
+
+def _put(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(source, target)
+    except OSError as why:
+        if why.errno != 18:  # EXDEV: the git folder lies on another file system
+            raise
+        beside = target.with_name(f".{target.name[:80]}.remote-first")
+        shutil.copy2(source, beside, follow_symlinks=False)
+        os.replace(beside, target)
+
+
+def _drop_empty(root: Path, folders: set[str]) -> None:
+    """Remove folders that are empty now; one that still holds untracked files stays."""
+    for folder in sorted(folders, key=lambda f: -f.count("/")):
+        while folder:
+            try:
+                os.rmdir(os.path.join(root, folder))
+            except OSError:
+                break
+            folder = os.path.dirname(folder)
+
+
+def _restore(place: Place, paths: list[str], old: str, blobs: Blobs) -> None:
+    listing = place.git.read("ls-tree", "-r", "-z", old)
+    from tasks.commands.git_objects import Tree
+
+    tree = Tree.parse(listing, old)
+    for path in paths:
+        entry, target = tree.get(path), place.folder / path
+        if entry is None:
+            target.unlink(missing_ok=True)
+            _drop_empty(place.folder, {os.path.dirname(path)})
+        elif entry.mode != GITLINK:
+            scratch = place.own / "stage" / "back"
+            scratch.unlink(missing_ok=True)
+            _put(_staged(scratch, entry, blobs.get(entry.oid)), target)
+
+
+def _is_either(place: Place, path: str, old: str, new: Entry | None) -> bool:
+    target = place.folder / path
+    if not os.path.lexists(target):
+        return True
+    if new is not None and new.mode == GITLINK:
+        return True
+    if target.is_dir() and not target.is_symlink():
+        return new is None
+    body = encode(os.readlink(target)) if target.is_symlink() else target.read_bytes()
+    oid = object_id("blob", body, len(old))
+    if new is not None and oid == new.oid:
+        return True
+    row = place.git.read("ls-tree", "-z", old, "--", f":(literal){path}").split(b"\t")[0].split()
+    return len(row) == 3 and row[2].decode() == oid
+
+
+def _between(git: Git, old: str, new: str) -> dict[str, Entry | None]:
+    words = iter(decode(git.read("diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", old, new)).split("\0"))
+    found: dict[str, Entry | None] = {}
+    for head in words:
+        if head.startswith(":"):
+            fields = head[1:].split()
+            found[next(words)] = None if fields[1] == "000000" else Entry(fields[1], fields[3])
+    return found
+
+
+def _point(place: Place, old: str, new: str, edits: Mapping[str, Entry | None]) -> None:
+    try:
+        place.git.read("update-ref", "-m", "remote-first: migrate", place.branch, new, old)
+    except ToolError:
+        blobs = Blobs(place.git)
+        (place.own / "stage").mkdir(exist_ok=True)
+        _restore(place, list(edits), old, blobs)
+        blobs.close()
+        raise
+
+
+def _quoted(path: str) -> bytes:
+    special = {10: b"\\n", 34: b'\\"', 92: b"\\\\"}
+    plain = (special.get(c) or (bytes((c,)) if 32 <= c < 127 else b"\\%03o" % c) for c in encode(path))
+    return b'"' + b"".join(plain) + b'"'
+
+
+def _close(place: Place) -> None:
+    (place.own / "index.new").unlink(missing_ok=True)
+    (place.own / "journal.json").unlink(missing_ok=True)
+    shutil.rmtree(place.own / "stage", ignore_errors=True)
+    try:
+        place.git.read("update-ref", "-d", _NEXT)
+    except ToolError:
+        pass  # a leftover ref of ours does no harm; the next run overwrites it
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.write_text(json.dumps(data))
+    os.replace(fresh, path)

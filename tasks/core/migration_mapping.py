@@ -1,0 +1,275 @@
+"""config/migration.yaml: what moves where, what is superseded and by what, what is never touched."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from tasks.core.errors import Trouble
+
+Key = str
+_KEY = re.compile(r"(INFRA|DC|TILT|CLEAN|DOC|RF)-\d\d")
+
+
+class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A row of the mapping."""
+
+
+class Move(_Row, frozen=True, rename={"source": "from", "target": "to"}):
+    """A file or folder (ending in `/`) of core and its place in gitops. `{env}` stands for one name in both."""
+
+    step: Key
+    source: str
+    target: str
+
+
+class Superseded(_Row, frozen=True):
+    """path: a file, a folder ending in `/`, or a glob, of core; by: what took its place; reason: why it may go."""
+
+    path: str
+    by: str
+    reason: str
+
+
+class Cleanup(_Row, frozen=True):
+    """What a step takes away, as far as the deletion rules allow. title: the state that then holds."""
+
+    step: Key
+    paths: list[str]
+    title: str = ""
+
+
+class Carry(_Row, frozen=True, rename={"source": "from", "target": "to"}):
+    """A file of core that moved files need in gitops; core's own stays what it is."""
+
+    source: str
+    target: str
+    reason: str
+
+
+class Rewrite(_Row, frozen=True):
+    """In these files (globs) of one repository `find` becomes `with`; `pattern` is a regular expression instead.
+
+    An empty replacement of `line: true` takes the whole line away.
+    """
+
+    step: Key
+    repo: Literal["core", "gitops"]
+    files: list[str]
+    reason: str
+    find: str = ""
+    pattern: str = ""
+    replacement: str = ""
+    line: bool = False
+
+
+class Twins(_Row, frozen=True):
+    """Two folders of core that hold the same thing. Files that differ block, unless named in `decided`."""
+
+    one: str
+    other: str
+    reason: str
+    decided: list[str] = []
+
+
+class Kept(_Row, frozen=True):
+    """A path that looks as if it should go, and why it stays."""
+
+    path: str
+    reason: str
+
+
+class References(_Row, frozen=True):
+    """listed: references from here are told, but block nothing; ignored: nothing is looked for here."""
+
+    listed: list[str] = []
+    ignored: list[str] = []
+
+
+class PostCreate(_Row, frozen=True):
+    """How the lines of the old start script are judged (regular expressions, searched in each statement).
+
+    obsolete: went with the local cluster; ours: the new script does it; all else is the team's and is kept.
+    """
+
+    path: str = ".devcontainer/postCreate.sh"
+    kept_in: str = ".devcontainer/postCreate.team.sh"
+    obsolete: list[str] = []
+    ours: list[str] = []
+
+
+class DevContainer(_Row, frozen=True):
+    """folder: of the dev container; drop_ports, drop_features, drop_mounts: what only the local cluster needed."""
+
+    folder: str = ".devcontainer"
+    drop_ports: list[int] = []
+    drop_features: list[str] = []
+    drop_mounts: list[str] = []
+
+
+class TiltRules(_Row, frozen=True):
+    """What changes in the Tiltfile.
+
+    local: words that tell a local registry or cluster; remote_switch: the variable that chose the remote mode
+    paths: prefixes of values and charts in core -> in the gitops repository
+    drop: resources and functions that go, with what they need
+    """
+
+    path: str = "Tiltfile"
+    local: list[str] = []
+    remote_switch: str = ""
+    paths: dict[str, str] = {}
+    drop: list[str] = []
+
+
+class Infrastructure(_Row, frozen=True):
+    """What counts as infrastructure code in core (criterion 4): globs of paths, and of YAML by its content."""
+
+    paths: list[str] = []
+    manifests: list[str] = []
+    content: str = ""
+    exceptions: list[Kept] = []
+
+
+class Mapping(_Row, frozen=True, dict=True):
+    """The whole file."""
+
+    core_urls: list[str] = []
+    moves: list[Move] = []
+    superseded: list[Superseded] = []
+    cleanup: list[Cleanup] = []
+    carries: list[Carry] = []
+    rewrites: list[Rewrite] = []
+    twins: list[Twins] = []
+    kept: list[Kept] = []
+    never: list[str] = []
+    unasked: list[Kept] = []
+    references: References = References()
+    post_create: PostCreate = PostCreate()
+    dev_container: DevContainer = DevContainer()
+    tiltfile: TiltRules = TiltRules()
+    infrastructure: Infrastructure = Infrastructure()
+    docs: dict[str, str] = {}
+
+    @cached_property
+    def _moves(self) -> list[tuple[int, re.Pattern[str], Move]]:
+        rows = [(len(m.source), _move_pattern(m.source), m) for m in self.moves]
+        return sorted(rows, key=lambda row: -row[0])
+
+    @cached_property
+    def _superseded(self) -> list[tuple[int, re.Pattern[str], Superseded]]:
+        rows = [(len(s.path), glob(s.path), s) for s in self.superseded]
+        return sorted(rows, key=lambda row: -row[0])
+
+    @cached_property
+    def places(self) -> re.Pattern[str]:
+        """Matches what any move or superseded entry may be about; all else needs no look."""
+        return re.compile("|".join(f"(?:{p.pattern})" for _, p, *_ in (*self._moves, *self._superseded)) or r"(?!)")
+
+    def move_of(self, path: str) -> tuple[Move, str] | None:
+        """The most special move that covers the path, with its destination in gitops."""
+        for size, pattern, move in self._moves:
+            found = pattern.match(path)
+            if found:
+                over = self.superseded_by(path)
+                if over is not None and len(over.path) > size:
+                    return None
+                env = found.groupdict().get("env", "")
+                target = move.target.replace("{env}", env)
+                rest = path[found.end() :] if move.source.endswith("/") else ""
+                return move, target + rest
+        return None
+
+    def superseded_by(self, path: str) -> Superseded | None:
+        """The most special superseded entry that covers the path."""
+        return next((row for _, pattern, row in self._superseded if pattern.match(path)), None)
+
+    def cleanup_of(self, key: Key) -> Cleanup | None:
+        """What this step takes away."""
+        return next((c for c in self.cleanup if c.step == key), None)
+
+
+def glob(text: str) -> re.Pattern[str]:
+    """A pattern of a path: a folder ending in `/` covers all below; `*` and `?` stay in one part, `**` does not."""
+    out, place = [], 0
+    while place < len(text):
+        if text.startswith("**/", place):
+            out.append("(?:.*/)?")
+            place += 3
+        elif text.startswith("**", place):
+            out.append(".*")
+            place += 2
+        else:
+            char = text[place]
+            out.append({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char))
+            place += 1
+    return re.compile("".join(out) + ("" if text.endswith("/") else r"\Z"), re.DOTALL)
+
+
+def _move_pattern(source: str) -> re.Pattern[str]:
+    text = re.escape(source).replace(re.escape("{env}"), "(?P<env>[^/]+)")
+    return re.compile(text + ("" if source.endswith("/") else r"\Z"), re.DOTALL)
+
+
+def read(path: Path) -> Mapping:
+    """The mapping in this file. Raises Trouble with file, line and what is wrong."""
+    from tasks.core import yaml
+    from tasks.core.settings_sources import convert, known_keys
+
+    document = yaml.read(path)
+    known_keys(document, Mapping)
+    found: Mapping = convert(document.data, Mapping, [document])
+
+    def wrong(keys: tuple[str, ...], what: str, fix: str) -> Trouble:
+        return Trouble(f"{document.where(keys)}: {what}", fix=fix)
+
+    def safe(keys: tuple[str, ...], value: str) -> None:
+        parts = value.rstrip("/").split("/")
+        if value.startswith("/") or ".." in parts or "." in parts or ".git" in parts or "" in parts or "\\" in value:
+            raise wrong(
+                keys, f"'{value}' is not a path inside the repository", "write it from the root, without .. and /"
+            )
+
+    for number, move in enumerate(found.moves):
+        at = ("moves", str(number))
+        safe((*at, "from"), move.source)
+        safe((*at, "to"), move.target)
+        if move.source.endswith("/") != move.target.endswith("/"):
+            raise wrong(
+                at, f"'{move.source}' -> '{move.target}': a folder moves to a folder", "end both in / or neither"
+            )
+    for number, carry in enumerate(found.carries):
+        safe(("carries", str(number), "from"), carry.source)
+        safe(("carries", str(number), "to"), carry.target)
+    for number, row in enumerate(found.superseded):
+        at = ("superseded", str(number), "path")
+        safe(at, row.path)
+        pattern = glob(row.path)
+        for move in found.moves:
+            if row.path.endswith("/") and move.source.startswith(row.path) or pattern.match(move.source):
+                raise wrong(
+                    at, f"'{row.path}' is too wide: it covers {move.source}, which moves", "name what is below it"
+                )
+        if not row.by.strip() or not row.reason.strip():
+            raise wrong(at, f"'{row.path}' has no successor or no reason", "fill in `by` and `reason`")
+    for number, step in enumerate(found.cleanup):
+        for path in step.paths:
+            safe(("cleanup", str(number), "paths"), path)
+    for name, rows in (("moves", found.moves), ("cleanup", found.cleanup), ("rewrites", found.rewrites)):
+        for number, any_row in enumerate(rows):
+            if not _KEY.fullmatch(any_row.step):
+                raise wrong(
+                    (name, str(number), "step"), f"'{any_row.step}' is no step's key", "such as INFRA-10 or RF-40"
+                )
+    for number, rewrite in enumerate(found.rewrites):
+        if bool(rewrite.find) == bool(rewrite.pattern):
+            raise wrong(("rewrites", str(number)), "either `find` or `pattern` is expected", "keep one of them")
+        try:
+            re.compile(rewrite.pattern)
+        except re.error as why:
+            raise wrong(("rewrites", str(number), "pattern"), f"no regular expression: {why}", "mend it") from None
+    return found

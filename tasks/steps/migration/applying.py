@@ -1,0 +1,164 @@
+"""Brings a plan about: objects, then one move of each repository, gitops first, with a stop where a person pushes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tasks.commands import git_write
+from tasks.commands.git_facts import Facts
+from tasks.commands.git_objects import Entry, Git, decode
+from tasks.commands.git_write import Place
+from tasks.core.errors import Refused, ToolError
+from tasks.core.steps import State
+from tasks.steps.migration.engine import Plan
+from tasks.steps.migration.model import Commit, Outcome
+from tasks.steps.migration.world import Side, World, refuse_hindered
+
+TAG = "before-remote-first"
+
+
+@dataclass
+class Session:
+    """A writing run: both repositories are locked, what a killed run left is finished. since: when that was (ns)."""
+
+    run: str
+    since: int
+    told: list[str]
+
+
+@contextmanager
+def session(core: Path, gitops: Path) -> Iterator[Session]:
+    """Lock both repositories and finish what a killed run began."""
+    run = f"{secrets.token_hex(8)}"
+    found = Session(run, 0, [])
+    with ExitStack() as stack:
+        for folder in (core, gitops):
+            place = _place(folder, run)
+            if place is not None:
+                stack.enter_context(git_write.held(place.git_dir, run))
+                line = git_write.resume(place)
+                if line:
+                    found.told.append(line)
+        found.since = time.time_ns()
+        yield found
+
+
+def _place(folder: Path, run: str) -> Place | None:
+    """Where to write, None when this is no repository of its own (which planning then says properly)."""
+    if not folder.is_dir():
+        return None
+    try:
+        git = Git(folder, run)
+        git_dir, top = decode(git.read("rev-parse", "--absolute-git-dir", "--show-toplevel")).splitlines()[:2]
+    except (ToolError, ValueError):
+        return None
+    if Path(top) != folder.resolve():
+        return None
+    return Place(folder, Path(git_dir), git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)), run)
+
+
+def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, str], None]) -> str:
+    """Do what the plan says. Returns what a person must do before it can go on, empty when all was done."""
+    world = plan.world
+    refuse_hindered(world)
+    for side in (world.gitops, world.core):
+        if side.commits or side.facts.head != side.facts.at:
+            _tag(side, plan.start[side.name], session.run)
+    _bring(world, world.gitops, session, tell)
+    waits = plan.person
+    if waits and not _is_pushed(world.gitops.facts, world.gitops.head):
+        if not push:
+            return waits
+        tell("running", "pushing gitops")
+        _push(world.gitops.facts)
+    _bring(world, world.core, session, tell)
+    return ""
+
+
+def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str], None]) -> None:
+    """Move one repository from where it stands in the plan to the plan's end."""
+    ids = [c.id for c in side.commits]
+    if not ids or side.facts.head == ids[-1]:
+        return
+    old = side.facts.head
+    ahead = side.commits[ids.index(old) + 1 :] if old in ids else side.commits
+    place = Place(side.facts.folder, side.facts.git_dir, side.facts.branch, session.run)
+    place.own.mkdir(exist_ok=True)
+    tell("running", f"{side.name}: {len(ahead)} commits, {sum(len(c.edits) for c in ahead)} paths")
+    needed = [e[1] for c in ahead for e in c.edits.values() if e and e[0] != "160000"]
+    missing = git_write.absent(place.git, needed)
+    git_write.import_commits(place, map(_written, ahead), lambda oids: _bytes(world, side, oids), missing, ids[-1])
+    git_write.move(place, old, ids[-1], _together(ahead, side), session.since)
+    for one in ahead:
+        tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
+
+
+def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]:
+    edits = {p: Entry(*e) if e else None for p, e in one.edits.items()}
+    return one.id, git_write.commit_head(one.author, one.committer, one.message), edits, one.parents
+
+
+def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:
+    """What differs between before the first and after the last commit."""
+    last: dict[str, Entry | None] = {}
+    for one in commits:
+        last.update({p: Entry(*e) if e else None for p, e in one.edits.items()})
+    if len(commits) == len(side.commits):
+        before = side.facts.tree.files
+        last = {p: e for p, e in last.items() if before.get(p) != e}
+    return last
+
+
+def _bytes(world: World, side: Side, oids: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The bytes of blobs that a repository lacks: planned, or core's where gitops gets a copy."""
+    planned = [o for o in oids if side.blobs.planned(o) is not None]
+    yield from side.blobs.many(planned)
+    known = set(planned)
+    yield from world.core.blobs.many(o for o in oids if o not in known)
+
+
+def _tag(side: Side, commit: str, run: str) -> None:
+    """Tag where the repository stood before the first commit of the migration; an older tag stays."""
+    git = Git(side.facts.folder, run)
+    if not git.read("tag", "--list", TAG):
+        git.read("update-ref", f"refs/tags/{TAG}", commit, "0" * len(commit))
+
+
+def _is_pushed(facts: Facts, commit: str) -> bool:
+    return not facts.remotes() or (facts.has(commit) and not facts.unpushed(commit))
+
+
+def _push(facts: Facts) -> None:
+    """Push gitops' branch to the remote it follows, else to the only one, else to origin."""
+    branch = facts.branch.removeprefix("refs/heads/")
+    remote = facts.git.line("config", f"branch.{branch}.remote", ok=(0, 1))
+    if not remote or remote == ".":
+        names = facts.remotes()
+        remote = names[0] if len(names) == 1 else "origin"
+    merge = facts.git.line("config", f"branch.{branch}.merge", ok=(0, 1)) or facts.branch
+    facts.git.read("push", remote, f"{facts.branch}:{merge}", timeout=600)
+
+
+def after(outcomes: list[Outcome], stopped: str) -> list[Outcome]:
+    """The outcomes once the plan was carried out: what was pending is done, unless a person is waited for."""
+    done = []
+    for one in outcomes:
+        waits = bool(stopped) and any(c.repo == "core" or c.kind == "person" for c in one.changes)
+        done.append(replace(one, state=State.DONE) if one.state is State.PENDING and not waits else one)
+    return done
+
+
+def must_match(world: World, commits: dict[str, list[str]], start: dict[str, str]) -> None:
+    """Refuse when a repository is not where the plan left it: at its start, or at one of the plan's own commits."""
+    for side in (world.core, world.gitops):
+        if side.facts.head not in (start[side.name], *commits[side.name]):
+            raise Refused(
+                f"{side.name}: HEAD is {side.facts.head[:12]}, the plan was made at {start[side.name][:12]}",
+                why="somebody has committed here since",
+                fix="make a new plan: inv migrate.plan --out FILE",
+            )

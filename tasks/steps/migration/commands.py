@@ -1,0 +1,299 @@
+"""What `inv migrate.*` does: read, plan, show, ask, carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import migration_mapping, ui
+from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
+from tasks.core.settings import Settings, repository_root, settings
+from tasks.core.steps import State
+from tasks.steps.migration import applying, engine, render, saved
+from tasks.steps.migration.engine import Plan, Request
+from tasks.steps.migration.world import Consumer, World, refuse_hindered
+
+ALL = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The flags of a migrate task."""
+
+    core: str = ""
+    gitops: str = ""
+    only: Sequence[str] | None = None
+    accept: Sequence[str] | None = None
+    yes: bool = False
+    json: bool = False
+    dry: bool = False
+    check: bool = False
+    push: bool = False
+    diff: bool = False
+    history: str = "none"
+
+
+def places(asked: Asked, s: Settings) -> tuple[Path, Path]:
+    """The two repositories, as named or as the settings say; gitops lies in core when only core is named."""
+    core = Path(asked.core).expanduser().absolute() if asked.core else s.core
+    if asked.gitops:
+        return core, Path(asked.gitops).expanduser().absolute()
+    return core, (core / s.repositories.gitops if asked.core else s.gitops)
+
+
+def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
+    """What is asked for. Raises Trouble for an unknown step or history."""
+    if asked.history not in {"keep", "none"}:
+        raise Trouble(f"--history {asked.history} is not known", fix="--history keep, or --history none")
+    core, gitops = places(asked, settings())
+    return Request(
+        core, gitops, engine.selected(phases, asked.only or ()), tuple(asked.accept or ()), asked.history
+    )
+
+
+def live(s: Settings) -> list[Consumer]:
+    """The Applications of the cluster, as consumers. Raises Trouble when it cannot be asked."""
+    from tasks.commands import kubectl
+    from tasks.commands.base import frozen_kubeconfig
+
+    if not frozen_kubeconfig(s).is_file():
+        raise Trouble(f"the cluster {s.cluster.name} was not asked: there is no kubeconfig of the suite here")
+    found = []
+    for one in kubectl.applications(s):
+        spec: dict[str, Any] = one.get("spec") or {}
+        template: dict[str, Any] = ((spec.get("template") or {}).get("spec")) or {}
+        for holder in (spec, template):
+            sources = [holder.get("source") or {}, *(holder.get("sources") or [])]
+            for source in sources:
+                if source.get("repoURL"):
+                    name = (one.get("metadata") or {}).get("name", "?")
+                    where = f"cluster {s.cluster.context}: Application {name}"
+                    found.append(Consumer(where, str(source["repoURL"]), str(source.get("path") or "").strip("/")))
+    return found
+
+
+def world_of(wanted: Request) -> World:
+    """Both repositories, read, with the mapping of this suite."""
+    s = settings()
+    mapping = migration_mapping.read(repository_root() / "config" / "migration.yaml")
+    return engine.make_world(wanted, s, mapping, lambda: live(s))
+
+
+def status(asked: Asked) -> None:
+    """`inv migrate.status`."""
+    from tasks.steps.migration import criteria
+
+    found = _planned(request(asked))
+    rows = criteria.judge(found)
+    if asked.json:
+        ui.as_json({**render.document(found), "criteria": [row.as_json() for row in rows]})
+    else:
+        for line in render.lines(found, most=2):
+            ui.say(line)
+        ui.say("success criteria of the spec")
+        for row in rows:
+            ui.say(f"  {row.mark} {row.number}. {row.title}: {row.evidence}")
+    _close(found)
+    if asked.check:
+        _leave(_code(found, check=True))
+
+
+def plan(asked: Asked, out: str) -> None:
+    """`inv migrate.plan`."""
+    found = _planned(request(asked))
+    document = render.document(found)
+    if out:
+        if found.hindrances:
+            _close(found)
+            first = found.hindrances[0]
+            raise Trouble(first.what, fix=first.fix, code=REFUSED)
+        saved.write(Path(out), found, document)
+        ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
+    _show(asked, found, document)
+    _close(found)
+    _leave(_code(found, check=asked.check))
+
+
+def phase(asked: Asked, number: int) -> None:
+    """`inv migrate.phaseN`: plan one phase, and do it."""
+    wanted = request(asked, (number,))
+    if asked.dry or asked.check:
+        found = _planned(wanted)
+        _show(asked, found, render.document(found))
+        _close(found)
+        _leave(_code(found, check=asked.check))
+        return
+    with applying.session(wanted.core, wanted.gitops) as session:
+        _tell(session)
+        found = _planned(wanted)
+        _do(asked, found, session)
+
+
+def apply(asked: Asked, file: str) -> None:
+    """`inv migrate.apply FILE`: do what the file says."""
+    if file.startswith("-"):
+        raise Trouble(f"'{file}' is not a file", fix="inv migrate.apply FILE --yes; help: inv --help migrate.apply")
+    wanted, commits = saved.read(Path(file))
+    narrowed = bool(asked.only or asked.accept)
+    core = Path(asked.core).expanduser().absolute() if asked.core else wanted.core
+    gitops = Path(asked.gitops).expanduser().absolute() if asked.gitops else wanted.gitops
+    keys = tuple(k for k in wanted.keys if not asked.only or k in engine.selected(ALL, asked.only))
+    accept = (*wanted.accept, *(asked.accept or ()))
+    wanted = Request(core, gitops, keys, accept, wanted.history, wanted.at, wanted.idents)
+
+    def look() -> Plan:
+        world = world_of(wanted)
+        applying.must_match(world, commits, wanted.at)
+        refuse_hindered(world)
+        found = engine.plan(wanted, world)
+        made = {s.name: [c.id for c in s.commits] for s in (world.core, world.gitops)}
+        if made != commits and not narrowed:
+            _close(found)
+            raise Trouble(
+                "the plan no longer fits what is there: another one would be made today",
+                why="a file in the way, the mapping, the settings or the cluster has changed since",
+                fix=f"make a new plan: inv migrate.plan --out {file}",
+                code=REFUSED,
+            )
+        return found
+
+    if asked.dry or asked.check:
+        found = look()
+        _show(asked, found, render.document(found))
+        _close(found)
+        _leave(_code(found, check=asked.check))
+        return
+    with applying.session(wanted.core, wanted.gitops) as session:
+        _tell(session)
+        _do(asked, look(), session)
+
+
+def explain(asked: Asked, path: str) -> None:
+    """`inv migrate.explain PATH`."""
+    from tasks.steps.migration import telling
+
+    _no_flag(path, "explain")
+    found = _planned(request(asked))
+    told = telling.explain(found, path.removeprefix("./"))
+    if asked.json:
+        ui.as_json(told.as_json())
+    else:
+        for line in told.lines():
+            ui.say(line)
+    _close(found)
+
+
+def references(asked: Asked, path: str) -> None:
+    """`inv migrate.references PATH`."""
+    from tasks.steps.migration import telling
+
+    _no_flag(path, "references")
+    world = world_of(request(asked))
+    rows = telling.references(world, path.removeprefix("./"))
+    if asked.json:
+        ui.as_json({"path": path, "references": [row.as_json() for row in rows]})
+    elif rows:
+        for row in rows:
+            ui.say(row.line())
+    else:
+        ui.say(f"nothing in core names {path}")
+    world.close()
+
+
+def undo(asked: Asked) -> None:
+    """`inv migrate.undo`."""
+    from tasks.steps.migration import undoing
+
+    core, gitops = places(asked, settings())
+    undoing.undo(core, gitops, yes=asked.yes, dry=asked.dry, json=asked.json)
+
+
+def _planned(wanted: Request) -> Plan:
+    return engine.plan(wanted, world_of(wanted))
+
+
+def _do(asked: Asked, found: Plan, session: applying.Session) -> None:
+    work = found.pending or bool(found.person)
+    if work:
+        refuse_hindered(found.world)
+    runs = [c for o in found.outcomes for c in o.changes if c.kind == "run"]
+    if work:
+        if not asked.json:
+            for line in render.lines(found):
+                ui.talk(line)
+        _confirm(asked, found)
+    waits = applying.carry_out(found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    outcomes = applying.after(found.outcomes, waits)
+    if runs and not waits:
+        from tasks.steps.migration import validating
+
+        outcomes = validating.run(found, outcomes)
+    document = render.document(found, outcomes)
+    for name in ("core", "gitops"):
+        _now(found, document, name)
+    if asked.json:
+        ui.as_json(document)
+    else:
+        for line in render.lines(found, outcomes, most=2):
+            ui.say(line)
+    _close(found)
+    if waits:
+        raise Trouble(f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED)
+    states = {o.state for o in outcomes}
+    _leave(REFUSED if State.BLOCKED in states else FAILED if State.UNKNOWN in states else 0)
+
+
+def _now(found: Plan, document: dict[str, Any], name: str) -> None:
+    """Tell where the repository is now, and that it is where the plan said."""
+    side = found.world.core if name == "core" else found.world.gitops
+    head, tree = (side.facts.git.line("rev-parse", r) for r in ("HEAD", "HEAD^{tree}"))
+    document[name] |= {"head": head, "tree": tree}
+
+
+def _confirm(asked: Asked, found: Plan) -> None:
+    lost = [c.destroys for o in found.outcomes for c in o.changes if c.destroys]
+    deletes = sum(1 for o in found.outcomes for c in o.changes if c.kind == "delete")
+    counts = f"{len(found.commits)} commits, {deletes} deletions"
+    more = f", {len(lost)} of them lose something" if lost else ""
+    ui.confirm(f"do this ({counts}{more})?", yes=asked.yes, fix="run it again with --yes")
+
+
+def _show(asked: Asked, found: Plan, document: dict[str, Any]) -> None:
+    if asked.json:
+        ui.as_json(document)
+        return
+    for line in render.lines(found):
+        ui.say(line)
+    if asked.diff:
+        from tasks.steps.migration import telling
+
+        for line in telling.diffs(found):
+            ui.say(line)
+
+
+def _code(found: Plan, *, check: bool) -> int:
+    if found.blocked or found.hindrances:
+        return REFUSED
+    return MISSING if check and found.pending else 0
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise SystemExit(code)
+
+
+def _close(found: Plan) -> None:
+    found.world.close()
+
+
+def _tell(session: applying.Session) -> None:
+    for line in session.told:
+        ui.talk(line)
+
+
+def _no_flag(word: str, task: str) -> None:
+    if word.startswith("-") or not word:
+        raise Trouble(f"'{word}' is not a path", fix=f"the path comes first: inv migrate.{task} PATH; help: inv --help migrate.{task}")
+

@@ -1,0 +1,97 @@
+"""The spec's six success criteria, computed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.commands.git_facts import shown
+from tasks.core import timing
+from tasks.core.migration_mapping import glob
+from tasks.core.steps import State
+from tasks.steps.migration.engine import Plan
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion. met: None when it cannot be told."""
+
+    number: int
+    title: str
+    met: bool | None
+    evidence: str
+    paths: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """`ok`, `..` for not yet, `??` for not known."""
+        return {True: "ok", False: "..", None: "??"}[self.met]
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"number": self.number, "title": self.title, "met": self.met, "evidence": self.evidence, "paths": list(self.paths)}
+
+
+def judge(plan: Plan) -> list[Criterion]:
+    """All six. Times come from what was measured here, trees from git."""
+    b = plan.world.settings.budgets
+    left = infrastructure(plan)
+    return [
+        _timed(1, f"a fresh dev container starts in under {b.setup:g} s", "setup", b.setup),
+        _timed(2, f"telepresence connects in under {b.connect:g} s", "connect", b.connect),
+        _timed(3, f"an intercept routes in under {b.intercept:g} s", "intercept", b.intercept),
+        Criterion(
+            4,
+            "no infrastructure code in core",
+            not left,
+            "none found" if not left else f"{len(left)} files, such as {', '.join(map(shown, left[:3]))}",
+            tuple(left),
+        ),
+        _single_source(plan),
+        _timed(6, f"from clone to a running service in under {b.clone_to_running:g} s", "clone_to_running", b.clone_to_running),
+    ]
+
+
+def infrastructure(plan: Plan) -> list[str]:
+    """The files of core, as it is now, that are infrastructure wherever they lie."""
+    world = plan.world
+    rules = world.mapping.infrastructure
+    excepted = _any([k.path for k in rules.exceptions])
+    links = [p for p, e in world.core.facts.tree.files.items() if e.mode == "160000"]
+    plain, manifests = _any(rules.paths), _any(rules.manifests)
+    found, asked = [], {}
+    for path, entry in world.core.facts.tree.files.items():
+        if excepted(path) or path in world.own or path in links:
+            continue
+        if plain(path):
+            found.append(path)
+        elif manifests(path):
+            asked.setdefault(entry.oid, []).append(path)
+    content = re.compile(rules.content.encode(), re.MULTILINE) if rules.content else None
+    if content is not None:
+        for oid, data in world.core.blobs.many(asked):
+            if content.search(data):
+                found.extend(asked[oid])
+    return sorted(found)
+
+
+def _any(patterns: list[str]) -> Any:
+    return re.compile("|".join(f"(?:{glob(p).pattern})" for p in patterns) or r"(?!)", re.DOTALL).match
+
+
+def _single_source(plan: Plan) -> Criterion:
+    title = "one source of truth for the cluster's configuration"
+    keys = {"RF-11"} | {s.key for s in plan.outcomes if s.key.startswith(("INFRA-", "CLEAN-"))}
+    open_steps = [o.key for o in plan.outcomes if o.key in keys and o.state is not State.DONE]
+    if open_steps:
+        return Criterion(5, title, False, f"open: {', '.join(open_steps)}")
+    return Criterion(5, title, True, "everything that moved stands in gitops alone, and core pins it")
+
+
+def _timed(number: int, title: str, what: str, budget: float) -> Criterion:
+    seen = timing.kept(what)
+    if not seen:
+        return Criterion(number, title, None, f"not measured on this machine (inv timing shows what is)")
+    seconds = float(seen[-1].get("seconds", 0))
+    return Criterion(number, title, seconds < budget, f"{seconds:.1f} s, measured last")

@@ -1,0 +1,47 @@
+"""Phase 4: core has no infrastructure. Nothing goes that is not proven to be elsewhere, superseded or accepted."""
+
+from __future__ import annotations
+
+from tasks.steps.migration.model import Step
+from tasks.steps.migration.rewriting import mapped
+from tasks.steps.migration.rules import candidates, verdicts
+from tasks.steps.migration.world import Draft
+
+
+def gone(draft: Draft) -> None:
+    """What the mapping names for this step is gone, as far as the deletion rules allow."""
+    paths = candidates(draft.world, draft.key)
+    if not paths:
+        return
+    found = verdicts(draft.world)
+    for path in paths:
+        for block in found.blocks.get(path, ()):
+            draft.block(block.path, block.reason, block.where, block.fix)
+        proof = found.proofs.get(path)
+        if proof is not None and path not in found.blocks and not draft.barred:
+            draft.delete("core", path, proof, path if proof == "accepted by name" else "")
+    mine = set(paths)
+    told = [r for r in found.references if r.target in mine or any(p.startswith(r.target.rstrip("*")) for p in mine)]
+    draft.reference(told)
+    for note in found.notes:
+        draft.note(note)
+
+
+def repointed(draft: Draft) -> None:
+    """Files that stay name no path that goes, where the mapping says how."""
+    mapped(draft)
+
+
+STEPS = (
+    Step("RF-40", 4, "files that stay name the new places", repointed, needs=("RF-11",)),
+    Step("CLEAN-16", 4, "", gone, needs=("DC-10",)),
+    Step("CLEAN-17", 4, "", gone, needs=("TILT-11", "TILT-14")),
+    Step("CLEAN-10", 4, "", gone, needs=("INFRA-10",)),
+    Step("CLEAN-11", 4, "", gone, needs=("RF-10",)),
+    Step("CLEAN-12", 4, "", gone, needs=("INFRA-12",)),
+    Step("CLEAN-13", 4, "", gone, needs=("INFRA-13",)),
+    Step("CLEAN-14", 4, "", gone, needs=("INFRA-14",)),
+    Step("CLEAN-15", 4, "", gone, needs=("INFRA-11",)),
+    Step("RF-41", 4, "", gone),
+    Step("RF-42", 4, "", gone),
+)

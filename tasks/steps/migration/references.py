@@ -1,0 +1,145 @@
+"""Who in core still names a path that is about to go."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+
+from tasks.commands.git_objects import GITLINK, SYMLINK, Entry, Tree, decode
+from tasks.core.migration_mapping import glob
+from tasks.steps.migration.mentions import Mention, Words, mentions
+from tasks.steps.migration.model import Reference
+from tasks.steps.migration.world import World
+
+_BIG = 5_000_000  # bytes; a larger file is data
+
+
+class References:
+    """The mentions in core's files, each file read once for each content."""
+
+    def __init__(self, world: World, areas: Iterable[str]) -> None:
+        """areas: the files, folders and globs that any step may take away."""
+        self._world = world
+        self._areas = [a for a in areas if a]
+        self.words = _words(world.core.tree, self._areas)
+        self._listed = _one(world.mapping.references.listed)
+        self._ignored = _one(world.mapping.references.ignored)
+        self._known: dict[tuple[str, str], list[Mention]] = {}
+        self._matches: dict[str, list[str]] = {}
+        self._links = [p for p, e in world.core.facts.tree.files.items() if e.mode == GITLINK]
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Read these files' mentions, as far as they are not known."""
+        tree, wanted = self._world.core.tree, {}
+        for path in paths:
+            entry = tree.files[path]
+            if entry.mode != GITLINK and (path, entry.oid) not in self._known:
+                if self._ignored.match(path) or path in self._world.own:
+                    self._known[path, entry.oid] = []
+                else:
+                    wanted[path] = entry
+        by_oid: dict[str, list[tuple[str, Entry]]] = {}
+        for path, entry in wanted.items():
+            by_oid.setdefault(entry.oid, []).append((path, entry))
+        for oid, data in self._world.core.blobs.many(by_oid):
+            for path, entry in by_oid[oid]:
+                self._known[path, oid] = self._of(path, entry, data)
+
+    def _of(self, path: str, entry: Entry, data: bytes) -> list[Mention]:
+        if entry.mode == SYMLINK:
+            target = decode(data)
+            place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            inside = not place.startswith("..") and not target.startswith("/")
+            return [Mention(0, place, "symlink", True, False, target)] if inside else []
+        return mentions(path, data, self.words) if len(data) < _BIG else []
+
+    def to(self, doomed: set[str], survivors: Iterable[str]) -> Iterator[Reference]:
+        """The references from these files to what is doomed and would dangle."""
+        paths = list(survivors)
+        self.read(paths)
+        tree = self._world.core.tree
+        self._matches = {}
+        for path in paths:
+            entry = tree.files[path]
+            for mention in self._known.get((path, entry.oid), ()):
+                if any(mention.pattern == link or mention.pattern.startswith(link + "/") for link in self._links):
+                    continue  # the submodule's own content
+                target, sure = self._dangles(mention, doomed)
+                if target:
+                    blocking = not mention.comment and not self._listed.match(path)
+                    yield Reference(path, mention.line, target, mention.kind, mention.text, sure, blocking)
+
+    def _dangles(self, mention: Mention, doomed: set[str]) -> tuple[str, bool]:
+        pattern = mention.pattern.rstrip("/")
+        if pattern in doomed:
+            return pattern, True
+        if "*" not in pattern and "?" not in pattern:
+            if pattern in self._world.core.tree:
+                return "", True
+            alive = dead = 0
+            for path in self._world.core.tree.under(pattern + "/"):
+                if path in doomed:
+                    dead += 1
+                else:
+                    alive += 1
+                    break
+            return (pattern + "/", mention.sure) if dead and not alive else ("", True)
+        found = self._globbed(pattern)
+        dead = sum(path in doomed for path in found)
+        if not dead:
+            return "", True
+        target = pattern if not pattern.endswith("/**") else pattern[:-2]
+        if dead < len(found):
+            return (target, False) if not mention.sure or mention.kind == "composed path" else ("", True)
+        return target, mention.sure
+
+    def _globbed(self, pattern: str) -> list[str]:
+        if pattern not in self._matches:
+            head = re.split(r"[*?]", pattern)[0]
+            rule = re.compile(f"(?:{glob(pattern).pattern[:-2]})(?:/.*)?\\Z", re.DOTALL)
+            known = self._world.core.tree.under(head) if head.strip("/") else iter(())
+            self._matches[pattern] = [p for p in known if rule.match(p)]
+        return self._matches[pattern]
+
+
+def targets(pattern: str, doomed: Iterable[str]) -> list[str]:
+    """The doomed files that a reference's target means."""
+    if "*" in pattern or "?" in pattern:
+        rule = re.compile(f"(?:{glob(pattern.rstrip('/')).pattern[:-2]})(?:/.*)?\\Z", re.DOTALL)
+        return [p for p in doomed if rule.match(p)]
+    if pattern.endswith("/"):
+        return [p for p in doomed if p.startswith(pattern)]
+    return [p for p in doomed if p == pattern]
+
+
+def _words(tree: Tree, areas: list[str]) -> Words:
+    """What a line must hold: the last part of each area behind a slash or quote, files by name, and whole parents."""
+    needles: set[str] = set()
+    parents: set[str] = set()
+    for area in areas:
+        folder, _, name = area.rstrip("/").rpartition("/")
+        if "*" in name or "?" in name:
+            names = [p.rpartition("/")[2] for p in tree.under(folder + "/") if glob(area).match(p)]
+            needles.update(names)
+            continue
+        if not area.endswith("/"):
+            needles.add(name)
+        elif folder:
+            needles.update((f"/{name}", f"'{name}", f'"{name}', f"`{name}"))
+        else:
+            needles.update((f"{name}/", f"'{name}'", f'"{name}"'))
+        if folder:
+            parents.add(folder)
+    rules = [glob(a) for a in areas]
+    for parent in sorted(parents):
+        below = list(tree.under(parent + "/"))
+        going = sum(any(r.match(p) for r in rules) for p in below)
+        if below and going * 2 > len(below):
+            name = parent.rpartition("/")[2]
+            needles.update((f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"))
+    return Words(tuple(sorted(needles)), tuple(sorted(parents)))
+
+
+def _one(patterns: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{glob(p).pattern})" for p in patterns) or r"(?!)", re.DOTALL)
