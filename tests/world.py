@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ def program(*words: str) -> list[str]:
     return [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
 
 
-def inv(box: Box, *words: str, timeout: float = 90, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run `inv` in the sandbox without a terminal. more: variables on top."""
-    env = {**box.environment(), **more}
+def inv(
+    box: Box, *words: str, timeout: float = 90, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `inv` in the sandbox without a terminal. env: variables on top."""
+    whole = {**box.environment(), **(env or {})}
     return subprocess.run(
         program(*words),
-        env=env,
+        env=whole,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -46,13 +48,13 @@ def inv(box: Box, *words: str, timeout: float = 90, **more: str) -> subprocess.C
 class Started:
     """An `inv` that runs in the background; its output lies in files, so that no pipe can fill."""
 
-    def __init__(self, box: Box, *words: str, **more: str) -> None:
+    def __init__(self, box: Box, *words: str, env: Mapping[str, str] | None = None) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.out, self.err = Path(self.folder.name) / "out", Path(self.folder.name) / "err"
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
                 program(*words),
-                env={**box.environment(), **more},
+                env={**box.environment(), **(env or {})},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -70,9 +72,9 @@ class Started:
 
 
 @contextmanager
-def started(box: Box, *words: str, **more: str) -> Iterator[Started]:
+def started(box: Box, *words: str, env: Mapping[str, str] | None = None) -> Iterator[Started]:
     """Run `inv` in the background; killed at the end if it still lives."""
-    run = Started(box, *words, **more)
+    run = Started(box, *words, env=env)
     try:
         yield run
     finally:

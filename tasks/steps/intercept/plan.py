@@ -82,7 +82,7 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
     elif not folder.is_dir():
         raise Trouble(
             f"{folder} is not there",
-            fix=f"name a command: inv intercept {service.name} -- COMMAND, or inv setup --only submodules",
+            fix=f"name a command: inv intercept {service.name} -- COMMAND; or point repositories.core in config/settings.local.yaml to the core repository",
         )
     taken = ports.owner(local)
     if taken is not None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ SERVE = [sys.executable, "-m", "http.server", "3001", "--bind", "127.0.0.1"]
 @pytest.fixture(scope="module", params=VERSIONS)
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     box = control.up(telepresence=request.param)
-    done = inv(box, "setup", REMOTE_DEV_TELEPRESENCE__VERSION=request.param)
+    done = inv(box, "setup", env={"REMOTE_DEV_TELEPRESENCE__VERSION": request.param})
     assert done.returncode == 0, done.stdout + done.stderr
     yield box
     control.down(box)
@@ -40,15 +40,15 @@ def newest() -> Iterator[Box]:
 
 
 def local(box: Box) -> bool:
-    return request(box)["answered_by"] == "local"
+    return bool(request(box)["answered_by"] == "local")
 
 
 def baseline(box: Box) -> bool:
-    return request(box)["answered_by"] == "baseline"
+    return bool(request(box)["answered_by"] == "baseline")
 
 
-def held(box: Box, **more: str) -> list[str]:
-    session = json.loads(inv(box, "tp.status", "--json", **more).stdout)["session"]
+def held(box: Box, env: Mapping[str, str] | None = None) -> list[str]:
+    session = json.loads(inv(box, "tp.status", "--json", env=env).stdout)["session"]
     return [i["name"] for i in session["intercepts"]]
 
 
@@ -102,8 +102,8 @@ def test_the_process_runs_with_the_pods_environment_byte_for_byte(newest: Box, t
 
 def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_else(newest: Box):
     colleague = control.as_user(newest, "colleague")
-    assert inv(newest, "setup", **colleague).returncode == 0
-    other = inv(newest, "intercept", "www-ameide", "--no-run", **colleague)
+    assert inv(newest, "setup", env=colleague).returncode == 0
+    other = inv(newest, "intercept", "www-ameide", "--no-run", env=colleague)
     assert other.returncode == 0, other.stdout + other.stderr
     with started(newest, "intercept", WWW, "--", *SERVE) as run:
         assert until(lambda: local(newest)), run.said
@@ -115,32 +115,32 @@ def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_
     assert down.returncode == 0, down.stdout + down.stderr
     assert until(lambda: baseline(newest))
     assert ports.owner(3001) is None
-    assert held(newest, **colleague) == ["www-ameide"]
+    assert held(newest, env=colleague) == ["www-ameide"]
     assert inv(newest, "down").stdout == "nothing to undo\n"
-    assert inv(newest, "down", **colleague).returncode == 0
+    assert inv(newest, "down", env=colleague).returncode == 0
     assert inv(newest, "setup").returncode == 0
 
 
 def test_a_conflict_names_the_colleague_and_exits_3(newest: Box):
     colleague = control.as_user(newest, "colleague")
-    assert inv(newest, "setup", **colleague).returncode == 0
-    made = inv(newest, "intercept", WWW, "--no-run", **colleague)
+    assert inv(newest, "setup", env=colleague).returncode == 0
+    made = inv(newest, "intercept", WWW, "--no-run", env=colleague)
     assert made.returncode == 0, made.stdout + made.stderr
     refused = inv(newest, "intercept", WWW, "--", "true")
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "colleague" in refused.stderr
-    assert held(newest, **colleague) == [WWW]
-    assert inv(newest, "leave", **colleague).returncode == 0
+    assert held(newest, env=colleague) == [WWW]
+    assert inv(newest, "leave", env=colleague).returncode == 0
 
 
 def test_two_developers_with_slots_each_get_their_own_requests(newest: Box):
     mine = {"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}
     theirs = {**control.as_user(newest, "colleague"), "REMOTE_DEV_TELEPRESENCE__SLOT": "bob"}
-    assert inv(newest, "setup", **theirs).returncode == 0
+    assert inv(newest, "setup", env=theirs).returncode == 0
     other = [sys.executable, "-m", "http.server", "3002", "--bind", "127.0.0.1"]
     with (
-        started(newest, "intercept", WWW, "--", *SERVE, **mine) as ada,
-        started(newest, "intercept", WWW, "--port", "3002", "--", *other, **theirs) as bob,
+        started(newest, "intercept", WWW, "--", *SERVE, env=mine) as ada,
+        started(newest, "intercept", WWW, "--port", "3002", "--", *other, env=theirs) as bob,
     ):
         assert until(lambda: request(newest, X_Ameide_Agent="ada")["answered_by"] == "local"), ada.said
         assert until(lambda: request(newest, X_Ameide_Agent="bob")["answered_by"] == "local"), bob.said
@@ -241,7 +241,7 @@ PRODUCTION = [
 @pytest.mark.parametrize("words", [("setup",), ("tp.connect",), ("intercept", WWW), ("down",)], ids=lambda w: w[0])
 def test_production_is_refused_and_nothing_is_written(newest: Box, more: dict[str, str], words: tuple[str, ...]):
     before = len(writes(newest))
-    done = inv(newest, *words, **more)
+    done = inv(newest, *words, env=more)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "production" in done.stderr
     assert len(writes(newest)) == before
