@@ -64,6 +64,8 @@ class Workload:
     owner: dict[str, Any] | None = None  # an ownerReference: somebody else manages it
     image: str = "registry.example/app:1"
     container: str = ""
+    marks: dict[str, str] = field(default_factory=dict)  # annotations and labels that people put on the object itself
+    instance: str = ""  # the Argo CD Application that brings it; "": none does
     pods: list[Pod] = field(default_factory=list)
     agent: bool = False  # new pods are made with a traffic-agent
     generation: int = 1

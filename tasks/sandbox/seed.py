@@ -143,6 +143,7 @@ def _workload(number: int, entry: dict[str, Any], where: Places) -> Workload:
         ports,
         replicas=2 if number % 5 == 3 else 1,
         hosts=[host] if host else [],
+        instance=str(entry.get("component") or ""),
         image=f"{where.registry}/{entry.get('image') or name}:main",
         env={**CLIENT_ENV, "APP_SERVICE": name, "API_TOKEN": f"planted-token-of-{name}=="},
         mounts=[f"/etc/{name}", "/var/run/secrets/kubernetes.io"],
