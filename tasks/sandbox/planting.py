@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,72 @@ def release(box: Path) -> None:
         home.chmod(0o700)
 
 
+def _conflict(world: World, on: bool) -> None:
+    """The colleague holds the first service that a host leads to."""
+    from tasks.sandbox import rollout
+    from tasks.sandbox.cluster import Intercept, new_id
+
+    cluster, colleague = world.cluster, world.users["colleague"]
+    with world.lock:
+        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("planted-")]
+        world.alive_sessions.discard("planted")
+        if not on:
+            return
+        workload = next(w for w in cluster.workloads if w.ports)
+        session = f"planted-{new_id()}"
+        made = Intercept(
+            f"{session}:{workload.name}", workload.name, workload.name, workload.namespace, colleague.client, session,
+            colleague.key, workload.ports[0], 65000,
+        )  # fmt: skip
+        world.alive_sessions.add(session)
+        made.routed = rollout.inject(world, workload, time.monotonic(), evicts=False)
+        cluster.intercepts.append(made)
+
+
+def _lost(world: World, on: bool) -> None:
+    """Every daemon of the developer dies as by kill -9; nobody is told."""
+    if not on:
+        return
+    for daemon in list(world.users["developer"].daemons):
+        for process in (daemon.process, daemon.root):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+    until = time.monotonic() + 2
+    while time.monotonic() < until and any(d.state != "dead" for d in world.users["developer"].daemons):
+        time.sleep(0.01)
+
+
+def _stale(world: World, on: bool) -> None:
+    """What a container restart leaves of the daemons: cache files that name processes which are gone."""
+    user = world.users["developer"]
+    user.notes.pop("unstuck", None)
+    cache = user.home / ".cache/telepresence"
+    for name in ("daemons/stale.json", "userd/daemon.json"):
+        path = cache / name
+        if on:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"pid": 999999, "port": 1, "name": "stale"}), encoding="utf-8")
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _agents(world: World, on: bool) -> None:
+    """When the agents' image can be had again, the pods that waited for it become ready."""
+    if on:
+        return
+    with world.lock:
+        for workload in world.cluster.workloads:
+            for pod in workload.pods:
+                if pod.stuck:
+                    pod.stuck, pod.ready = False, time.monotonic() + world.profile.gap
+
+
 _EFFECTS: dict[str, Any] = {
+    "conflict": _conflict,
+    "session-lost": _lost,
+    "stale-sockets": _stale,
+    "agent-never": _agents,
     "production-labels": _production,
     "cluster-stopped": _stopped,
     "home-read-only": _read_only,

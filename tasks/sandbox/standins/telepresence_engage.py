@@ -9,7 +9,8 @@ import signal
 import time
 from typing import Any
 
-from tasks.sandbox import rollout
+from tasks.sandbox import kubeconfig, rollout
+from tasks.sandbox.api import Unreachable, reach
 from tasks.sandbox.call import Answer
 from tasks.sandbox.cluster import Cluster, Intercept, Port, Workload
 from tasks.sandbox.standins import telepresence_shape as shape
@@ -116,7 +117,7 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
         by_service=kind != "replace",
     )
     _conflict(run, cluster, workload, made, error)
-    _expired(run, error)
+    _expired(run, daemon, error)
     began = time.monotonic()
     run.writes = True
     fresh = not (workload.pods and all(p.agent for p in workload.pods if p.gone is None))
@@ -219,12 +220,16 @@ def _lower(headers: dict[str, str]) -> dict[str, str]:
     return {k.lower(): v for k, v in headers.items()}
 
 
-def _expired(run: Run, error: str) -> None:
+def _expired(run: Run, daemon: Daemon, error: str) -> None:
     """A login that ran out while the session lives: the new intercept times out and does not say why."""
     if not (run.world.login_fault() or run.world.fault("login-gone")):
         return
+    try:
+        reach(run.world, run.call, kubeconfig.load(run.call), daemon.context)
+        return
+    except (Unreachable, kubeconfig.Broken, KeyError) as why:
+        run.log(getattr(why, "said", "") or str(why))
     run.world.wait(run.call, 32.0 if run.world.profile.connect > 1 else 1.0)
-    run.log(f"ERROR AADSTS{run.world.login_fault() or '70043'}: the refresh token has expired")
     config = f"{run.call.home}/.config/telepresence/config.yml"
     text = f'the intercept timed out.  The current timeout 30s can be configured as "timeouts.intercept" in "{config}"'
     raise Failure(f"{error}failed to establish intercept: {text}", bare=True)
