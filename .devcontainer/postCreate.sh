@@ -15,7 +15,9 @@ done 2>/dev/null
 
 # `inv`, and `invoke`, which completion calls, are this repository's.
 mkdir -p "$HOME/.local/bin"
-for name in inv invoke; do ln -sfn "$root/scripts/inv" "$HOME/.local/bin/$name"; done
+for name in inv invoke; do
+  [ "$(readlink "$HOME/.local/bin/$name")" = "$root/scripts/inv" ] || ln -sfn "$root/scripts/inv" "$HOME/.local/bin/$name"
+done
 
 keep() { # FILE, new text on stdin: only what differs is written, so that a second run changes nothing
   local text

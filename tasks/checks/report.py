@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from tasks.checks.finding import Finding, State, exit_code, summary
 from tasks.core import ui
+
+_MANY = 2  # more subjects with the same answer are put under one line
 
 
 def report(
@@ -23,12 +26,22 @@ def report(
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    widths = max((len(f.subject) for f in findings), default=0)
-    for finding in findings:
-        ui.say(f"{finding.state:<8} {finding.subject:<{widths}}  {finding.text}".rstrip())
-        if finding.fix and finding.state is not State.OK:
-            ui.say(f"{'':<8} {'':<{widths}}  fix: {finding.fix}")
+    groups = [list(g) for _, g in groupby(findings, key=lambda f: (f.state, f.text, f.fix))]
+    titles = [_title(group) for group in groups]
+    width = max(map(len, titles), default=0)
+    for group, title in zip(groups, titles, strict=True):
+        first = group[0]
+        ui.say(f"{first.state:<8} {title:<{width}}  {first.text}".rstrip())
+        if len(group) > _MANY:
+            ui.say(f"{'':<8} {'':<{width}}  these: {', '.join(f.subject for f in group)}")
+        if first.fix and first.state is not State.OK:
+            ui.say(f"{'':<8} {'':<{width}}  fix: {first.fix}")
     for patch in dict.fromkeys(f.patch for f in findings if f.patch and f.state is not State.OK):
         ui.say()
         ui.say(patch.rstrip("\n"))
     ui.talk(", ".join(f"{number} {state}" for state, number in summary(findings).items() if number))
+
+
+def _title(group: Sequence[Finding]) -> str:
+    """The subject; several with one cause are shown once."""
+    return f"{len(group)} things" if len(group) > _MANY else ", ".join(f.subject for f in group)

@@ -61,7 +61,7 @@ def hours(text: str, days: str, zone: str) -> Hours:
 
 
 def manifest(s: Settings, wanted: Hours) -> str:
-    """The workflow. Cron counts in UTC, so each change has a line for summer and one for winter; the job compares."""
+    """The workflow. Cron counts in UTC, so each change has a line for summer and one for winter; the job looks."""
     days = ",".join(str((day + 1) % 7) for day in wanted.days)
     lines = [
         f'    - cron: "0 {hour} * * {_shifted(days, wanted, local, hour)}"  # {local:02}:00 {wanted.zone}'
@@ -70,8 +70,8 @@ def manifest(s: Settings, wanted: Hours) -> str:
     ]
     return f"""\
 # The dev cluster runs from {wanted.start}:00 to {wanted.end}:00 on {_DAYS[wanted.days[0]]} to {_DAYS[wanted.days[-1]]}, {wanted.zone}: {wanted.a_week} of 168 hours a week.
-# It needs an identity in Azure that may start and stop the cluster (Microsoft.ContainerService/managedClusters/start and
-# /stop) with a federated credential for this repository; its ids stand in the repository's variables.
+# It needs an identity in Azure that may read, start and stop the cluster, with a federated credential for this
+# repository; its ids stand in the repository's variables. A late run does no harm: it looks at the clock itself.
 name: dev cluster hours
 on:
   schedule:
@@ -85,23 +85,27 @@ jobs:
   switch:
     runs-on: ubuntu-latest
     steps:
-      - id: what
-        env: {{ASKED: "${{{{ inputs.verb }}}}"}}
-        run: |
-          case "$ASKED$(TZ={wanted.zone} date +%H)" in
-            start*|{wanted.start:02}) verb=start ;;
-            stop*|{wanted.end:02}) verb=stop ;;
-            *) verb="" ;;  # the line of the other half of the year
-          esac
-          echo "verb=$verb" >>"$GITHUB_OUTPUT"
-      - if: steps.what.outputs.verb
-        uses: azure/login@v2
+      - uses: azure/login@v2
         with:
           client-id: ${{{{ vars.AZURE_CLIENT_ID }}}}
           tenant-id: ${{{{ vars.AZURE_TENANT_ID }}}}
           subscription-id: ${{{{ vars.AZURE_SUBSCRIPTION_ID }}}}
-      - if: steps.what.outputs.verb
-        run: az aks ${{{{ steps.what.outputs.verb }}}} --resource-group {s.cluster.resource_group} --name {s.cluster.name} --no-wait
+      - env:
+          VERB: ${{{{ inputs.verb }}}}
+          CLUSTER: --resource-group {s.cluster.resource_group} --name {s.cluster.name}
+        run: |
+          read -r day hour < <(TZ={wanted.zone} date "+%u %-H")
+          if [ -z "$VERB" ]; then
+            VERB=stop
+            case "$day" in
+              [{wanted.days[0] + 1}-{wanted.days[-1] + 1}]) if [ "$hour" -ge {wanted.start} ] && [ "$hour" -lt {wanted.end} ]; then VERB=start; fi ;;
+            esac
+          fi
+          power=$(az aks show $CLUSTER --query powerState.code --output tsv)
+          case "$VERB $power" in
+            "start Stopped" | "stop Running") az aks "$VERB" $CLUSTER --no-wait ;;
+            *) echo "nothing to do: $VERB, and it is $power" ;;
+          esac
 """
 
 
