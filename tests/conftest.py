@@ -12,6 +12,11 @@ import pytest
 from tasks.core import catalogue, settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--contracts DIR`: hold tests/contracts against the real programs in DIR too."""
+    parser.addoption("--contracts", default="", metavar="DIR", help="a folder with real programs, see tests/contracts")
+
+
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test has its own HOME and state folder; nothing of the developer's environment leaks in."""

@@ -21,7 +21,7 @@ CONNECTED = "Connected"
 _GONE = re.compile(r"not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
 _CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept", re.IGNORECASE)
 _HOLDER = re.compile(
-    r"intercept \"?(?P<id>[\w:.-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
+    r"intercept \"?(?P<id>[\w-]+:[\w.:-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
 )
 
 

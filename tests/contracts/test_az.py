@@ -1,0 +1,206 @@
+"""What the suite relies on in the Azure CLI."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tasks.commands import az, az_login, docker, versions
+from tasks.commands import kubeconfig as kc
+from tasks.commands.az import LoginNeeded
+from tasks.core.change import perform
+from tasks.core.errors import Blocked, ToolError
+from tasks.core.settings import Settings
+from tests.contracts.programs import Program
+
+TOOL = "az"
+pytestmark = pytest.mark.contract
+TOKEN = ("account", "get-access-token", "--resource", "6dae42f8-4368-4678-94ff-3960e28e3630")
+EXPIRY = (*TOKEN, "--query", "expires_on", "--output", "json")
+
+
+def log_in(program: Program) -> None:
+    """Stand-ins know who would log in; for a real az cluster.env names the folder of a login."""
+    program.only_real_with("AZURE_CONFIG_DIR")
+    if program.is_real:
+        program.env["AZURE_CONFIG_DIR"] = program.cluster["AZURE_CONFIG_DIR"]
+    else:
+        assert program.call("login", "--use-device-code", "--output", "none").exit == 0
+
+
+def credentials(s: Settings, program: Program) -> tuple[str, ...]:
+    args = list(az.credentials_args(s))
+    for flag, name in (("--resource-group", "RESOURCE_GROUP"), ("--name", "CLUSTER")):
+        if program.cluster.get(name):
+            args[args.index(flag) + 1] = program.cluster[name]
+    return tuple(args)
+
+
+def test_it_tells_its_version(program: Program, suite: Settings):
+    found = versions.installed(suite, TOOL)
+    assert found is not None
+    assert found.version[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    "words", [("account", "show"), EXPIRY, ("aks", "get-credentials", "-g", "G", "-n", "N", "--file", "-")]
+)
+def test_without_a_login_it_says_so_on_stderr_alone(program: Program, words: tuple[str, ...]):
+    done = program.call(*words)
+    assert done.exit == 1
+    assert done.out == ""
+    assert "ERROR: Please run 'az login' to setup account." in done.err
+
+
+def test_without_a_login_the_wrapper_asks_for_one(program: Program, suite: Settings):
+    assert az.accounts() == ()
+    with pytest.raises(LoginNeeded) as why:
+        az.token_expiry(suite)
+    assert why.value.fix == "inv aks.login"
+
+
+def test_the_parser_takes_what_the_suite_says(program: Program, suite: Settings):
+    """A wrong flag is exit 2; that nobody is logged in is found later, with exit 1."""
+    for words in (az.credentials_args(suite), (*EXPIRY, "--only-show-errors")):
+        assert program.call(*words).exit == 1, words
+    assert program.call(*EXPIRY, "--no-such-flag").exit == 2
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "use-device-code",
+        "identity",
+        "client-id",
+        "service-principal",
+        "username",
+        "password",
+        "certificate",
+        "tenant",
+        "federated-token",
+        "scope",
+    ],
+)
+def test_login_knows_each_way(program: Program, flag: str):
+    if flag == "client-id" and program.lacks(flag, "login"):
+        program.not_tried("this version names a managed identity by --username")
+    assert not program.lacks(flag, "login")
+
+
+def test_a_login_is_in_its_profile_with_a_byte_order_mark(program: Program, suite: Settings):
+    log_in(program)
+    folder = program.env.get("AZURE_CONFIG_DIR") or str(program.home / ".azure")
+    with open(f"{folder}/azureProfile.json", "rb") as file:
+        content = file.read()
+    one = next(s for s in json.loads(content.decode("utf-8-sig"))["subscriptions"] if s["isDefault"])
+    assert {"id", "name", "tenantId", "user", "isDefault"} <= set(one)
+    assert {"name", "type"} <= set(one["user"])
+
+
+def test_the_expiry_of_a_token_is_a_number_in_the_future(program: Program):
+    log_in(program)
+    done = program.call(*EXPIRY)
+    assert done.exit == 0
+    assert float(done.json) > time.time()
+
+
+def test_the_clusters_kubeconfig_comes_on_stdout(program: Program, suite: Settings):
+    log_in(program)
+    program.only_real_with("RESOURCE_GROUP", "CLUSTER")
+    done = program.call(*credentials(suite, program))
+    assert done.exit == 0
+    found = kc.parse(done.out, "az")
+    context = found.context(found.current)
+    assert context is not None
+    assert context.server.startswith("https://")
+    assert not (program.home / ".kube/config").exists()
+
+
+def test_an_unknown_cluster_is_exit_3_and_named(program: Program, suite: Settings):
+    log_in(program)
+    program.only_real_with("RESOURCE_GROUP", "CLUSTER")
+    args = list(credentials(suite, program))
+    args[args.index("--name") + 1] = "no-such-cluster"
+    done = program.call(*args)
+    assert done.exit == 3
+    assert "(ResourceNotFound)" in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("code", ["70043", "700082", "50173", "50076", "53003"])
+def test_entras_refusal_is_named_by_its_code(program: Program, suite: Settings, code: str):
+    log_in(program)
+    program.fault(f"login-{code}")
+    done = program.call(*EXPIRY)
+    assert (done.exit, done.out) == (1, "")
+    assert f"AADSTS{code}" in done.err
+    with pytest.raises(LoginNeeded) as why:
+        az.token_expiry(suite)
+    assert why.value.aadsts == code
+
+
+def test_a_missing_role_is_no_matter_of_the_login(program: Program, suite: Settings):
+    log_in(program)
+    program.fault("arm-denied")
+    done = program.call(*az.credentials_args(suite))
+    assert done.exit == 1
+    assert "(AuthorizationFailed)" in done.err
+    with pytest.raises(Blocked) as why:
+        az.cluster_credentials(suite)
+    assert not isinstance(why.value, LoginNeeded)
+    assert "Cluster User Role" in why.value.why
+
+
+def test_the_registrys_login_looks_for_an_engine_first(program: Program, suite: Settings):
+    if program.is_real:
+        program.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
+        if program.call("version", tool="docker").exit == 127:
+            program.not_tried("there is no docker client beside it")
+    else:
+        program.fault("docker-no-engine")
+    done = program.call("acr", "login", "--name", "registry")
+    assert done.exit == 1
+    assert "DOCKER_COMMAND_ERROR" in done.err
+
+
+def test_the_registrys_login_ends_in_dockers_file(program: Program, suite: Settings):
+    log_in(program)
+    program.only_real_with("REGISTRY")
+    perform(az.registry_login(suite))
+    assert docker.login(suite.registry.host).present
+
+
+def test_a_missing_role_on_the_registry_is_explained(program: Program, suite: Settings):
+    log_in(program)
+    program.fault("registry-role")
+    with pytest.raises((ToolError, LoginNeeded)) as why:
+        perform(az.registry_login(suite))
+    assert "AcrP" in f"{why.value.why}{why.value.fix}"
+
+
+def test_a_secret_is_read_from_stdin(program: Program, suite: Settings):
+    """`--password @-`: in no process list. A wrong one, or no network, is exit 1 and no question."""
+    words = (
+        "login",
+        "--service-principal",
+        "--username",
+        "00000000-0000-4000-8000-000000000000",
+        "--tenant",
+        "00000000-0000-4000-8000-000000000001",
+    )
+    done = program.call(*words, "--password", "@-", stdin="not-a-secret", seconds=180)
+    assert done.exit == 1
+    assert "not-a-secret" not in done.said
+
+
+def test_a_device_code_is_shown_on_stderr(program: Program, suite: Settings):
+    program.only_real_with("AZURE_CONFIG_DIR")
+    if program.is_real:
+        program.not_tried("it would wait for a person")
+    done = program.call("login", "--use-device-code", "--output", "none")
+    assert done.exit == 0
+    assert "enter the code" in done.err
+    assert done.out == ""
+    assert az_login.needs_person("device-code")

@@ -1,0 +1,235 @@
+"""What the suite relies on in kubectl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tasks.commands import base, kubectl, versions
+from tasks.core.change import perform
+from tasks.core.errors import ToolError
+from tasks.core.settings import Settings
+from tasks.core.signatures import explain
+from tests.contracts import api_server
+from tests.contracts.kubeconfigs import config, fetched, frozen, unaccepted
+from tests.contracts.programs import Done, Program
+
+TOOL = "kubectl"
+pytestmark = pytest.mark.contract
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A cluster that answers. outsider: a kubeconfig of somebody without rights, empty for none; stranger: one with a
+    login that the cluster does not accept."""
+
+    namespace: str
+    stranger: str
+    outsider: str = ""
+
+
+@pytest.fixture
+def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
+    """A stand-in has the sandbox's; a real kubectl that of cluster.env, else a small API server of this folder."""
+    s = suite
+    if program.is_real and program.cluster.get("KUBECONFIG"):
+        text = Path(program.cluster["KUBECONFIG"]).read_text()
+        frozen(s, text)
+        yield Reach(s.cluster.namespace, unaccepted(text))
+    elif program.is_real:
+        with api_server.serving() as url:
+            mine, other, nobody = (
+                config(f"{url}/{who}", "t", s.cluster.context) for who in ("allowed", "outsider", "nobody")
+            )
+            frozen(s, mine)
+            yield Reach(api_server.NAMESPACE, nobody, other)
+    else:
+        from tasks.sandbox import control
+
+        assert program.box is not None
+        text = fetched(program, s)
+        frozen(s, text)
+        outsider = fetched(program, s, control.as_user(program.box, "outsider"))
+        yield Reach(s.cluster.namespace, unaccepted(text), outsider)
+
+
+def ask(program: Program, s: Settings, *words: str, env: Mapping[str, str] | None = None) -> Done:
+    """As the wrapper asks: with the frozen kubeconfig and its context."""
+    return program.call(
+        "--kubeconfig",
+        str(base.frozen_kubeconfig(s)),
+        "--context",
+        s.cluster.context,
+        "--request-timeout=5s",
+        *words,
+        env=env,
+    )
+
+
+def test_it_tells_its_version_without_a_cluster(program: Program, suite: Settings):
+    done = program.call("version", "--client", "--output", "json")
+    assert (done.exit, done.err) == (0, "")
+    assert done.json["clientVersion"]["gitVersion"].startswith("v1.")
+    found = versions.installed(suite, TOOL)
+    assert found is not None
+    assert f"v{found.version}" == done.json["clientVersion"]["gitVersion"]
+
+
+def test_objects_come_as_a_list_in_json(program: Program, suite: Settings, cluster: Reach):
+    done = ask(program, suite, "get", "pods", "--namespace", cluster.namespace, "--output", "json")
+    assert done.exit == 0
+    assert done.json["kind"] == "List"
+    assert {"name", "namespace"} <= set(done.json["items"][0]["metadata"])
+    assert kubectl.get(suite, "pods", namespace=cluster.namespace)
+
+
+def test_one_object_comes_alone(program: Program, suite: Settings, cluster: Reach):
+    labels = kubectl.namespace_labels(suite, cluster.namespace)
+    assert labels["kubernetes.io/metadata.name"] == cluster.namespace
+
+
+def test_what_is_not_there_is_not_found(program: Program, suite: Settings, cluster: Reach):
+    done = ask(
+        program, suite, "get", "services", "no-such-service", "--namespace", cluster.namespace, "--output", "json"
+    )
+    assert (done.exit, done.out) == (1, "")
+    assert done.err.startswith('Error from server (NotFound): services "no-such-service" not found')
+    with pytest.raises(kubectl.NotFound):
+        kubectl.get(suite, "services", name="no-such-service", namespace=cluster.namespace)
+
+
+def test_the_servers_version_needs_no_rights(program: Program, suite: Settings, cluster: Reach):
+    done = ask(program, suite, "get", "--raw", "/version")
+    assert done.exit == 0
+    assert "gitVersion" in done.json
+    kubectl.ready(suite)
+
+
+def test_can_i_says_yes_with_exit_0(program: Program, suite: Settings, cluster: Reach):
+    done = ask(program, suite, "auth", "can-i", "list", "pods", "--namespace", cluster.namespace)
+    assert (done.exit, done.out) == (0, "yes\n")
+    assert kubectl.can_i(suite, "create", "pods", subresource="portforward", namespace=cluster.namespace)
+
+
+def test_can_i_says_no_with_exit_1_on_stdout(program: Program, suite: Settings, cluster: Reach):
+    done = ask(program, suite, "auth", "can-i", "delete", "namespaces", "--namespace", cluster.namespace)
+    assert (done.exit, done.out.split()[0]) == (1, "no")
+    assert not kubectl.can_i(suite, "delete", "namespaces", namespace=cluster.namespace)
+
+
+def test_can_i_that_could_not_ask_says_nothing_on_stdout(program: Program, suite: Settings):
+    frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
+    done = ask(program, suite, "auth", "can-i", "list", "pods")
+    assert (done.exit, done.out) == (1, "")
+    with pytest.raises(ToolError) as why:
+        kubectl.can_i(suite, "list", "pods")
+    assert why.value.why
+
+
+def test_who_i_am_is_told(program: Program, suite: Settings, cluster: Reach):
+    name, groups = kubectl.who_am_i(suite)
+    assert name
+    assert "system:authenticated" in groups
+
+
+def test_an_outsider_is_forbidden(program: Program, suite: Settings, cluster: Reach):
+    if not cluster.outsider:
+        program.not_tried("there is no kubeconfig of an outsider")
+    frozen(suite, cluster.outsider)
+    env: dict[str, str] = {}
+    if program.box is not None:
+        from tasks.sandbox import control
+
+        env = control.as_user(program.box, "outsider")
+    done = ask(program, suite, "get", "namespace", cluster.namespace, "--output", "json", env=env)
+    assert (done.exit, done.out) == (1, "")
+    assert done.err.startswith(f'Error from server (Forbidden): namespaces "{cluster.namespace}" is forbidden: User "')
+    pods = ask(program, suite, "get", "pods", "--namespace", cluster.namespace, "--output", "json", env=env)
+    assert pods.exit == 1
+    assert 'cannot list resource "pods" in API group ""' in pods.err
+    no = ask(program, suite, "auth", "can-i", "list", "pods", "--namespace", cluster.namespace, env=env)
+    assert (no.exit, no.out) == (1, "no\n")
+
+
+def test_a_token_that_is_not_accepted_is_named(program: Program, suite: Settings, cluster: Reach):
+    frozen(suite, cluster.stranger)
+    done = ask(program, suite, "get", "pods", "--namespace", cluster.namespace, "--output", "json")
+    assert (done.exit, done.out) == (1, "")
+    assert "You must be logged in to the server" in done.err
+    with pytest.raises(kubectl.Unauthorized):
+        kubectl.get(suite, "pods", namespace=cluster.namespace)
+
+
+def test_deleting_what_is_gone_is_fine(program: Program, suite: Settings, cluster: Reach):
+    perform(kubectl.delete(suite, "pod", "no-such-pod", namespace=cluster.namespace, destroys="nothing"))
+
+
+def test_a_server_that_refuses_is_named(program: Program, suite: Settings):
+    frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
+    done = ask(program, suite, "get", "pods", "--output", "json")
+    assert (done.exit, done.out) == (1, "")
+    assert "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?" in done.err
+    assert "does not answer" in explain(TOOL, done.said)[0]
+
+
+def test_a_context_that_is_not_there_is_named(program: Program, suite: Settings):
+    frozen(suite, config("https://127.0.0.1:1", "t"))
+    done = program.call("--kubeconfig", str(base.frozen_kubeconfig(suite)), "--context", "nope", "get", "pods")
+    assert (done.exit, done.out) == (1, "")
+    assert done.err == "Error in configuration: context was not found for specified context: nope\n"
+
+
+def test_a_failing_plugin_is_passed_on(program: Program, suite: Settings):
+    """kubelogin's own words come first, as they are; then kubectl's line."""
+    text = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
+    args = ["get-token", "--login", "azurecli", "--server-id", suite.azure.server_id]
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "kubelogin",
+        "args": args,
+        "provideClusterInfo": False,
+    }
+    text["users"][0]["user"] = {"exec": plugin}
+    if program.is_real:
+        plugin["command"], plugin["args"] = (
+            "sh",
+            ["-c", "echo 'Error: failed to get token: AzureCLICredential: said' >&2; exit 1"],
+        )
+    frozen(suite, yaml.safe_dump(text))
+    done = ask(program, suite, "get", "pods", "--output", "json")
+    assert (done.exit, done.out) == (1, "")
+    assert done.err.startswith("Error: failed to get token: AzureCLICredential: ")
+    last = f"Unable to connect to the server: getting credentials: exec: executable {plugin['command']} failed with exit code 1"
+    assert last in done.err
+    with pytest.raises(kubectl.Unauthorized):
+        kubectl.get(suite, "pods")
+
+
+def test_a_plugin_that_is_not_installed_is_named(program: Program, suite: Settings):
+    text = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
+    hint = "install it"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "no-such-plugin",
+        "installHint": hint,
+        "provideClusterInfo": False,
+    }
+    text["users"][0]["user"] = {"exec": plugin}
+    frozen(suite, yaml.safe_dump(text))
+    done = ask(program, suite, "get", "pods", "--output", "json")
+    assert (done.exit, done.out) == (1, "")
+    assert "Unable to connect to the server: getting credentials: exec: executable no-such-plugin not found" in done.err
+    assert hint in done.err
+
+
+def test_a_lock_that_was_left_is_named(program: Program, suite: Settings):
+    file = program.kubeconfig(config("https://127.0.0.1:1", "t"))
+    file.with_name("config.lock").touch()
+    done = program.call("config", "use-context", "dev")
+    assert done.exit == 1
+    assert "config.lock: file exists" in done.err
+    assert program.call("config", "current-context").out == "dev\n"
