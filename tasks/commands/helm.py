@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,13 @@ def releases(s: Settings, holder: str) -> list[Release]:
     """All releases of the namespace, whatever their status; those that `holder` holds are marked."""
     known = capabilities.flags(tool(s), "list")
     everything = ("list", *(["--all"] if "all" in known else []), "--max", "0", "--output", "json")
-    held = {str(r["name"]) for r in tool(s).json(*everything, "--selector", f"{HOLDER}={holder}") or []}
+    with ThreadPoolExecutor(max_workers=2) as pool:  # each asks the credential plugin, which takes a second
+        all_of = pool.submit(tool(s).json, *everything)
+        held_by = pool.submit(tool(s).json, *everything, "--selector", f"{HOLDER}={holder}")
+        found, held = all_of.result() or [], {str(r["name"]) for r in held_by.result() or []}
     return [
-        Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), r["name"] in held)
-        for r in tool(s).json(*everything) or []
+        Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), str(r["name"]) in held)
+        for r in found
     ]
 
 

@@ -60,6 +60,7 @@ def _install(helm: Helm, name: str, given: str, talk: str) -> Answer:
     rendered = render(chart, found, Release(name, namespace, 1, True), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
     revision = _revision(name, namespace, 1, "pending-install", chart, found, rendered)
+    revision.labels = _labels(helm, {})
     if _dry(helm):
         return _answer(helm, revision, talk, dry=rendered, writes=False)
     needs_namespace(cluster, namespace, helm.asked.on("create-namespace"))
@@ -86,6 +87,7 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     rendered = render(chart, found, Release(name, namespace, number, False), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
     revision = _revision(name, namespace, number, "pending-upgrade", chart, found, rendered)
+    revision.labels = _labels(helm, known[-1].labels)
     if _dry(helm):
         return _answer(
             helm, revision, f'Release "{name}" has been upgraded. Happy Helming!\n', dry=rendered, writes=False
@@ -158,6 +160,7 @@ def rollback(helm: Helm) -> Answer:
             target.values,
             target.manifest,
             target.notes,
+            labels=dict(last.labels),
         )
         releases.add(new)
         new.keys = apply(helm.world, cluster, _manifests(target), name, helm.namespace)
@@ -204,6 +207,13 @@ def _revision(
     return Revision(
         name, namespace, number, status, version, app, found, rendered.text(hooks=False).rstrip("\n"), rendered.notes
     )
+
+
+def _labels(helm: Helm, before: dict[str, str]) -> dict[str, str]:
+    """The labels of the release before, with those of --labels over them; `null` takes one away."""
+    pairs = [pair.partition("=") for text in helm.asked.many("labels") for pair in text.split(",")]
+    merged = {**before, **{name: value for name, _, value in pairs}}
+    return {name: value for name, value in merged.items() if value != "null"}
 
 
 def _manifests(revision: Revision) -> list[Manifest]:

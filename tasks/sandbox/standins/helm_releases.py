@@ -35,6 +35,7 @@ class Revision:
     updated: float = field(default_factory=time.time)
     first: float = 0.0
     keys: list[Key] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)  # of --labels; kept from revision to revision
 
     def chart_version(self) -> str:
         """`name-version`."""
@@ -141,6 +142,7 @@ class Releases:
                 "uid": known["metadata"]["uid"] if known else str(uuid.uuid4()),
                 "creationTimestamp": _zulu(revision.updated),
                 "labels": {
+                    **revision.labels,
                     "modifiedAt": str(int(time.time())),
                     "name": revision.name,
                     "owner": "helm",

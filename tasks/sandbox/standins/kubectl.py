@@ -58,6 +58,8 @@ def get(run: Run) -> Answer:
     """Objects, or `--raw` paths."""
     if run.given("raw"):
         return _raw(run)
+    if run.given("filename"):
+        return _of_files(run)
     wanted = _wanted(run)
     session, namespace = run.session()
     everywhere = run.on("all-namespaces")
@@ -87,6 +89,28 @@ def get(run: Run) -> Answer:
         where = f"{namespace} namespace" if all(k.namespaced for k in kinds) and not everywhere else ""
         failures_text = f"No resources found in {where}.\n" if where else "No resources found\n"
         return Answer(0, "", failures_text)
+    return Answer(1 if failures else 0, text, "".join(failures))
+
+
+def _of_files(run: Run) -> Answer:
+    """`get -f FILE`: the objects that a manifest names, as they stand in the cluster."""
+    session, namespace = run.session()
+    found: list[tuple[Kind, Object]] = []
+    failures: list[str] = []
+    for document in write.documents(run):
+        kind, meta = _kind(str(document.get("kind", ""))), document.get("metadata") or {}
+        name, place = str(meta.get("name", "")), str(meta.get("namespace") or namespace) if kind.namespaced else ""
+        if not allowed(run.world, session, "get", kind, place, name):
+            failures.append(forbidden(session, "get", kind, place, name))
+            continue
+        there = [
+            o
+            for o in objects(run.world, session.cluster, kind)
+            if o["metadata"]["name"] == name and place in ("", o["metadata"].get("namespace", ""))
+        ]
+        found += [(kind, o) for o in there]
+        failures += [] if there else [f'Error from server (NotFound): {kind.full} "{name}" not found\n']
+    text = show(found, run.one("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True) if found else ""
     return Answer(1 if failures else 0, text, "".join(failures))
 
 

@@ -86,6 +86,8 @@ def objects(world: World, cluster: Cluster, kind: Kind) -> list[Object]:
         made = build(world, cluster) if build else []
         stored = [o for (k, _, _), o in cluster.objects.items() if k == kind.kind]
     taken = {_key(o) for o in stored}
+    state = {_key(o): o["status"] for o in made if "status" in o}
+    stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # a release's own object
     found = [o for o in made if _key(o) not in taken] + stored
     for thing in found:
         thing.setdefault("apiVersion", kind.api_version)
@@ -105,6 +107,8 @@ def _meta(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
 
 
 def _labels(workload: Workload) -> dict[str, str]:
+    if workload.labels:
+        return workload.labels
     return {"app.kubernetes.io/name": workload.name, "app.kubernetes.io/instance": workload.instance or workload.name}
 
 

@@ -16,8 +16,8 @@ from tasks.sandbox.standins.kubectl_rights import allowed, forbidden
 from tasks.sandbox.standins.kubectl_run import Refused, Run
 
 
-def apply(run: Run) -> Answer:
-    """Manifests of a file or of stdin (`-f -`); also `create`."""
+def documents(run: Run) -> list[Object]:
+    """The objects in the file that -f names, or on stdin (`-f -`)."""
     name = run.one("filename")
     if not name:
         raise Refused("error: must specify one of -f and -k\n")
@@ -32,12 +32,19 @@ def apply(run: Run) -> Answer:
     import yaml
 
     try:
-        documents = [d for d in yaml.safe_load_all(text) if d]
+        found = [d for d in yaml.safe_load_all(text) if d]
     except yaml.YAMLError as why:
         raise Refused(f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n") from None
+    return [o for d in found for o in (d["items"] if d.get("kind") == "List" else [d])]
+
+
+def apply(run: Run) -> Answer:
+    """Manifests of a file or of stdin (`-f -`); also `create`."""
+    name = run.one("filename")
+    given = documents(run)
     session, namespace = run.session()
     lines = []
-    for document in [o for d in documents for o in (d["items"] if d.get("kind") == "List" else [d])]:
+    for document in given:
         kind = kind_named(str(document.get("kind", "")))
         if kind is None:
             raise Refused(f'error: resource mapping not found for name: "" from "{name}": no matches for kind "{document.get("kind")}"\n')
@@ -93,6 +100,7 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
     world, cluster = run.world, session.cluster
     with world.lock:
         if cluster.objects.pop((kind.kind, place, name), None) is not None:
+            cluster.workloads = [w for w in cluster.workloads if (w.kind, w.namespace, w.name) != (kind.kind, place, name)]
             return True
         if kind.kind == "Pod":
             for workload in cluster.in_namespace(place):

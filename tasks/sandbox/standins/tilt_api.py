@@ -1,0 +1,101 @@
+"""How clients find and ask a running stand-in of Tilt: an entry in ~/.tilt-dev/config, and one JSON line each way."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def serve(engine: Any) -> None:
+    """Answer clients in the background, and say where."""
+    line = socket.socket()
+    line.bind(("127.0.0.1", 0))
+    line.listen(16)
+    _edit(_config(os.environ.get("HOME", "/")), engine.name, line.getsockname()[1])
+    threading.Thread(target=_accept, args=(engine, line), daemon=True).start()
+
+
+def forget(engine: Any) -> None:
+    """Take the entry away: done when Tilt ends by itself, and not when it is cut short."""
+    _edit(_config(os.environ.get("HOME", "/")), engine.name, 0)
+
+
+def find(home: str, name: str) -> int:
+    """The port of the API of this Tilt; 0 when none is known."""
+    return int(_read(_config(home)).get(name, 0))
+
+
+def ask(port: int, verb: str, **words: Any) -> Any:
+    """One question. Raises OSError when nobody answers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(json.dumps({"verb": verb, **words}).encode() + b"\n")
+        data = b""
+        while more := line.recv(1 << 16):
+            data += more
+    return json.loads(data)
+
+
+def _accept(engine: Any, line: socket.socket) -> None:
+    while True:
+        client, _ = line.accept()
+        threading.Thread(target=_one, args=(engine, client), daemon=True).start()
+
+
+def _one(engine: Any, client: socket.socket) -> None:
+    with client, client.makefile("rwb") as stream:
+        asked = json.loads(stream.readline())
+        answer = _answer(engine, str(asked["verb"]), asked)
+        stream.write(json.dumps(answer).encode())
+
+
+def _answer(engine: Any, verb: str, asked: dict[str, Any]) -> Any:
+    if verb == "resources":
+        return engine.documents()
+    if verb == "session":
+        return engine.session()
+    if verb == "logs":
+        return engine.log.lines
+    if verb == "args":
+        if tuple(asked["args"]) == engine.args:
+            return {"same": True}
+        engine.log.say(f"\nTilt Args\nTiltfile args changed to: [{' '.join(asked['args'])}]")
+        engine.load(tuple(asked["args"]))
+        return {"same": False}
+    name = str(asked["name"])
+    if name not in engine.states:
+        return {"error": "missing"}
+    if verb == "trigger":
+        if not engine.states[name].enabled:
+            return {"error": "disabled"}
+        engine.start(name)
+    else:
+        engine.set_enabled(name, verb == "enable")
+    return {}
+
+
+def _config(home: str) -> Path:
+    return Path(home, ".tilt-dev", "config")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _edit(path: Path, name: str, port: int) -> None:
+    found = _read(path)
+    if port:
+        found[name] = port
+    else:
+        found.pop(name, None)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(found))
+    new.replace(path)
