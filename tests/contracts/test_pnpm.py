@@ -1,0 +1,95 @@
+"""What the suite relies on in pnpm."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tasks.commands import pnpm, versions
+from tasks.core.change import perform
+from tasks.core.errors import ToolError
+from tasks.core.settings import Settings
+from tasks.core.signatures import explain
+from tests.contracts.programs import Program
+
+TOOL = "pnpm"
+pytestmark = pytest.mark.contract
+LOCK = "lockfileVersion: '9.0'\n\nsettings:\n  autoInstallPeers: true\n  excludeLinksFromLockfile: false\n\nimporters:\n\n  .: {}\n"
+
+
+@pytest.fixture
+def project(program: Program, suite: Settings) -> Path:
+    """A project without dependencies; no registry is asked."""
+    place = program.home / "project"
+    place.mkdir()
+    (place / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0"}))
+    (program.home / ".npmrc").write_text("registry=http://127.0.0.1:1/\nfetch-retries=0\n")
+    return place
+
+
+def there(s: Settings, place: Path) -> Settings:
+    """The settings of this project."""
+    return msgspec.structs.replace(s, root=str(place))
+
+
+def test_it_tells_its_version_from_a_folder_without_a_project(program: Program, suite: Settings):
+    done = program.call("--version", cwd=os.sep)
+    assert done.exit == 0
+    found = versions.installed(suite, TOOL)
+    assert found is not None
+    assert found.version == done.out.strip()
+
+
+def test_an_installation_leaves_the_marks_by_which_it_is_known(program: Program, suite: Settings, project: Path):
+    (project / "pnpm-lock.yaml").write_text(LOCK)
+    s = there(suite, project)
+    assert pnpm.missing(s) == "node_modules is not there"
+    perform(pnpm.install(s, "test"))
+    if not (project / "node_modules" / ".modules.yaml").is_file():
+        program.not_tried("it makes no node_modules for a project without dependencies")
+    assert pnpm.missing(s) == ""
+
+
+@pytest.mark.parametrize(
+    ("lock", "package", "code"),
+    [
+        ("", {"dependencies": {"left-pad": "1.3.0"}}, "ERR_PNPM_NO_LOCKFILE"),
+        (LOCK, {"dependencies": {"left-pad": "1.3.0"}}, "ERR_PNPM_OUTDATED_LOCKFILE"),
+        ("a: [\n", {}, "ERR_PNPM_BROKEN_LOCKFILE"),
+    ],
+)
+def test_what_is_wrong_with_the_lock_file_is_named_on_stdout(
+    program: Program, suite: Settings, project: Path, lock: str, package: dict[str, object], code: str
+):
+    (project / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0", **package}))
+    if lock:
+        (project / "pnpm-lock.yaml").write_text(lock)
+    done = program.call(*pnpm.install_args(suite), cwd=project, env={"CI": "true"})
+    assert done.exit == 1
+    assert code in done.out
+    assert explain(TOOL, done.said)[1]
+    with pytest.raises(ToolError) as why:
+        perform(pnpm.install(there(suite, project), "test"))
+    assert why.value.why
+
+
+def test_a_registry_that_refuses_is_named(program: Program, suite: Settings, project: Path):
+    if not program.is_real:
+        program.fault("packages-refused")
+    (project / "package.json").write_text(
+        json.dumps({"name": "p", "version": "1.0.0", "dependencies": {"left-pad": "1.3.0"}})
+    )
+    done = program.call("install", "--no-frozen-lockfile", cwd=project, env={"CI": "true"})
+    assert done.exit == 1
+    assert "registry does not answer" in explain(TOOL, done.said)[0]
+
+
+def test_both_spellings_of_frozen_are_known(program: Program, suite: Settings, project: Path):
+    (project / "pnpm-lock.yaml").write_text(LOCK)
+    for flag in ("--frozen-lockfile", "--no-frozen-lockfile"):
+        assert program.call("install", flag, cwd=project).exit == 0, flag
+    assert program.call("install", "--no-such-flag", cwd=project).exit == 1
