@@ -94,21 +94,23 @@ class PostCreate(_Row, frozen=True):
     """How the lines of the old start script are judged (regular expressions, searched in each statement).
 
     obsolete: went with the local cluster; ours: the new script does it; all else is the team's and is kept.
+    also: scripts of which only the obsolete statements go
     """
 
     path: str = ".devcontainer/postCreate.sh"
     kept_in: str = ".devcontainer/postCreate.team.sh"
+    also: list[str] = []
     obsolete: list[str] = []
     ours: list[str] = []
 
 
 class DevContainer(_Row, frozen=True):
-    """folder: of the dev container; drop_ports, drop_features, drop_mounts: what only the local cluster needed."""
+    """folder: of the dev container; drop_ports, drop_features, drop_env (patterns): what only the local cluster needed."""
 
     folder: str = ".devcontainer"
     drop_ports: list[int] = []
     drop_features: list[str] = []
-    drop_mounts: list[str] = []
+    drop_env: list[str] = []
 
 
 class TiltRules(_Row, frozen=True):

@@ -1,7 +1,260 @@
-"""Phase 2."""
+"""Phase 2: the dev container needs no local cluster; it installs, logs in and connects through the suite."""
 
 from __future__ import annotations
 
-from tasks.steps.migration.model import Step
+import re
 
-STEPS: tuple[Step, ...] = ()
+from tasks.commands.git_objects import Entry
+from tasks.core.errors import Trouble
+from tasks.steps.migration import suite
+from tasks.steps.migration.dockerfile import lacks_tools, with_tools
+from tasks.steps.migration.jsonc import Jsonc
+from tasks.steps.migration.model import Step
+from tasks.steps.migration.phase4 import gone
+from tasks.steps.migration.shell import Chosen, choose, statements
+from tasks.steps.migration.world import Draft
+
+_IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
+_TEAM_CALL = """
+# What the team does beside: a file of its own, which never stops the rest.
+team="$root/{team}"
+[ ! -f "$team" ] || timeout --kill-after=5 "$limit" bash "$team" </dev/null || echo "$team did not end well; going on" >&2
+"""
+_TEAM_HEAD = """#!/usr/bin/env bash
+# The team's own part of the dev container's start, kept from the former {name}. It is yours: edit it.
+# shellcheck disable=all
+set -uo pipefail
+"""
+
+
+def suite_stands(draft: Draft) -> None:
+    """The suite stands in core: task files, settings, the starter with its lock, what the Tiltfile loads."""
+    world = draft.world
+    if not world.suite:
+        return
+    differ = {
+        path: (mode, data)
+        for path, (mode, data) in world.suite.items()
+        if world.core.tree.get(path) != Entry(mode, world.core.blobs.plan(data, world.core.width))
+    }
+    there = [p for p in differ if p in world.core.tree]
+    ours = _written_by_us(draft, there)
+    for path, (mode, data) in differ.items():
+        old = world.core.tree.get(path)
+        if old is not None and path.startswith("config/"):
+            continue  # the team's own values
+        if old is not None and (path, old) not in ours and not world.accepted(path):
+            draft.block(path, "custom", f"core:{path}", f"a file of yours stands here; move it, or let it be replaced: --accept {path}")
+            continue
+        lost = path if old is not None and (path, old) not in ours else ""
+        draft.write("core", path, data, "a file of the suite", mode=mode, destroys=lost)
+    _ignores(draft)
+
+
+def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
+    """What earlier runs of this step wrote: it may be replaced."""
+    facts = draft.world.core.facts
+    if not paths:
+        return set()
+    commits = facts.git.read("log", "--format=%H", f"--grep=^Remote-First: {draft.key}$", facts.at).decode().split()
+    return {(p, e) for c in commits for p, e in facts.tree_of(c).files.items() if p in set(paths)}
+
+
+def _ignores(draft: Draft) -> None:
+    old = draft.world.core.text(".gitignore") or b""
+    lines = old.decode("utf-8", "surrogateescape").splitlines()
+    missing = [p for p in _IGNORED if p not in lines]
+    if missing:
+        end = b"\r\n" if b"\r\n" in old else b"\n"
+        head = old if not old or old.endswith(b"\n") else old + end
+        draft.write("core", ".gitignore", head + b"".join(p.encode() + end for p in missing), "files of this workstation")
+
+
+def simplified(draft: Draft) -> None:
+    """postCreate.sh is the suite's; what the team did beside it is kept in a file that still runs."""
+    world, rules = draft.world, draft.world.mapping.post_create
+    old = world.core.text(rules.path)
+    if old is None or not _is_old(old, rules.obsolete):
+        return
+    new = suite.template(".devcontainer/postCreate.sh")
+    if new is None:
+        draft.block(rules.path, "custom", f"core:{rules.path}", "run this from the suite's own checkout, which has the new script")
+        return
+    text = old.decode("utf-8", "surrogateescape")
+    found = _sorted(text, rules.obsolete, rules.ours)
+    if found.lost and not world.accepted(rules.path):
+        for line in found.lost:
+            place, _, said = line.partition(": ")
+            fix = f"`{said[:80]}` can be kept nowhere by itself; put it into {rules.kept_in}, then --accept {rules.path}"
+            draft.block(rules.path, "custom", f"{rules.path}:{place}", fix)
+        return
+    team = _kept(found, rules.path)
+    lost = "; ".join(found.lost)
+    if team and rules.kept_in not in world.core.tree:
+        draft.write("core", rules.kept_in, team, f"{len(found.kept)} statements of the team, kept from {rules.path}", mode="100755")
+        places = ", ".join(_ranges(found))
+        draft.note(f"kept in {rules.kept_in}: lines {places} of {rules.path}")
+    body = _with_team(new.decode(), rules.kept_in) if team else new.decode()
+    draft.write("core", rules.path, body.encode(), "about 50 lines that call inv setup", mode="100755", destroys=lost)
+
+
+def _sorted(text: str, obsolete: list[str], ours: list[str]) -> Chosen:
+    never = r"(?!)"
+    return choose(statements(text), re.compile("|".join(obsolete) or never), re.compile("|".join(ours) or never, re.MULTILINE))
+
+
+def _kept(found: Chosen, name: str) -> bytes:
+    """The team's file; empty when only definitions would be in it."""
+    if not found.calls and all(s.function or s.assigned or s.code.startswith("cd ") for s in found.kept):
+        return b""
+    parts = [_TEAM_HEAD.format(name=name), *(f"{_plain_comments(s.text)}\n" for s in found.kept)]
+    parts += [f"{call}\n" for call in found.calls]
+    return "".join(parts).encode("utf-8", "surrogateescape")
+
+
+def _plain_comments(text: str) -> str:
+    """The statement's text without the shebang that may stand above it."""
+    return "\n".join(line for line in text.split("\n") if not line.startswith("#!"))
+
+
+def _with_team(script: str, team: str) -> str:
+    call = _TEAM_CALL.format(team=team)
+    if team in script:
+        return script
+    before, mark, after = script.partition("\nsaid=")
+    return f"{before.rstrip()}\n{call}{mark}{after}" if mark else script.rstrip() + "\n" + call
+
+
+def _ranges(found: Chosen) -> list[str]:
+    return [f"{s.first}-{s.last}" if s.first != s.last else f"{s.first}" for s in found.kept if not s.assigned]
+
+
+def _is_old(data: bytes, obsolete: list[str]) -> bool:
+    """Does the script, comments aside, still do what went with the local cluster?"""
+    code = [s.code for s in statements(data.decode("utf-8", "surrogateescape"))]
+    plain = "\n".join(line for text in code for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return bool(obsolete) and re.search("|".join(obsolete), plain) is not None
+
+
+def start_script(draft: Draft) -> None:
+    """What runs at every start of the container needs no local cluster."""
+    world, rules = draft.world, draft.world.mapping.post_create
+    for path in rules.also:
+        old = world.core.text(path)
+        if old is None or not _is_old(old, rules.obsolete):
+            continue
+        text = old.decode("utf-8", "surrogateescape")
+        found = _sorted(text, rules.obsolete, [])
+        if found.lost and not world.accepted(path):
+            draft.block(path, "custom", f"{path}:{found.lost[0]}", f"decide over this line, then --accept {path}")
+            continue
+        head = "#!/usr/bin/env bash\n" if text.startswith("#!") else ""
+        body = "\n".join([_plain_comments(s.text) for s in found.kept] + found.calls)
+        draft.write("core", path, f"{head}{body.strip()}\n".encode("utf-8", "surrogateescape"), "only what needs no local cluster")
+
+
+def container(draft: Draft) -> None:
+    """devcontainer.json asks for no local cluster, and for what the tunnel needs."""
+    world, rules = draft.world, draft.world.mapping.dev_container
+    path = f"{rules.folder}/devcontainer.json"
+    old = world.core.text(path)
+    if old is None:
+        return
+    wanted_text = suite.template(".devcontainer/devcontainer.json")
+    try:
+        found = Jsonc(old.decode("utf-8", "surrogateescape"), path)
+        wanted = Jsonc(wanted_text.decode(), "the suite's devcontainer.json").plain() if wanted_text else {}
+    except Trouble as why:
+        draft.block(path, "custom", f"core:{path}", f"{why.what}; {why.fix}")
+        return
+    now = found.plain()
+    for feature in now.get("features", {}):
+        if any(re.search(p, feature) for p in rules.drop_features):
+            found.remove("features", feature)
+    for port in rules.drop_ports:
+        found.drop(("forwardPorts",), port)
+        found.remove("portsAttributes", str(port))
+    for name in now.get("containerEnv", {}):
+        if any(re.search(p, name) for p in rules.drop_env):
+            found.remove("containerEnv", name)
+    _mounts(draft, found, now, wanted)
+    for key in ("capAdd", "forwardPorts"):
+        found.append((key,), [v for v in wanted.get(key, []) if v not in now.get(key, [])])
+    flags = {str(v).partition("=")[0] for v in now.get("runArgs", [])}
+    found.append(("runArgs",), [v for v in wanted.get("runArgs", []) if str(v).partition("=")[0] not in flags or "device" in v])
+    for key, value in wanted.get("containerEnv", {}).items():
+        found.set(("containerEnv", key), value)
+    for key, value in wanted.get("portsAttributes", {}).items():
+        found.set(("portsAttributes", key), value)
+    for key in ("remoteUser", "init", "updateContentCommand", "postCreateCommand"):
+        if key in wanted:
+            found.set((key,), wanted[key])
+    new = found.whole().encode("utf-8", "surrogateescape")
+    if new != old:
+        draft.write("core", path, new, "no local cluster; the tunnel's device and rights, volumes of this workspace")
+
+
+def _mounts(draft: Draft, found: Jsonc, now: dict[str, object], wanted: dict[str, object]) -> None:
+    """Volumes of this workspace instead of shared ones: two containers on one ~/.kube would switch each other's cluster."""
+    mounts, more = now.get("mounts", []), wanted.get("mounts", [])
+    if not isinstance(mounts, list) or not isinstance(more, list):
+        return
+    targets = {_target(m): m for m in mounts}
+    add = []
+    for mount in more:
+        there = targets.get(_target(mount))
+        if there is None:
+            add.append(mount)
+        elif there != mount and "devcontainerId" not in str(there):
+            found.drop(("mounts",), there)
+            add.append(mount)
+            draft.note(f"the shared volume `{there}` is replaced by one of this workspace")
+    found.append(("mounts",), add)
+
+
+def _target(mount: object) -> str:
+    if isinstance(mount, dict):
+        return str(mount.get("target", ""))
+    return next((p.partition("=")[2] for p in str(mount).split(",") if p.startswith(("target=", "dst="))), str(mount))
+
+
+def image(draft: Draft) -> None:
+    """The dev container's image has telepresence, kubelogin, iptables and sshfs, pinned and verified."""
+    world, rules = draft.world, draft.world.mapping.dev_container
+    config = world.core.text(f"{rules.folder}/devcontainer.json")
+    if config is None:
+        return
+    try:
+        build = Jsonc(config.decode("utf-8", "surrogateescape"), "devcontainer.json").plain().get("build", {})
+    except Trouble:
+        return  # DC-11 says it
+    path = f"{rules.folder}/{build.get('dockerfile', 'Dockerfile')}"
+    old = world.core.text(path)
+    template = suite.template(".devcontainer/Dockerfile")
+    if old is None:
+        fix = f"build the image from a Dockerfile: {rules.folder}/Dockerfile, named in devcontainer.json"
+        draft.block(path, "custom", f"core:{rules.folder}/devcontainer.json", fix)
+        return
+    if template is None or not lacks_tools(old.decode("utf-8", "surrogateescape")):
+        return
+    prefix = "" if str(build.get("context", ".")) in {".", "./"} else f"{rules.folder}/"
+    new, copies = with_tools(old.decode("utf-8", "surrogateescape"), template.decode(), prefix)
+    draft.write("core", path, new.encode("utf-8", "surrogateescape"), "pinned tools, each verified by its checksum")
+    for name in copies:
+        data = suite.template(f".devcontainer/{name}")
+        if data is not None:
+            mode = "100755" if name.endswith(".sh") else "100644"
+            draft.write("core", f"{rules.folder}/{name}", data, "what the Dockerfile copies", mode=mode)
+
+
+STEPS = (
+    Step("RF-20", 2, "the suite stands in core", suite_stands),
+    Step("DC-10", 2, "postCreate.sh creates no local cluster", simplified),
+    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
+    Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplified),
+    Step("DC-13", 2, "AKS credentials come from inv setup", simplified, needs=("RF-20",)),
+    Step("DC-14", 2, "the tunnel is connected by inv setup", simplified, needs=("RF-20",)),
+    Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
+    Step("RF-21", 2, "what runs at every start needs no local cluster", start_script),
+    Step("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
+)

@@ -39,3 +39,11 @@ def _listed(root: Path) -> list[str]:
     return sorted(
         n for n in names if n.startswith(_CARRIED) and not n.startswith(_NEVER) and (root / n).is_file()
     )
+
+
+def template(path: str) -> bytes | None:
+    """A file of the suite's own checkout that is merged into core, not copied; None where it is not carried along."""
+    try:
+        return (repository_root() / path).read_bytes()
+    except OSError:
+        return None
