@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,9 @@ def record(kind: str, **data: Any) -> Entry:
 
 
 def update(entry: Entry, **data: Any) -> Entry:
-    """Add to what is known of it (such as a pid that came later)."""
-    newer = Entry(entry.id, entry.kind, entry.made, entry.pid, entry.start, {**entry.data, **data})
+    """Add to what is known of it (such as a pid that came later); what was added meanwhile stays."""
+    kept = next((e for e in entries(entry.kind) if e.id == entry.id), entry)
+    newer = replace(kept, data={**kept.data, **data})
     state.write(_path(entry.id), json.dumps(asdict(newer)))
     return newer
 

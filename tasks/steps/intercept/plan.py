@@ -97,8 +97,8 @@ def make(s: Settings, request: Request, say: Callable[[str], None], token: Calla
     token: asks for the login's life and returns a line about it; it raises when the login has run out. Telepresence
     itself stays `Connected` then, and a new intercept ends after half a minute without naming the cause.
     """
-    local, remote, argv, folder = local_part(s, request)
     guard.names(s)
+    local, remote, argv, folder = local_part(s, request)
     with ThreadPoolExecutor(max_workers=5) as pool:
         target = pool.submit(guard.assess, s)
         found = pool.submit(workload.find, s, request.service)

@@ -18,7 +18,9 @@ from tests.world import HOST, WWW, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow
 
-SERVE = [sys.executable, "-m", "http.server", "3001", "--bind", "127.0.0.1"]
+PORT = str(ports.free())  # not the catalogue's: another run on this machine may hold that
+SERVE = [sys.executable, "-m", "http.server", PORT, "--bind", "127.0.0.1"]
+INTERCEPT = ("intercept", WWW, "--port", PORT)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -54,7 +56,7 @@ def held(box: Box, env: Mapping[str, str] | None = None) -> list[str]:
 
 def test_a_request_through_the_ingress_reaches_the_process_and_later_the_baseline(box: Box):
     assert baseline(box)
-    with started(box, "intercept", WWW, "--", *SERVE) as run:
+    with started(box, *INTERCEPT, "--", *SERVE) as run:
         assert until(lambda: local(box)), run.said
         assert run.end(signal.SIGINT) in {0, 130}, run.said
         assert "ACTIVE after" in run.said
@@ -65,23 +67,23 @@ def test_a_request_through_the_ingress_reaches_the_process_and_later_the_baselin
 
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_the_exit_code_is_that_of_the_command_and_the_intercept_is_left(newest: Box, command: str, code: int):
-    done = inv(newest, "intercept", WWW, "--", "sh", "-c", command)
+    done = inv(newest, *INTERCEPT, "--", "sh", "-c", command)
     assert done.returncode == code, done.stdout + done.stderr
     assert held(newest) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_process_and_leaves(newest: Box, number: signal.Signals):
-    with started(newest, "intercept", WWW, "--", *SERVE) as run:
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
         assert until(lambda: local(newest)), run.said
         run.end(number)
     assert held(newest) == []
-    assert ports.owner(3001) is None
+    assert ports.owner(int(PORT)) is None
 
 
 def test_a_signal_while_it_is_being_made_leaves_nothing(newest: Box):
     for wait in (0.3, 0.6, 0.9, 1.2):
-        with started(newest, "intercept", WWW, "--", *SERVE) as run:
+        with started(newest, *INTERCEPT, "--", *SERVE) as run:
             until(lambda: False, wait)
             run.end(signal.SIGTERM)
         assert held(newest) == [], wait
@@ -89,7 +91,7 @@ def test_a_signal_while_it_is_being_made_leaves_nothing(newest: Box):
 
 def test_the_process_runs_with_the_pods_environment_byte_for_byte(newest: Box, tmp_path: Path):
     show = f"import json, os; json.dump({{k.decode(): v.hex() for k, v in os.environb.items()}}, open({str(tmp_path / 'env')!r}, 'w'))"
-    done = inv(newest, "intercept", WWW, "--env-file", str(tmp_path / "pod.json"), "--", sys.executable, "-c", show)
+    done = inv(newest, *INTERCEPT, "--env-file", str(tmp_path / "pod.json"), "--", sys.executable, "-c", show)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "pod.json").exists()
     arrived = {k: bytes.fromhex(v) for k, v in json.loads((tmp_path / "env").read_text()).items()}
@@ -103,9 +105,9 @@ def test_the_process_runs_with_the_pods_environment_byte_for_byte(newest: Box, t
 def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_else(newest: Box):
     colleague = control.as_user(newest, "colleague")
     assert inv(newest, "setup", env=colleague).returncode == 0
-    other = inv(newest, "intercept", "www-ameide", "--no-run", env=colleague)
+    other = inv(newest, "intercept", "www-ameide", "--port", str(ports.free()), "--no-run", env=colleague)
     assert other.returncode == 0, other.stdout + other.stderr
-    with started(newest, "intercept", WWW, "--", *SERVE) as run:
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
         assert until(lambda: local(newest)), run.said
         run.end(signal.SIGKILL)
     seen = inv(newest, "status")
@@ -114,7 +116,7 @@ def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_
     down = inv(newest, "down")
     assert down.returncode == 0, down.stdout + down.stderr
     assert until(lambda: baseline(newest))
-    assert ports.owner(3001) is None
+    assert ports.owner(int(PORT)) is None
     assert held(newest, env=colleague) == ["www-ameide"]
     assert inv(newest, "down").stdout == "nothing to undo\n"
     assert inv(newest, "down", env=colleague).returncode == 0
@@ -124,9 +126,9 @@ def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_
 def test_a_conflict_names_the_colleague_and_exits_3(newest: Box):
     colleague = control.as_user(newest, "colleague")
     assert inv(newest, "setup", env=colleague).returncode == 0
-    made = inv(newest, "intercept", WWW, "--no-run", env=colleague)
+    made = inv(newest, *INTERCEPT, "--no-run", env=colleague)
     assert made.returncode == 0, made.stdout + made.stderr
-    refused = inv(newest, "intercept", WWW, "--", "true")
+    refused = inv(newest, *INTERCEPT, "--", "true")
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "colleague" in refused.stderr
     assert held(newest, env=colleague) == [WWW]
@@ -137,10 +139,11 @@ def test_two_developers_with_slots_each_get_their_own_requests(newest: Box):
     mine = {"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}
     theirs = {**control.as_user(newest, "colleague"), "REMOTE_DEV_TELEPRESENCE__SLOT": "bob"}
     assert inv(newest, "setup", env=theirs).returncode == 0
-    other = [sys.executable, "-m", "http.server", "3002", "--bind", "127.0.0.1"]
+    second = str(ports.free())
+    other = [sys.executable, "-m", "http.server", second, "--bind", "127.0.0.1"]
     with (
-        started(newest, "intercept", WWW, "--", *SERVE, env=mine) as ada,
-        started(newest, "intercept", WWW, "--port", "3002", "--", *other, env=theirs) as bob,
+        started(newest, *INTERCEPT, "--", *SERVE, env=mine) as ada,
+        started(newest, "intercept", WWW, "--port", second, "--", *other, env=theirs) as bob,
     ):
         assert until(lambda: request(newest, X_Ameide_Agent="ada")["answered_by"] == "local"), ada.said
         assert until(lambda: request(newest, X_Ameide_Agent="bob")["answered_by"] == "local"), bob.said
@@ -161,7 +164,7 @@ def test_another_current_context_changes_nothing_and_every_child_has_the_frozen_
     )
     subprocess.run(["kubectl", "config", "use-context", "elsewhere"], env=env, check=True, capture_output=True)
     before = len(newest.calls())
-    done = inv(newest, "intercept", WWW, "--", "true")
+    done = inv(newest, *INTERCEPT, "--", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     used = {c["kubeconfig"] for c in newest.calls()[before:]}
     assert len(used) == 1
@@ -171,10 +174,10 @@ def test_another_current_context_changes_nothing_and_every_child_has_the_frozen_
 
 
 def test_no_run_stands_until_leave_and_tells_in_json(newest: Box):
-    made = inv(newest, "intercept", WWW, "--no-run", "--json")
+    made = inv(newest, *INTERCEPT, "--no-run", "--json")
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
-    assert (told["service"], told["mode"], told["local_port"], told["remote_port"]) == (WWW, "all", 3001, "http")
+    assert (told["service"], told["mode"], told["local_port"], told["remote_port"]) == (WWW, "all", int(PORT), "http")
     assert set(told["seconds"]) >= {"connect", "intercept", "total"}
     assert held(newest) == [WWW]
     assert inv(newest, "leave", WWW).returncode == 0
@@ -183,7 +186,7 @@ def test_no_run_stands_until_leave_and_tells_in_json(newest: Box):
 
 def test_a_dry_run_writes_nothing(newest: Box):
     before = len(newest.calls())
-    done = inv(newest, "intercept", WWW, "--dry-run")
+    done = inv(newest, *INTERCEPT, "--dry-run", "--", "true")
     assert done.returncode == 0, done.stderr
     assert "telepresence intercept" in done.stdout
     assert not [c for c in newest.calls()[before:] if c["writes"]]
@@ -194,9 +197,9 @@ def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: 
 
     server = subprocess.Popen(SERVE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        assert until(lambda: ports.owner(3001))
+        assert until(lambda: ports.owner(int(PORT)))
         before = len(newest.calls())
-        done = inv(newest, "intercept", WWW)
+        done = inv(newest, *INTERCEPT, "--", "true")
         assert done.returncode == 1
         assert f"pid {server.pid}" in done.stderr
         assert len(newest.calls()) == before
@@ -208,7 +211,7 @@ def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: 
 def test_verify_tells_local_from_baseline(newest: Box):
     asked = inv(newest, "tp.verify", WWW, "--json")
     assert (asked.returncode, json.loads(asked.stdout)["answered_by"]) == (1, "baseline")
-    with started(newest, "intercept", WWW, "--", *SERVE) as run:
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
         assert until(lambda: local(newest)), run.said
         asked = inv(newest, "tp.verify", WWW, "--json")
         assert (asked.returncode, json.loads(asked.stdout)["answered_by"]) == (0, "local"), asked.stdout
@@ -226,7 +229,7 @@ def test_a_killed_daemon_is_noticed_and_the_session_remade(newest: Box):
         environ = Path(f"/proc/{pid}/environ")
         if environ.exists() and newest.env["REMOTE_DEV_STATE"] in environ.read_text(errors="replace"):
             os.kill(int(pid), signal.SIGKILL)
-    done = inv(newest, "intercept", WWW, "--", "true")
+    done = inv(newest, *INTERCEPT, "--", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     assert held(newest) == []
 
