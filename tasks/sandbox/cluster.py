@@ -60,6 +60,7 @@ class Workload:
     env: dict[str, str] = field(default_factory=dict)
     mounts: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)  # of the pod template; none: after the workload's name
     annotations: dict[str, str] = field(default_factory=dict)  # of the pod template
     owner: dict[str, Any] | None = None  # an ownerReference: somebody else manages it
     image: str = "registry.example/app:1"

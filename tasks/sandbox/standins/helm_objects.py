@@ -109,6 +109,7 @@ def _workload(
         headless=bool(service and (service.get("spec") or {}).get("clusterIP") == "None"),
         env=_env(container, objects, namespace),
         hosts=_hosts(objects, namespace, service),
+        labels=dict(labels),
         annotations=dict((template.get("metadata") or {}).get("annotations") or {}),
         image=str(container.get("image") or ""),
         container=str(container.get("name") or ""),
@@ -123,7 +124,7 @@ def _workload(
         rollout.scale(world, wanted, replicas)
         return
     changed = (found.image, found.env, found.annotations) != (wanted.image, wanted.env, wanted.annotations)
-    for attribute in ("ports", "service", "headless", "env", "hosts", "annotations", "image", "container"):
+    for attribute in ("ports", "service", "headless", "env", "hosts", "labels", "annotations", "image", "container"):
         setattr(found, attribute, getattr(wanted, attribute))
     if changed:
         rollout.restart(world, found)
