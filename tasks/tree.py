@@ -6,6 +6,7 @@ from invoke.collection import Collection
 
 from tasks import aks, argo, demo, devcontainer, migrate, see, suite, tilt, tp
 from tasks.core.names import as_typed
+from tasks.sandbox import tasks as sandbox
 
 MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check")  # tasks whose one word may be left away
 
@@ -26,6 +27,7 @@ def build() -> Collection:
         argo,
         devcontainer,
         migrate,
+        Collection.from_module(sandbox, name="sandbox"),
         tilt,
         tp,
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core import ui
+from tasks.core import ports, ui
 from tasks.core.errors import Trouble
 from tasks.core.settings import repository_root
 from tasks.sandbox import control
@@ -38,7 +38,10 @@ class Page(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         pass
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+try:
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+except KeyboardInterrupt:
+    pass
 '''
 
 
@@ -57,6 +60,7 @@ def tell(latency: str = "aks") -> None:
         _chapter("One command sends it to a process here, which runs with the pod's environment:")
         with _intercepting(env) as run:
             answer = _until_local(box, run)
+            run.show()
             _expect(answer, "local")
             if not answer.get("from_the_pod"):
                 raise Trouble(
@@ -139,27 +143,46 @@ def _program(*words: str) -> list[str]:
     return [sys.executable, "-m", "invoke", "--search-root", str(repository_root()), *words]
 
 
-@contextmanager
-def _intercepting(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    ui.say(f"$ inv intercept {SERVICE}")
-    out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed below, after it was shown
-    process = subprocess.Popen(
-        _program("intercept", SERVICE), env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+class _Run:
+    """The intercept that runs while the story goes on; what it says is shown when the story comes to it."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        port = _catalogue_port()
+        words = ("intercept", SERVICE, *(() if ports.owner(port) is None else ("--port", str(ports.free()))))
+        ui.say(f"$ inv {' '.join(words)}")
+        self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed in end()
+        self.shown = 0
+        self.process = subprocess.Popen(
+            _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, text=True
+        )
+
+    def show(self) -> None:
+        """Show what was said since."""
+        self.out.seek(self.shown)
+        for line in self.out.read().splitlines():
+            ui.say(f"  {line}".rstrip())
+        self.shown = self.out.tell()
+
+    def end(self) -> None:
+        """Ctrl-C, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        out.seek(0)
-        for line in out.read().splitlines():
-            ui.say(f"  {line}")
-        out.close()
+            self.process.kill()
+            self.process.wait()
+        self.show()
+        self.out.close()
+
+
+@contextmanager
+def _intercepting(env: dict[str, str]) -> Iterator[_Run]:
+    run = _Run(env)
+    try:
+        yield run
+    finally:
+        run.end()
 
 
 def _request(box: Box) -> dict[str, object]:
@@ -174,15 +197,21 @@ def _request(box: Box) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _catalogue_port() -> int:
+    from tasks.core.catalogue import catalogue
+
+    return catalogue().named(SERVICE).ports[0].port
+
+
 def _host() -> str:
     from tasks.core.catalogue import catalogue
 
     return catalogue().named(SERVICE).hosts["dev"]
 
 
-def _until_local(box: Box, run: subprocess.Popen[str]) -> dict[str, object]:
+def _until_local(box: Box, run: _Run) -> dict[str, object]:
     end = time.monotonic() + 40
-    while time.monotonic() < end and run.poll() is None:
+    while time.monotonic() < end and run.process.poll() is None:
         answer = _request(box)
         if answer.get("answered_by") == "local":
             time.sleep(1.2)  # the run itself says when a request has reached the process; let it be seen

@@ -106,3 +106,33 @@ def faults(c: Context, id: str = "", json: bool = False) -> None:
         ui.as_json({"faults": found})
         return
     ui.table([("on" if f["on"] else "", name, f["help"]) for name, f in found.items()])
+
+
+@task(
+    iterable=["with_"],
+    help={
+        "dir": "an empty or absent folder",
+        "size": "S, M, L or a number of files",
+        "with_": "a fault, repeatable; see --list-faults",
+        "remotes": "bare remotes beside them (default)",
+        "list_faults": "only list the faults",
+        "json": JSON,
+    },
+    auto_shortflags=False,
+)
+def legacy(
+    c: Context,
+    dir: str,
+    size: str = "S",
+    with_: list[str] | None = None,
+    remotes: bool = True,
+    list_faults: bool = False,
+    json: bool = False,
+) -> None:
+    """Make two git repositories as they were before the migration, to try it on."""
+    from tasks.sandbox.legacy import task as making
+
+    if list_faults:
+        making.show_faults()
+    else:
+        making.run_legacy(dir, size, with_ or (), remotes=remotes, json=json)
