@@ -83,11 +83,11 @@ def component(s: Settings, wanted: Component, groups: frozenset[str]) -> Iterato
     namespace = wanted.namespace or s.cluster.namespace
     try:
         workloads = kubectl.get(s, "deployments,statefulsets", namespace=namespace)
-    except kubectl.Forbidden as why:
+    except kubectl.Forbidden:
         if not wanted.api:
             raise
         text = f"{served}; whether it runs is not to be seen: the namespace {namespace} may not be read"
-        yield Finding(wanted.name, State.UNKNOWN, text, fix=why.fix or f"ask for the role `view` in {namespace}")
+        yield Finding(wanted.name, State.UNKNOWN, text, fix=f"ask for the role `view` in {namespace}")
         return
     fitting = [w for w in workloads if fnmatchcase(w["metadata"]["name"], wanted.workload)]
     if not fitting:

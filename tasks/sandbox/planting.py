@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tasks.sandbox import platform
 from tasks.sandbox.faults import FAULTS
 from tasks.sandbox.world import World
 
@@ -134,6 +135,8 @@ def _agents(world: World, on: bool) -> None:
 
 _EFFECTS: dict[str, Any] = {
     "conflict": _conflict,
+    "agent-orphaned": platform.plant_agents,
+    "agent-wrong-manager": platform.plant_agents,
     "session-lost": _lost,
     "stale-sockets": _stale,
     "agent-never": _agents,

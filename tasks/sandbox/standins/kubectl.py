@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tasks.sandbox import platform
 from tasks.sandbox.api import Session
 from tasks.sandbox.call import Answer, Call
 from tasks.sandbox.standins import kubectl_write as write
@@ -171,7 +172,7 @@ def _raw(run: Run) -> Answer:
     if path == "/version":
         return Answer(0, json.dumps(_server(session), indent=2))
     if path == "/apis":
-        groups = sorted({(k.group, k.version) for k in KINDS if k.group})
+        groups = sorted({(k.group, k.version) for k in KINDS if k.group and k.group not in platform.absent_groups(run.world)})
         listed = [{"name": g, "versions": [{"groupVersion": f"{g}/{v}", "version": v}], "preferredVersion": {"groupVersion": f"{g}/{v}", "version": v}} for g, v in groups]
         return Answer(0, json.dumps({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}) + "\n")
     return Answer(1, stderr="Error from server (NotFound): the server could not find the requested resource\n")

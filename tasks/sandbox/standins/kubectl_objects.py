@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.sandbox import rollout
+from tasks.sandbox import platform, rollout
 from tasks.sandbox.cluster import Cluster, Pod, Workload, new_id
 from tasks.sandbox.world import World
 
@@ -62,6 +62,8 @@ KINDS = [
     Kind("Ingress", "ingresses", "networking.k8s.io", names=("ing",)),
     Kind("PodDisruptionBudget", "poddisruptionbudgets", "policy", names=("pdb",)),
     Kind("HTTPRoute", "httproutes", "gateway.networking.k8s.io"),
+    Kind("Cluster", "clusters", "postgresql.cnpg.io"),
+    Kind("EnvoyProxy", "envoyproxies", "gateway.envoyproxy.io", "v1alpha1"),
     Kind("Application", "applications", "argoproj.io", "v1alpha1", names=("app", "apps")),
     Kind("ApplicationSet", "applicationsets", "argoproj.io", "v1alpha1", names=("appset",)),
     Kind("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "admissionregistration.k8s.io", namespaced=False),
@@ -182,7 +184,7 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
         labels |= {"telepresence.io/workloadName": w.name, "telepresence.io/workloadKind": w.kind,
                    "telepresence.io/workloadEnabled": "true"}
         annotations["telepresence.io/inject-traffic-agent"] = "enabled"
-        manager = f"traffic-manager.{cluster_manager(world)}.svc.cluster.local"
+        manager = f"traffic-manager.{platform.agent_manager(world)}.svc.cluster.local"
         annotations["telepresence.io/agent-config"] = json.dumps({"agentName": w.name, "managerHost": manager, "managerPort": 8081})
         ports = [{"name": p.name, "containerPort": 9900 + n, "protocol": "TCP"} for n, p in enumerate(w.ports)]
         spec["containers"].append({"name": "traffic-agent", "image": rollout.agent_image(world), "args": ["agent"], "ports": ports})
@@ -247,7 +249,7 @@ def _slices(world: World, cluster: Cluster) -> list[Object]:
 def _namespaces(world: World, cluster: Cluster) -> list[Object]:
     return [
         {"metadata": _meta(n.name, uid=n.uid, labels=dict(n.labels)), "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
-        for n in cluster.namespaces.values()
+        for n in cluster.namespaces.values() if n.name not in platform.absent_namespaces(world)
     ]
 
 
@@ -274,16 +276,16 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
     for w in cluster.workloads:
         if not w.instance:
             continue
-        resources = [{"group": "apps", "version": "v1", "kind": w.kind, "name": w.name, "namespace": w.namespace, "status": "Synced"}]
+        resources = [{"group": "apps", "version": "v1", "kind": w.kind, "name": w.name, "namespace": w.namespace, "status": platform.drifted(world)}]
         if w.service:
             resources.append({"version": "v1", "kind": "Service", "name": w.service, "namespace": w.namespace, "status": "Synced"})
         spec = {
             "project": "default",
             "source": {"repoURL": "https://git.example.com/gitops.git", "path": f"sources/charts/apps/{w.name}", "targetRevision": "main"},
             "destination": {"server": "https://kubernetes.default.svc", "namespace": w.namespace},
-            "syncPolicy": {"automated": {"selfHeal": True, "prune": True}},
+            **platform.argo_spec(world, w.kind),
         }
-        status = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "resources": resources}
+        status = {"sync": {"status": platform.drifted(world)}, "health": {"status": "Healthy"}, "resources": resources}
         found.append({"metadata": _meta(w.instance, world.places.argocd_namespace), "spec": spec, "status": status})
     return found
 
@@ -315,11 +317,12 @@ def _events(world: World, cluster: Cluster) -> list[Object]:
 def _all(world: World, cluster: Cluster) -> list[Workload]:
     """The workloads and the traffic manager, which is one too."""
     version = manager_version(world, cluster)
+    workloads = [*cluster.workloads, *platform.workloads(world, cluster)]
     if not version:
-        return cluster.workloads
+        return workloads
     manager = world.notes.setdefault(f"manager-{cluster.name}", _manager(cluster))
     manager.image = f"ghcr.io/telepresenceio/tel2:{version}"
-    return [*cluster.workloads, manager]
+    return [*workloads, manager]
 
 
 def _manager(cluster: Cluster) -> Workload:
@@ -333,7 +336,7 @@ def _manager(cluster: Cluster) -> Workload:
 
 def manager_version(world: World, cluster: Cluster) -> str:
     """The traffic manager's version; "" when there is none."""
-    if world.fault("manager-missing"):
+    if world.fault("manager-missing") or world.fault("agent-orphaned"):
         return ""
     return "2.14.0" if world.fault("manager-old") else cluster.manager
 
@@ -350,6 +353,7 @@ _BUILD: dict[str, Callable[[World, Cluster], list[Object]]] = {
     "Service": _services,
     "ConfigMap": _config_maps,
     "Event": _events,
+    "ResourceQuota": platform.quotas,
     "Deployment": _controllers("Deployment"),
     "StatefulSet": _controllers("StatefulSet"),
     "ReplicaSet": _replica_sets,

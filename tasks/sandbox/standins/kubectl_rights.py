@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.sandbox import platform
 from tasks.sandbox.api import Session
 from tasks.sandbox.standins.kubectl_objects import Kind
 from tasks.sandbox.world import World
@@ -26,6 +27,8 @@ def allowed(world: World, session: Session, verb: str, kind: Kind | None, namesp
     if namespace == places.namespace:
         if plural in _CLUSTER_ONLY:
             return verb in _CLUSTER_ONLY[plural]
+        return True
+    if namespace in platform.readable(world) and verb in _READS and plural != "secrets":
         return True
     if namespace == places.argocd_namespace:
         return verb in _READS and plural in ("applications", "applicationsets", "configmaps")
