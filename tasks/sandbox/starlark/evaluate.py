@@ -264,10 +264,10 @@ class _Evaluation:
         self.declared.enabled = list(reading.strings(resources, "resources")) or None  # an empty list enables all
 
     def _print(self, *args: Any, sep: str = " ") -> None:
-        self.declared.log.append(sep.join(str(a) for a in args))
+        self.declared.log.append(sep.join(a if isinstance(a, str) else reading.shown(a) for a in args))
 
     def _fail(self, *args: Any, sep: str = " ") -> None:
-        raise Refusal(sep.join(str(a) for a in args))
+        raise Refusal(sep.join(a if isinstance(a, str) else reading.shown(a) for a in args))
 
 
 def _dialect() -> Any:

@@ -164,6 +164,17 @@ def _key(key: Any) -> str:
     )
 
 
+def shown(value: Any) -> str:
+    """A value as Starlark prints it inside another: strings in double quotes."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{shown(k)}: {shown(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(shown(v) for v in value) + "]"
+    return str(value)
+
+
 def quote(words: Iterable[str]) -> str:
     """For a log line."""
     import shlex

@@ -18,6 +18,7 @@ from tasks.steps.tilt import handover, holder
 from tasks.steps.tilt.request import Request
 
 Answer = TypeVar("Answer")
+_COMMANDS = ("git ", "inv ", "tilt ", "set ", "correct ")  # how the mending part of a problem begins
 
 
 @dataclass
@@ -93,12 +94,15 @@ def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:
 
 
 def _worded(said: str) -> Trouble:
-    """The Tiltfile's error as ours: each problem ends with the command that mends it."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    """The Tiltfile's error as ours: each of its own problems ends with the command that mends it."""
+    text, usage, _ = said.partition("\nUsage:")
+    if usage:
+        return Trouble(text.strip(), fix="the Tiltfile takes --only NAMES and --intercept NAMES after --")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     problems = lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines
     kind = Refused if said.startswith("refused") else Trouble
     first, colon, command = problems[0].rpartition(": ")
-    if not colon:
-        return kind(problems[0], fix="see the Tiltfile")
+    if not colon or not command.startswith(_COMMANDS):
+        return kind("; ".join(problems[:4]), fix="mend the Tiltfile, or the file that it names")
     more = f" (and {len(problems) - 1} more: {'; '.join(problems[1:4])})" if len(problems) > 1 else ""
     return kind(f"{first}{more}", fix=command)

@@ -49,12 +49,13 @@ class Watcher:
             if resource.failed:
                 self._say("failed", resource.name, resource.error.splitlines()[0] if resource.error else "see above")
             elif resource.ready and resource.name != tilt.TILTFILE:
-                self._say("done", resource.name, "ready")
+                # What only serves is ready for Tilt as soon as its process runs.
+                self._say("done", resource.name, "runs" if resource.update == "not_applicable" else "ready")
         if not all(r.ready for r in wanted) or len(wanted) < 1:
             return False
         seconds = time.monotonic() - self._began
         resources = [r.name for r in wanted if r.name != tilt.TILTFILE]
-        ui.progress("done", "tilt", f"{len(resources)} ready; page: http://localhost:{self._port}/", seconds)
+        ui.progress("done", "tilt", f"{len(resources)} up; page: http://localhost:{self._port}/", seconds)
         timing.keep("tilt", seconds, resources=len(resources))
         return True
 
