@@ -59,7 +59,7 @@ def costs(cluster: Cluster) -> list[str]:
     least = sum(pool.low if pool.scales else pool.count for pool in cluster.pools)
     open_hours = Hours().a_week
     found.append(
-        f"runs at all hours: at least {least} nodes for {HOURS_A_WEEK} h a week; "
+        f"runs at all hours: at least {least} node{'' if least == 1 else 's'} for {HOURS_A_WEEK} h a week; "
         f"with `inv aks.schedule` {open_hours} h, {round(100 - 100 * open_hours / HOURS_A_WEEK)} % less"
     )
     return found
