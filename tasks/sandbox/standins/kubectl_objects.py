@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from tasks.sandbox import platform, rollout
-from tasks.sandbox.cluster import Cluster, Pod, Workload, new_id
+from tasks.sandbox.cluster import Cluster, Pod, Workload
 from tasks.sandbox.world import World
 
 Object = dict[str, Any]
@@ -102,7 +103,7 @@ def _key(thing: Object) -> tuple[str, str]:
 
 
 def _meta(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
-    found: Object = {"name": name, "uid": uid or new_id(), "creationTimestamp": "2026-01-01T08:00:00Z", "resourceVersion": "1"}
+    found: Object = {"name": name, "uid": uid or str(uuid5(NAMESPACE_URL, f"{namespace}/{name}")), "creationTimestamp": "2026-01-01T08:00:00Z", "resourceVersion": "1"}
     if namespace:
         found["namespace"] = namespace
     return {**found, **{k: v for k, v in more.items() if v}}
@@ -231,7 +232,8 @@ def _slices(world: World, cluster: Cluster) -> list[Object]:
         if not w.service:
             continue
         live = [p for p in w.pods if p.exists(now)]
-        agent = bool(live) and all(p.agent for p in live)
+        staying = [p for p in live if p.gone is None]
+        agent = bool(staying) and all(p.agent for p in staying)
         ports = []
         for n, p in enumerate(w.ports):  # a named port leads to the agent; a numeric one goes through its init container
             number = 9900 + n if agent and not isinstance(p.target, int) else p.container
