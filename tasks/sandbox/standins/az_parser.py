@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -124,10 +125,10 @@ def _short(word: str, names: dict[str, Option]) -> Option | None:
 
 def _check_output(path: str, output: str | None) -> None:
     if output is not None and output not in _FORMATS:
-        allowed = ", ".join(_FORMATS)
-        raise AzError(
-            f"az {path}: '{output}' is not a valid value for '--output'. Allowed values: {allowed}.\n{_REFERENCE}", 2
-        )
+        text = f"az {path}: '{output}' is not a valid value for '--output'. Allowed values: {', '.join(_FORMATS)}."
+        near = difflib.get_close_matches(output, _FORMATS, n=1, cutoff=0.6)
+        hint = f"\nDid you mean '{near[0]}' ?\n" if near else "\n"
+        raise AzError(f"{text}{hint}{_REFERENCE}", 2)
 
 
 def _refusal(text: str, command: Command) -> AzError:

@@ -38,12 +38,12 @@ _STOPS_PROJECTION = 10
 def search(expression: str, data: Any) -> Any:
     """What the expression selects of the data; None where nothing matches. Raises InvalidQuery."""
     parser = _Parser(_tokens(expression))
-    node = parser.expression(0)
-    if parser.at[0] != "end":
-        raise InvalidQuery(expression)
     try:
+        node = parser.expression(0)
+        if parser.at[0] != "end":
+            raise InvalidQuery(expression)
         return node(data)
-    except (TypeError, AttributeError, ValueError) as why:  # a function got a value of another type
+    except (TypeError, AttributeError, ValueError) as why:  # a bad escape, or a function got a value of another type
         raise InvalidQuery(f"{expression}: {why}") from None
 
 
@@ -143,6 +143,8 @@ class _Parser:
                 return _chain(left, _project(_flat, self.projected(9)))
             case "[?":
                 return self.filter(left)
+        if kind not in _COMPARE:
+            raise InvalidQuery(f"unexpected {kind}")
         compare, right = _COMPARE[kind], self.expression(5)
         return lambda v: compare(left(v), right(v))
 

@@ -1,0 +1,98 @@
+"""A workstation whose programs are the stand-ins, called in this process: no server, no client, no waiting."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tasks.core.settings import repository_root
+from tasks.sandbox import planting, seed
+from tasks.sandbox.call import Answer, Call
+from tasks.sandbox.line import Nested
+from tasks.sandbox.standins import TABLE
+
+SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
+
+
+@dataclass
+class Said:
+    """How a call ended."""
+
+    exit: int
+    out: str
+    err: str
+    writes: bool
+
+
+class _Line:
+    """The client's side of a call: what it prints at once, what it reads."""
+
+    def __init__(self, given: bytes) -> None:
+        self.given, self.out, self.err = given, "", ""
+
+    def check(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def emit(self, text: str, error: bool = False) -> None:
+        if error:
+            self.err += text
+        else:
+            self.out += text
+
+    def stdin(self) -> bytes:
+        return self.given
+
+    def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:
+        return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)  # type: ignore[arg-type]
+
+
+class Desk:
+    """One person's HOME in a world of its own, logged in to nothing."""
+
+    def __init__(self, place: Path) -> None:
+        self.box = place / "box"
+        (self.box / "bin").mkdir(parents=True)
+        (self.box / "client").write_text("")
+        (self.box / "client").chmod(0o700)
+        for tool in TABLE:
+            (self.box / "bin" / tool).symlink_to("../client")
+        self.world = seed.build(self.box, repository_root() / "config", "2.31.0", "none", logged_in=False)
+        self.world.dispatch = self._dispatch
+        self.home = self.box / "home"
+        self.home.mkdir()
+        self.env = {"HOME": str(self.home), "PATH": f"{self.box}/bin"}
+        self.calls: list[tuple[str, ...]] = []
+        self.places = self.world.places
+
+    def _dispatch(self, call: Call) -> Answer:
+        self.calls.append((call.tool, *call.argv))
+        answer: Answer = import_module(TABLE[call.tool]).handle(call, self.world)
+        return answer
+
+    def __call__(self, tool: str, *argv: str, stdin: str = "", cwd: str = "", **env: str) -> Said:
+        line = _Line(stdin.encode())
+        self.calls.clear()
+        answer = self._dispatch(Call(tool, argv, {**self.env, **env}, cwd or str(self.home), 1, line=line))
+        return Said(answer.exit, line.out + answer.stdout, line.err + answer.stderr, answer.writes)
+
+    def az(self, *argv: str, **env: str) -> Said:
+        return self("az", *argv, **env)
+
+    def plant(self, name: str, on: bool = True) -> None:
+        planting.fault(self.world, name, on)
+
+    def login(self) -> Desk:
+        assert self.az("login", "--use-device-code", "-o", "none").exit == 0
+        return self
+
+    def credentials(self) -> Desk:
+        """Logged in, with a converted kubeconfig."""
+        done = self.login().az("aks", "get-credentials", "-g", self.places.resource_group, "-n", self.places.cluster)
+        assert done.exit == 0, done
+        return self
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home / ".kube" / "config"
