@@ -116,16 +116,18 @@ class DevContainer(_Row, frozen=True):
 class TiltRules(_Row, frozen=True):
     """What changes in the Tiltfile.
 
-    local: words that tell a local registry or cluster; remote_switch: the variable that chose the remote mode
+    local: texts that tell a local registry or cluster; remote_switch: the variable that chose the remote mode
+    context_variables: variables that hold the context and now come from the settings
     paths: prefixes of values and charts in core -> in the gitops repository
-    drop: resources and functions that go, with what they need
+    releases: regular expression of the releases that must be kept
     """
 
     path: str = "Tiltfile"
     local: list[str] = []
     remote_switch: str = ""
+    context_variables: list[str] = []
     paths: dict[str, str] = {}
-    drop: list[str] = []
+    releases: str = r"apps-[a-z0-9-]+-tilt\b"
 
 
 class Infrastructure(_Row, frozen=True):
