@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.settings import repository_root
+from tasks.sandbox import control
+from tasks.sandbox.control import Box
+from tests.world import inv, writes
 
 FOLDER = repository_root() / ".devcontainer"
 SETUP_FAILS = """\
@@ -142,3 +145,42 @@ def test_a_script_is_silent_where_there_is_no_terminal(clone):
     read = f". {clone.root}/.devcontainer/shell.sh"
     assert subprocess.run(["bash", "-c", read], env=clone.env, capture_output=True, text=True).stdout == ""
     assert subprocess.run(["sh", "-c", read], env=clone.env, capture_output=True, text=True).returncode == 0
+
+
+# --- the real setup, over stand-ins of the outside world
+def create(box: Box, **more: str) -> subprocess.CompletedProcess[str]:
+    script = ["bash", str(FOLDER / "postCreate.sh")]
+    return subprocess.run(script, env=box.environment(**more), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.slow
+def test_the_real_setup_in_an_empty_home_is_ready_and_a_second_run_changes_nothing():
+    box = control.up()
+    try:
+        first = create(box)
+        assert (first.returncode, "ready: inv intercept" in first.stdout) == (0, True), first.stdout
+        before = writes(box)
+        second = create(box)
+        assert (second.returncode, "ready: inv intercept" in second.stdout) == (0, True), second.stdout
+        assert writes(box) == before
+    finally:
+        control.down(box)
+
+
+@pytest.mark.slow
+def test_the_real_setup_without_a_login_leaves_a_notice_until_it_succeeds():
+    box = control.up(logged_in=False)
+    state = Path(box.env["REMOTE_DEV_STATE"])
+    try:
+        done = create(box)
+        assert done.returncode == 0
+        assert "not complete" in done.stdout
+        notice = (state / "notice").read_text()
+        assert "nobody is logged in" in notice
+        assert "fix: inv aks.login" in notice
+        assert "needs" not in notice.replace("needs a person", "")
+        subprocess.run(["az", "login", "--use-device-code"], env=box.environment(), check=True, capture_output=True)
+        assert inv(box, "setup").returncode == 0
+        assert not (state / "notice").exists()
+    finally:
+        control.down(box)
