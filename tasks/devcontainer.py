@@ -25,8 +25,8 @@ DRY = "say what would be done, write nothing"
 )
 def setup(
     c: Context,
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
+    only: Sequence[str] | None = None,  # Invoke makes a list of it only without a default of another kind
+    skip: Sequence[str] | None = None,
     dry_run: bool = False,
     check: bool = False,
     json: bool = False,
@@ -40,8 +40,8 @@ def setup(
     looking = dry_run or check or bool(c.config.run.dry)
     code = run(
         settings(),
-        only=only,
-        skip=skip,
+        only=only or (),
+        skip=skip or (),
         dry=dry_run or bool(c.config.run.dry),
         check=check,
         as_json=json,

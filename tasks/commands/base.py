@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks.commands import looking
 from tasks.core import state
 from tasks.core.settings import Settings
 from tasks.core.tool import Tool
@@ -33,6 +34,7 @@ def environment(s: Settings) -> dict[str, str]:
         "AZURE_CORE_COLLECT_TELEMETRY": "false",
         "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
         "SCOUT_DISABLE": "1",
+        **looking.variables(),
     }
 
 

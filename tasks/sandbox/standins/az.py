@@ -6,6 +6,7 @@ Texts, streams and exit codes as recorded (az 2.91.0 against an imitated Entra, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tasks.sandbox.call import USER_VARIABLE, Answer, Call
@@ -134,7 +135,7 @@ def handle(call: Call, world: World) -> Answer:
         _before(session)
         if argv[:1] in (("--version",), ("-v",)):
             return Answer(stdout=az_access.version_text(session))
-        session.asked = parse(*_without_positionals(argv))
+        session.asked = parse(*_without_positionals(_with_files(call, world)))
         if session.asked.help:
             return Answer(stdout=session.asked.help)
         result = _TABLE[session.asked.path][0](session)
@@ -148,6 +149,25 @@ def handle(call: Call, world: World) -> Answer:
         text += f"ERROR: [Errno {why.errno}] {why.strerror}{named}\n"
         text += "To check existing issues, please visit: https://github.com/Azure/azure-cli/issues\n"
         return Answer(1, "", session.said() + text, session.wrote)
+
+
+def _with_files(call: Call, world: World) -> tuple[str, ...]:
+    """The arguments, with the content of a file for `@file` and `--option=@file`, and of stdin for `@-`."""
+
+    def content(word: str) -> str:
+        if not word.startswith("@") or len(word) < 2:
+            return word
+        try:
+            data = world.stdin(call) if word == "@-" else (Path(call.cwd) / Path(word[1:]).expanduser()).read_bytes()
+        except OSError:
+            return word  # as az has it: then it is no file
+        return data.decode("utf-8", "replace").rstrip("\n")
+
+    def expanded(word: str) -> str:
+        option, equals, value = word.partition("=")
+        return f"{option}={content(value)}" if equals and option.startswith("-") else content(word)
+
+    return tuple(expanded(word) for word in call.argv)
 
 
 def _without_positionals(argv: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Command], dict[str, Any]]:

@@ -16,7 +16,7 @@ from tasks.steps.setup.work import Work
 
 @dataclass(frozen=True)
 class Right:
-    """One right: verb, resource, its subresource, the namespace, and what it is needed for."""
+    """One right: verb, resource (or TYPE/NAME), its subresource, the namespace, and what it is needed for."""
 
     verb: str
     resource: str
@@ -35,7 +35,7 @@ def rights(s: Settings) -> tuple[Right, ...]:
     manager, own = s.cluster.manager_namespace, s.cluster.namespace
     return (
         Right("create", "pods", manager, "Telepresence's connection to the traffic manager", "portforward"),
-        Right("get", "services", manager, "finding the traffic manager"),
+        Right("get", "services/traffic-manager", manager, "finding the traffic manager"),
         Right("list", "pods", manager, "finding the traffic manager"),
         Right("list", "pods", own, "seeing what runs"),
         Right("create", "deployments.apps", own, "the releases of `inv tilt.up`"),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.checks import guard
+from tasks.commands.looking import without_trace
 from tasks.core import state, steps, timing, ui
 from tasks.core.change import Change
 from tasks.core.errors import FAILED, MISSING, REFUSED, Blocked, Refused, Trouble
@@ -46,16 +47,17 @@ def run(
     work = Work(s, force=force, relogin=relogin, yes=yes, way=way)
     try:
         guard.names(s)
-        with state.only_reading() if looking else nullcontext():
-            if any(step.key == "credentials" for step in wanted):
-                work.begin()
-            outcomes = _outcomes(wanted, work, looking)
+        with without_trace() if looking else nullcontext():
+            try:
+                if any(step.key == "credentials" for step in wanted):
+                    work.begin()
+                outcomes = _outcomes(wanted, work, looking)
+            finally:
+                work.end()
     except Refused as why:
         if as_json:
             ui.as_json({"state": "refused", "error": {"what": why.what, "why": why.why, "fix": why.fix}, "steps": []})
         raise
-    finally:
-        work.end()
     seconds = time.monotonic() - began
     if as_json:
         ui.as_json(document(s, outcomes, wanted, seconds))
