@@ -11,6 +11,8 @@ import pytest
 
 from tasks.core import catalogue, settings
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--contracts DIR`: hold tests/contracts against the real programs in DIR too."""
@@ -28,6 +30,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "true")
+    monkeypatch.chdir(ROOT)  # and back again, whatever the test did
     settings.settings.cache_clear()
     catalogue.catalogue.cache_clear()
     yield

@@ -68,8 +68,8 @@ def assess(s: Settings, *, kubeconfig: str = "") -> Target:
         ) from None
     except ToolError as why:
         raise Unknown(
-            f"cannot tell whether '{s.cluster.namespace}' in '{s.cluster.context}' is production: {why.what}",
-            why=why.why or "a target that cannot be looked at is not touched",
+            f"the target {s.cluster.context}/{s.cluster.namespace} could not be looked at: {why.what}",
+            why=why.why or "a target that cannot be looked at might be production, so it is not touched",
             fix=why.fix or "inv aks.check",
             cause=why,
         ) from None

@@ -142,7 +142,7 @@ def _no_agent(found: Place) -> Iterator[Obstacle]:
     )
     yield Obstacle(
         f"{found.name} has no Traffic Agent yet: its pod is replaced now, {down}",
-        fix=f"to avoid that for good: {patch(found, 'telepresence.io/inject-traffic-agent', 'enabled')}",
+        fix="to avoid that for good set the annotation telepresence.io/inject-traffic-agent: enabled in its pod template in gitops",
         refuses=False,
     )
 

@@ -66,7 +66,7 @@ AADSTS: dict[str, tuple[str, str]] = {
 
 SIGNATURES: tuple[Signature, ...] = (
     Signature(
-        r"unknown command \"convert-kubeconfig\" for \"kubelogin\"|unknown command \"get-token\"",
+        r"unknown command \"convert-kubeconfig\" for \"kubelogin\"|unknown command \"get-token\"|unknown flag: --(?:login|server-id)",
         "the kubelogin on PATH is int128's, not Azure's",
         "put Azure/kubelogin first on PATH: inv setup --only tools",
     ),
@@ -148,7 +148,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "inv aks.status, then inv aks.start",
     ),
     Signature(
-        r"i/o timeout|Client\.Timeout exceeded|TLS handshake timeout|context deadline exceeded \(Client|network is unreachable",
+        r"i/o timeout|Client\.Timeout exceeded|TLS handshake timeout|context deadline exceeded|network is unreachable",
         "the API server cannot be reached",
         "connect the VPN; inv aks.status shows whether the cluster runs",
     ),
@@ -253,6 +253,11 @@ SIGNATURES: tuple[Signature, ...] = (
         r"CONNECTIVITY_REFRESH_TOKEN_ERROR|Access to registry .* was denied|Unable to authenticate using AAD",
         "your role on the registry is missing (AcrPull, AcrPush)",
         "ask the owner of the registry for AcrPush, then inv aks.registry",
+    ),
+    Signature(
+        r"Could not connect to the registry login server|registry .* could not be found in (?:your|the) subscription",
+        "no registry of this name answers",
+        "correct registry.host in config/settings.yaml, or connect the VPN",
     ),
     Signature(
         r"Looks like you don't have access to registry|client with IP .* is not allowed",

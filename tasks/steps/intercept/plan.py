@@ -15,6 +15,7 @@ from tasks.core import journal, ports
 from tasks.core.catalogue import Service
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.settings import Settings
+from tasks.steps import session
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,14 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
     return local, remote, argv, folder
 
 
-def make(s: Settings, request: Request, say: Callable[[str], None], token: Callable[[], str] | None = None) -> Plan:
+def make(
+    s: Settings,
+    request: Request,
+    say: Callable[[str], None],
+    token: Callable[[], str] | None = None,
+    *,
+    dry: bool = False,
+) -> Plan:
     """Guard and pre-flight, in parallel where they only read. Raises Refused, Trouble or ToolError; nothing is changed.
 
     token: asks for the login's life and returns a line about it; it raises when the login has run out. Telepresence
@@ -99,6 +107,7 @@ def make(s: Settings, request: Request, say: Callable[[str], None], token: Calla
     """
     guard.names(s)
     local, remote, argv, folder = local_part(s, request)
+    session.prepare(s, dry=dry)
     with ThreadPoolExecutor(max_workers=5) as pool:
         target = pool.submit(guard.assess, s)
         found = pool.submit(workload.find, s, request.service)

@@ -18,7 +18,7 @@ def intercept(request: Request, *, dry: bool, json: bool, yes: bool) -> None:
     s = settings()
     if dry:
         state.only_read()
-        found = plan.make(s, request, lambda line: ui.talk(f"   {line}"), lambda: login.life(s))
+        found = plan.make(s, request, lambda line: ui.talk(f"   {line}"), lambda: login.life(s), dry=True)
         changes = run.steps_of(s, found)
         if json:
             ui.as_json({"mode": found.mode, "changes": [{"text": c.text, "command": c.command} for c in changes]})

@@ -52,8 +52,7 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
 
     Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`).
     """
-    if kubeconfig.freeze(s) is None and not base.frozen_kubeconfig(s).exists():
-        raise Blocked(f"the context '{s.cluster.context}' is not in your kubeconfig", fix="inv aks.credentials")
+    freeze = kubeconfig.freeze(s)
     now = look(s)
     if now.here and not now.orphans:
         return
@@ -64,7 +63,6 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
             why="a switch would end these intercepts",
             fix="inv leave, or add --yes to switch and lose them",
         )
-    freeze = kubeconfig.freeze(s)
     if freeze is not None:
         yield freeze
     if now.session.running:
@@ -72,6 +70,19 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
     if now.orphans:
         yield daemons.end(list(now.orphans), "answers no longer")
     yield _watched(s)
+
+
+def prepare(s: Settings, *, dry: bool = False) -> None:
+    """The session's own kubeconfig is cut from the user's, before the first question to the cluster.
+
+    Raises Blocked when the user's has no such context; in a dry run also when it would have to be cut first.
+    """
+    change = kubeconfig.freeze(s)
+    if change is None:
+        return
+    if dry:
+        raise Blocked("the session's own kubeconfig is not there yet", fix="inv tp.connect makes it, or inv setup")
+    perform(change)
 
 
 def ensure(s: Settings, *, yes: bool = False) -> float:

@@ -11,7 +11,7 @@ from tasks.core.change import perform
 from tasks.core.errors import MISSING, Refused, Trouble
 from tasks.core.settings import settings
 from tasks.steps.session import daemons
-from tasks.steps.session.connect import connect_changes, ensure, look
+from tasks.steps.session.connect import connect_changes, ensure, look, prepare
 
 
 def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
@@ -30,6 +30,7 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
         if check and changes:
             raise SystemExit(MISSING)
         return
+    prepare(s)
     guard.assess(s)
     seconds = ensure(s, yes=yes)
     if json:
