@@ -34,7 +34,7 @@ def to_yaml(value: Any) -> str:
         if "\n" in value:
             return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
         resolved: str = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
-        plain = resolved == "tag:yaml.org,2002:str"
+        plain = resolved == "tag:yaml.org,2002:str" and value not in ("y", "n", "Y", "N")  # once booleans
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
     Dumper.add_representer(str, text)

@@ -33,7 +33,11 @@ def list_(helm: Helm) -> Answer:
         found = [one for one in found if re.search(asked.one("filter"), one.name)]
     for pair in filter(None, asked.one("selector").split(",")):
         label, _, value = pair.partition("=")
-        found = [one for one in found if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value]
+        found = [
+            one
+            for one in found
+            if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value
+        ]
     if asked.on("reverse"):
         found.reverse()
     start, most = int(asked.one("offset", "0")), int(asked.one("max", "256"))
