@@ -55,6 +55,11 @@ class Facts:
         """git in this repository."""
         return Git(self.folder)
 
+    @property
+    def tracked(self) -> Tree:
+        """HEAD's tree, which is another than the planned one when a saved plan is gone on with."""
+        return self.tree if self.head == self.at else self.tree_of(self.head)
+
     def remotes(self) -> list[str]:
         """The names of the remotes."""
         if "remotes" not in self._cache:

@@ -63,9 +63,10 @@ def import_commits(
                 write(b"blob\ndata %d\n" % len(data))
                 write(data)
                 write(b"\n")
-            for _, head, edits, parents in commits:
-                write(b"commit %s\n" % _NEXT.encode() + head)
-                write(b"from %s\n" % parents[0].encode())
+            for number, (_, head, edits, parents) in enumerate(commits, 1):
+                write(b"commit %s\nmark :%d\n" % (_NEXT.encode(), number) + head)
+                first = b":%d" % (number - 1) if number > 1 else parents[0].encode()  # an id of this run is not read yet
+                write(b"from %s\n" % first)
                 for other in parents[1:]:
                     write(b"merge %s\n" % other.encode())
                 for path, entry in edits.items():

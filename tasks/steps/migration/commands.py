@@ -149,8 +149,12 @@ def apply(asked: Asked, file: str) -> None:
         refuse_hindered(world)
         found = engine.plan(wanted, world)
         made = {s.name: [c.id for c in s.commits] for s in (world.core, world.gitops)}
+        ended = all(s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (world.core, world.gitops))
         if made != commits and not narrowed:
             _close(found)
+            if ended:
+                ui.say("this plan is carried out; there is nothing left to do")
+                raise SystemExit(0)
             raise Trouble(
                 "the plan no longer fits what is there: another one would be made today",
                 why="a file in the way, the mapping, the settings or the cluster has changed since",

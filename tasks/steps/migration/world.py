@@ -189,7 +189,7 @@ class Draft:
             folder = folder.rpartition("/")[0]
         if side.tree.has_folder(path):
             return "a folder", path
-        if path in side.tree or path in side.facts.tree:
+        if path in side.tree or path in side.facts.tracked:
             return None
         place = Path(side.facts.folder)
         for part in path.split("/")[:-1]:
