@@ -271,7 +271,7 @@ def _programs(box: Path) -> None:
 
 
 def _search_path(box: Path, path: str) -> str:
-    """The private programs first, then PATH, where a folder with a real one of them is replaced by links to the rest."""
+    """The private programs first, then PATH; a folder with a real one of them is named by a link that can be replaced."""
     found = [str(box / "bin")]
     for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
         if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
@@ -279,10 +279,7 @@ def _search_path(box: Path, path: str) -> str:
         if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
             found.append(folder)
             continue
-        shadow = box / f"path{number}"
-        shadow.mkdir()
-        for entry in os.scandir(folder):
-            if entry.name not in TOOLS:
-                (shadow / entry.name).symlink_to(entry.path)
+        shadow = box / f"path{number}"  # a link: planting `TOOL-missing` puts a folder without the tools in its place
+        shadow.symlink_to(os.path.realpath(folder))
         found.append(str(shadow))
     return os.pathsep.join(found)

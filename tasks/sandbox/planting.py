@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.sandbox import platform
 from tasks.sandbox.faults import FAULTS
-from tasks.sandbox.world import World
+from tasks.sandbox.world import TOOLS, World
 
 
 def fault(world: World, name: str, on: bool) -> dict[str, Any]:
@@ -21,16 +21,29 @@ def fault(world: World, name: str, on: bool) -> dict[str, Any]:
     with world.lock:
         (world.faults.add if on else world.faults.discard)(name)
     tool, _, what = name.rpartition("-")
-    program = world.box / "bin" / tool
-    if what == "missing" and tool in ("az", "kubelogin", "kubectl", "telepresence", "pnpm", "helm", "tilt", "docker"):
-        if on and program.is_symlink():
-            program.unlink()
-        elif not on and not program.is_symlink():
-            program.symlink_to("../client")
+    if what == "missing" and tool in TOOLS:
+        _missing(world.box, tool, on)
     effect = _EFFECTS.get(name)
     if effect is not None:
         effect(world, on)
     return {"name": name, "on": on}
+
+
+def _missing(box: Path, tool: str, on: bool) -> None:
+    """Take a program off the private PATH, and out of sight where the machine has a real one."""
+    program = box / "bin" / tool
+    if on and program.is_symlink():
+        program.unlink()
+        for folder in box.glob("path*"):
+            if folder.is_symlink() and (folder / tool).exists():
+                real = folder.resolve()
+                folder.unlink()
+                folder.mkdir()
+                for entry in os.scandir(real):
+                    if entry.name not in TOOLS:
+                        (folder / entry.name).symlink_to(entry.path)
+    elif not on and not program.is_symlink():
+        program.symlink_to("../client")
 
 
 def faults(world: World) -> dict[str, Any]:
@@ -66,7 +79,9 @@ def _read_only(world: World, on: bool) -> None:
 def release(box: Path) -> None:
     """Undo what planting did to the box's folders, so that they can be removed."""
     home = box / "home"
-    if os.path.ismount(home):
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:  # a bind mount is no mount for os.path.ismount
+        mounted = sum(line.split()[4] == str(home) for line in mounts)
+    for _ in range(mounted):
         subprocess.run(["umount", "-l", str(home)], capture_output=True, check=False)
     if home.is_dir():
         home.chmod(0o700)

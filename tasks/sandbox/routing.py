@@ -30,7 +30,7 @@ def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mappi
     pods = [p for p in workload.pods if p.answers(now)]
     if not pods:
         return Route(workload, path=inner)
-    pod = min(pods, key=lambda p: _turn(workload, p))
+    pod = _turn(workload, pods)
     return Route(workload, pod, _engaged(cluster, workload, pod, inner, headers, now), inner)
 
 
@@ -52,15 +52,13 @@ def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[
     return None, path
 
 
-_turns: dict[str, int] = {}
+_turns: dict[str, int] = {}  # workload -> requests so far
 
 
-def _turn(workload: Workload, pod: Pod) -> int:
-    """Round robin: the pod that was asked least comes first."""
-    count = _turns.get(pod.uid, 0)
-    if len(workload.pods) > 1:
-        _turns[pod.uid] = count + (pod is min(workload.pods, key=lambda p: _turns.get(p.uid, 0)))
-    return count
+def _turn(workload: Workload, pods: list[Pod]) -> Pod:
+    """Round robin over the pods that answer."""
+    count = _turns[workload.uid] = _turns.get(workload.uid, -1) + 1
+    return pods[count % len(pods)]
 
 
 def _engaged(

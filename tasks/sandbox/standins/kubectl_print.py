@@ -172,6 +172,8 @@ def _name(thing: Object) -> str:
 def _age(thing: Object) -> str:
     import calendar
 
+    if "creationTimestamp" not in thing["metadata"]:
+        return "<unknown>"
     made = calendar.timegm(time.strptime(thing["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ"))
     seconds = max(0, int(time.time() - made))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

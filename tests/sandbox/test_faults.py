@@ -1,0 +1,172 @@
+"""Each fault has a line of help, can be planted and taken away, and does what it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import pytest
+
+from tasks.core.errors import Trouble
+from tasks.sandbox import control
+from tasks.sandbox.faults import FAULTS
+from tests.sandbox.shell import CONNECT, SERVICE, free_port
+
+
+def test_every_fault_can_be_planted_and_taken_away(make_box):
+    box = make_box()
+    for name in FAULTS:
+        control.fault(box, name)
+        assert control.ask(box, "faults")[name] == {"help": FAULTS[name], "on": True}
+        control.fault(box, name, on=False)
+    assert not any(f["on"] for f in control.ask(box, "faults").values())
+
+
+def test_an_unknown_one_is_refused(make_box):
+    with pytest.raises(Trouble, match="no fault is called 'nonsense'"):
+        control.fault(make_box(), "nonsense")
+
+
+@pytest.mark.parametrize("tool", ["az", "kubelogin", "kubectl", "telepresence", "pnpm", "helm", "tilt", "docker"])
+def test_a_missing_program_is_not_on_path(make_box, tool):
+    box = make_box()
+    control.fault(box, f"{tool}-missing")
+    assert shutil.which(tool, path=box.env["PATH"]) is None
+
+
+CONNECTS = [
+    ("net-admin-missing", "2.31.0", "NewTunnelVIF: netlink.RuleAdd: operation not permitted"),
+    ("net-admin-missing", "2.19.1", "connector.Connect: NewTunnelVIF: netlink.RuleAdd: operation not permitted"),
+    ("tun-missing", "2.31.0", "NewTunnelVIF: failed to open TUN device /dev/net/tun: no such file or directory"),
+    ("manager-missing", "2.31.0", "traffic manager not found, if it is not installed"),
+    ("manager-old", "2.31.0", "traffic manager version 2.14.0 is too old. Minimum supported version is 2.21.0, please upgrade"),
+    ("rbac", "2.31.0", "unable to determine the traffic-manager namespace"),
+    ("rbac-manager", "2.31.0", "traffic manager not found"),
+    ("api-refused", "2.31.0", "the API server refused the connection. Verify that the cluster still exists"),
+    ("api-refused", "2.19.1", "connector.Connect: initial cluster check failed: Get "),
+    ("cluster-stopped", "2.31.0", "no such host"),
+]
+
+
+@pytest.mark.parametrize(("fault", "version", "said"), CONNECTS)
+def test_a_connect_that_cannot_be(shell, fault, version, said):
+    me = shell(version)
+    control.fault(me.box, fault)
+    done = me.tp(*CONNECT)
+    assert done.returncode == 1
+    assert said in done.stderr
+    control.fault(me.box, fault, on=False)
+    me.connected()
+
+
+def test_without_rights_in_a_named_managers_namespace_it_is_forbidden(shell):
+    me = shell()
+    control.fault(me.box, "rbac-manager")
+    done = me.tp(*CONNECT, "--manager-namespace", "ambassador")
+    assert 'services "traffic-manager" is forbidden: User "developer@example.com" cannot get' in done.stderr
+
+
+def test_without_iptables_the_session_is_of_no_use(shell):
+    me = shell("2.19.1")
+    control.fault(me.box, "iptables-missing")
+    assert me.tp(*CONNECT).returncode == 0
+    assert "code = Unavailable desc = no active session" in me.tp("list").stderr
+
+
+def test_a_lost_session_is_not_running_and_holds_its_intercepts(shell):
+    me = shell().connected()
+    me.intercept(free_port(), service="shape-agent")
+    control.fault(me.box, "session-lost")
+    assert me.tp("status").stdout.startswith("OSS User Daemon: Not running")
+    time.sleep(0.1)
+    assert me.ask("/__service/shape-agent/").status == 504
+
+
+def test_a_session_that_is_denied_lives_on(shell):
+    me = shell().connected()
+    control.fault(me.box, "status-lies")
+    assert me.tp("status").stdout.startswith("OSS User Daemon: Not running")
+    assert me.tp("quit", "-s").stdout == "Quit\n"
+    control.fault(me.box, "status-lies", on=False)
+    assert "Status            : Connected" in me.tp("status").stdout
+
+
+def test_a_colleague_holds_the_first_service(shell):
+    me = shell().connected()
+    control.fault(me.box, "conflict")
+    done = me.tp("intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false")
+    assert 'created by client "colleague@colleague-box"' in done.stderr
+    control.fault(me.box, "conflict", on=False)
+    assert me.answers_within(4, b"baseline")
+
+
+def test_stale_sockets_cost_2_19_three_seconds_once(shell):
+    me = shell("2.19.1")
+    control.fault(me.box, "stale-sockets")
+    assert os.path.exists(f"{me.env['HOME']}/.cache/telepresence/daemons/stale.json")
+    began = time.monotonic()
+    assert me.tp("status").returncode == 0
+    assert 2.9 < time.monotonic() - began < 5
+    began = time.monotonic()
+    me.tp("status")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(("fault", "said"), [
+    ("env-file-fails", "failed to create environment file"), ("disk-full", "no space left on device"),
+])  # fmt: skip
+def test_an_environment_that_cannot_be_written_leaves_the_intercept(shell, tmp_path, fault, said):
+    me = shell().connected()
+    control.fault(me.box, fault)
+    done = me.tp("intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false", "--env-json", str(tmp_path / "e"))
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert SERVICE in me.tp("list", "--intercepts").stdout
+
+
+def test_a_full_disk_stops_writes_of_the_kubeconfig(shell):
+    me = shell()
+    control.fault(me.box, "disk-full")
+    done = me.kubectl("config", "set-context", "--current", "--namespace", "x")
+    assert done.stderr == f"error: write {me.env['KUBECONFIG']}: no space left on device\n"
+    assert "namespace: ameide" in open(me.env["KUBECONFIG"]).read()
+
+
+def test_a_read_only_home_cannot_be_written_and_can_be_removed(make_box):
+    box = make_box()
+    control.fault(box, "home-read-only")
+    with pytest.raises(OSError, match=r"Read-only|denied"):
+        open(f"{box.env['HOME']}/x", "w")
+    control.down(box)
+    assert not box.path.exists()
+
+
+def test_a_hanging_tool_ends_with_its_caller(shell, background):
+    me = shell()
+    control.fault(me.box, "hanging-kubectl")
+    hanging = background([f"{me.box.path}/bin/kubectl", "version"], me.env)
+    time.sleep(0.3)
+    assert hanging.poll() is None
+    hanging.kill()
+    hanging.wait()
+    time.sleep(0.8)
+    assert me.box.calls("kubectl")[-1]["exit"] is None
+
+
+def test_a_slow_tool_takes_two_seconds_longer(shell):
+    me = shell()
+    control.fault(me.box, "slow-tools")
+    began = time.monotonic()
+    me.tp("version")
+    assert 2.0 <= time.monotonic() - began < 3.5
+
+
+def test_under_latency_aks_each_tool_takes_its_time(shell):
+    me = shell(latency="aks")
+    began = time.monotonic()
+    me.kubectl("get", "pods", "-o", "name")
+    assert 0.3 <= time.monotonic() - began < 1.0
+    began = time.monotonic()
+    me.tp(*CONNECT)
+    assert 3.0 <= time.monotonic() - began < 4.5

@@ -1,0 +1,287 @@
+"""What telepresence does to the cluster and its traffic, as recorded on a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tasks.sandbox import control
+from tests.sandbox.shell import SERVICE, free_port, processes
+
+ALL = ("2.19.1", "2.25.1", "2.31.0")
+
+
+def watch(me, until: threading.Event) -> list[tuple[float, str]]:
+    """Ask all the time: when who answered."""
+    seen: list[tuple[float, str]] = []
+    began = time.monotonic()
+    while not until.is_set():
+        reply = me.ask()
+        seen.append((time.monotonic() - began, reply.by if reply.body.startswith(b"{") else "local"))
+        time.sleep(0.01)
+    return seen
+
+
+def watched(me, act) -> list[str]:
+    """The order of those who answered while `act` ran and a second afterwards."""
+    end = threading.Event()
+    seen: list[tuple[float, str]] = []
+    thread = threading.Thread(target=lambda: seen.extend(watch(me, end)))
+    thread.start()
+    time.sleep(0.05)
+    act()
+    time.sleep(1.0)
+    end.set()
+    thread.join()
+    order = [who for _, who in seen]
+    return [w for n, w in enumerate(order) if n == 0 or w != order[n - 1]]
+
+
+def daemons(me) -> list[int]:
+    """The pids of the processes that telepresence calls its user daemon."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                words = open(f"/proc/{name}/cmdline", "rb").read().split(b"\0")
+            except OSError:
+                continue
+            if str(me.box.path).encode() in words[0] and words[1:2] in ([b"userd"], [b"connector-foreground"]):
+                found.append(int(name))
+    return found
+
+
+def containers(me, part: str = "containers", service: str = SERVICE) -> list[str]:
+    """Of the pod that stays."""
+    found = me.kubectl("get", "pods", "-l", f"app.kubernetes.io/name={service}", "-o", "json").stdout
+    pods = [p for p in json.loads(found)["items"] if "deletionTimestamp" not in p["metadata"]]
+    return [c["name"] for p in pods for c in p["spec"].get(part, [])]
+
+
+@pytest.mark.parametrize("version", ["2.25.1", "2.31.0"])
+def test_the_first_intercept_evicts_the_pod_and_requests_fail_meanwhile(shell, local, version):
+    me = shell(version).connected()
+    port = local()
+    assert watched(me, lambda: me.intercept(port)) == ["baseline", "none", "local"]
+
+
+def test_2_19_patches_the_template_and_the_old_pod_serves_until_the_new_one_is_ready(shell, local):
+    me = shell("2.19.1").connected()
+    port = local()
+    assert watched(me, lambda: me.intercept(port)) == ["baseline", "local"]
+    deployment = json.loads(me.kubectl("get", "deploy", SERVICE, "-o", "json").stdout)
+    assert "telepresence.getambassador.io/restartedAt" in deployment["spec"]["template"]["metadata"]["annotations"]
+    assert deployment["metadata"]["generation"] == 2
+
+
+def test_2_31_leaves_the_deployment_as_it_is(shell, local):
+    me = shell().connected()
+    before = json.loads(me.kubectl("get", "deploy", SERVICE, "-o", "json").stdout)
+    me.intercept(local())
+    after = json.loads(me.kubectl("get", "deploy", SERVICE, "-o", "json").stdout)
+    assert (after["spec"], after["metadata"]) == (before["spec"], before["metadata"])
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_active_is_not_routed(shell, local, version):
+    me = shell(version).connected()
+    assert me.intercept(local("mine"))["disposition"] == "ACTIVE"
+    assert b"mine" not in me.ask().body
+    assert me.answers_within(3, b"mine")
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_the_agent_stays_and_a_second_intercept_has_no_gap(shell, local, version):
+    me = shell(version).connected()
+    port = local("mine")
+    me.intercept(port)
+    assert me.answers_within(3, b"mine")
+    me.tp("leave", SERVICE)
+    assert me.answers_within(2, b"baseline")
+    assert "traffic-agent" in containers(me)
+    assert watched(me, lambda: me.intercept(port)) == ["baseline", "local"]
+
+
+def test_a_named_port_leads_to_the_agent_in_the_endpoint_slice(shell, local):
+    me = shell().connected()
+
+    def port() -> int:
+        found = me.kubectl("get", "endpointslices", "-l", f"kubernetes.io/service-name={SERVICE}", "-o", "json").stdout
+        return int(json.loads(found)["items"][0]["ports"][0]["port"])
+
+    assert port() == 3001
+    me.intercept(local("mine"))
+    assert me.answers_within(3, b"mine")
+    assert port() == 9900
+
+
+def test_a_headless_service_goes_active_and_receives_nothing(shell, local):
+    me = shell().connected()
+    assert me.intercept(local("mine"), service="shape-headless")["disposition"] == "ACTIVE"
+    time.sleep(0.8)
+    assert json.loads(me.ask("/__service/shape-headless/").body)["answered_by"] == "baseline"
+
+
+def test_a_numeric_target_works_through_an_init_container(shell, local):
+    me = shell().connected()
+    me.intercept(local("mine"), service="shape-numeric", remote="80")
+    time.sleep(0.6)
+    assert b"mine" in me.ask("/__service/shape-numeric/").body
+    assert containers(me, "initContainers", "shape-numeric") == ["tel-agent-init"]
+
+
+@pytest.mark.parametrize("version", ["2.25.1", "2.31.0"])
+def test_personal_intercepts_of_two_people_stand_side_by_side(shell, local, version):
+    me = shell(version).connected()
+    you = me.as_colleague().connected()
+    me.intercept(local("mine"), "--http-header", "X-Ameide-Agent=a")
+    you.intercept(local("yours"), "--http-header", "X-Ameide-Agent: b")
+    assert me.answers_within(3, b"mine", x_ameide_agent="a")
+    assert you.answers_within(3, b"yours", X_Ameide_Agent="b")
+    assert me.ask().by == "baseline"
+    assert me.ask(X_Ameide_Agent="c").by == "baseline"
+    me.tp("leave", SERVICE)
+    time.sleep(0.2)
+    assert b"yours" in you.ask(X_Ameide_Agent="b").body
+
+
+def test_each_sees_only_their_own(shell, local):
+    me = shell().connected()
+    you = me.as_colleague().connected()
+    me.intercept(local())
+    assert json.loads(you.tp("list", "--intercepts", "--format", "json").stdout) == []
+    assert you.tp("leave", SERVICE).returncode == 1
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, local, version):
+    me = shell(version).connected()
+    me.intercept(local("mine"))
+    assert me.answers_within(3, b"mine")
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    reply = me.ask()
+    assert (reply.status, reply.seconds > 2.8) == (504, True)
+    user = json.loads(me.tp("status", *(("--format",) if version > "2.29" else ("--output",)), "json").stdout)["user_daemon"]
+    assert user.get("status") != "Connected"
+    time.sleep(0.6)
+    me.connected()
+    assert me.answers_within(1, b"mine")
+
+
+def test_others_meet_a_dead_holder_like_a_live_one_and_may_revoke_it(shell, local):
+    me = shell().connected()
+    held = me.intercept(local())["id"]
+    you = me.as_colleague().connected()
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    refused = you.tp("intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false")
+    assert held in refused.stderr
+    assert you.tp("revoke", held).returncode == 0
+    assert me.answers_within(1, b"baseline")
+
+
+def test_a_request_that_hangs_goes_on_when_the_holder_is_revoked(shell, local):
+    me = shell().connected()
+    held = me.intercept(local("mine"))["id"]
+    you = me.as_colleague().connected()
+    assert me.answers_within(3, b"mine")
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    threading.Timer(0.5, lambda: you.tp("revoke", held)).start()
+    reply = me.ask()
+    assert reply.by == "baseline"
+    assert 0.3 < reply.seconds < 2.5
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_quit_gives_the_traffic_back(shell, local, version):
+    me = shell(version).connected()
+    me.intercept(local("mine"))
+    assert me.answers_within(3, b"mine")
+    assert me.tp("quit").stdout == "Disconnected\n"
+    assert me.answers_within(2, b"baseline")
+    me.tp("quit", "-s")
+    assert daemons(me) == []
+
+
+def test_a_replaced_container_comes_back_after_a_gap(shell, local):
+    me = shell().connected()
+    done = me.tp("replace", SERVICE, "--port", f"{local('mine')}:3001", "--mount=false")
+    assert f"Container name: {SERVICE}" in done.stdout
+    assert me.answers_within(3, b"mine")
+    assert watched(me, lambda: me.tp("detach", SERVICE))[-2:] == ["none", "baseline"]
+
+
+def test_an_agent_that_never_comes_2_31_times_out(shell, local):
+    me = shell().connected()
+    control.fault(me.box, "agent-never")
+    done = me.tp("intercept", SERVICE, "--port", f"{local()}:http", "--mount=false")
+    assert done.stderr == f"connector.CreateIntercept: request timed out while waiting for agent {SERVICE}.ameide to arrive\n"
+    assert me.ask().status == 503
+    control.fault(me.box, "agent-never", on=False)
+    assert me.answers_within(2, b"baseline")
+
+
+def test_an_agent_that_never_comes_2_19_says_active_and_the_old_pod_serves(shell, local):
+    me = shell("2.19.1").connected()
+    control.fault(me.box, "agent-never")
+    assert me.intercept(local())["disposition"] == "ACTIVE"
+    time.sleep(0.6)
+    assert me.ask().by == "baseline"
+
+
+def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end(shell, background):
+    me = shell(latency="aks")
+    cli = background([f"{me.box.path}/bin/telepresence", "connect", "--namespace", "ameide"], me.env)
+    until = time.monotonic() + 5
+    while not daemons(me) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    cli.kill()
+    cli.wait()
+    time.sleep(0.3)
+    assert me.tp("status").stdout.startswith("OSS User Daemon: Not running")
+    assert me.tp("quit", "-s").stdout == "Quit\n"
+    assert len(daemons(me)) == 1
+
+
+def test_the_daemon_shows_its_real_names_in_the_process_list(shell):
+    me = shell("2.19.1").connected()
+    lines = processes(me.box)
+    assert any(line.endswith("bin/telepresence connector-foreground") for line in lines)
+    assert any("bin/telepresence daemon-foreground" in line for line in lines)
+
+
+def test_a_child_of_a_killed_cli_stays_until_leave(shell, background):
+    me = shell().connected()
+    cli = background([f"{me.box.path}/bin/telepresence", "intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false",
+                      "--", "sleep", "617"], me.env)  # fmt: skip
+
+    def sleeping() -> list[str]:
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    if open(f"/proc/{name}/cmdline", "rb").read() == b"sleep\x00617\x00":
+                        found.append(name)
+                except OSError:
+                    continue
+        return found
+
+    until = time.monotonic() + 5
+    while not sleeping() and time.monotonic() < until:
+        time.sleep(0.05)
+    cli.kill()
+    cli.wait()
+    time.sleep(0.2)
+    assert len(sleeping()) == 1
+    assert len(json.loads(me.tp("list", "--intercepts", "--format", "json").stdout)) == 1
+    me.tp("detach", SERVICE)
+    time.sleep(0.2)
+    assert sleeping() == []
