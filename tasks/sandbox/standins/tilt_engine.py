@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.sandbox.standins import tilt_build as building
+from tasks.sandbox.standins.tilt_kubeconfig import frozen
 from tasks.sandbox.standins.tilt_runner import Runner
 from tasks.sandbox.standins.tilt_state import Log, State, Tiltfile, stamp
 from tasks.sandbox.starlark import Result, TiltfileError, evaluate
@@ -50,7 +51,7 @@ class Engine:
         self.tiltfile = Tiltfile()
         self.states: dict[str, State] = {}
         self.result: Result | None = None
-        self.context, self.server_namespace, self.frozen = _frozen(options, env)
+        self.context, self.server_namespace, self.frozen = frozen(options.context, options.port, env)
         given = {"TILT_HOST": options.host, "TILT_PORT": str(options.port)}
         self.env = {**env, **({"KUBECONFIG": str(self.frozen)} if self.frozen else {}), **given}
         self.given = env
@@ -189,6 +190,7 @@ class Engine:
         if self.path.is_file():
             self.log.say(f"Loading Tiltfile at: {self.path}")
         lines: list[str] = []
+        warnings: list[str] = []
         try:
             result = evaluate(
                 self.path,
@@ -200,9 +202,10 @@ class Engine:
                 subcommand=self.options.verb,
                 log=lines,
             )
+            warnings = self.tiltfile.warnings = result.warnings
         finally:
             for line in lines:
-                self.log.say(line)
+                self.log.say(f"WARNING: {line}" if line in warnings else line)
         self.log.say(f"Successfully loaded Tiltfile ({(time.time() - began) * 1000:.6g}ms)")
         self.tiltfile.update, self.tiltfile.ended = "ok", time.time()
         return result
@@ -275,38 +278,6 @@ def _listen(port: int) -> socket.socket | None:
     except OSError:
         return None
     return page
-
-
-def _frozen(options: Options, env: dict[str, str]) -> tuple[str, str, Path | None]:
-    """(context, its namespace, Tilt's own kubeconfig with that context alone). "" when there is none of that name."""
-    from tasks.sandbox import kubeconfig
-    from tasks.sandbox.call import Call
-
-    call = Call("tilt", (), env, os.getcwd(), os.getpid())
-    try:
-        found = kubeconfig.load(call)
-    except kubeconfig.Broken:
-        return "", "", None
-    name = options.context or found.current
-    if name not in found.contexts or not found.server(name):
-        return "", "", None
-    context = dict(found.contexts[name])
-    runtime = env.get("XDG_RUNTIME_DIR") or os.path.join(env.get("HOME", "/"), ".local/state")
-    instance = "tilt-default" if options.port == 10350 else f"tilt-{options.port}"
-    path = Path(runtime, "tilt-dev", instance, "cluster", "default.yml")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cluster = str(context.get("cluster"))
-    user = str(context.get("user"))
-    kubeconfig.write(
-        str(path),
-        {
-            "clusters": [{"name": cluster, "cluster": found.clusters.get(cluster) or {}}],
-            "contexts": [{"name": name, "context": context}],
-            "users": [{"name": user, "user": found.users.get(user) or {}}],
-            "current-context": name,
-        },
-    )
-    return name, str(context.get("namespace") or ""), path
 
 
 def main() -> None:

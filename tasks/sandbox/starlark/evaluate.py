@@ -59,6 +59,7 @@ class Result:
     commands: list[tuple[str, ...]]
     watched: list[str]
     log: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def evaluate(
@@ -132,7 +133,7 @@ class _Evaluation:
         except Refusal as why:
             raise TiltfileError(str(why)) from None
         d = self.declared
-        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log)
+        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log, d.warnings)
 
     def _evaluate(self, path: Path) -> Any:
         self.declared.watched.append(str(path))

@@ -126,7 +126,13 @@ class Declared:
     enabled: list[str] | None = None  # None: everything; []: nothing
     commands: list[tuple[str, ...]] = field(default_factory=list)  # run by local() while it was read
     watched: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)  # prints and warnings
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Said, and kept with the Tiltfile's own resource."""
+        self.log.append(text)
+        self.warnings.append(text)
 
     def add(self, manifest: Manifest) -> None:
         """A resource; a second one of the same name is refused."""
@@ -200,7 +206,7 @@ class Declared:
         for manifest in self.manifests.values():
             for name in manifest.resource_deps:
                 if name not in self.manifests:
-                    self.log.append(
+                    self.warn(
                         f"resource {manifest.name} specified a dependency on unknown resource {name} - dependency ignored"
                     )
         for name in self.manifests:

@@ -56,9 +56,7 @@ class Resources:
         if serve_dir and not serve:
             raise Refusal("'serve_dir' only affects 'serve_cmd', not 'cmd'. Did you mean to use 'dir' instead?")
         if readiness_probe is not None and not serve:
-            self._declared.log.append(
-                f'Ignoring readiness probe for local resource "{name}" (no serve_cmd was defined)'
-            )
+            self._declared.warn(f'Ignoring readiness probe for local resource "{name}" (no serve_cmd was defined)')
         mode = _mode(trigger_mode)
         self._declared.add(
             Manifest(

@@ -111,7 +111,7 @@ class Session:
         return self._run(words, environment(env, "env"), self._files.absolute(dir or "."))
 
     def warn(self, msg: str) -> None:
-        self._declared.log.append(msg)
+        self._declared.warn(msg)
 
     def exit(self, code: Any = "") -> None:
         self._declared.log.append(str(code))
