@@ -128,7 +128,7 @@ def phase(asked: Asked, number: int) -> None:
     with applying.session(wanted.core, wanted.gitops) as session:
         _tell(session)
         found = _planned(wanted)
-        _do(asked, found, session)
+        _do(asked, found, session, unknown=FAILED)
 
 
 def apply(asked: Asked, file: str) -> None:
@@ -171,7 +171,7 @@ def apply(asked: Asked, file: str) -> None:
         return
     with applying.session(wanted.core, wanted.gitops) as session:
         _tell(session)
-        _do(asked, look(), session)
+        _do(asked, look(), session, unknown=0)
 
 
 def explain(asked: Asked, path: str) -> None:
@@ -218,7 +218,8 @@ def _planned(wanted: Request) -> Plan:
     return engine.plan(wanted, world_of(wanted))
 
 
-def _do(asked: Asked, found: Plan, session: applying.Session) -> None:
+def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -> None:
+    """Carry the plan out. unknown: the exit code when something could not be looked at."""
     work = found.pending or bool(found.person)
     if work:
         refuse_hindered(found.world)
@@ -233,7 +234,7 @@ def _do(asked: Asked, found: Plan, session: applying.Session) -> None:
     if runs and not waits:
         from tasks.steps.migration import validating
 
-        outcomes = validating.run(found, outcomes)
+        outcomes = validating.run(found.world, outcomes)
     document = render.document(found, outcomes)
     for name in ("core", "gitops"):
         _now(found, document, name)
@@ -246,7 +247,7 @@ def _do(asked: Asked, found: Plan, session: applying.Session) -> None:
     if waits:
         raise Trouble(f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED)
     states = {o.state for o in outcomes}
-    _leave(REFUSED if State.BLOCKED in states else FAILED if State.UNKNOWN in states else 0)
+    _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
 
 def _now(found: Plan, document: dict[str, Any], name: str) -> None:

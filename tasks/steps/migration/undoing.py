@@ -12,7 +12,7 @@ from tasks.commands.git_facts import Facts, look, shown
 from tasks.commands.git_objects import Entry, Tree, commit_body, object_id
 from tasks.commands.git_write import Place
 from tasks.core import ui
-from tasks.core.errors import REFUSED, Refused, Trouble
+from tasks.core.errors import REFUSED, Refused
 from tasks.steps.migration.applying import TAG, session
 from tasks.steps.migration.world import TRAILER
 
@@ -98,7 +98,7 @@ def undo(core: Path, gitops: Path, *, yes: bool, dry: bool, json: bool) -> None:
         backs = [way_back(f) for f in look(core, gitops)]
         _show(backs, json)
         if not dry and any(b.how for b in backs):
-            raise Trouble("nothing was changed: the way back is only shown", fix="go it: inv migrate.undo --yes")
+            ui.talk("nothing was changed; to go this way: inv migrate.undo --yes")
         return
     with session(core, gitops) as run:
         for line in run.told:

@@ -1,1 +1,120 @@
-"""To come."""
+"""Trials on the target, and their records. A record is evidence for the commit it was made on, and for no other."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tasks.core import state, ui
+from tasks.core.errors import ToolError, Trouble
+from tasks.core.settings import Settings
+from tasks.core.steps import State
+from tasks.core.tool import Tool
+from tasks.steps.migration.model import Outcome
+from tasks.steps.migration.world import World
+
+
+@dataclass(frozen=True)
+class Trial:
+    """text: what is done; commands: argv below core, run one after the other; after: run in any case; budget: its key."""
+
+    text: str
+    commands: tuple[tuple[str, ...], ...]
+    budget: str
+    after: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a trial came to. date: UTC; seconds: all commands together."""
+
+    key: str
+    commit: str
+    target: str
+    date: str
+    seconds: float
+    budget: float
+
+    def text(self) -> str:
+        """For people."""
+        within = "within" if self.seconds <= self.budget else "over"
+        return f"{self.date}: {self.seconds:.1f} s, {within} the budget of {self.budget:g} s, on {self.target} at {self.commit[:12]}"
+
+
+TRIALS = {
+    "VAL-10": Trial("start the dev container's script", (("bash", ".devcontainer/postCreate.sh"), ("./scripts/inv", "setup", "--check")), "setup"),
+    "VAL-11": Trial("let Tilt build and deploy {service}", (("./scripts/inv", "tilt.ci", "--only", "{service}"),), "clone_to_running", (("./scripts/inv", "tilt.down", "--yes"),)),
+    "VAL-12": Trial(
+        "intercept {service}, with proof",
+        (("./scripts/inv", "intercept", "{service}", "--no-run"), ("./scripts/inv", "tp.verify", "{service}")),
+        "intercept",
+        (("./scripts/inv", "leave", "{service}"),),
+    ),
+}  # fmt: skip
+
+
+def record_of(key: str, world: World) -> Record | None:
+    """The record of this trial for the commit that core has in the simulation; None when there is none."""
+    text = state.read(_path(key))
+    try:
+        found = Record(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
+    return found if found is not None and found.commit == world.core.head else None
+
+
+def must_have_target(s: Settings) -> None:
+    """Raise Trouble when there is nothing to try it on."""
+    from tasks.commands.base import frozen_kubeconfig
+
+    if not frozen_kubeconfig(s).is_file():
+        raise Trouble(f"not tried: the cluster {s.cluster.name} is not set up on this machine", fix="inv setup, then inv migrate.phase5")
+
+
+def run(world: World, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Run the trials that the plan holds, and keep their records. One that fails makes its step unknown, with the reason."""
+    done = []
+    for one in outcomes:
+        if one.key in TRIALS and any(c.kind == "run" for c in one.changes):
+            one = _try(one, world)
+        done.append(one)
+    return done
+
+
+def _try(one: Outcome, world: World) -> Outcome:
+    from tasks.core.catalogue import catalogue
+
+    trial, s = TRIALS[one.key], world.settings
+    service = catalogue().services[0].name
+    began = time.monotonic()
+
+    def call(argv: tuple[str, ...]) -> None:
+        words = [w.format(service=service) for w in argv]
+        program = str(world.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
+        Tool(program, fix="inv setup", timeout=1800).run(*words[1:], cwd=str(world.core.facts.folder))
+
+    try:
+        for argv in trial.commands:
+            ui.progress("running", one.key, " ".join(argv).format(service=service))
+            call(argv)
+    except ToolError as why:
+        return replace(one, state=State.UNKNOWN, note=f"it failed: {why.what}")
+    finally:
+        seconds = time.monotonic() - began
+        for argv in trial.after:
+            try:
+                call(argv)
+            except ToolError as why:
+                ui.warn(f"{one.key}: {why.what}")
+    head = world.core.facts.git.line("rev-parse", "HEAD")
+    stamp = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    record = Record(one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget))
+    state.write(_path(one.key), json.dumps(asdict(record)))
+    return replace(one, state=State.DONE, note=record.text())
+
+
+def _path(key: str) -> Path:
+    return state.folder("validation", f"{key}.json")
