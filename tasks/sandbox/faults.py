@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-# What Entra answers, by code. Words from public threads; a program should match the code and nothing else.
+# What Entra refuses with, by code; its words stand in standins/az_entra.py.
 AADSTS = {
-    "70043": "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. "
-    "The token was issued on 2026-11-22T19:52:21.0000000Z and the maximum allowed lifetime for this request is 43200.",
-    "700082": "The refresh token has expired due to inactivity. The token was issued on "
-    "2026-08-01T08:00:00.0000000Z and was inactive for 90.00:00:00.",
-    "50173": "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might "
-    "have changed or reset their password.",
-    "50076": "Due to a configuration change made by your administrator, or because you moved to a new location, you "
-    "must use multi-factor authentication to access '6dae42f8-4368-4678-94ff-3960e28e3630'.",
-    "50079": "Due to a configuration change made by your administrator, or because you moved to a new location, you "
-    "must enroll in multi-factor authentication to access '6dae42f8-4368-4678-94ff-3960e28e3630'.",
-    "53003": "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
-    "53000": "Device is not in required device state: compliant. Conditional Access policy requires a compliant device.",
-    "530003": "Your device is required to be managed to access this resource.",
-    "50005": "User tried to log in to a device from a platform that's currently not supported through Conditional "
-    "Access policy.",
-    "700024": "Client assertion is not within its valid time range.",
-    "7000215": "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value.",
-    "50020": "User account from identity provider does not exist in tenant and cannot access the application.",
+    "70043": "the sign-in frequency policy wants a new login",
+    "700082": "the login was idle for 90 days",
+    "50173": "the password was changed, or the grant revoked",
+    "700084": "the login of a single page app ran out",
+    "50078": "multi-factor authentication ran out",
+    "50076": "multi-factor authentication is required",
+    "50079": "multi-factor authentication must be set up",
+    "53003": "Conditional Access blocks, and blocks a new login too",
+    "53000": "the device is not compliant",
+    "530003": "the device is not managed",
+    "50005": "the device's platform is not allowed",
+    "65001": "no consent to the Azure CLI",
+    "50105": "not assigned to the application",
+    "50020": "the account is no guest of the tenant",
+    "50034": "no such user in the tenant",
+    "700024": "the federated token ran out",
+    "7000215": "the service principal's secret is wrong",
+    "7000222": "the service principal's secret ran out",
 }
 
 FAULTS: dict[str, str] = {
-    **{f"login-{code}": f"Entra refuses every token with AADSTS{code}" for code in AADSTS},
-    **{
-        f"login-{code}": f"Entra answers AADSTS{code} ({text})"
-        for code, text in {
-            "700084": "the login of a single page app ran out",
-            "50078": "multi-factor authentication ran out",
-            "65001": "no consent to the Azure CLI",
-            "50105": "not assigned to the application",
-            "50034": "no such user in the tenant",
-            "7000222": "the service principal's secret ran out",
-        }.items()
-    },
+    **{f"login-{code}": f"Entra refuses tokens with AADSTS{code}: {text}" for code, text in AADSTS.items()},
     "cluster-token-50076": "Entra refuses only the token for the cluster (MFA); ARM works",
     "device-code-unanswered": "nobody types the code of `az login --use-device-code`",
     "device-code-expired": "the device code ran out",

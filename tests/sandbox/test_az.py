@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.sandbox.faults import AADSTS
 from tests.sandbox.desk import SERVER_ID, Desk
 
 NOT_LOGGED_IN = "ERROR: Please run 'az login' to setup account.\n"
@@ -108,7 +109,7 @@ def test_logout_removes_them(desk: Desk):
     assert not (desk.home / ".azure" / "msal_token_cache.json").exists()
 
 
-@pytest.mark.parametrize("code", ["70043", "700082", "50173", "50076", "53003"])
+@pytest.mark.parametrize("code", sorted(AADSTS))
 def test_a_refused_token_names_its_code_while_account_show_stays_green(desk: Desk, code: str):
     desk.login().plant(f"login-{code}")
     done = desk.az(*TOKEN)

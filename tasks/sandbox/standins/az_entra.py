@@ -49,9 +49,11 @@ _TEXTS = {
     "700024": "Client assertion is not within its valid time range.",
     "700211": "No matching federated identity record found for presented assertion issuer.",
 }
+# A login that happens while the fault is planted is not touched by these; the others meet a new login too.
 MENDED_BY_LOGIN = ("70043", "700082", "50173", "700084", "50078", "50076", "50079")
-BLOCKED = ("53003", "530003", "53000", "50005", "65001", "50105")  # a new login meets them again
-AT_TOKEN = MENDED_BY_LOGIN + BLOCKED
+BLOCKED = ("53003", "530003", "53000", "50005", "65001", "50105", "50020", "50034")
+OF_ROBOTS = ("700024", "7000215", "7000222")
+AT_TOKEN = MENDED_BY_LOGIN + BLOCKED + OF_ROBOTS
 
 
 def said(code: str, **words: str) -> str:

@@ -132,20 +132,25 @@ def _tenant_exists(az: Session) -> None:
 
 
 def _refused(az: Session, name: str) -> None:
-    for code in (*az_entra.BLOCKED, "50020", "50034"):
+    for code in az_entra.BLOCKED:
         if az.fault(f"login-{code}"):
             raise az_entra.again(az_entra.said(code, user=name, tenant=az.cloud.tenant))
 
 
 def _user(az: Session, name: str) -> Any:
     refresh = f"1.{uuid.uuid4().hex}"
-    for code in az_entra.MENDED_BY_LOGIN:
-        if az.fault(f"login-{code}"):
-            az.cloud.fresh(f"login-{code}").add(refresh)
+    _fresh(az, refresh, (*az_entra.MENDED_BY_LOGIN, *az_entra.OF_ROBOTS))
     account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
     with FILES:
         az.profile.keep_login(account, name, az.cloud.tenant, refresh, CLI_APP)
     return _subscriptions(az, name, "user")
+
+
+def _fresh(az: Session, credential: str, codes: tuple[str, ...]) -> None:
+    """This login happens after what was planted, and is not touched by it."""
+    for code in codes:
+        if az.fault(f"login-{code}"):
+            az.cloud.fresh(f"login-{code}").add(credential)
 
 
 def _service_principal(az: Session) -> Any:
@@ -170,6 +175,7 @@ def _service_principal(az: Session) -> Any:
     refused = _robot_refused(az, name, secret if not (certificate or federated) else None, federated)
     if refused:
         raise refused
+    _fresh(az, name, az_entra.MENDED_BY_LOGIN)
     with FILES:
         az.profile.keep_robot(entry)
     return _subscriptions(az, name, "servicePrincipal")
