@@ -34,7 +34,7 @@ _ASSIGNMENT = re.compile(
     re.MULTILINE,
 )
 _STRING = r"""(?:[fru]{0,2}"[^"\n]*"|[fru]{0,2}'[^'\n]*'|`[^`\n]*`)"""
-_NAME = r"""(?:[A-Za-z_][\w.]*(?:\([^()\n]*\))?|\x01|\x02|\x03)"""
+_NAME = r"""(?:[A-Za-z_][\w.]*(?:\([^()\n]*\)|\[[^\[\]\n]*\])*|\x01|\x02|\x03)"""
 _TERM = rf"(?:{_STRING}|{_NAME})"
 _CHAIN = re.compile(rf"{_TERM}(?:\s*[+/]\s*{_TERM})+")
 _JOIN = re.compile(rf"(?:[jJ]oin(?:path)?|resolve|Path|PurePath)\(\s*({_TERM}(?:\s*,\s*{_TERM})+)\s*,?\s*\)")

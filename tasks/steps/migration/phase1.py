@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from tasks.commands.git_objects import Entry
+from tasks.commands.git_objects import GITLINK, Entry
 from tasks.core.migration_mapping import Move, glob
 from tasks.steps.migration.markers import section_in
 from tasks.steps.migration.mentions import Words, mentions
@@ -24,6 +24,8 @@ def sources(world: World, key: str = "") -> dict[str, str]:
             continue
         head = move.source.split("{")[0]
         for path in world.core.tree.under(head):
+            if world.core.tree.files[path].mode == GITLINK:
+                continue  # a submodule is no blob that could be copied; its deletion is a person's
             going = world.mapping.move_of(path)
             if going is not None and (not key or going[0].step == key):
                 found[path] = going[1]
@@ -170,7 +172,8 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
     world = draft.world
     core, gitops = world.core.tree, world.gitops.tree
     tops = {p.partition("/")[0] for p in core.files if "/" in p}
-    words = Words(tuple(sorted({f"{t}/" for t in tops} | {"../", "./"})), ())
+    new_tops = {p.partition("/")[0] for p in (*gitops.files, *draft.edits["gitops"]) if "/" in p}
+    words = Words(tuple(sorted({f"{t}/" for t in tops | new_tops} | {"../", "./"})), ())
     edits = draft.edits["gitops"]
     for path, destination in places:
         entry = edits.get(destination) or gitops.files[destination]
@@ -186,6 +189,8 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
             was = mention.pattern.rstrip("/")
             if mention.comment or "*" in was or not (was in core or core.has_folder(was)):
                 continue
+            if path.startswith(was + "/") or was == world.pin_path:
+                continue  # a folder it lies in, or gitops itself
             here = now.get(mention.line, [])
             if any(p in gitops or p in edits or gitops.has_folder(p) for p in here):
                 continue

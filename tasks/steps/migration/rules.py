@@ -158,13 +158,13 @@ def _tell_missing(world: World, missing: dict[str, str], tree: Tree, counting: s
         ):
             where = f"gitops:{destination} (core pins {counting[:12]}, gitops is at {gitops.head[:12]})"
             _block(found, path, "unpinned", where, "inv migrate.phase1 --only RF-11 pins it")
+        elif there is not None and there.oid == wanted.oid:
+            _block(found, path, "mode", destination, f"give it mode {wanted.mode}, or --accept {_word(path)}")
         elif _in_work_tree(world, destination, wanted):
             fix = f"git -C {gitops.facts.folder} add {_word(destination)} && git -C {gitops.facts.folder} commit"
             _block(found, path, "uncommitted", destination, fix)
         elif there is None:
             _block(found, path, "missing", destination, "inv migrate.phase1 copies it")
-        elif there.oid == wanted.oid:
-            _block(found, path, "mode", destination, f"give it mode {wanted.mode}, or --accept {_word(path)}")
         else:
             both = f"{world.core.facts.folder}/{path} {gitops.facts.folder}/{destination}"
             _block(found, path, "differs", destination, f"compare: diff {both}; make them equal, or --accept {_word(path)}")
