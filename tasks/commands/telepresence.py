@@ -102,8 +102,13 @@ def status(s: Settings) -> Session:
     """What runs and where it is connected. Never starts anything. One daemon that is half up is no error."""
     try:
         return _session(_ask(s, "status"))
-    except TimedOut:
-        raise
+    except TimedOut as why:
+        raise TimedOut(
+            why.what,
+            tool="telepresence",
+            why="its daemon gives no answer",
+            fix="inv down ends the daemon, then inv tp.connect",
+        ) from None
     except ToolError as why:
         if "root daemon is not running" in why.said or "root daemon is not running" in why.what:
             return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")

@@ -82,7 +82,7 @@ def run(s: Settings, request: Request, token: Callable[[], str] | None, shown: C
     with foreground.signals() as taken:
         try:
             plan = make(s, request, lambda line: ui.talk(f"   {line}"), token)
-            seconds = Seconds(connect=session.ensure(s))
+            seconds = Seconds(connect=session.ensure(s, guarded=True))
             _free_own_leftover(s, plan)
             made = _make(s, plan, seconds, began, taken)
         except Interrupted as why:

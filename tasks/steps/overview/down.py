@@ -10,7 +10,7 @@ from tasks.checks import guard
 from tasks.commands import base, telepresence
 from tasks.core import foreground, journal, ui
 from tasks.core.change import Change, perform
-from tasks.core.errors import Absent, Trouble
+from tasks.core.errors import Absent, TimedOut, Trouble
 from tasks.core.journal import Entry
 from tasks.core.settings import Settings, settings
 from tasks.steps import session
@@ -77,6 +77,10 @@ def _session(s: Settings) -> Iterator[Change]:
     try:
         now = session.look(s)
     except Absent:
+        return
+    except TimedOut:
+        if daemons.ours(s):
+            yield Change("end the daemon that gives no answer", run=partial(_end_daemons, s))
         return
     ours = daemons.ours(s)
     if now.session.running and (now.here or ours):

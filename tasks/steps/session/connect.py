@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.checks import guard
-from tasks.commands import base, kubeconfig, telepresence
+from tasks.commands import base, kubeconfig, telepresence, telepresence_logs
 from tasks.commands.telepresence import Session
 from tasks.core import journal, state, timing, ui
 from tasks.core.change import Change, perform
@@ -17,6 +17,8 @@ from tasks.core.settings import Settings
 from tasks.steps.session import daemons
 
 _NOT_YET = "user daemon is not running"
+_DEAF = "a daemon runs that answers no longer"
+_AS_ROOT = "run as a user with sudo (remoteUser in devcontainer.json): as root in a container 2.31 takes itself for its own container"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def look(s: Settings) -> Look:
         return Look(session, False, "several daemons run", tuple(found))
     if not session.running:
         if found:
-            return Look(session, False, "a daemon runs that answers no longer", tuple(found))
+            return Look(session, False, _DEAF, tuple(found))
         return Look(session, False, "not connected")
     if not session.connected:
         return Look(
@@ -85,8 +87,10 @@ def prepare(s: Settings, *, dry: bool = False) -> None:
     perform(change)
 
 
-def ensure(s: Settings, *, yes: bool = False) -> float:
+def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
     """Be connected to the place of the settings. Seconds that it took; 0 when it already was.
+
+    guarded: the guard was asked a moment ago.
 
     A session that was lost is remade once; intercepts that the lost one held come back with the same parameters.
     """
@@ -95,7 +99,8 @@ def ensure(s: Settings, *, yes: bool = False) -> float:
     if not changes:
         return 0.0
     lost = journal.entries("session")
-    guard.assess(s)
+    if not guarded:
+        guard.assess(s)
     try:
         _do(changes)
     except ToolError as why:
@@ -105,13 +110,6 @@ def ensure(s: Settings, *, yes: bool = False) -> float:
         ui.talk("   the killed daemon of before is still remembered; trying once more in some seconds")
         time.sleep(6.5)
         _do(list(connect_changes(s, yes=yes)))
-    now = look(s)
-    if not now.here:
-        raise ToolError(
-            f"connect ended without an error, and yet: {now.why}",
-            tool="telepresence",
-            fix="inv tp.quit, then inv tp.connect",
-        )
     seconds = time.monotonic() - began
     if lost:
         ui.talk("the session of before was gone; it was made anew")
@@ -147,25 +145,41 @@ def _watched(s: Settings) -> Change:
         )
         state.made(base.session_folder(s))
         before = {p.pid for p in daemons.ours(s)}
+        logs = telepresence_logs.mark()
         try:
-            return perform(change)
+            perform(change)
+            now = look(s)
+            if not now.here:
+                raise ToolError(f"telepresence connect ended without an error, and yet: {now.why}", tool="telepresence")
         except (ToolError, SystemExit) as why:
             left = [p for p in daemons.ours(s) if p.pid not in before]
             if left:
                 perform(daemons.end(left, "the failed connect left"))
             journal.forget(entry)
-            if isinstance(why, TimedOut):
-                raise TimedOut(
-                    why.what,
-                    tool="telepresence",
-                    stdout=why.stdout,
-                    stderr=why.stderr,
-                    why="the API server or the credential plugin gives no answer",
-                    fix="inv aks.login, then inv tp.connect; behind a VPN look whether it is up",
-                ) from None
+            if isinstance(why, ToolError):
+                raise _explained(why, logs) from None
             raise
+        return now
 
     return Change(change.text, change.argv, run)
+
+
+def _explained(error: ToolError, logs: dict[str, int]) -> ToolError:
+    """The error with the cause that only the daemons' logs tell, where they tell one."""
+    why, fix = telepresence_logs.cause(logs)
+    if not why and isinstance(error, TimedOut):
+        why = "the API server or the credential plugin gives no answer"
+        fix = "inv aks.login, then inv tp.connect; behind a VPN look whether it is up"
+    kind = TimedOut if isinstance(error, TimedOut) else ToolError
+    return kind(
+        error.what,
+        tool=error.tool,
+        exit=error.exit,
+        stdout=error.stdout,
+        stderr=error.stderr,
+        why=why or error.why,
+        fix=fix or error.fix or (_AS_ROOT if _DEAF in error.what else "inv tp.quit, then inv tp.connect"),
+    )
 
 
 def _elsewhere(s: Settings, session: Session) -> str:

@@ -32,7 +32,7 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
         return
     prepare(s)
     guard.assess(s)
-    seconds = ensure(s, yes=yes)
+    seconds = ensure(s, yes=yes, guarded=True)
     if json:
         ui.as_json({"connected": True, "seconds": round(seconds, 3), "session": asdict(look(s).session)})
     elif seconds:
