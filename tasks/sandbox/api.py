@@ -48,7 +48,9 @@ def reach(world: World, call: Call, config: Kubeconfig, context: str, timeout: f
     host = server.split("://", 1)[-1].split("/", 1)[0]
     name = host.rsplit(":", 1)[0]
     cluster = world.cluster_at(server)
-    token = _credentials(world, call, config.user(context), config.clusters.get(str(config.contexts[context].get("cluster")), {}))
+    token = _credentials(
+        world, call, config.user(context), config.clusters.get(str(config.contexts[context].get("cluster")), {})
+    )
     if cluster is None and name in ("127.0.0.1", "localhost", "::1"):
         raise Unreachable("refused", f"dial tcp {host}: connect: connection refused")
     if cluster is None or not cluster.running or world.fault("dns"):
@@ -75,7 +77,11 @@ def _credentials(world: World, call: Call, user: dict[str, Any], cluster: dict[s
     if not isinstance(plugin, dict):
         return ""
     command = str(plugin.get("command") or "")
-    info = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": {"interactive": False}}
+    info: dict[str, Any] = {
+        "apiVersion": plugin.get("apiVersion"),
+        "kind": "ExecCredential",
+        "spec": {"interactive": False},
+    }
     if plugin.get("provideClusterInfo"):
         info["spec"]["cluster"] = {"server": cluster.get("server")}
     env = {**call.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}

@@ -4,17 +4,16 @@ It sends the call to the state server over a unix socket and does what the serve
 ("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Messages are marshalled, after 4 bytes of length.
 """
 
+import _signal  # type: ignore[import-not-found]
+import _socket
 import marshal
 import posix
 import sys
 
-import _signal
-import _socket
-
 BOX = "@BOX@"
 
 
-def main():
+def main() -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     name = sys.argv[0].rpartition("/")[2]
@@ -47,7 +46,7 @@ def main():
             run(line, message[1], message[2], message[3])
 
 
-def run(line, argv, extra, wait):
+def run(line: _socket.socket, argv: list[bytes], extra: dict[bytes, bytes], wait: bool) -> None:
     environment = dict(posix.environ)
     environment.update(extra)
     if not wait:
@@ -62,10 +61,8 @@ def run(line, argv, extra, wait):
     except OSError as why:
         send(line, ("ended", 127, str(why)))
         return
-    state = {"stopped": 0}
 
-    def forward(number, _frame):
-        state["stopped"] = number
+    def forward(number: int, _frame: object) -> None:
         child.send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -75,12 +72,12 @@ def run(line, argv, extra, wait):
     send(line, ("ended", code, ""))
 
 
-def send(line, message):
+def send(line: _socket.socket, message: tuple) -> None:  # type: ignore[type-arg]
     data = marshal.dumps(message)
     line.sendall(len(data).to_bytes(4, "big") + data)
 
 
-def receive(line):
+def receive(line: _socket.socket) -> tuple | None:  # type: ignore[type-arg]
     head = exactly(line, 4)
     if head is None:
         return None
@@ -88,7 +85,7 @@ def receive(line):
     return None if data is None else marshal.loads(data)
 
 
-def exactly(line, size):
+def exactly(line: _socket.socket, size: int) -> bytes | None:
     data = b""
     while len(data) < size:
         more = line.recv(size - len(data))
@@ -98,7 +95,7 @@ def exactly(line, size):
     return data
 
 
-def read_all():
+def read_all() -> bytes:
     data = b""
     while True:
         more = posix.read(0, 1 << 16)
@@ -107,7 +104,7 @@ def read_all():
         data += more
 
 
-def write(number, data):
+def write(number: int, data: bytes) -> None:
     while data:
         try:
             data = data[posix.write(number, data) :]
@@ -117,4 +114,5 @@ def write(number, data):
             posix._exit(1)
 
 
-main()
+if __name__ == "__main__":
+    main()

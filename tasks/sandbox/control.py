@@ -1,8 +1,8 @@
 """Sandboxes from the outside: start, find, ask, end. Used by the tasks, the demo, the bench and the tests.
 
-    box = control.up()
-    subprocess.run(["telepresence", "version"], env=box.env)
-    control.down(box)
+box = control.up()
+subprocess.run(["telepresence", "version"], env=box.env)
+control.down(box)
 """
 
 from __future__ import annotations
@@ -88,8 +88,11 @@ def up(
         "latency": latency,
         "logged_in": logged_in,
         "path": _search_path(box, environ.get("PATH") or os.defpath),
-        "foreign": [v for v in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
-                    if environ.get(v)],
+        "foreign": [
+            v
+            for v in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
+            if environ.get(v)
+        ],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
     with open(box / "server.log", "wb") as log:
@@ -166,7 +169,9 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
         {
             "clusters": [{"name": context, "cluster": {"server": found["server"]}}],
             "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": found["token"]}}],
-            "contexts": [{"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}],
+            "contexts": [
+                {"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}
+            ],
             "current-context": context,
         },
     )
@@ -239,8 +244,13 @@ def _load(box: Path) -> Box:
         "REMOTE_DEV_INGRESS__SERVICE_URL": ready["ingress"] + "/__service/{service}/",
         "REMOTE_DEV_TELEPRESENCE__VERSION": options["telepresence"],
     }
-    below = {"XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share",
-             "AZURE_CONFIG_DIR": ".azure", "DOCKER_CONFIG": ".docker"}
+    below = {
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_DATA_HOME": ".local/share",
+        "AZURE_CONFIG_DIR": ".azure",
+        "DOCKER_CONFIG": ".docker",
+    }
     env.update({name: str(home / below[name]) for name in options["foreign"]})
     return Box(box.name.rsplit("-", 1)[1], box, env, ready["ingress"], ready["pid"])
 

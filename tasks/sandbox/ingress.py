@@ -73,7 +73,8 @@ class Request(BaseHTTPRequestHandler):
             return route(world.cluster, world.places.namespace, headers.get("host", ""), self.path, headers)
 
     def _baseline(self, way: Route) -> None:
-        assert way.workload is not None and way.pod is not None
+        assert way.workload is not None
+        assert way.pod is not None
         self._drain()
         self._json(
             200,

@@ -84,7 +84,7 @@ def read(path: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as why:
-        raise Broken(f"error loading config file \"{path}\": {why}") from None
+        raise Broken(f'error loading config file "{path}": {why}') from None
     try:
         data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as why:
@@ -126,10 +126,20 @@ def write(path: str, data: dict[str, Any]) -> None:
     """The file in client-go's form: keys in order, mode 0600 for a new one, a symlink kept."""
     import yaml
 
-    whole = {"apiVersion": "v1", "clusters": None, "contexts": None, "current-context": "", "kind": "Config",
-             "preferences": {}, "users": None, **data}
+    whole = {
+        "apiVersion": "v1",
+        "clusters": None,
+        "contexts": None,
+        "current-context": "",
+        "kind": "Config",
+        "preferences": {},
+        "users": None,
+        **data,
+    }
     whole = {k: (None if k in ("clusters", "contexts", "users") and not v else v) for k, v in whole.items()}
-    text = yaml.dump(whole, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=True, default_flow_style=False)
+    text = yaml.dump(
+        whole, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=True, default_flow_style=False
+    )
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
@@ -144,7 +154,9 @@ def put(data: dict[str, Any], group: str, name: str, value: dict[str, Any]) -> N
     """Set the named entry of a group (`clusters`, `contexts`, `users`)."""
     found = entry(data, group, name)
     if found is None:
-        data[group] = sorted([*(data.get(group) or []), {"name": name, group[:-1]: value}], key=lambda e: str(e["name"]))
+        data[group] = sorted(
+            [*(data.get(group) or []), {"name": name, group[:-1]: value}], key=lambda e: str(e["name"])
+        )
     else:
         found[group[:-1]] = value
 

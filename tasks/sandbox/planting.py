@@ -68,7 +68,10 @@ def _read_only(world: World, on: bool) -> None:
     """HOME as a read-only file system where that may be mounted (root), else without the right to write."""
     home = world.users["developer"].home
     if on:
-        if os.getuid() != 0 or subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True).returncode:
+        if (
+            os.getuid() != 0
+            or subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True).returncode
+        ):
             home.chmod(0o500)
         else:
             subprocess.run(["mount", "-o", "remount,ro,bind", home], capture_output=True, check=False)

@@ -30,7 +30,9 @@ def inject(world: World, workload: Workload, active: float, evicts: bool) -> flo
         stuck = world.fault("agent-never")
         for number, pod in enumerate(old):
             ready = routed + number * profile.gap
-            replace_pod(world, workload, pod, ready, gone=max(now, ready - profile.gap) if evicts else ready, stuck=stuck)
+            replace_pod(
+                world, workload, pod, ready, gone=max(now, ready - profile.gap) if evicts else ready, stuck=stuck
+            )
             if stuck and not evicts:
                 pod.gone = None  # the rollout never gets there
         return routed if old else float("inf")
@@ -48,7 +50,9 @@ def replace_pod(world: World, workload: Workload, pod: Pod, ready: float, gone: 
     _event(world, workload, "Killing", pod.name, f"Stopping container {workload.container}")
     _event(world, workload, "SuccessfulCreate", workload.name, f"Created pod: {made.name}")
     if stuck:
-        _event(world, workload, "Failed", made.name, f'Failed to pull image "{agent_image(world)}": not found', "Warning")
+        _event(
+            world, workload, "Failed", made.name, f'Failed to pull image "{agent_image(world)}": not found', "Warning"
+        )
     return made
 
 

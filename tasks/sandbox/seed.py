@@ -15,7 +15,7 @@ CLIENT_ENV = {
     "APP_GREETING": "héllo wörld ✓ 日本語",
     "APP_HASH": "value # not a comment",
     "APP_MULTILINE": "first line\nsecond line\n\n  fourth, indented\n",
-    "APP_QUOTES": "it's \"quoted\" `ticks` $HOME $(id) ${x} \\ back\\slash",
+    "APP_QUOTES": 'it\'s "quoted" `ticks` $HOME $(id) ${x} \\ back\\slash',
     "APP_SPACES": "  leading and trailing  ",
     "APP_TABS": "tab\there\r\nwindows",
     "APP_LONG": "0123456789abcdef" * 512,
@@ -27,7 +27,12 @@ CLIENT_ENV = {
     "HOSTNAME": "pod",
 }
 FALLBACK: list[dict[str, Any]] = [
-    {"name": "web", "component": "apps-web", "ports": [{"name": "http", "port": 3001}], "hosts": {"dev": "web.dev.example.com"}},
+    {
+        "name": "web",
+        "component": "apps-web",
+        "ports": [{"name": "http", "port": 3001}],
+        "hosts": {"dev": "web.dev.example.com"},
+    },
     {"name": "api", "component": "apps-api", "ports": [{"name": "grpc", "port": 8081}, {"name": "http", "port": 8080}]},
     {"name": "batch", "component": "apps-batch", "ports": []},
 ]
@@ -60,8 +65,13 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
     where = places(config)
     world = World(box, where, telepresence, latency)
     dev = _cluster(where.cluster, where.resource_group, where, telepresence, {})
-    production = _cluster(where.cluster.replace("dev", "prod") if "dev" in where.cluster else "prod-aks",
-                          "Production", where, telepresence, where.production_labels)
+    production = _cluster(
+        where.cluster.replace("dev", "prod") if "dev" in where.cluster else "prod-aks",
+        "Production",
+        where,
+        telepresence,
+        where.production_labels,
+    )
     world.clusters = {dev.name: dev, production.name: production}
     services = [s for s in _yaml(config / "services.yaml").get("services") or [] if isinstance(s, dict)] or FALLBACK
     for cluster in world.clusters.values():
@@ -81,7 +91,9 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
     for key in ("developer", "colleague"):
         user = world.add_user(key, box / "home" if key == "developer" else box / "people" / key)
         user.starts_logged_in = logged_in
-    world.users["outsider"] = User("outsider", "outsider@example.com", "outsider", "outsider-box", box / "people/outsider", role="none")
+    world.users["outsider"] = User(
+        "outsider", "outsider@example.com", "outsider", "outsider-box", box / "people/outsider", role="none"
+    )
     return world
 
 
@@ -91,7 +103,13 @@ def make_pods(workload: Workload, number: int) -> None:
     for index in range(workload.replicas):
         name = f"{workload.name}-{index}" if workload.kind == "StatefulSet" else pod_name(workload, index)
         workload.pods.append(
-            Pod(name, f"10.244.{number % 250}.{index + 5}", ready=now, created=now, agent=workload.injection == "enabled")
+            Pod(
+                name,
+                f"10.244.{number % 250}.{index + 5}",
+                ready=now,
+                created=now,
+                agent=workload.injection == "enabled",
+            )
         )
     workload.agent = workload.injection == "enabled"
 
@@ -156,8 +174,14 @@ def _shapes(namespace: str) -> list[Workload]:
 
     env = dict(CLIENT_ENV)
     prefix = "telepresence.io/inject-traffic-agent"
-    operator = {"apiVersion": "example.com/v1", "kind": "Database", "name": "shape-operator", "uid": "0b", "controller": True}
-    made = [
+    operator = {
+        "apiVersion": "example.com/v1",
+        "kind": "Database",
+        "name": "shape-operator",
+        "uid": "0b",
+        "controller": True,
+    }
+    return [
         Workload("shape-headless", namespace, [port()], kind="StatefulSet", headless=True, env=env),
         Workload("shape-numeric", namespace, [port(target=8080)], env=env),
         Workload("shape-no-service", namespace, [], env=env),
@@ -167,7 +191,6 @@ def _shapes(namespace: str) -> list[Workload]:
         Workload("shape-forbidden", namespace, [port()], annotations={prefix: "disabled"}, env=env),
         Workload("shape-agent", namespace, [port()], annotations={prefix: "enabled"}, env=env),
     ]
-    return made
 
 
 def _links(cluster: Cluster, workload: Workload) -> dict[str, str]:

@@ -78,7 +78,9 @@ class Server:
             line.emit(answer.stderr, error=True)
             line.emit(answer.stdout)
             argv_ = [os.fsencode(a) for a in answer.run]
-            line.send("run", argv_, {os.fsencode(k): os.fsencode(v) for k, v in answer.run_env.items()}, bool(answer.after))
+            line.send(
+                "run", argv_, {os.fsencode(k): os.fsencode(v) for k, v in answer.run_env.items()}, bool(answer.after)
+            )
             if not answer.after:
                 self._programs[pid] = started_at(pid)
                 return
@@ -131,7 +133,9 @@ class Server:
             text = traceback.format_exc()
             sys.stderr.write(f"{call.tool} {call.argv}\n{text}")
             sys.stderr.flush()
-            return Answer(70, stderr=f"{text}sandbox: the stand-in for {call.tool} is broken, see {self.box}/server.log\n")
+            return Answer(
+                70, stderr=f"{text}sandbox: the stand-in for {call.tool} is broken, see {self.box}/server.log\n"
+            )
 
     def _note(self, call: Call, began: float, answer: Answer | None) -> None:
         entry = {

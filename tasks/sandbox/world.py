@@ -219,7 +219,9 @@ class World:
                 )
             except subprocess.TimeoutExpired:
                 raise OutOfTime(tool) from None
-            return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+            return Outcome(
+                done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+            )
         inner = call.nested(tool, argv, environment)
         inner = inner.with_line(call.line.nested(timeout, stdin) if call.line is not None else None)
         try:

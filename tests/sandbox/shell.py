@@ -49,7 +49,15 @@ class Shell:
         """An intercept; its details."""
         json_flag = "--format" if self.version > "2.29" else "--output"
         done = self.tp(
-            "intercept", service, "--port", f"{port}:{remote}", "--mount=false", "--detailed-output", json_flag, "json", *more
+            "intercept",
+            service,
+            "--port",
+            f"{port}:{remote}",
+            "--mount=false",
+            "--detailed-output",
+            json_flag,
+            "json",
+            *more,
         )
         assert done.returncode == 0, done
         found: dict[str, Any] = json.loads(done.stdout)
@@ -66,7 +74,9 @@ class Shell:
         control.give_kubeconfig(self.box, env)
         return Shell(self.box, env)
 
-    def ask(self, path: str = f"/__service/{SERVICE}/", data: bytes | None = None, method: str = "", **headers: str) -> Reply:
+    def ask(
+        self, path: str = f"/__service/{SERVICE}/", data: bytes | None = None, method: str = "", **headers: str
+    ) -> Reply:
         """One request through the ingress."""
         request = urllib.request.Request(self.box.ingress + path, data=data, method=method or None)
         for name, value in headers.items():
@@ -83,7 +93,7 @@ class Shell:
         """Does somebody give this answer before the time is over?"""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if wanted in self.ask(**headers).body:
+            if wanted in self.ask(f"/__service/{SERVICE}/", None, "", **headers).body:
                 return True
             time.sleep(0.02)
         return False

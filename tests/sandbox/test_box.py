@@ -206,14 +206,22 @@ def test_the_tasks_print_what_the_interface_says(tmp_path):
         assert {"PATH", "HOME", "KUBECONFIG", "REMOTE_DEV_STATE"} <= found["env"].keys()
         assert found["ingress"].startswith("http://127.0.0.1:")
         assert found["log"].endswith("calls.jsonl")
-        said = subprocess.run([*run, "env", "--id", found["id"]], env=env, cwd=root, capture_output=True, text=True).stdout
-        there = subprocess.run(["bash", "-c", f'eval "{said.replace(chr(34), chr(92) + chr(34))}"; echo $HOME'], capture_output=True, text=True)
+        said = subprocess.run(
+            [*run, "env", "--id", found["id"]], env=env, cwd=root, capture_output=True, text=True
+        ).stdout
+        there = subprocess.run(
+            ["bash", "-c", f'eval "{said.replace(chr(34), chr(92) + chr(34))}"; echo $HOME'],
+            capture_output=True,
+            text=True,
+        )
         assert there.stdout.strip() == found["env"]["HOME"]
         subprocess.run([*run, "fault", "dns", "--id", found["id"]], env=env, cwd=root, check=True, capture_output=True)
-        listed = json.loads(subprocess.run([*run, "faults", "--json", "--id", found["id"]], env=env, cwd=root, capture_output=True, text=True).stdout)
+        listed = json.loads(
+            subprocess.run(
+                [*run, "faults", "--json", "--id", found["id"]], env=env, cwd=root, capture_output=True, text=True
+            ).stdout
+        )
         assert listed["faults"]["dns"]["on"] is True
     finally:
         subprocess.run([*run, "down", "--id", found["id"]], env=env, cwd=root, capture_output=True)
     assert not Path(found["log"]).parent.exists()
-
-

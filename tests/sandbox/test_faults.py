@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,11 @@ CONNECTS = [
     ("net-admin-missing", "2.19.1", "connector.Connect: NewTunnelVIF: netlink.RuleAdd: operation not permitted"),
     ("tun-missing", "2.31.0", "NewTunnelVIF: failed to open TUN device /dev/net/tun: no such file or directory"),
     ("manager-missing", "2.31.0", "traffic manager not found, if it is not installed"),
-    ("manager-old", "2.31.0", "traffic manager version 2.14.0 is too old. Minimum supported version is 2.21.0, please upgrade"),
+    (
+        "manager-old",
+        "2.31.0",
+        "traffic manager version 2.14.0 is too old. Minimum supported version is 2.21.0, please upgrade",
+    ),
     ("rbac", "2.31.0", "unable to determine the traffic-manager namespace"),
     ("rbac-manager", "2.31.0", "traffic manager not found"),
     ("api-refused", "2.31.0", "the API server refused the connection. Verify that the cluster still exists"),
@@ -119,7 +124,9 @@ def test_stale_sockets_cost_2_19_three_seconds_once(shell):
 def test_an_environment_that_cannot_be_written_leaves_the_intercept(shell, tmp_path, fault, said):
     me = shell().connected()
     control.fault(me.box, fault)
-    done = me.tp("intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false", "--env-json", str(tmp_path / "e"))
+    done = me.tp(
+        "intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false", "--env-json", str(tmp_path / "e")
+    )
     assert done.returncode == 1
     assert said in done.stderr
     assert SERVICE in me.tp("list", "--intercepts").stdout
@@ -130,14 +137,14 @@ def test_a_full_disk_stops_writes_of_the_kubeconfig(shell):
     control.fault(me.box, "disk-full")
     done = me.kubectl("config", "set-context", "--current", "--namespace", "x")
     assert done.stderr == f"error: write {me.env['KUBECONFIG']}: no space left on device\n"
-    assert "namespace: ameide" in open(me.env["KUBECONFIG"]).read()
+    assert "namespace: ameide" in Path(me.env["KUBECONFIG"]).read_text()
 
 
 def test_a_read_only_home_cannot_be_written_and_can_be_removed(make_box):
     box = make_box()
     control.fault(box, "home-read-only")
     with pytest.raises(OSError, match=r"Read-only|denied"):
-        open(f"{box.env['HOME']}/x", "w")
+        Path(box.env["HOME"], "x").touch()
     control.down(box)
     assert not box.path.exists()
 

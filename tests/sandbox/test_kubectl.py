@@ -30,7 +30,10 @@ def test_config_without_a_file_is_empty(make_box):
 
 def test_config_edits_the_file_itself(shell):
     me = shell()
-    assert me.kubectl("config", "set-context", "--current", "--namespace", "other").stdout == 'Context "ameide-dev-aks" modified.\n'
+    assert (
+        me.kubectl("config", "set-context", "--current", "--namespace", "other").stdout
+        == 'Context "ameide-dev-aks" modified.\n'
+    )
     assert me.kubectl("config", "view", "--minify", "-o", "jsonpath={..namespace}").stdout == "other"
     me.kubectl("config", "set-context", "new", "--cluster", "ameide-dev-aks", "--user", "u")
     assert me.kubectl("config", "use-context", "new").stdout == 'Switched to context "new".\n'
@@ -120,7 +123,10 @@ def test_a_missing_plugin_is_named(shell):
 
 def test_a_second_person_is_another_user_of_the_cluster(shell):
     you = shell().as_colleague()
-    assert json.loads(you.kubectl("auth", "whoami", "-o", "json").stdout)["status"]["userInfo"]["username"] == "colleague@example.com"
+    assert (
+        json.loads(you.kubectl("auth", "whoami", "-o", "json").stdout)["status"]["userInfo"]["username"]
+        == "colleague@example.com"
+    )
 
 
 RIGHTS = [
@@ -145,10 +151,16 @@ def test_rights_are_judged_on_stdout(shell):
 def test_reads_of_what_is_not_there(shell):
     me = shell()
     assert me.kubectl("get", "pod", "nope").stderr == 'Error from server (NotFound): pods "nope" not found\n'
-    assert me.kubectl("get", "deploy", "nope").stderr == 'Error from server (NotFound): deployments.apps "nope" not found\n'
+    assert (
+        me.kubectl("get", "deploy", "nope").stderr
+        == 'Error from server (NotFound): deployments.apps "nope" not found\n'
+    )
     assert me.kubectl("get", "pod", "nope", "--ignore-not-found").returncode == 0
     assert me.kubectl("get", "foo").stderr == 'error: the server doesn\'t have a resource type "foo"\n'
-    assert me.kubectl("get", "pods", "--nope").stderr == "Error: unknown flag: --nope\nSee 'kubectl get --help' for usage.\n"
+    assert (
+        me.kubectl("get", "pods", "--nope").stderr
+        == "Error: unknown flag: --nope\nSee 'kubectl get --help' for usage.\n"
+    )
     assert me.kubectl("get", "netpol").stderr == "No resources found in ameide namespace.\n"
     assert me.kubectl("--context", "nope", "get", "pods").stderr == (
         "Error in configuration: context was not found for specified context: nope\n"
@@ -162,8 +174,13 @@ def test_forbidden_prints_an_empty_list_and_fails(shell):
 
 
 def test_several_kinds_come_as_one_list(shell):
-    found = json.loads(shell().kubectl("get", "deployments,services", "-l", "app.kubernetes.io/name=graph", "-o", "json").stdout)
-    assert [(o["kind"], o["metadata"]["name"]) for o in found["items"]] == [("Deployment", "graph"), ("Service", "graph")]
+    found = json.loads(
+        shell().kubectl("get", "deployments,services", "-l", "app.kubernetes.io/name=graph", "-o", "json").stdout
+    )
+    assert [(o["kind"], o["metadata"]["name"]) for o in found["items"]] == [
+        ("Deployment", "graph"),
+        ("Service", "graph"),
+    ]
 
 
 def test_labels_of_a_namespace_can_be_production_or_unreadable(shell):
@@ -193,7 +210,9 @@ def test_scaling_and_restarting_change_the_pods(shell):
     me.kubectl("rollout", "restart", "deploy/threads")
     me.kubectl("rollout", "status", "deploy/threads")
     time.sleep(0.6)  # terminating pods are listed for a while
-    assert not set(names) & set(me.kubectl("get", "pods", "-l", "app.kubernetes.io/name=threads", "-o", "name").stdout.split())
+    assert not set(names) & set(
+        me.kubectl("get", "pods", "-l", "app.kubernetes.io/name=threads", "-o", "name").stdout.split()
+    )
 
 
 @pytest.mark.parametrize(("template", "wanted"), [

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,7 @@ def daemons(me) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                words = open(f"/proc/{name}/cmdline", "rb").read().split(b"\0")
+                words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
             if str(me.box.path).encode() in words[0] and words[1:2] in ([b"userd"], [b"connector-foreground"]):
@@ -167,7 +168,9 @@ def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, l
     time.sleep(0.1)
     reply = me.ask()
     assert (reply.status, reply.seconds > 2.8) == (504, True)
-    user = json.loads(me.tp("status", *(("--format",) if version > "2.29" else ("--output",)), "json").stdout)["user_daemon"]
+    user = json.loads(me.tp("status", *(("--format",) if version > "2.29" else ("--output",)), "json").stdout)[
+        "user_daemon"
+    ]
     assert user.get("status") != "Connected"
     time.sleep(0.6)
     me.connected()
@@ -222,7 +225,10 @@ def test_an_agent_that_never_comes_2_31_times_out(shell, local):
     me = shell().connected()
     control.fault(me.box, "agent-never")
     done = me.tp("intercept", SERVICE, "--port", f"{local()}:http", "--mount=false")
-    assert done.stderr == f"connector.CreateIntercept: request timed out while waiting for agent {SERVICE}.ameide to arrive\n"
+    assert (
+        done.stderr
+        == f"connector.CreateIntercept: request timed out while waiting for agent {SERVICE}.ameide to arrive\n"
+    )
     assert me.ask().status == 503
     control.fault(me.box, "agent-never", on=False)
     assert me.answers_within(2, b"baseline")
@@ -268,7 +274,7 @@ def test_a_child_of_a_killed_cli_stays_until_leave(shell, background):
         for name in os.listdir("/proc"):
             if name.isdigit():
                 try:
-                    if open(f"/proc/{name}/cmdline", "rb").read() == b"sleep\x00617\x00":
+                    if Path(f"/proc/{name}/cmdline").read_bytes() == b"sleep\x00617\x00":
                         found.append(name)
                 except OSError:
                     continue

@@ -13,7 +13,8 @@ from tasks.sandbox.api import Session
 from tasks.sandbox.call import Answer, Call
 from tasks.sandbox.standins import kubectl_write as write
 from tasks.sandbox.standins.kubectl_config import config
-from tasks.sandbox.standins.kubectl_objects import KINDS, Kind, Object, kind_named, objects
+from tasks.sandbox.standins.kubectl_kinds import KINDS, Kind, Object, kind_named
+from tasks.sandbox.standins.kubectl_objects import objects
 from tasks.sandbox.standins.kubectl_print import BadOutput, show
 from tasks.sandbox.standins.kubectl_rights import allowed, forbidden
 from tasks.sandbox.standins.kubectl_run import Refused, Run, parse
@@ -71,7 +72,9 @@ def get(run: Run) -> Answer:
         if not allowed(run.world, session, "get" if name else "list", kind, place, name):
             failures.append(forbidden(session, "get" if name else "list", kind, place, name))
             continue
-        things = [o for o in objects(run.world, session.cluster, kind) if place in ("", o["metadata"].get("namespace", ""))]
+        things = [
+            o for o in objects(run.world, session.cluster, kind) if place in ("", o["metadata"].get("namespace", ""))
+        ]
         if name:
             things = [o for o in things if o["metadata"]["name"] == name]
             if not things and not run.on("ignore-not-found"):
@@ -83,7 +86,14 @@ def get(run: Run) -> Answer:
     kinds = {k for k, _ in wanted}
     text = ""
     if found or (many and not failures and output not in ("", "wide", "name")):
-        text = show(found, output, many=many, all_namespaces=everywhere, several=len(kinds) > 1, headers=not run.on("no-headers"))
+        text = show(
+            found,
+            output,
+            many=many,
+            all_namespaces=everywhere,
+            several=len(kinds) > 1,
+            headers=not run.on("no-headers"),
+        )
     elif many and output == "json" and failures:
         text = show([], output, many=True, all_namespaces=everywhere, several=False, headers=True)
     elif not failures and not found and not any(names) and not run.on("ignore-not-found"):
@@ -111,7 +121,11 @@ def _of_files(run: Run) -> Answer:
         ]
         found += [(kind, o) for o in there]
         failures += [] if there else [f'Error from server (NotFound): {kind.full} "{name}" not found\n']
-    text = show(found, run.one("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True) if found else ""
+    text = (
+        show(found, run.one("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True)
+        if found
+        else ""
+    )
     return Answer(1 if failures else 0, text, "".join(failures))
 
 
@@ -126,7 +140,11 @@ def _wanted(run: Run) -> list[tuple[Kind, str]]:
             kind, _, name = word.partition("/")
             found.append((_kind(kind), name))
         return found
-    kinds = [_kind(w) for w in words[0].split(",") if w] if words[0] != "all" else [_kind(w) for w in ("pods", "services", "deployments", "replicasets", "statefulsets")]
+    kinds = (
+        [_kind(w) for w in words[0].split(",") if w]
+        if words[0] != "all"
+        else [_kind(w) for w in ("pods", "services", "deployments", "replicasets", "statefulsets")]
+    )
     names = words[1:] or [""]
     return [(k, n) for k in kinds for n in names]
 
@@ -172,8 +190,17 @@ def _raw(run: Run) -> Answer:
     if path == "/version":
         return Answer(0, json.dumps(_server(session), indent=2))
     if path == "/apis":
-        groups = sorted({(k.group, k.version) for k in KINDS if k.group and k.group not in platform.absent_groups(run.world)})
-        listed = [{"name": g, "versions": [{"groupVersion": f"{g}/{v}", "version": v}], "preferredVersion": {"groupVersion": f"{g}/{v}", "version": v}} for g, v in groups]
+        groups = sorted(
+            {(k.group, k.version) for k in KINDS if k.group and k.group not in platform.absent_groups(run.world)}
+        )
+        listed = [
+            {
+                "name": g,
+                "versions": [{"groupVersion": f"{g}/{v}", "version": v}],
+                "preferredVersion": {"groupVersion": f"{g}/{v}", "version": v},
+            }
+            for g, v in groups
+        ]
         return Answer(0, json.dumps({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}) + "\n")
     return Answer(1, stderr="Error from server (NotFound): the server could not find the requested resource\n")
 
@@ -210,14 +237,21 @@ def auth(run: Run) -> Answer:
         groups = [] if session.role == "none" else ["sandbox-developers"]
         info = {"username": session.name, "uid": session.name, "groups": [*groups, "system:authenticated"]}
         stamp = {"creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        review = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1", "metadata": stamp, "status": {"userInfo": info}}
+        review = {
+            "kind": "SelfSubjectReview",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": stamp,
+            "status": {"userInfo": info},
+        }
         if run.one("output") == "json":
             return Answer(0, json.dumps(review, indent=4) + "\n")
         return Answer(0, f"ATTRIBUTE   VALUE\nUsername    {session.name}\nGroups      [{' '.join(info['groups'])}]\n")
     if what != "can-i":
         raise Refused(f'error: unknown command "auth {what}" for "kubectl"\n')
     if len(run.words) < 4:
-        raise Refused("error: you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.\n")
+        raise Refused(
+            "error: you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.\n"
+        )
     verb, thing = run.words[2], run.words[3]
     word, _, name = thing.partition("/")
     kind = kind_named(word)
@@ -225,9 +259,15 @@ def auth(run: Run) -> Answer:
     if kind is None:
         warning = f"Warning: the server doesn't have a resource type '{word}'\n\n"
     elif not kind.namespaced:
-        warning = f"Warning: resource '{kind.plural}' is not namespace scoped" + (f" in group '{kind.group}'" if kind.group else "") + "\n\n"
+        warning = (
+            f"Warning: resource '{kind.plural}' is not namespace scoped"
+            + (f" in group '{kind.group}'" if kind.group else "")
+            + "\n\n"
+        )
         namespace = ""
-    yes = allowed(run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.one("subresource"))
+    yes = allowed(
+        run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.one("subresource")
+    )
     text = "" if run.on("quiet") else ("yes\n" if yes else "no\n")
     return Answer(0 if yes else 1, text, "" if run.on("quiet") else warning)
 
@@ -237,7 +277,10 @@ def api_resources(run: Run) -> Answer:
     run.session()
     if run.one("output") == "name":
         return Answer(0, "".join(f"{k.full}\n" for k in KINDS))
-    rows = [f"{k.plural:<34}{','.join(k.names):<13}{k.api_version:<34}{str(k.namespaced).lower():<13}{k.kind}\n" for k in KINDS]
+    rows = [
+        f"{k.plural:<34}{','.join(k.names):<13}{k.api_version:<34}{str(k.namespaced).lower():<13}{k.kind}\n"
+        for k in KINDS
+    ]
     return Answer(0, f"{'NAME':<34}{'SHORTNAMES':<13}{'APIVERSION':<34}{'NAMESPACED':<13}KIND\n" + "".join(rows))
 
 

@@ -126,7 +126,9 @@ def _use(run: Run, words: list[str]) -> Answer:
     first = next((p for p in found.files if kubeconfig.read(p).get("current-context")), None)
     existing = [p for p in found.files if kubeconfig.read(p)]
     path = first or (existing[0] if existing else found.files[-1])
-    run.writes = kubeconfig.change(path, lambda d: d.update({"current-context": name}), disk_full=run.world.fault("disk-full"))
+    run.writes = kubeconfig.change(
+        path, lambda d: d.update({"current-context": name}), disk_full=run.world.fault("disk-full")
+    )
     return Answer(0, f'Switched to context "{name}".\n', writes=run.writes)
 
 
@@ -179,7 +181,7 @@ def _unset(run: Run, words: list[str]) -> Answer:
 
 def _rename(run: Run, words: list[str]) -> Answer:
     found = _load(run)
-    old, new = (words + ["", ""])[:2]
+    old, new = [*words, "", ""][:2]
     if old not in found.contexts:
         return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {found.files[0]}\n')
 

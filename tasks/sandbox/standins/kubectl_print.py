@@ -7,16 +7,23 @@ import re
 import time
 from typing import Any
 
-from tasks.sandbox.standins.kubectl_objects import Kind, Object
+from tasks.sandbox.standins.kubectl_kinds import Kind, Object
 
 
 class BadOutput(Exception):
     """A template or format that kubectl refuses."""
 
 
-def show(found: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool) -> str:
+def show(
+    found: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
+) -> str:
     """The objects in this format. many: a list even if there is one; several: more than one kind was asked for."""
-    data: Object = {"apiVersion": "v1", "items": [o for _, o in found], "kind": "List", "metadata": {"resourceVersion": ""}}
+    data: Object = {
+        "apiVersion": "v1",
+        "items": [o for _, o in found],
+        "kind": "List",
+        "metadata": {"resourceVersion": ""},
+    }
     one = data if many else found[0][1]
     if output == "json":
         return json.dumps(one, indent=4, ensure_ascii=False) + "\n"
@@ -42,7 +49,7 @@ def show(found: list[tuple[Kind, Object]], output: str, *, many: bool, all_names
 
 def jsonpath(data: Any, template: str, as_json: bool = False) -> str:
     """kubectl's jsonpath for plain paths: keys, ['keys'], [n], [*], ..key, [?(@.a=="b")], {range}...{end}, {"text"}."""
-    pieces = re.findall(r"\{[^{}]*\}|[^{}]+", template if "{" in template else "{%s}" % template)
+    pieces = re.findall(r"\{[^{}]*\}|[^{}]+", template if "{" in template else f"{{{template}}}")
     results: list[Any] = []
     text = _pieces(data, pieces, results)
     return json.dumps(results, indent=4, ensure_ascii=False) + "\n" if as_json else text
@@ -83,7 +90,9 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-_STEP = re.compile(r"\.\.([\w-]+|\*)|\.((?:\\.|[^.\[\]\\])+)|\[\?\(@\.([\w.-]+)\s*==\s*[\"']([^\"']*)[\"']\)\]|\[['\"]([^'\"]+)['\"]\]|\[(\*|-?\d+|-?\d*:-?\d*)\]")
+_STEP = re.compile(
+    r"\.\.([\w-]+|\*)|\.((?:\\.|[^.\[\]\\])+)|\[\?\(@\.([\w.-]+)\s*==\s*[\"']([^\"']*)[\"']\)\]|\[['\"]([^'\"]+)['\"]\]|\[(\*|-?\d+|-?\d*:-?\d*)\]"
+)
 
 
 def _values(data: Any, path: str) -> list[Any]:
@@ -114,7 +123,11 @@ def _values(data: Any, path: str) -> list[Any]:
 
 def _children(found: list[Any], name: str) -> list[Any]:
     if name == "*":
-        return [v for item in found for v in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else [])]
+        return [
+            v
+            for item in found
+            for v in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else [])
+        ]
     return [item[name] for item in found if isinstance(item, dict) and name in item and item[name] is not None]
 
 
@@ -162,7 +175,13 @@ def _table(found: list[tuple[Kind, Object]], all_namespaces: bool, several: bool
 
 def _aligned(rows: list[list[str]]) -> str:
     widths = [max(len(r[n]) for r in rows) for n in range(len(rows[0]))] if rows else []
-    return "".join("   ".join(c.ljust(w) for c, w in zip(r[:-1], widths, strict=False)) + ("   " if len(r) > 1 else "") + r[-1] + "\n" for r in rows)
+    return "".join(
+        "   ".join(c.ljust(w) for c, w in zip(r[:-1], widths, strict=False))
+        + ("   " if len(r) > 1 else "")
+        + r[-1]
+        + "\n"
+        for r in rows
+    )
 
 
 def _name(thing: Object) -> str:
@@ -212,6 +231,12 @@ _ROWS: dict[str, Any] = {
     ),
     "Event": (
         ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"],
-        lambda o: [_age(o), o["type"], o["reason"], f"{o['involvedObject']['kind'].lower()}/{o['involvedObject']['name']}", o["message"]],
+        lambda o: [
+            _age(o),
+            o["type"],
+            o["reason"],
+            f"{o['involvedObject']['kind'].lower()}/{o['involvedObject']['name']}",
+            o["message"],
+        ],
     ),
 }

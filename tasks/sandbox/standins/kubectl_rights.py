@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from tasks.sandbox import platform
 from tasks.sandbox.api import Session
-from tasks.sandbox.standins.kubectl_objects import Kind
+from tasks.sandbox.standins.kubectl_kinds import Kind
 from tasks.sandbox.world import World
 
 _READS = ("get", "list", "watch")
 _CLUSTER_ONLY = {"resourcequotas": _READS, "networkpolicies": _READS}  # what `edit` may only read
 
 
-def allowed(world: World, session: Session, verb: str, kind: Kind | None, namespace: str, name: str = "", sub: str = "") -> bool:
+def allowed(
+    world: World, session: Session, verb: str, kind: Kind | None, namespace: str, name: str = "", sub: str = ""
+) -> bool:
     """A developer has `edit` in the team's namespace, reads Argo CD's, and has the three rights Telepresence needs in the
     traffic manager's. Everything else is forbidden."""
     if session.role == "admin":
@@ -21,7 +23,11 @@ def allowed(world: World, session: Session, verb: str, kind: Kind | None, namesp
     plural = kind.plural if kind else ""
     places = world.places
     if kind is None or not kind.namespaced:
-        if plural == "namespaces" and verb == "get" and name in (places.namespace, places.manager_namespace, places.argocd_namespace):
+        if (
+            plural == "namespaces"
+            and verb == "get"
+            and name in (places.namespace, places.manager_namespace, places.argocd_namespace)
+        ):
             return not (world.fault("labels-unreadable") and name == places.namespace)
         return plural == "nodes" and verb in _READS
     if namespace == places.namespace:

@@ -22,7 +22,7 @@ _SWITCHES = {
     "current", "quiet", "list", "overwrite", "all", "force", "wait", "now", "recursive", "server-side", "client", "help",
     "show-kind", "allow-missing-template-keys", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors",
     "disable-compression", "local", "record", "follow", "previous", "timestamps", "prune", "merge", "show-managed-fields",
-    "output-watch-events", "no-headers", "stdin", "tty", "kustomize", "create-namespace", "short", "force-conflicts",
+    "output-watch-events", "stdin", "tty", "kustomize", "create-namespace", "short", "force-conflicts",
 }  # fmt: skip
 _SHORT = {"n": "namespace", "o": "output", "l": "selector", "f": "filename", "A": "all-namespaces", "q": "quiet", "w": "watch",
           "s": "server", "c": "container", "h": "help", "R": "recursive", "p": "patch", "v": "v", "i": "stdin", "t": "tty"}  # fmt: skip
@@ -73,7 +73,9 @@ class Run:
         if context and context not in config.contexts:
             raise Refused(f"Error in configuration: context was not found for specified context: {context}\n")
         if not context:
-            raise Refused("The connection to the server localhost:8080 was refused - did you specify the right host or port?\n")
+            raise Refused(
+                "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n"
+            )
         try:
             session = reach(self.world, self.call, config, context, self.timeout())
         except Unreachable as why:

@@ -11,7 +11,8 @@ from tasks.sandbox import rollout
 from tasks.sandbox.api import Session
 from tasks.sandbox.call import Answer
 from tasks.sandbox.cluster import Namespace, Workload
-from tasks.sandbox.standins.kubectl_objects import Kind, Object, kind_named, objects
+from tasks.sandbox.standins.kubectl_kinds import Kind, Object, kind_named
+from tasks.sandbox.standins.kubectl_objects import objects
 from tasks.sandbox.standins.kubectl_rights import allowed, forbidden
 from tasks.sandbox.standins.kubectl_run import Refused, Run
 
@@ -34,7 +35,9 @@ def documents(run: Run) -> list[Object]:
     try:
         found = [d for d in yaml.safe_load_all(text) if d]
     except yaml.YAMLError as why:
-        raise Refused(f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n") from None
+        raise Refused(
+            f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n"
+        ) from None
     return [o for d in found for o in (d["items"] if d.get("kind") == "List" else [d])]
 
 
@@ -47,7 +50,9 @@ def apply(run: Run) -> Answer:
     for document in given:
         kind = kind_named(str(document.get("kind", "")))
         if kind is None:
-            raise Refused(f'error: resource mapping not found for name: "" from "{name}": no matches for kind "{document.get("kind")}"\n')
+            raise Refused(
+                f'error: resource mapping not found for name: "" from "{name}": no matches for kind "{document.get("kind")}"\n'
+            )
         lines.append(_store(run, session, kind, document, namespace))
     return Answer(0, "".join(lines), writes=run.writes)
 
@@ -59,14 +64,28 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
     dry = f" ({run.one('dry-run')} dry run)" if run.given("dry-run") and run.one("dry-run") != "none" else ""
     name = meta["name"]
     cluster = session.cluster
-    before = next((o for o in objects(run.world, cluster, kind) if (o["metadata"]["name"], o["metadata"].get("namespace", "")) == (name, place)), None)
+    before = next(
+        (
+            o
+            for o in objects(run.world, cluster, kind)
+            if (o["metadata"]["name"], o["metadata"].get("namespace", "")) == (name, place)
+        ),
+        None,
+    )
     if not dry:
         run.writes = True
         with run.world.lock:
             if kind.kind == "Namespace":
                 cluster.namespaces.setdefault(name, Namespace(name)).labels.update(meta.get("labels") or {})
             else:
-                meta.update({"namespace": place, "uid": meta.get("uid") or f"applied-{name}", "creationTimestamp": _now(), "resourceVersion": "1"})
+                meta.update(
+                    {
+                        "namespace": place,
+                        "uid": meta.get("uid") or f"applied-{name}",
+                        "creationTimestamp": _now(),
+                        "resourceVersion": "1",
+                    }
+                )
                 cluster.objects[(kind.kind, place, name)] = document
     word = "configured" if before else "created"
     return f"{kind.singular}/{name} {word}{dry}\n"
@@ -100,7 +119,9 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
     world, cluster = run.world, session.cluster
     with world.lock:
         if cluster.objects.pop((kind.kind, place, name), None) is not None:
-            cluster.workloads = [w for w in cluster.workloads if (w.kind, w.namespace, w.name) != (kind.kind, place, name)]
+            cluster.workloads = [
+                w for w in cluster.workloads if (w.kind, w.namespace, w.name) != (kind.kind, place, name)
+            ]
             return True
         if kind.kind == "Pod":
             for workload in cluster.in_namespace(place):
@@ -110,9 +131,9 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
                         rollout.replace_pod(world, workload, pod, now + world.profile.gap, gone=now)
                         return True
             return False
-        workload = cluster.workload(place, name, kind.kind)
-        if workload is not None:
-            cluster.workloads.remove(workload)
+        found = cluster.workload(place, name, kind.kind)
+        if found is not None:
+            cluster.workloads.remove(found)
             return True
         return kind.kind == "Namespace" and cluster.namespaces.pop(name, None) is not None
 
@@ -125,10 +146,14 @@ def mark(group: str, done: str) -> Callable[[Run], Answer]:
         words = run.words[1:]
         things = [w for w in words if "=" not in w and not w.endswith("-")]
         changes = [w for w in words if w not in things]
-        word, name = things[0].split("/", 1) if things and "/" in things[0] else (things + ["", ""])[:2]
+        word, name = things[0].split("/", 1) if things and "/" in things[0] else [*things, "", ""][:2]
         kind = kind_named(word)
         if kind is None or not name or not changes:
-            raise Refused("error: at least one annotation update is required\n" if group == "annotations" else "error: at least one label update is required\n")
+            raise Refused(
+                "error: at least one annotation update is required\n"
+                if group == "annotations"
+                else "error: at least one label update is required\n"
+            )
         place = namespace if kind.namespaced else ""
         _may(run, session, "patch", kind, place, name)
         target = _marked(run, session, kind, place, name, group)
@@ -139,7 +164,10 @@ def mark(group: str, done: str) -> Callable[[Run], Answer]:
             if not equals:
                 target.pop(key.removesuffix("-"), None)
             elif key in target and target[key] != value and not run.on("overwrite"):
-                return Answer(1, stderr=f"error: --overwrite is false but found the following declared {group[:-1]}(s): '{key}' already has a value ({target[key]})\n")
+                return Answer(
+                    1,
+                    stderr=f"error: --overwrite is false but found the following declared {group[:-1]}(s): '{key}' already has a value ({target[key]})\n",
+                )
             else:
                 target[key] = value
         return Answer(0, f"{kind.singular}/{name} {done}\n", writes=True)
@@ -164,7 +192,7 @@ def _marked(run: Run, session: Session, kind: Kind, place: str, name: str, group
 
 def scale(run: Run) -> Answer:
     """--replicas of a Deployment or StatefulSet."""
-    session, kind, workload = _target(run, run.words[1:], "patch")
+    _, kind, workload = _target(run, run.words[1:], "patch")
     if not re.fullmatch(r"\d+", run.one("replicas")):
         raise Refused("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0\n")
     rollout.scale(run.world, workload, int(run.one("replicas")))
@@ -174,7 +202,7 @@ def scale(run: Run) -> Answer:
 def rollout_(run: Run) -> Answer:
     """rollout status and restart."""
     verb = run.words[1] if len(run.words) > 1 else ""
-    session, kind, workload = _target(run, run.words[2:], "get" if verb == "status" else "patch")
+    _, kind, workload = _target(run, run.words[2:], "get" if verb == "status" else "patch")
     if verb == "restart":
         rollout.restart(run.world, workload)
         return Answer(0, f"{kind.singular}/{workload.name} restarted\n", writes=True)
@@ -220,7 +248,7 @@ def _until(run: Run, done: Callable[[], bool]) -> bool:
 
 def _target(run: Run, words: list[str], verb: str) -> tuple[Session, Kind, Workload]:
     session, namespace = run.session()
-    word, name = words[0].split("/", 1) if words and "/" in words[0] else (words + ["", ""])[:2]
+    word, name = words[0].split("/", 1) if words and "/" in words[0] else [*words, "", ""][:2]
     kind = kind_named(word)
     if kind is None or kind.kind not in ("Deployment", "StatefulSet"):
         raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
@@ -238,5 +266,3 @@ def _may(run: Run, session: Session, verb: str, kind: Kind, place: str, name: st
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-

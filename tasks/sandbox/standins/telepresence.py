@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tasks.sandbox.call import Answer, Call
+from tasks.sandbox.standins import telepresence_list as listing
+from tasks.sandbox.standins import telepresence_other as other
 from tasks.sandbox.standins import telepresence_status as status
 from tasks.sandbox.standins.telepresence_args import Parsed, Usage, helps, parse
 from tasks.sandbox.standins.telepresence_child import ended, started
-from tasks.sandbox.standins.telepresence_connect import check_config, connect
+from tasks.sandbox.standins.telepresence_connect import connect
 from tasks.sandbox.standins.telepresence_engage import engage, leave, revoke
 from tasks.sandbox.standins.telepresence_run import Failure, Run
+from tasks.sandbox.standins.telepresence_target import check_config
 from tasks.sandbox.world import World
 
 __all__ = ["ended", "handle", "started"]
@@ -20,9 +23,9 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
     "status": status.status,
     "version": status.version,
     "quit": status.quit_,
-    "list": status.list_,
-    "list-namespaces": status.list_namespaces,
-    "list-contexts": status.list_contexts,
+    "list": listing.list_,
+    "list-namespaces": other.list_namespaces,
+    "list-contexts": other.list_contexts,
     "intercept": engage,
     "replace": engage,
     "wiretap": engage,
@@ -30,10 +33,10 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
     "leave": leave,
     "detach": leave,
     "revoke": revoke,
-    "uninstall": status.uninstall,
-    "gather-logs": status.gather_logs,
-    "config view": status.config_view,
-    "loglevel": status.loglevel,
+    "uninstall": listing.uninstall,
+    "gather-logs": other.gather_logs,
+    "config view": other.config_view,
+    "loglevel": other.loglevel,
 }
 
 

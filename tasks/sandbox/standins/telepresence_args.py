@@ -158,7 +158,9 @@ def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, r
         else:
             raise Usage(f"flag needs an argument: {shown}")
     elif not takes and value not in ("true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"):
-        raise Usage(f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax')
+        raise Usage(
+            f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
+        )
     made.flags.setdefault(long, []).append(value)
 
 

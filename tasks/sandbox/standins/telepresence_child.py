@@ -38,10 +38,15 @@ def ended(call: Call, world: Any, after: str, code: int) -> Answer:
     if code == 0:
         return Answer(0, writes=True)
     if code == 127 and not shutil.which(words[0], path=call.env.get("PATH")):
-        return Answer(1, stderr=f'telepresence {run.parsed.command}: error: exec: "{words[0]}": executable file not found in $PATH\n')
+        return Answer(
+            1,
+            stderr=f'telepresence {run.parsed.command}: error: exec: "{words[0]}": executable file not found in $PATH\n',
+        )
     how = f"exited with {code}" if code > 0 else f"signal: {-code}"
     path = shutil.which(words[0], path=call.env.get("PATH")) or words[0]
-    return Answer(1, stderr=f"telepresence {run.parsed.command}: error: {path} {shlex.join(words)}: {how}\n", writes=True)
+    return Answer(
+        1, stderr=f"telepresence {run.parsed.command}: error: {path} {shlex.join(words)}: {how}\n", writes=True
+    )
 
 
 def _held(world: Any, after: str) -> Any:

@@ -40,7 +40,9 @@ class Daemon:
     key: Any = None  # of user.sessions
 
 
-def launch(world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()) -> Daemon:
+def launch(
+    world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()
+) -> Daemon:
     """Start the process (and the root daemon's) and wait until it has reported."""
     program = str(world.box / "bin" / "telepresence")
     made = Daemon(new_id(), None, title)
@@ -79,7 +81,7 @@ def attend(world: World, line: Line, name: str) -> None:
         _hold(line)
         return
     key = name
-    user, made = world.notes["daemons"][key]
+    _, made = world.notes["daemons"][key]
     made.line = line
     made.attached.set()
     _hold(line)

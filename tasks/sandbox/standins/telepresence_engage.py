@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import time
@@ -12,15 +11,14 @@ from typing import Any
 from tasks.sandbox import kubeconfig, rollout
 from tasks.sandbox.api import Unreachable, reach
 from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Cluster, Intercept, Port, Workload
+from tasks.sandbox.cluster import Cluster, Intercept
 from tasks.sandbox.standins import telepresence_shape as shape
 from tasks.sandbox.standins.telepresence_child import start_child
 from tasks.sandbox.standins.telepresence_connect import require
 from tasks.sandbox.standins.telepresence_daemon import Daemon
 from tasks.sandbox.standins.telepresence_env import pod_environment, write_files
+from tasks.sandbox.standins.telepresence_ports import filters, first_port, local_port, refuse_conflict, service_port
 from tasks.sandbox.standins.telepresence_run import Failure, Run
-
-_SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
 
 
 def engage(run: Run) -> Answer:
@@ -59,7 +57,9 @@ def _arguments(run: Run) -> None:
     if len(parsed.arguments) > 1:
         if run.old:
             raise Failure("commands to be run with intercept must come after options")
-        raise Failure(f'{parsed.command} expects exactly one argument (flags and arguments to docker must be added after "--"')
+        raise Failure(
+            f'{parsed.command} expects exactly one argument (flags and arguments to docker must be added after "--"'
+        )
     syntax = parsed.one("env-syntax", "docker")
     if syntax.split(":")[0] not in ("docker", "compose", "sh", "csh", "ps", "cmd", "json"):
         raise Failure(f'invalid argument "{syntax}" for "--env-syntax" flag: invalid env syntax: {syntax}')
@@ -78,7 +78,7 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     name = run.parsed.arguments[0]
     namespace = run.parsed.one("namespace") or daemon.namespace
     workload = cluster.workload(namespace, run.parsed.one("workload") or name)
-    local, wanted = _ports(run)
+    local, wanted = local_port(run)
     if workload is None:
         raise Failure(f'{error}workload "{run.parsed.one("workload") or name}.{namespace}" not found', bare=True)
     if kind == "replace":
@@ -89,17 +89,21 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     if any(i.name == name and i.kind == kind for i in mine):
         capital = "I" if run.old else "i"
         raise Failure(f'{error}{capital}ntercept with name "{name}" already exists', bare=True)
-    port = _port(run, workload, title, wanted, error) if kind in ("intercept", "wiretap") else _first(workload)
+    port = (
+        service_port(run, workload, title, wanted, error) if kind in ("intercept", "wiretap") else first_port(workload)
+    )
     local = local or (port.container if not run.old else 8080)
     address = run.parsed.one("address") or "127.0.0.1"
     taken = next((i for i in mine if i.local_port == local and i.address == address and kind != "ingest"), None)
     if taken is not None:
         tail = f': id = "{taken.id}"' if run.old else ""
         capital = "P" if run.old else "p"
-        raise Failure(f"{error}{capital}ort {address}:{local} is already in use by intercept {taken.name}{tail}", bare=True)
+        raise Failure(
+            f"{error}{capital}ort {address}:{local} is already in use by intercept {taken.name}{tail}", bare=True
+        )
     if workload.injection == "disabled":
         raise Failure(f"{error}{title} is not interceptable", bare=True)
-    headers, paths = _filters(run)
+    headers, paths = filters(run)
     made = Intercept(
         id=f"{daemon.session}:{name}",
         name=name,
@@ -116,7 +120,7 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
         kind=kind,
         by_service=kind != "replace",
     )
-    _conflict(run, cluster, workload, made, error)
+    refuse_conflict(run, cluster, workload, made, error)
     _expired(run, daemon, error)
     began = time.monotonic()
     run.writes = True
@@ -127,15 +131,15 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
         live = [p for p in workload.pods if p.gone is None]
         if live:
             made.pod, made.pod_ip = live[-1].name, live[-1].ip
-        if not live or (world.fault("agent-never") and fresh):
-            no_agent = not run.old or not live
-        else:
-            no_agent = False
+        waiting = fresh and world.fault("agent-never") and not run.old
+        no_agent = not live or waiting
         if not no_agent:
             cluster.intercepts.append(made)
     if no_agent:
         world.wait(run.call, 30.0 if world.profile.connect > 1 else 1.0)
-        raise Failure(f"{error}request timed out while waiting for agent {workload.name}.{namespace} to arrive", bare=True)
+        raise Failure(
+            f"{error}request timed out while waiting for agent {workload.name}.{namespace} to arrive", bare=True
+        )
     if run.old and world.fault("agent-never"):
         made.routed = float("inf")  # ACTIVE, and all traffic stays with the old pod
     try:
@@ -143,81 +147,6 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     finally:  # a CLI that is killed meanwhile leaves the intercept
         _mount(run, made)
     return made
-
-
-def _ports(run: Run) -> tuple[int, str]:
-    """The local port (0: not given) and the wanted port's name or number of `--port`."""
-    text = run.parsed.one("port")
-    if not text or text == "all":
-        return 0, ""
-    parts = text.split(":")
-    shown = f'{_SPEC}, was "{text}"' if not run.old else _SPEC
-    if len(parts) > 2 or not re.fullmatch(r"\d+", parts[0]) or not 0 < int(parts[0]) < 65536 or "" in parts:
-        raise Failure(shown)
-    return int(parts[0]), parts[1].split("/")[0] if len(parts) > 1 else ""
-
-
-def _first(workload: Workload) -> Port:
-    return workload.ports[0] if workload.ports else Port("", 0, 0, 0)
-
-
-def _port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
-    """The one service port that is meant."""
-    service = run.parsed.one("service")
-    if workload.service is None:
-        if run.old:
-            raise Failure(f"{error}unable to find services that selects pod {workload.name}.{workload.namespace}", logs=True)
-        raise Failure(f"{error}{title} has no interceptable port", bare=True)
-    named = service in ("", workload.service)
-    fitting = [p for p in workload.ports if named and wanted in ("", p.name, str(p.port))]
-    if wanted and named and not fitting and run.new:
-        fitting = [p for p in workload.ports if wanted == str(p.container)]
-    if not fitting:
-        asked = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
-        raise Failure(f"{error}{title} has no interceptable port matching {asked}", bare=True)
-    if len(fitting) > 1:
-        raise Failure(
-            f"{error}{title} has multiple interceptable ports.\nPlease specify the service and/or port you want to intercept "
-            "by passing the --service=<svc> and/or --port=<local:portName/portNumber> flag.",
-            bare=True,
-        )
-    return fitting[0]
-
-
-def _filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    headers: dict[str, str] = {}
-    for pair in run.parsed.many("http-header"):
-        match = re.fullmatch(r"([^=:]+)(?:=|:\s*)(.*)", pair)
-        if not match:
-            raise Failure(f'invalid argument "{pair}" for "--http-header" flag: must be in the form KEY=VALUE or KEY: VALUE')
-        headers[match.group(1).strip()] = match.group(2)
-    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.many(f"http-path-{k}")]
-    return headers, paths
-
-
-def _conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
-    """Who holds the port? A dead holder counts like a live one."""
-    if made.kind in ("wiretap", "ingest"):
-        return
-    with run.world.lock:
-        others = [i for i in cluster.engaged(workload) if i.kind not in ("wiretap", "ingest") and i.id != made.id]
-    for other in others:
-        if other.port.name != made.port.name and "replace" not in (made.kind, other.kind):
-            continue
-        if run.old:
-            text = f'intercept in error state AGENT_ERROR: Conflicts with the currently-served intercept "{other.id}"'
-            raise Failure(f"{error}Failed to establish intercept: {text}", logs=True)
-        lead = f'{error}conflict with intercept {other.id} on port {other.port.port} created by client "{other.client}": '
-        if not (other.headers or other.paths) or not (made.headers or made.paths):
-            raise Failure(f"{lead}one intercept has no filters (intercepts all traffic)", bare=True)
-        mine, theirs = _lower(made.headers), _lower(other.headers)
-        if made.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
-            overlap = "header filters overlap" if run.new else "header filters form a subset"
-            raise Failure(lead + overlap, bare=True)
-
-
-def _lower(headers: dict[str, str]) -> dict[str, str]:
-    return {k.lower(): v for k, v in headers.items()}
 
 
 def _expired(run: Run, daemon: Daemon, error: str) -> None:
@@ -259,7 +188,11 @@ def leave(run: Run) -> Answer:
         mine = [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
         found = [i for i in mine if i.name == name or (i.kind == "replace" and i.name.split("/")[0] == name)]
     if not found:
-        missing = f'Intercept named "{name}" not found' if run.old else f'Found no replace, intercept, or ingest named "{name}"'
+        missing = (
+            f'Intercept named "{name}" not found'
+            if run.old
+            else f'Found no replace, intercept, or ingest named "{name}"'
+        )
         raise Failure(missing)
     for made in found:
         end(run.world, run.cluster, made)

@@ -66,4 +66,6 @@ def _write(run: Run, path: str, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as why:
-        raise Failure(f"failed to create environment file {path}: open {path}: {(why.strerror or '').lower()}") from None
+        raise Failure(
+            f"failed to create environment file {path}: open {path}: {(why.strerror or '').lower()}"
+        ) from None

@@ -3,15 +3,14 @@
 Arguments: the server's socket, the daemon's id, then the words of the title.
 """
 
+import _socket
 import ctypes
 import marshal
 import posix
 import sys
 
-import _socket
 
-
-def main():
+def main() -> None:
     title(sys.argv[3:])
     line = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
@@ -25,7 +24,7 @@ def main():
     posix._exit(0)
 
 
-def title(words):
+def title(words: list[str]) -> None:
     """Overwrite the words the kernel shows for this process, as ps and /proc/PID/cmdline read them."""
     with open("/proc/self/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
@@ -37,4 +36,5 @@ def title(words):
     ctypes.CDLL(None).prctl(15, b"telepresence", 0, 0, 0)  # PR_SET_NAME
 
 
-main()
+if __name__ == "__main__":
+    main()

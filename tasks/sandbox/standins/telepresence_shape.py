@@ -29,7 +29,9 @@ def _canonical(header: str) -> str:
 
 def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
     """The indented block below `Using Deployment x` and in `list`."""
-    name = {"replace": "Container name", "wiretap": "Wiretap name", "ingest": "Container"}.get(made.kind, "Intercept name")
+    name = {"replace": "Container name", "wiretap": "Wiretap name", "ingest": "Container"}.get(
+        made.kind, "Intercept name"
+    )
     shown = made.name.split("/")[-1] if made.kind == "replace" else made.name
     rows = [(name, shown), ("State", "ACTIVE"), ("Workload kind", workload.kind)]
     if run.old:
@@ -78,7 +80,11 @@ def engaged_object(run: Run, made: Intercept, workload: Workload, environment: d
             found["port_id"] = port_id
         found |= {"container_name": workload.container, "container_port": made.port.container, "protocol": "TCP"}
     found["environment"] = dict(sorted(environment.items()))
-    mount: dict[str, Any] = {"remote_dir": f"/tel_app_exports/{workload.container}", "pod_ip": made.pod_ip, "port": 35603}
+    mount: dict[str, Any] = {
+        "remote_dir": f"/tel_app_exports/{workload.container}",
+        "pod_ip": made.pod_ip,
+        "port": 35603,
+    }
     if run.old:
         found["mount"] = {**({"local_dir": made.mount} if made.mount else {}), **mount, "mounts": workload.mounts}
     elif made.mount:
@@ -93,7 +99,9 @@ def engaged_object(run: Run, made: Intercept, workload: Workload, environment: d
     return found
 
 
-def workload_object(run: Run, workload: Workload, mine: list[Intercept], environments: dict[str, dict[str, str]]) -> dict[str, Any]:
+def workload_object(
+    run: Run, workload: Workload, mine: list[Intercept], environments: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     """One element of `list` as JSON. Its environments hold all secrets of the pod."""
     found: dict[str, Any] = {"name": workload.name, "namespace": workload.namespace}
     if workload.injection == "disabled":
@@ -110,7 +118,9 @@ def workload_object(run: Run, workload: Workload, mine: list[Intercept], environ
     agent = workload.agent
     if run.old:
         if workload.service:
-            ports = [{**({"name": p.name} if not isinstance(p.target, int) else {}), "port": p.port} for p in workload.ports]
+            ports = [
+                {**({"name": p.name} if not isinstance(p.target, int) else {}), "port": p.port} for p in workload.ports
+            ]
             service = {"name": workload.service, "namespace": workload.namespace, "ports": ports}
             found["services"] = {workload.service_uid: service}
         found["uid"] = workload.uid
@@ -156,7 +166,11 @@ def _info(run: Run, made: Intercept, workload: Workload, environment: dict[str, 
         spec |= {"protocol": "TCP", "container_name": workload.container, "container_port": port.container}
     spec |= {"roundtrip_latency": 4000000000, "dial_timeout": 3000000000}
     if not run.old:
-        spec |= {"replace": made.kind == "replace", "wiretap": made.kind == "wiretap", "no_default_port": made.kind == "replace"}
+        spec |= {
+            "replace": made.kind == "replace",
+            "wiretap": made.kind == "wiretap",
+            "no_default_port": made.kind == "replace",
+        }
         if made.headers:
             spec["header_filters"] = {k.lower(): v for k, v in made.headers.items()}
         spec["plaintext"] = False
@@ -167,7 +181,11 @@ def _info(run: Run, made: Intercept, workload: Workload, environment: dict[str, 
     found: dict[str, Any] = {
         "spec": spec,
         "id": made.id,
-        "client_session": {"session_id": made.session, manager: run.world.users["developer"].oid, "install_id": run.user.install_id},
+        "client_session": {
+            "session_id": made.session,
+            manager: run.world.users["developer"].oid,
+            "install_id": run.user.install_id,
+        },
         "disposition": 1,
         "pod_name": made.pod,
         "pod_ip": made.pod_ip,
@@ -197,9 +215,16 @@ def _ingest(made: Intercept, workload: Workload, environment: dict[str, str]) ->
 
 def _sidecar(run: Run, workload: Workload) -> dict[str, Any]:
     ports = [
-        {"containerPortName": p.name, "serviceName": workload.service, "serviceUID": workload.service_uid,
-         "servicePortName": p.name, "protocol": "TCP", "containerPort": p.container, "servicePort": p.port,
-         "agentPort": 9900 + number}
+        {
+            "containerPortName": p.name,
+            "serviceName": workload.service,
+            "serviceUID": workload.service_uid,
+            "servicePortName": p.name,
+            "protocol": "TCP",
+            "containerPort": p.container,
+            "servicePort": p.port,
+            "agentPort": 9900 + number,
+        }
         for number, p in enumerate(workload.ports)
     ]
     return {

@@ -1,20 +1,15 @@
-"""telepresence status, version, quit, list, uninstall, gather-logs, config view, loglevel, list-namespaces."""
+"""telepresence status, version and quit."""
 
 from __future__ import annotations
 
-import os
-import re
-import time
 from typing import Any
 
-from tasks.sandbox import kubeconfig, rollout
+from tasks.sandbox import rollout
 from tasks.sandbox.call import Answer
 from tasks.sandbox.cluster import Intercept
 from tasks.sandbox.standins import telepresence_shape as shape
-from tasks.sandbox.standins.telepresence_connect import require
 from tasks.sandbox.standins.telepresence_daemon import Daemon, stop
 from tasks.sandbox.standins.telepresence_engage import end
-from tasks.sandbox.standins.telepresence_env import pod_environment
 from tasks.sandbox.standins.telepresence_run import Failure, Run
 
 _SUBNETS = ["10.0.0.0/16", "10.244.0.0/16"]
@@ -84,11 +79,11 @@ def _disconnected(run: Run, daemon: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
-    mine = _mine(run, daemon)
+    held = mine(run, daemon)
     groups = {
-        "intercepts": [i for i in mine if i.kind == "intercept"],
-        "replacements": [i for i in mine if i.kind == "replace"],
-        "wiretaps": [i for i in mine if i.kind == "wiretap"],
+        "intercepts": [i for i in held if i.kind == "intercept"],
+        "replacements": [i for i in held if i.kind == "replace"],
+        "wiretaps": [i for i in held if i.kind == "wiretap"],
     }
     executable = str(run.world.box / "bin/telepresence")
     rows = [
@@ -105,7 +100,9 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         rows.append(("Mapped namespaces", f"[{' '.join(daemon.mapped)}]"))
     count = len(groups["intercepts"])
     if count or run.old:
-        rows.append(("Intercepts", f"{count} total" + "".join(f"\n    {i.name}: {i.client}" for i in groups["intercepts"])))
+        rows.append(
+            ("Intercepts", f"{count} total" + "".join(f"\n    {i.name}: {i.client}" for i in groups["intercepts"]))
+        )
     user: dict[str, Any] = {
         "executable": executable,
         "install_id": run.user.install_id,
@@ -123,7 +120,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     for key, found in groups.items():
         if found:
             user[key] = [{"name": i.name, "client": i.client} for i in found]
-    ingests = [i for i in mine if i.kind == "ingest"]
+    ingests = [i for i in held if i.kind == "ingest"]
     if ingests:
         user["ingests"] = [{"workload": i.workload, "container": i.workload} for i in ingests]
     root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
@@ -141,12 +138,21 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         dns = [("Local addresses", "[127.0.0.1:41190]"), ("VIF Address", "10.244.0.13:53")]
     else:
         root |= {
-            "dns": {"local_ip": "10.98.0.1", "remote_ip": "10.244.0.13", "exclude_suffixes": _EXCLUDED, "lookup_timeout": 8000000000},
+            "dns": {
+                "local_ip": "10.98.0.1",
+                "remote_ip": "10.244.0.13",
+                "exclude_suffixes": _EXCLUDED,
+                "lookup_timeout": 8000000000,
+            },
             "subnets": _SUBNETS,
             "never_proxy_subnets": ["20.50.1.2/32"],
         }
         dns = [("Local IP", "10.98.0.1"), ("Remote IP", "10.244.0.13")]
-    dns += [("Exclude suffixes", f"[{' '.join(_EXCLUDED)}]"), ("Include suffixes", "[]"), ("Timeout", "4s" if run.new else "8s")]
+    dns += [
+        ("Exclude suffixes", f"[{' '.join(_EXCLUDED)}]"),
+        ("Include suffixes", "[]"),
+        ("Timeout", "4s" if run.new else "8s"),
+    ]
     dns_text = "".join(f"\n    {line}" for line in shape.columns(dns, "").splitlines())
     below = [("Version", f"v{run.version}"), ("DNS", dns_text)]
     if run.new:
@@ -155,13 +161,19 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     if not run.new:
         below.append(("Never Proxy", "(1 subnets)\n    - 20.50.1.2/32"))
     image = rollout.agent_image(run.world)
-    text = "OSS User Daemon: Running\n" + shape.columns(rows, "  ") + f"{root_name}: Running\n" + shape.columns(below, "  ")
+    text = (
+        "OSS User Daemon: Running\n"
+        + shape.columns(rows, "  ")
+        + f"{root_name}: Running\n"
+        + shape.columns(below, "  ")
+    )
     text += f"OSS Traffic Manager: Connected\n  Version      : v{run.version}\n  Traffic Agent: {image}\n"
     manager = {"name": "OSS Traffic Manager", "traffic_agent": image, "version": f"v{run.version}"}
     return text, {"user_daemon": user, "root_daemon": root, "traffic_manager": manager}
 
 
-def _mine(run: Run, daemon: Daemon) -> list[Intercept]:
+def mine(run: Run, daemon: Daemon) -> list[Intercept]:
+    """What this session holds."""
     with run.world.lock:
         return [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
 
@@ -174,7 +186,13 @@ def version(run: Run) -> Answer:
         rows = [("OSS Client", v), ("OSS User Daemon", v), ("OSS Traffic Manager", v), ("Traffic Agent", image)]
         data = {"client": v, "user_daemon": v, "traffic_manager": v, "traffic_agent": image}
     elif daemon is not None:
-        rows = [("OSS Client", v), ("OSS Root Daemon", v), ("OSS User Daemon", v), ("OSS Traffic Manager", v), ("Traffic Agent", image)]
+        rows = [
+            ("OSS Client", v),
+            ("OSS Root Daemon", v),
+            ("OSS User Daemon", v),
+            ("OSS Traffic Manager", v),
+            ("Traffic Agent", image),
+        ]
         data = {}
     elif run.idle() is not None:
         rows = [("OSS Client", v), ("OSS Root Daemon", v), ("OSS User Daemon", v), ("Traffic Manager", "not connected")]
@@ -191,7 +209,9 @@ def quit_(run: Run) -> Answer:
     """Exit 0, whatever ran."""
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.one("use"):
-        raise Failure(f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag")
+        raise Failure(
+            f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag"
+        )
     was = run.session() is not None or run.idle() is not None
     disconnect(run, run.parsed.on("stop-daemons"))
     if run.parsed.on("stop-daemons"):
@@ -213,7 +233,7 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
     for daemon in chosen:
         if daemon.state == "connected":
             cluster = run.world.cluster_at(daemon.server) or run.world.cluster
-            for made in _mine(run, daemon):
+            for made in mine(run, daemon):
                 end(run.world, cluster, made)
             run.user.sessions.pop(daemon.key, None)
             run.world.alive_sessions.discard(daemon.session)
@@ -225,137 +245,3 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
             daemon.state, daemon.session = "idle", ""
     if stop_daemons:
         run.user.daemons[:] = [d for d in run.user.daemons if d.orphan or d.state != "dead"]
-
-
-def list_(run: Run) -> Answer:
-    """The namespace's workloads, or those with an engagement of this client."""
-    if run.new and run.parsed.on("only-interceptable"):
-        run.err.append(
-            "Flag --only-interceptable has been deprecated, Redundant since all workloads are eligible for ingest, "
-            "intercept, or replace\n"
-        )
-    if run.parsed.arguments:
-        raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence list"')
-    daemon = require(run)
-    namespace = run.parsed.one("namespace") or daemon.namespace
-    mine = [i for i in _mine(run, daemon) if i.namespace == namespace]
-    found = run.cluster.in_namespace(namespace)
-    if run.old:
-        found = [w for w in found if w.service] if daemon.mapped_asked else []
-    chosen = {
-        "intercepts": ("intercept",),
-        "replacements": ("replace",),
-        "wiretaps": ("wiretap",),
-        "ingests": ("ingest",),
-    }
-    kinds = [k for flag, ks in chosen.items() if run.parsed.on(flag) for k in ks]
-    if kinds:
-        if run.old:
-            kinds.append("replace")
-        found = [w for w in found if any(i.workload == w.name and i.kind in kinds for i in mine)]
-    if run.parsed.on("agents"):
-        found = [w for w in found if w.agent]
-    by_name = {w.name: [i for i in mine if i.workload == w.name] for w in found}
-    environments = {i.id: pod_environment(run, daemon, w, i) for w in found for i in by_name[w.name]}
-    for made in environments.values():
-        made.pop("TELEPRESENCE_INTERCEPT_ID", None)
-    objects = [shape.workload_object(run, w, by_name[w.name], environments) for w in found]
-    return run.object(objects, _list_text(run, found, by_name))
-
-
-def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) -> str:
-    if not found:
-        kinds = "Deployments, StatefulSets, or ReplicaSets" if run.old else "Deployments, StatefulSets, ReplicaSets, or Rollouts"
-        return f"No Workloads ({kinds})\n"
-    width = max(len(w.name) for w in found)
-    kind_width = max(len(w.kind) for w in found)
-    lines = []
-    ready = "ready to intercept" if run.old else "ready to attach" if run.new else "ready to engage"
-    for workload in found:
-        lead = "" if run.old else f"{workload.kind.lower().ljust(kind_width)} "
-        installed = "already" if workload.agent else "not yet"
-        engaged = by_name[workload.name]
-        if workload.injection == "disabled":
-            state = "not interceptable (traffic-agent not installed): disabled" if run.old else "unable to attach (traffic-agent not installed): Unknown"
-        elif engaged:
-            state = {"replace": "replaced", "ingest": "ingested"}.get(engaged[0].kind, "intercepted")
-        else:
-            state = f"{ready} (traffic-agent {installed} installed)"
-        lines.append(f"{lead}{workload.name.ljust(width)}: {state}\n")
-        lines += [shape.engaged_text(run, i, workload) for i in engaged]
-    return "".join(lines)
-
-
-def uninstall(run: Run) -> Answer:
-    """Take agents out: the pods are replaced, and an intercept made too soon stops routing."""
-    everything = run.parsed.on("all-agents")
-    names = run.parsed.many("agent") + run.parsed.arguments if run.old else run.parsed.arguments
-    if not everything and not names:
-        text = "please specify --agent or --all-agents" if run.old else "please specify at least one workload or use or --all-agents"
-        raise Failure(text)
-    daemon = require(run)
-    for workload in run.cluster.in_namespace(daemon.namespace):
-        if workload.agent and (everything or workload.name in names) and workload.injection != "enabled":
-            workload.agent = False
-            rollout.restart(run.world, workload)
-            run.writes = True
-    return run.answer("")
-
-
-def gather_logs(run: Run) -> Answer:
-    """A zip of the daemons' logs."""
-    import zipfile
-
-    chosen = run.parsed.one("daemons", "all")
-    if any(part not in ("all", "root", "user", "kubeauth", "None") for part in chosen.split(",")):
-        raise Failure("Options for --daemons are: all, root, user, or None")
-    stamp = time.strftime("_%y%m%dT%H%M%S") if not run.old else ""
-    path = os.path.join(run.call.cwd, run.parsed.one("output-file") or f"telepresence_logs{stamp}.zip")
-    try:
-        with zipfile.ZipFile(path, "w") as archive:
-            for name in ("cli", "connector", "daemon"):
-                log = os.path.join(run.call.home, f".cache/telepresence/logs/{name}.log")
-                if os.path.exists(log):
-                    archive.write(log, f"{name}.log")
-    except OSError as why:
-        raise Failure(f"open {path}: {(why.strerror or '').lower()}") from None
-    run.writes = True
-    return run.text(f"Logs have been exported to {path}\n")
-
-
-def config_view(run: Run) -> Answer:
-    """Where the configuration is; needs a kubeconfig even for the client's part."""
-    try:
-        config = kubeconfig.load(run.call)
-    except kubeconfig.Broken as why:
-        raise Failure(str(why)) from None
-    home = run.call.home
-    text = f"clientConfig: {{}}\nclientFile: {home}/.config/telepresence/config.yml\n"
-    data: dict[str, Any] = {"clientConfig": {}, "clientFile": f"{home}/.config/telepresence/config.yml"}
-    if run.new:
-        text += f"logDirectory: {home}/.cache/telepresence/logs\n"
-        data["logDirectory"] = f"{home}/.cache/telepresence/logs"
-    if config.empty:
-        raise Failure("kubeconfig has no context definition")
-    return run.object(data, text, clean=True)
-
-
-def loglevel(run: Run) -> Answer:
-    """Checked before anything is started."""
-    level = run.parsed.arguments[0]
-    if not re.fullmatch(r"(?i)error|warn|warning|info|debug|trace", level):
-        raise Failure(f'not a valid logrus Level: "{level}"' if run.old else f'slog: level string "{level}": unknown name')
-    require(run)
-    return run.answer("")
-
-
-def list_namespaces(run: Run) -> Answer:
-    """All namespaces of the cluster."""
-    names = sorted(run.cluster.namespaces)
-    return run.object(names, "".join(f"{n}\n" for n in names))
-
-
-def list_contexts(run: Run) -> Answer:
-    """All contexts of the kubeconfig."""
-    config = kubeconfig.load(run.call, run.parsed.one("kubeconfig"))
-    return run.object(config.contexts, "".join(f"{n}\n" for n in config.contexts))
