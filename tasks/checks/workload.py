@@ -26,6 +26,11 @@ class Port:
     container: int
 
     @property
+    def called(self) -> set[str]:
+        """The words that mean it: its name and its number."""
+        return {self.name, str(self.number)} - {""}
+
+    @property
     def identifier(self) -> str:
         """How Telepresence is told which port: the name, else the number."""
         return self.name or str(self.number)
@@ -122,22 +127,20 @@ def annotation(template: Object, key: str) -> str:
 
 
 def choose(found: Place, remote: str) -> Port:
-    """The Service's port of this name or number; the only one when none is named. Raises Trouble with the choices."""
-    if remote:
-        for port in found.ports:
-            if remote in {port.name, str(port.number)}:
-                return port
-        by_container = [p for p in found.ports if remote in {str(p.container), str(p.target)}]
-        if len(by_container) == 1:
-            return by_container[0]
-        raise Trouble(
-            f"the Service {found.service_name} has no port {remote}",
-            fix=f"--port LOCAL:REMOTE with one of {_choices(found)}",
-        )
+    """The Service's port of this name or number; the only one when none is named, or none of that name is there.
+
+    Raises Trouble with the choices where there are several.
+    """
+    named = [p for p in found.ports if remote in p.called] or [
+        p for p in found.ports if remote in {str(p.container), str(p.target)}
+    ]
+    if len(named) == 1:
+        return named[0]
     if len(found.ports) == 1:
         return found.ports[0]
+    what = f"no port {remote}" if remote else "several ports"
     raise Trouble(
-        f"the Service {found.service_name} has several ports",
+        f"the Service {found.service_name} has {what}",
         fix=f"name one: --port LOCAL:REMOTE with one of {_choices(found)}",
     )
 

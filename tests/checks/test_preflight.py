@@ -123,10 +123,15 @@ def test_a_port_can_be_named_by_its_container_port():
 
 
 def test_a_port_that_is_not_there_lists_those_that_are():
-    found = place([workload(), service(), pod()], ("www",), "ns")
+    found = place([workload(), service(ports=TWO), pod()], ("www",), "ns")
     with pytest.raises(Trouble, match="has no port 3000") as caught:
         choose(found, "3000")
-    assert "http (80)" in caught.value.fix
+    assert "grpc (8080)" in caught.value.fix
+
+
+def test_the_only_port_is_meant_whatever_number_was_typed():
+    found = place([workload(), service(), pod()], ("www",), "ns")
+    assert choose(found, "3000").identifier == "http"
 
 
 def test_a_workload_that_is_not_there_names_the_nearest():

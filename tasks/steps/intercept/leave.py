@@ -53,13 +53,18 @@ def one(s: Settings, entry: Entry) -> None:
         guard.names(s)
         session.ensure(s, yes=True)
     perform(telepresence.leave(s, name_of(entry)))
-    gone = until(lambda: name_of(entry) not in dict(telepresence.status(s).intercepts), every=0.2, for_=5)
+    gone = until(lambda: not held(telepresence.status(s), name_of(entry)), every=0.2, for_=5)
     if not gone:
         raise ToolError(
             f"{name_of(entry)} is still intercepted after leaving it", tool="telepresence", fix="inv tp.quit"
         )
     remove_files(entry)
     journal.forget(entry)
+
+
+def held(now: telepresence.Session, name: str) -> bool:
+    """Does this client hold it? A replacement is shown as WORKLOAD/CONTAINER."""
+    return any(shown == name or shown.startswith(f"{name}/") for shown, _ in now.intercepts)
 
 
 def end_process(entry: Entry) -> None:

@@ -123,6 +123,10 @@ def make(
         if place.service and place.ports
         else None
     )
+    if port is not None and remote and remote not in port.called | {str(port.container)}:
+        say(
+            f"the Service {place.service_name} has no port {remote}: its only one, {port.identifier} ({port.number}), is taken"
+        )
     preflight.must_pass(place, port, policy.result(), say)
     for finding in argo.findings(s, place, cd.result()):
         if finding.state in {"warn", "missing"} and finding.subject != "injection":  # injection is the pre-flight's own
@@ -136,7 +140,9 @@ def make(
     headers, why = _mode(s, request, port)
     slot = f"-{s.telepresence.slot}" if s.telepresence.slot else ""
     service_name = place.service_name if place.service_name != place.name else ""
-    wanted = Wanted(f"{place.name}{slot}", place.name, local, port.identifier, service_name, headers, request.mount)
+    # `replace` takes no name of one's own: it is called WORKLOAD/CONTAINER, and left by the workload's name.
+    name = place.name if request.replace and telepresence.can_replace(s) else f"{place.name}{slot}"
+    wanted = Wanted(name, place.name, local, port.identifier, service_name, headers, request.mount)
     return Plan(request, place, port, wanted, argv, folder, why)
 
 
@@ -173,11 +179,11 @@ def _catalogue_port(service: Service, place: Place) -> str:
 
 def _policy(s: Settings) -> str:
     """The manager's inject policy; empty when it may not be read, which is no reason to stop."""
-    try:
-        managers = kubectl.get(s, "deployments", name="traffic-manager", namespace=s.cluster.manager_namespace)
+    try:  # its pods, not its Deployment: pods in the manager's namespace are what developers may read
+        pods = kubectl.get(s, "pods", namespace=s.cluster.manager_namespace, selector="app=traffic-manager")
     except ToolError:
         return ""
-    containers = (((managers[0].get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or []
+    containers = [c for pod in pods for c in (pod.get("spec") or {}).get("containers") or []]
     for container in containers:
         for variable in container.get("env") or []:
             if variable.get("name") == "AGENT_INJECT_POLICY":

@@ -214,7 +214,7 @@ def _free_own_leftover(s: Settings, plan: Plan) -> None:
         if entry.data.get("workload") == plan.wanted.workload and not entry.owner_lives:
             ui.talk(f"   leaving {leave.name_of(entry)}, left behind by a run that was killed")
             leave.one(s, entry)
-    if plan.wanted.name in session.mine(s):
+    if leave.held(session.look(s).session, plan.wanted.name):
         ui.talk(f"   leaving {plan.wanted.name}, made by hand before")
         perform(telepresence.leave(s, plan.wanted.name))
 

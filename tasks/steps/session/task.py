@@ -80,7 +80,7 @@ def status(*, json: bool) -> None:
             ]
         )
     for entry in open_entries:
-        if not entry.owner_lives and entry.data.get("name") not in dict(session.intercepts):
+        if not entry.owner_lives and not entry.data.get("keep"):
             ui.say(f"left behind: {entry.data.get('name')} (a run that was killed); inv down removes it")
 
 

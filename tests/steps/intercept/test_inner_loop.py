@@ -248,3 +248,19 @@ def test_production_is_refused_and_nothing_is_written(newest: Box, more: dict[st
     assert done.returncode == 3, done.stdout + done.stderr
     assert "production" in done.stderr
     assert len(writes(newest)) == before
+
+
+def test_the_specs_port_does_what_it_says(newest: Box):
+    there = ports.free()
+    done = inv(newest, "intercept", WWW, "--port", f"{there}:3000", "--no-run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "has no port 3000" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["local_port"], told["proof"]["answered_by"]) == (there, "local")
+    assert inv(newest, "leave").returncode == 0
+
+
+def test_a_replaced_container_is_left_too(box: Box):
+    done = inv(box, "intercept", WWW, "--replace", "--port", PORT, "--", "true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert held(box) == []
