@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.catalogue import Service
 from tasks.core.rest import rest
 
 if TYPE_CHECKING:
+    from tasks.core.catalogue import Service
     from tasks.steps.tilt.request import Request
 
 ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
