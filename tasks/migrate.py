@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from invoke.context import Context
 from invoke.tasks import task
 
@@ -19,14 +21,17 @@ _HELP = {
     "diff": "show the rewritten files as unified diffs",
     "out": "write the plan to this file",
 }
+_WRITING = ("core", "gitops", "only", "accept", "yes", "json", "dry_run", "check", "push", "diff")
 
 
 def _help(*names: str) -> dict[str, str]:
-    return {name.replace("_", "-"): _HELP[name] for name in names}
+    return {name: _HELP[name] for name in names}
 
 
 @task(help=_help("core", "gitops", "accept", "json", "check"), iterable=["accept"], auto_shortflags=False)
-def status(c: Context, core="", gitops="", accept=None, json=False, check=False):  # type: ignore[no-untyped-def]
+def status(
+    c: Context, core: str = "", gitops: str = "", accept: Sequence[str] = (), json: bool = False, check: bool = False
+) -> None:
     """What is done, what is missing, what is blocked, and the spec's success criteria."""
     from tasks.steps.migration import commands
 
@@ -38,7 +43,17 @@ def status(c: Context, core="", gitops="", accept=None, json=False, check=False)
     iterable=["only", "accept"],
     auto_shortflags=False,
 )
-def plan(c: Context, core="", gitops="", only=None, accept=None, out="", json=False, diff=False, check=False):  # type: ignore[no-untyped-def]
+def plan(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    out: str = "",
+    json: bool = False,
+    diff: bool = False,
+    check: bool = False,
+) -> None:
     """Plan all five phases at once, each on the result of those before; --out keeps it for migrate.apply."""
     from tasks.steps.migration import commands
 
@@ -46,15 +61,25 @@ def plan(c: Context, core="", gitops="", only=None, accept=None, out="", json=Fa
     commands.plan(asked, out)
 
 
-_WRITING = ("core", "gitops", "only", "accept", "yes", "json", "dry_run", "check", "push", "diff")
-
-
 @task(
     help={"file": "the plan, as migrate.plan --out wrote it", **_help(*_WRITING)},
     iterable=["only", "accept"],
     auto_shortflags=False,
 )
-def apply(c: Context, file, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
+def apply(
+    c: Context,
+    file: str,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
     """Do exactly the plan in FILE; refuse when a repository is not where the plan left it."""
     from tasks.steps.migration import commands
 
@@ -63,52 +88,147 @@ def apply(c: Context, file, core="", gitops="", only=None, accept=None, yes=Fals
     commands.apply(asked, file)
 
 
-def _phase(c: Context, number: int, history: str, core, gitops, only, accept, yes, json, dry_run, check, push, diff):  # type: ignore[no-untyped-def]
+@task(help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
+def phase1(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+    history: str = "none",
+) -> None:
+    """Phase 1: infrastructure stands in gitops."""
     from tasks.steps.migration import commands
 
     dry = dry_run or bool(c.config.run.dry)
     asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff, history)
-    commands.phase(asked, number)
-
-
-@task(help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
-def phase1(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False, history="none"):  # type: ignore[no-untyped-def]
-    """Phase 1: infrastructure stands in gitops."""
-    _phase(c, 1, history, core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+    commands.phase(asked, 1)
 
 
 @task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase2(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
+def phase2(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
     """Phase 2: the dev container needs no local cluster."""
-    _phase(c, 2, "none", core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+    from tasks.steps.migration import commands
+
+    dry = dry_run or bool(c.config.run.dry)
+    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    commands.phase(asked, 2)
 
 
 @task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase3(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
+def phase3(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
     """Phase 3: the Tiltfile works against the shared cluster."""
-    _phase(c, 3, "none", core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+    from tasks.steps.migration import commands
+
+    dry = dry_run or bool(c.config.run.dry)
+    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    commands.phase(asked, 3)
 
 
 @task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase4(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
-    """Phase 4: core has no infrastructure; nothing goes that is not proven to be elsewhere, superseded or accepted."""
-    _phase(c, 4, "none", core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+def phase4(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
+    """Phase 4: core has no infrastructure; nothing goes unproven."""
+    from tasks.steps.migration import commands
+
+    dry = dry_run or bool(c.config.run.dry)
+    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    commands.phase(asked, 4)
 
 
 @task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def cleanup_infra(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
+def cleanup_infra(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
     """The same as phase4."""
-    _phase(c, 4, "none", core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+    from tasks.steps.migration import commands
+
+    dry = dry_run or bool(c.config.run.dry)
+    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    commands.phase(asked, 4)
 
 
 @task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase5(c: Context, core="", gitops="", only=None, accept=None, yes=False, json=False, dry_run=False, check=False, push=False, diff=False):  # type: ignore[no-untyped-def]
+def phase5(
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    only: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    yes: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    push: bool = False,
+    diff: bool = False,
+) -> None:
     """Phase 5: documented, and proven on the target."""
-    _phase(c, 5, "none", core, gitops, only, accept, yes, json, dry_run, check, push, diff)
+    from tasks.steps.migration import commands
+
+    dry = dry_run or bool(c.config.run.dry)
+    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    commands.phase(asked, 5)
 
 
-@task(help={"path": "a file or folder of core", **_help("core", "gitops", "accept", "json")}, iterable=["accept"], auto_shortflags=False)
-def explain(c: Context, path, core="", gitops="", accept=None, json=False):  # type: ignore[no-untyped-def]
+@task(
+    help={"path": "a file or folder of core", **_help("core", "gitops", "accept", "json")},
+    iterable=["accept"],
+    auto_shortflags=False,
+)
+def explain(
+    c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] = (), json: bool = False
+) -> None:
     """What happens to this path, by which rule, with which proof."""
     from tasks.steps.migration import commands
 
@@ -116,7 +236,7 @@ def explain(c: Context, path, core="", gitops="", accept=None, json=False):  # t
 
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)
-def references(c: Context, path, core="", gitops="", json=False):  # type: ignore[no-untyped-def]
+def references(c: Context, path: str, core: str = "", gitops: str = "", json: bool = False) -> None:
     """Who in core names this path, and who syncs from it."""
     from tasks.steps.migration import commands
 
@@ -124,7 +244,9 @@ def references(c: Context, path, core="", gitops="", json=False):  # type: ignor
 
 
 @task(help=_help("core", "gitops", "yes", "json", "dry_run"), auto_shortflags=False)
-def undo(c: Context, core="", gitops="", yes=False, json=False, dry_run=False):  # type: ignore[no-untyped-def]
+def undo(
+    c: Context, core: str = "", gitops: str = "", yes: bool = False, json: bool = False, dry_run: bool = False
+) -> None:
     """Name the way back to the tag before-remote-first, and with --yes go it."""
     from tasks.steps.migration import commands
 

@@ -62,9 +62,11 @@ class Facts:
 
     def remotes(self) -> list[str]:
         """The names of the remotes."""
-        if "remotes" not in self._cache:
-            self._cache["remotes"] = decode(self.git.read("remote")).split()
-        return list(self._cache["remotes"])  # type: ignore[call-overload]
+        found = self._cache.setdefault("remotes", None)
+        if not isinstance(found, list):
+            found = decode(self.git.read("remote")).split()
+            self._cache["remotes"] = found
+        return [str(name) for name in found]
 
     def remote_urls(self) -> list[str]:
         """The URLs of the remotes."""
@@ -169,9 +171,7 @@ class Look:
         tree = Tree.parse(self._listing.result(), root)
         hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
         head_tree = root if not self._at else Git(folder).line("rev-parse", "HEAD^{tree}")
-        return Facts(
-            name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances
-        )
+        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances)
 
     def close(self) -> None:
         """End what still runs."""
@@ -198,9 +198,7 @@ class Look:
         return branch, dirty
 
 
-def look(
-    core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: str = ""
-) -> tuple[Facts, Facts]:
+def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: str = "") -> tuple[Facts, Facts]:
     """Read both repositories at once. `at` plans on these commits instead of HEAD; `hint` mends a missing gitops."""
     at = at or {}
     looks: list[Look] = []
@@ -258,4 +256,3 @@ def shown(path: str) -> str:
         return path
     special = {9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"}
     return '"' + "".join(special.get(c) or (chr(c) if 32 <= c < 127 else f"\\{c:03o}") for c in raw) + '"'
-

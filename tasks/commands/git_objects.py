@@ -74,12 +74,12 @@ class Git:
 
     def read(self, *args: str, ok: tuple[int, ...] = (0,), timeout: float = 300.0, **env: str) -> bytes:
         """Run git and return its stdout."""
-        with self.start(*args, **env) as child:
+        with self.start(*args, stdin=False, **env) as child:
             return child.result(ok=ok, timeout=timeout)
 
     def line(self, *args: str, ok: tuple[int, ...] = (0,), **env: str) -> str:
         """The same as one stripped line of text."""
-        return decode(self.read(*args, ok=ok, **env)).strip()
+        return decode(self.read(*args, ok=ok, timeout=300.0, **env)).strip()
 
     def feed(self, data: bytes, *args: str, timeout: float = 300.0, **env: str) -> bytes:
         """Run git with these bytes on its stdin."""

@@ -65,7 +65,9 @@ def import_commits(
                 write(b"\n")
             for number, (_, head, edits, parents) in enumerate(commits, 1):
                 write(b"commit %s\nmark :%d\n" % (_NEXT.encode(), number) + head)
-                first = b":%d" % (number - 1) if number > 1 else parents[0].encode()  # an id of this run is not read yet
+                first = (
+                    b":%d" % (number - 1) if number > 1 else parents[0].encode()
+                )  # an id of this run is not read yet
                 write(b"from %s\n" % first)
                 for other in parents[1:]:
                     write(b"merge %s\n" % other.encode())
@@ -168,10 +170,14 @@ def resume(place: Place) -> str:
         lock.unlink(missing_ok=True)
         _close(place)
         return f"{place.folder}: {branch} has moved since a run was killed here; nothing was finished"
-    finished = not lock.exists() and now == new and (
-        not index.exists()
-        or _same(index, place.git_dir / "index")
-        or not there.git.read("diff-index", "--cached", "--name-only", new)
+    finished = (
+        not lock.exists()
+        and now == new
+        and (
+            not index.exists()
+            or _same(index, place.git_dir / "index")
+            or not there.git.read("diff-index", "--cached", "--name-only", new)
+        )
     )
     if finished or not index.exists():
         lock.unlink(missing_ok=True)
@@ -201,7 +207,7 @@ def interrupted(git_dir: Path) -> bool:
     path = git_dir / "remote-first" / "journal.json"
     try:
         noted = json.loads(path.read_text())
-        return started(int(noted["pid"])) != noted["start"]
+        return bool(started(int(noted["pid"])) != noted["start"])
     except FileNotFoundError:
         return False
     except (OSError, ValueError, KeyError, TypeError):
@@ -215,7 +221,9 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
     try:
         _write(mine, {"run": run, "pid": os.getpid(), "start": started(os.getpid()), "since": time.time()})
     except OSError as why:
-        raise Trouble(f"cannot write in {git_dir}: {why.strerror}", fix=f"look at its owner: ls -ld {git_dir}") from None
+        raise Trouble(
+            f"cannot write in {git_dir}: {why.strerror}", fix=f"look at its owner: ls -ld {git_dir}"
+        ) from None
     try:
         for _ in range(20):
             try:
@@ -316,9 +324,9 @@ def _lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
         for oid, data in blobs.many(by_oid):
             for path in by_oid[oid]:
                 staged[path] = _staged(stage / str(len(staged)), writes[path], data)
-        folders = set()
-        for path, entry in edits.items():
-            if entry is None:
+        folders: set[str] = set()
+        for path, new in edits.items():
+            if new is None:
                 done.append(path)
                 target = os.path.join(place.folder, path)
                 try:
@@ -332,8 +340,8 @@ def _lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
         for path, source in staged.items():
             done.append(path)
             _put(source, place.folder / path)
-        for path, entry in edits.items():
-            if entry is not None and entry.mode == GITLINK:
+        for path, new in edits.items():
+            if new is not None and new.mode == GITLINK:
                 (place.folder / path).mkdir(parents=True, exist_ok=True)
     except OSError as why:
         _restore(place, done, old, blobs)

@@ -250,25 +250,24 @@ def read(path: Path) -> Mapping:
         safe(("carries", str(number), "from"), carry.source)
         safe(("carries", str(number), "to"), carry.target)
     for number, row in enumerate(found.superseded):
-        at = ("superseded", str(number), "path")
-        safe(at, row.path)
+        keys = ("superseded", str(number), "path")
+        safe(keys, row.path)
         pattern = glob(row.path)
         for move in found.moves:
-            if row.path.endswith("/") and move.source.startswith(row.path) or pattern.match(move.source):
-                raise wrong(
-                    at, f"'{row.path}' is too wide: it covers {move.source}, which moves", "name what is below it"
-                )
+            if (row.path.endswith("/") and move.source.startswith(row.path)) or pattern.match(move.source):
+                what = f"'{row.path}' is too wide: it covers {move.source}, which moves"
+                raise wrong(keys, what, "name what is below it")
         if not row.by.strip() or not row.reason.strip():
-            raise wrong(at, f"'{row.path}' has no successor or no reason", "fill in `by` and `reason`")
+            raise wrong(keys, f"'{row.path}' has no successor or no reason", "fill in `by` and `reason`")
     for number, step in enumerate(found.cleanup):
-        for path in step.paths:
-            safe(("cleanup", str(number), "paths"), path)
-    for name, rows in (("moves", found.moves), ("cleanup", found.cleanup), ("rewrites", found.rewrites)):
-        for number, any_row in enumerate(rows):
-            if not _KEY.fullmatch(any_row.step):
-                raise wrong(
-                    (name, str(number), "step"), f"'{any_row.step}' is no step's key", "such as INFRA-10 or RF-40"
-                )
+        for area in step.paths:
+            safe(("cleanup", str(number), "paths"), area)
+    steps = [("moves", n, m.step) for n, m in enumerate(found.moves)]
+    steps += [("cleanup", n, c.step) for n, c in enumerate(found.cleanup)]
+    steps += [("rewrites", n, r.step) for n, r in enumerate(found.rewrites)]
+    for name, number, key in steps:
+        if not _KEY.fullmatch(key):
+            raise wrong((name, str(number), "step"), f"'{key}' is no step's key", "such as INFRA-10 or RF-40")
     for number, rewrite in enumerate(found.rewrites):
         if bool(rewrite.find) == bool(rewrite.pattern):
             raise wrong(("rewrites", str(number)), "either `find` or `pattern` is expected", "keep one of them")

@@ -69,6 +69,10 @@ def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, 
     for side in (world.gitops, world.core):
         if side.commits or side.facts.head != side.facts.at:
             _tag(side, plan.start[side.name], session.run)
+    if world.grafts:
+        from tasks.steps.migration import history
+
+        history.bring(world)
     _bring(world, world.gitops, session, tell)
     waits = plan.person
     if waits and not _is_pushed(world.gitops.facts, world.gitops.head):

@@ -48,9 +48,7 @@ def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
     if asked.history not in {"keep", "none"}:
         raise Trouble(f"--history {asked.history} is not known", fix="--history keep, or --history none")
     core, gitops = places(asked, settings())
-    return Request(
-        core, gitops, engine.selected(phases, asked.only or ()), tuple(asked.accept or ()), asked.history
-    )
+    return Request(core, gitops, engine.selected(phases, asked.only or ()), tuple(asked.accept or ()), asked.history)
 
 
 def live(s: Settings) -> list[Consumer]:
@@ -229,7 +227,9 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
             for line in render.lines(found):
                 ui.talk(line)
         _confirm(asked, found)
-    waits = applying.carry_out(found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    waits = applying.carry_out(
+        found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text)
+    )
     outcomes = applying.after(found.outcomes, waits)
     if runs and not waits:
         from tasks.steps.migration import validating
@@ -245,7 +245,9 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
             ui.say(line)
     _close(found)
     if waits:
-        raise Trouble(f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED)
+        raise Trouble(
+            f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED
+        )
     states = {o.state for o in outcomes}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
@@ -300,5 +302,7 @@ def _tell(session: applying.Session) -> None:
 
 def _no_flag(word: str, task: str) -> None:
     if word.startswith("-") or not word:
-        raise Trouble(f"'{word}' is not a path", fix=f"the path comes first: inv migrate.{task} PATH; help: inv --help migrate.{task}")
-
+        raise Trouble(
+            f"'{word}' is not a path",
+            fix=f"the path comes first: inv migrate.{task} PATH; help: inv --help migrate.{task}",
+        )

@@ -14,7 +14,9 @@ _SLASHES = {
     "js", "ts", "tsx", "jsx", "mjs", "cjs", "go", "json", "jsonc", "json5", "bicep", "proto", "rs", "java", "css", "scss",
     "groovy", "kt", "c", "h", "mod", "work",
 }  # fmt: skip
-_HASH_NAMES = re.compile(r"^(?:Dockerfile|Makefile|GNUmakefile|CODEOWNERS|Tiltfile|Jenkinsfile|\.env|justfile|\.gitmodules)")
+_HASH_NAMES = re.compile(
+    r"^(?:Dockerfile|Makefile|GNUmakefile|CODEOWNERS|Tiltfile|Jenkinsfile|\.env|justfile|\.gitmodules)"
+)
 _PYTHON = {"py", "star", "tilt", "bzl"}
 
 

@@ -30,7 +30,13 @@ class Criterion:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"number": self.number, "title": self.title, "met": self.met, "evidence": self.evidence, "paths": list(self.paths)}
+        return {
+            "number": self.number,
+            "title": self.title,
+            "met": self.met,
+            "evidence": self.evidence,
+            "paths": list(self.paths),
+        }
 
 
 def judge(plan: Plan) -> list[Criterion]:
@@ -49,7 +55,12 @@ def judge(plan: Plan) -> list[Criterion]:
             tuple(left),
         ),
         _single_source(plan),
-        _timed(6, f"from clone to a running service in under {b.clone_to_running:g} s", "clone_to_running", b.clone_to_running),
+        _timed(
+            6,
+            f"from clone to a running service in under {b.clone_to_running:g} s",
+            "clone_to_running",
+            b.clone_to_running,
+        ),
     ]
 
 
@@ -60,7 +71,8 @@ def infrastructure(plan: Plan) -> list[str]:
     excepted = _any([k.path for k in rules.exceptions])
     links = [p for p, e in world.core.facts.tree.files.items() if e.mode == "160000"]
     plain, manifests = _any(rules.paths), _any(rules.manifests)
-    found, asked = [], {}
+    found: list[str] = []
+    asked: dict[str, list[str]] = {}
     for path, entry in world.core.facts.tree.files.items():
         if excepted(path) or path in world.own or path in links:
             continue
@@ -92,6 +104,6 @@ def _single_source(plan: Plan) -> Criterion:
 def _timed(number: int, title: str, what: str, budget: float) -> Criterion:
     seen = timing.kept(what)
     if not seen:
-        return Criterion(number, title, None, f"not measured on this machine (inv timing shows what is)")
+        return Criterion(number, title, None, "not measured on this machine (inv timing shows what is)")
     seconds = float(seen[-1].get("seconds", 0))
     return Criterion(number, title, seconds < budget, f"{seconds:.1f} s, measured last")

@@ -35,7 +35,8 @@ def _block(template: str, prefix: str) -> tuple[list[str], list[str]]:
     """The template's lines below its FROM."""
     lines = template.splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith("FROM ")) + 1
-    found, copies = [], []
+    found: list[str] = []
+    copies: list[str] = []
     for line in lines[first:]:
         copied = re.match(r"COPY ((?:[\w.-]+ )+)(\S+)$", line)
         if copied:

@@ -118,7 +118,9 @@ def _pin_path(core: Facts, gitops: Facts, inside: str, setting: str) -> str:
     from tasks.steps.migration.consumers import plain_url
 
     urls = {plain_url(u) for u in gitops.remote_urls()} | {plain_url(str(gitops.folder))}
-    config = core.git.read("config", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$", ok=(0, 1, 128))
+    config = core.git.read(
+        "config", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$", ok=(0, 1, 128)
+    )
     rows = [line.partition(" ") for line in config.decode("utf-8", "surrogateescape").splitlines()]
     paths = {key.rpartition(".")[0]: value for key, _, value in rows if key.endswith(".path")}
     for key, _, value in rows:
@@ -132,7 +134,7 @@ def plan(request: Request, world: World) -> Plan:
     start = {"core": world.core.head, "gitops": world.gitops.head}
     outcomes: dict[str, Outcome] = {}
     barred: dict[str, bool] = {}
-    if world.history == "keep":
+    if world.history == "keep" and any(k in world.selected for k in phase1.COPIES):
         from tasks.steps.migration import history
 
         world.grafts = history.grafts(world)

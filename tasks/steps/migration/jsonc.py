@@ -23,8 +23,10 @@ class Jsonc:
 
         try:
             self._root = loads(self.text, loader=ModelLoader()).value
-        except Exception as why:  # noqa: BLE001  # json-five raises errors of its lexer that share no class of its own
-            raise Trouble(f"{self.name} cannot be read: {str(why).splitlines()[0][:200]}", fix=f"mend {self.name}") from None
+        except Exception as why:  # json-five raises errors of its lexer that share no class of its own
+            raise Trouble(
+                f"{self.name} cannot be read: {str(why).splitlines()[0][:200]}", fix=f"mend {self.name}"
+            ) from None
         starts = [0]
         for line in self.text.split("\n"):
             starts.append(starts[-1] + len(line) + 1)
@@ -52,7 +54,11 @@ class Jsonc:
         if parent is None:
             self.set(path[:-1], {path[-1]: value})
             return
-        self._add(parent, [k for k, _ in self._members(parent)], f"{json.dumps(path[-1])}: {json.dumps(value, ensure_ascii=False)}")
+        self._add(
+            parent,
+            [k for k, _ in self._members(parent)],
+            f"{json.dumps(path[-1])}: {json.dumps(value, ensure_ascii=False)}",
+        )
 
     def append(self, path: tuple[str, ...], values: list[Any]) -> None:
         """Add the values to the list at this path, which is made when absent; one that is there is not added again."""

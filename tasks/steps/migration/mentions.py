@@ -22,7 +22,9 @@ _DIRNAME = re.compile(
     r"""|\bPath\(__file__\)(?:\.resolve\(\))?\.parent\b|\b__dirname\b|\bimport\.meta\.dirname\b"""
 )
 _PARENTS = re.compile(r"\bPath\(__file__\)(?:\.resolve\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
-_CD_PWD = re.compile(r"""\$\(\s*(?:CDPATH=\S*\s+)?cd\s+(?:--\s+)?"?([^"()]*?)"?\s*(?:>\s*\S+\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)""")
+_CD_PWD = re.compile(
+    r"""\$\(\s*(?:CDPATH=\S*\s+)?cd\s+(?:--\s+)?"?([^"()]*?)"?\s*(?:>\s*\S+\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"""
+)
 _TOPLEVEL = re.compile(
     r"""\$\(\s*git\s+rev-parse\s+--show-toplevel[^()]*\)|\$\{\{\s*github\.workspace\s*\}\}|\$\{?GITHUB_WORKSPACE\}?"""
     r"""|\$\{(?:localW|containerW|w)orkspaceFolder\}|\$\(CURDIR\)|\bconfig\.main_dir\b|/workspaces/[\w.-]+(?=/)|<rootDir>"""
@@ -41,7 +43,9 @@ _JOIN = re.compile(rf"(?:[jJ]oin(?:path)?|resolve|Path|PurePath)\(\s*({_TERM}(?:
 _PIECE = re.compile(_TERM)
 _BRACES = re.compile(r"([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
 _TOKEN = re.compile(r"[^\s\"'`<>|;,()\[\]=&:{}]+")
-_PATTERN_FILES = re.compile(r"(?:^|/)(?:CODEOWNERS|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$")
+_PATTERN_FILES = re.compile(
+    r"(?:^|/)(?:CODEOWNERS|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$"
+)
 
 
 class Mention(NamedTuple):
@@ -107,7 +111,9 @@ class _Reader:
             self.telling |= {
                 n for n, v in self.variables.items() if any(x in self.telling for x in re.findall(r"\w+", v) if x != n)
             }
-        self._telling = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(self.telling))) + r")\b") if self.telling else None
+        self._telling = (
+            re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(self.telling))) + r")\b") if self.telling else None
+        )
 
     def wanted(self, line: str) -> bool:
         return self.words.in_line(line) or (self._telling is not None and self._telling.search(line) is not None)
@@ -195,14 +201,13 @@ class _Reader:
         if token.startswith(("**/", "*/")):
             token = token.split("/", 1)[1]
         elif token.startswith("/"):
-            if not self.rooted:
-                if not self.words.in_line(token) or token.count("/") < 2:
-                    return
+            if not self.rooted and (not self.words.in_line(token) or token.count("/") < 2):
+                return
             token = token.lstrip("/")
             yield from self._normal(token, kind, True)
             return
         head, _, rest = token.partition("/")
-        if head == ROOT or head == "." and self.kind == "package.json":
+        if head == ROOT or (head == "." and self.kind == "package.json"):
             yield from self._normal(rest, kind, True)
         elif head == HERE:
             yield from self._normal(posixpath.join(self.folder, rest), kind, True)

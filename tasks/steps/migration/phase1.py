@@ -106,7 +106,9 @@ def readmes(draft: Draft) -> None:
         return
     table = "\n".join(["| was in core | is in gitops |", "|---|---|", *rows])
     core = f"## Where the infrastructure went\n\nIt lives in the gitops repository now.\n\n{table}\n"
-    gitops = f"## What came from core\n\nThese paths were moved here, with their content unchanged at first.\n\n{table}\n"
+    gitops = (
+        f"## What came from core\n\nThese paths were moved here, with their content unchanged at first.\n\n{table}\n"
+    )
     _section(draft, "core", core)
     _section(draft, "gitops", gitops)
 
@@ -163,7 +165,11 @@ def _moved_paths(moves: list[Move]) -> list[tuple[re.Pattern[str], str]]:
 def _with_moved(data: bytes, moved: list[tuple[re.Pattern[str], str]]) -> bytes:
     text = data.decode("utf-8", "surrogateescape")
     for pattern, target in moved:
-        text = pattern.sub(lambda m, t=target: (m[1] or "") + t.replace("{env}", m[2] if (m.lastindex or 0) > 1 else ""), text)
+
+        def place(found: re.Match[str], target: str = target) -> str:
+            return (found[1] or "") + (target.replace("{env}", found[2]) if "{env}" in target else target)
+
+        text = pattern.sub(place, text)
     return text.encode("utf-8", "surrogateescape")
 
 

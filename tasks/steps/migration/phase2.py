@@ -44,7 +44,12 @@ def suite_stands(draft: Draft) -> None:
         if old is not None and path.startswith("config/"):
             continue  # the team's own values
         if old is not None and (path, old) not in ours and not world.accepted(path):
-            draft.block(path, "custom", f"core:{path}", f"a file of yours stands here; move it, or let it be replaced: --accept {path}")
+            draft.block(
+                path,
+                "custom",
+                f"core:{path}",
+                f"a file of yours stands here; move it, or let it be replaced: --accept {path}",
+            )
             continue
         lost = path if old is not None and (path, old) not in ours else ""
         draft.write("core", path, data, "a file of the suite", mode=mode, destroys=lost)
@@ -67,7 +72,9 @@ def _ignores(draft: Draft) -> None:
     if missing:
         end = b"\r\n" if b"\r\n" in old else b"\n"
         head = old if not old or old.endswith(b"\n") else old + end
-        draft.write("core", ".gitignore", head + b"".join(p.encode() + end for p in missing), "files of this workstation")
+        draft.write(
+            "core", ".gitignore", head + b"".join(p.encode() + end for p in missing), "files of this workstation"
+        )
 
 
 def simplified(draft: Draft) -> None:
@@ -78,20 +85,33 @@ def simplified(draft: Draft) -> None:
         return
     new = suite.template(".devcontainer/postCreate.sh")
     if new is None:
-        draft.block(rules.path, "custom", f"core:{rules.path}", "run this from the suite's own checkout, which has the new script")
+        draft.block(
+            rules.path,
+            "custom",
+            f"core:{rules.path}",
+            "run this from the suite's own checkout, which has the new script",
+        )
         return
     text = old.decode("utf-8", "surrogateescape")
     found = _sorted(text, rules.obsolete, rules.ours)
     if found.lost and not world.accepted(rules.path):
         for line in found.lost:
             place, _, said = line.partition(": ")
-            fix = f"`{said[:80]}` can be kept nowhere by itself; put it into {rules.kept_in}, then --accept {rules.path}"
+            fix = (
+                f"`{said[:80]}` can be kept nowhere by itself; put it into {rules.kept_in}, then --accept {rules.path}"
+            )
             draft.block(rules.path, "custom", f"{rules.path}:{place}", fix)
         return
     team = _kept(found, rules.path)
     lost = "; ".join(found.lost)
     if team and rules.kept_in not in world.core.tree:
-        draft.write("core", rules.kept_in, team, f"{len(found.kept)} statements of the team, kept from {rules.path}", mode="100755")
+        draft.write(
+            "core",
+            rules.kept_in,
+            team,
+            f"{len(found.kept)} statements of the team, kept from {rules.path}",
+            mode="100755",
+        )
         places = ", ".join(_ranges(found))
         draft.note(f"kept in {rules.kept_in}: lines {places} of {rules.path}")
     body = _with_team(new.decode(), rules.kept_in) if team else new.decode()
@@ -100,7 +120,9 @@ def simplified(draft: Draft) -> None:
 
 def _sorted(text: str, obsolete: list[str], ours: list[str]) -> Chosen:
     never = r"(?!)"
-    return choose(statements(text), re.compile("|".join(obsolete) or never), re.compile("|".join(ours) or never, re.MULTILINE))
+    return choose(
+        statements(text), re.compile("|".join(obsolete) or never), re.compile("|".join(ours) or never, re.MULTILINE)
+    )
 
 
 def _kept(found: Chosen, name: str) -> bytes:
@@ -150,7 +172,12 @@ def start_script(draft: Draft) -> None:
             continue
         head = "#!/usr/bin/env bash\n" if text.startswith("#!") else ""
         body = "\n".join([_plain_comments(s.text) for s in found.kept] + found.calls)
-        draft.write("core", path, f"{head}{body.strip()}\n".encode("utf-8", "surrogateescape"), "only what needs no local cluster")
+        draft.write(
+            "core",
+            path,
+            f"{head}{body.strip()}\n".encode("utf-8", "surrogateescape"),
+            "only what needs no local cluster",
+        )
 
 
 def container(draft: Draft) -> None:
@@ -181,7 +208,9 @@ def container(draft: Draft) -> None:
     for key in ("capAdd", "forwardPorts"):
         found.append((key,), [v for v in wanted.get(key, []) if v not in now.get(key, [])])
     flags = {str(v).partition("=")[0] for v in now.get("runArgs", [])}
-    found.append(("runArgs",), [v for v in wanted.get("runArgs", []) if str(v).partition("=")[0] not in flags or "device" in v])
+    found.append(
+        ("runArgs",), [v for v in wanted.get("runArgs", []) if str(v).partition("=")[0] not in flags or "device" in v]
+    )
     for key, value in wanted.get("containerEnv", {}).items():
         found.set(("containerEnv", key), value)
     for key, value in wanted.get("portsAttributes", {}).items():

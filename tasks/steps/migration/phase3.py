@@ -107,13 +107,16 @@ def _repointing(world: World) -> Callable[[str], str]:
     rows = [(re.compile(rf"(?<![\w./-])(\./)?{re.escape(old)}"), prefix + new) for old, new in rules.paths.items()]
     moves = sorted((m for m in world.mapping.moves if "{" not in m.source), key=lambda m: -len(m.source))
     rows += [
-        (re.compile(rf"(?<![\w./-])(\./)?{re.escape(m.source)}" + ("" if m.source.endswith("/") else r"(?![\w.-])")), prefix + m.target)
+        (
+            re.compile(rf"(?<![\w./-])(\./)?{re.escape(m.source)}" + ("" if m.source.endswith("/") else r"(?![\w.-])")),
+            prefix + m.target,
+        )
         for m in moves
     ]
 
     def change(text: str) -> str:
         for pattern, new in rows:
-            text = pattern.sub(lambda m, n=new: n, text)
+            text = pattern.sub(new.replace("\\", "\\\\"), text)
         return text
 
     return change
@@ -143,7 +146,9 @@ def _local(mapping: Mapping) -> tiltfile.Local:
     areas = [(p, glob(p)) for row in mapping.cleanup for p in row.paths]
 
     def goes(path: str) -> bool:
-        return any(rule.match(path) or area.rstrip("/") == path.rstrip("/*") or _only_below(path, area) for area, rule in areas)
+        return any(
+            rule.match(path) or area.rstrip("/") == path.rstrip("/*") or _only_below(path, area) for area, rule in areas
+        )
 
     return tiltfile.Local(tuple(mapping.tiltfile.local), goes)
 
@@ -151,7 +156,9 @@ def _local(mapping: Mapping) -> tiltfile.Local:
 def _only_below(path: str, area: str) -> bool:
     """Is the path a glob over a folder that holds nothing but what goes, such as infra/**/*.md?"""
     head = re.split(r"[*?]", path)[0]
-    return head != path and bool(head.strip("/")) and area.startswith(head) and area.endswith("/") and head.count("/") == 1
+    return (
+        head != path and bool(head.strip("/")) and area.startswith(head) and area.endswith("/") and head.count("/") == 1
+    )
 
 
 def releases_kept(draft: Draft) -> None:
@@ -165,7 +172,9 @@ def releases_kept(draft: Draft) -> None:
     was = set(re.findall(pattern, world.core.blobs.get(before.oid).decode("utf-8", "replace")))
     lost = was - set(re.findall(pattern, now.decode("utf-8", "replace")))
     for name in sorted(lost):
-        draft.block(path, "custom", f"core:{path}", f"the release {name} would be lost; take what is local out of it by hand")
+        draft.block(
+            path, "custom", f"core:{path}", f"the release {name} would be lost; take what is local out of it by hand"
+        )
 
 
 def intercepts(world: World, text: str) -> str:

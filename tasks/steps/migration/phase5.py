@@ -47,7 +47,13 @@ def _proven(draft: Draft) -> None:
 
 
 STEPS = (
-    Step("DOC-10", 5, "the Telepresence guide says how it is done now", _documented(documents.telepresence), needs=("RF-20",)),
+    Step(
+        "DOC-10",
+        5,
+        "the Telepresence guide says how it is done now",
+        _documented(documents.telepresence),
+        needs=("RF-20",),
+    ),
     Step("DOC-11", 5, "the README says how to start", _documented(documents.start), needs=("RF-20",)),
     Step("DOC-12", 5, "there is a troubleshooting guide", _documented(documents.troubleshooting), needs=("RF-20",)),
     Step("DOC-13", 5, "the prerequisites of access are written down", _documented(documents.access), needs=("RF-20",)),

@@ -79,7 +79,9 @@ def _by_content(world: World, paths: list[str], found: Verdicts) -> None:
         elif path in dirty:
             _block(found, path, "uncommitted", f"core:{path}", "commit or stash the change, then look again")
         elif world.core.tree.files[path].mode == GITLINK:
-            _block(found, path, "custom", f"core:{path}", f"a submodule lies here; git rm it yourself, or --accept {path}")
+            _block(
+                found, path, "custom", f"core:{path}", f"a submodule lies here; git rm it yourself, or --accept {path}"
+            )
         elif (move := world.mapping.move_of(path)) is not None:
             moved[path] = move[1]
         elif (row := world.mapping.superseded_by(path)) is not None:
@@ -153,9 +155,7 @@ def _tell_missing(world: World, missing: dict[str, str], tree: Tree, counting: s
         newer = _stood(world, [gitops.facts.at], late) if late else set()
     for path, destination in missing.items():
         wanted, there = source[path], tree.files.get(destination)
-        if counting != gitops.head and (
-            gitops.tree.files.get(destination) == wanted or (destination, wanted) in newer
-        ):
+        if counting != gitops.head and (gitops.tree.files.get(destination) == wanted or (destination, wanted) in newer):
             where = f"gitops:{destination} (core pins {counting[:12]}, gitops is at {gitops.head[:12]})"
             _block(found, path, "unpinned", where, "inv migrate.phase1 --only RF-11 pins it")
         elif there is not None and there.oid == wanted.oid:
@@ -167,7 +167,9 @@ def _tell_missing(world: World, missing: dict[str, str], tree: Tree, counting: s
             _block(found, path, "missing", destination, "inv migrate.phase1 copies it")
         else:
             both = f"{world.core.facts.folder}/{path} {gitops.facts.folder}/{destination}"
-            _block(found, path, "differs", destination, f"compare: diff {both}; make them equal, or --accept {_word(path)}")
+            _block(
+                found, path, "differs", destination, f"compare: diff {both}; make them equal, or --accept {_word(path)}"
+            )
 
 
 def _in_work_tree(world: World, path: str, wanted: Entry) -> bool:
@@ -225,7 +227,7 @@ def _by_references(world: World, found: Verdicts) -> None:
         doomed = set(found.proofs)
         again: set[str] = set()
         for reference in index.to(doomed, fresh):
-            if not reference.blocking or not reference.sure and "*" in reference.target:
+            if not reference.blocking or (not reference.sure and "*" in reference.target):
                 told.add(reference)
                 continue
             hit = [p for p in targets(reference.target, doomed) if found.proofs[p] != "accepted by name"]

@@ -89,7 +89,11 @@ class _Scan:
             return
         self._goes_on, place, before = False, 0, " "
         while place < len(line):
-            step = self._inside(line, place) if self._stack and self._stack[-1] != "(" else self._command(line, place, before)
+            step = (
+                self._inside(line, place)
+                if self._stack and self._stack[-1] != "("
+                else self._command(line, place, before)
+            )
             before = line[place + step - 1 : place + step] or " "
             place += step
         if not self._stack and re.search(r"(?:\|\||&&|\|)\s*(?:#.*)?$", line):
@@ -231,7 +235,10 @@ def _runs(one: Statement) -> bool:
 
 
 def _says(pattern: re.Pattern[str], one: Statement) -> bool:
-    return pattern.search("\n".join(line for line in one.code.splitlines() if not line.lstrip().startswith("#"))) is not None
+    return (
+        pattern.search("\n".join(line for line in one.code.splitlines() if not line.lstrip().startswith("#")))
+        is not None
+    )
 
 
 def _names(name: str, code: str) -> bool:

@@ -36,9 +36,7 @@ def _listed(root: Path) -> list[str]:
             raise ToolError("not committed here")
     except ToolError:
         names = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    return sorted(
-        n for n in names if n.startswith(_CARRIED) and not n.startswith(_NEVER) and (root / n).is_file()
-    )
+    return sorted(n for n in names if n.startswith(_CARRIED) and not n.startswith(_NEVER) and (root / n).is_file())
 
 
 def template(path: str) -> bytes | None:

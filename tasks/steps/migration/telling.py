@@ -9,7 +9,6 @@ from typing import Any
 
 from tasks.commands.git_facts import shown
 from tasks.core.migration_mapping import glob
-
 from tasks.steps.migration.consumers import Consumers
 from tasks.steps.migration.engine import Plan
 from tasks.steps.migration.references import References
@@ -49,7 +48,9 @@ def explain(plan: Plan, path: str) -> Told:
         rows.append(("is", "nothing in core's commit"))
     going = mapping.move_of(path)
     if going is not None:
-        rows.append(("moves", f"to gitops:{going[1]} by {going[0].step} (moves: {going[0].source} -> {going[0].target})"))
+        rows.append(
+            ("moves", f"to gitops:{going[1]} by {going[0].step} (moves: {going[0].source} -> {going[0].target})")
+        )
     over = mapping.superseded_by(path)
     if over is not None:
         rows.append(("superseded", f"by {over.by}: {over.reason} (superseded: {over.path})"))
@@ -64,7 +65,11 @@ def explain(plan: Plan, path: str) -> Told:
             if change.path in (path, going[1] if going else path) or change.path.startswith(folder):
                 rows.append((f"{one.key}", f"{change.kind} {change.repo}:{shown(change.path)}: {change.text}"))
         for block in one.blocks:
-            if block.path == path or block.path.startswith(folder) or (block.path.endswith("/") and path.startswith(block.path)):
+            if (
+                block.path == path
+                or block.path.startswith(folder)
+                or (block.path.endswith("/") and path.startswith(block.path))
+            ):
                 rows.append((f"{one.key}", f"blocked, {block.reason}: {block.where}; {block.fix}"))
     if len(rows) == 1:
         rows.append(("stays", "no entry of the mapping and no step is about it"))
@@ -127,5 +132,3 @@ def diffs(plan: Plan) -> Iterator[str]:
                 f"a/{name}", f"b/{name}", lineterm="",
             )  # fmt: skip
             yield from rows
-
-

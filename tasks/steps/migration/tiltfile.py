@@ -43,7 +43,9 @@ def parsed(text: str, name: str = "Tiltfile") -> cst.Module:
         return cst.parse_module(text)
     except cst.ParserSyntaxError as why:
         reason = why.message.splitlines()[0][:160]
-        raise Trouble(f"{name}:{why.raw_line}: {reason}", fix=f"mend the line; `tilt alpha tiltfile-result` says more") from None
+        raise Trouble(
+            f"{name}:{why.raw_line}: {reason}", fix="mend the line; `tilt alpha tiltfile-result` says more"
+        ) from None
 
 
 def resolved(text: str, switch: str) -> str:
@@ -98,7 +100,7 @@ def _unwrapped(body: Any, leading: Sequence[Any]) -> Any:
 
     if not isinstance(body, cst.IndentedBlock):
         return cst.FlattenSentinel([cst.SimpleStatementLine(body.body, leading_lines=leading)])
-    rows = list(body.body)
+    rows: list[Any] = list(body.body)
     rows[0] = rows[0].with_changes(leading_lines=[*leading, *rows[0].leading_lines])
     return cst.FlattenSentinel(rows)
 
@@ -160,7 +162,11 @@ def without_local(text: str, local: Local, keep: Callable[[str], bool]) -> tuple
                     and (_plain(e.value) in resources or local.says(_plain(e.value)))
                 )
             ]
-            return updated_node if len(rows) == len(updated_node.elements) else updated_node.with_changes(elements=_relisted(updated_node, rows))
+            return (
+                updated_node
+                if len(rows) == len(updated_node.elements)
+                else updated_node.with_changes(elements=_relisted(updated_node, rows))
+            )
 
     kept = _with_headings(body, gone)
     return module.with_changes(body=kept).visit(Entries()).code, []
@@ -173,7 +179,14 @@ def _with_headings(body: list[Any], gone: list[Any]) -> list[Any]:
     for one in body:
         if one in gone:
             lines = list(one.leading_lines)
-            cut = next((n for n in range(len(lines) - 1, -1, -1) if lines[n].comment and set(lines[n].comment.value) <= set("# -=")), -1)
+            cut = next(
+                (
+                    n
+                    for n in range(len(lines) - 1, -1, -1)
+                    if lines[n].comment and set(lines[n].comment.value) <= set("# -=")
+                ),
+                -1,
+            )
             if cut >= 0 and not banner:
                 banner = lines[: cut + 1]
             continue
@@ -317,7 +330,12 @@ def with_lines(text: str, lines: Iterable[str], *, after_loads: bool) -> str:
     places = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
     last = 0
     for one in module.body:
-        if isinstance(one, cst.SimpleStatementLine) and "load(" in module.code_for_node(one)[:4000] and _defined(one) and not _assigned(one):
+        if (
+            isinstance(one, cst.SimpleStatementLine)
+            and "load(" in module.code_for_node(one)[:4000]
+            and _defined(one)
+            and not _assigned(one)
+        ):
             last = places[one].end.line
     rows = text.splitlines(keepends=True)
     if not last:  # behind the comments at the top
@@ -361,7 +379,9 @@ def with_registry(text: str, expression: str) -> str:
             host = next((a for a in updated_node.args if a.keyword is None or a.keyword.value == "host"), None)
             if host is not None and isinstance(host.value, cst.Name):
                 names.add(host.value.value)
-                first = host.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT, comma=cst.MaybeSentinel.DEFAULT)
+                first = host.with_changes(
+                    keyword=None, equal=cst.MaybeSentinel.DEFAULT, comma=cst.MaybeSentinel.DEFAULT
+                )
                 return updated_node.with_changes(args=[first])
             return updated_node.with_changes(args=[cst.Arg(value)])
 
@@ -382,16 +402,31 @@ def with_registry(text: str, expression: str) -> str:
 
 
 def without_calls(text: str, names: set[str]) -> str:
-    """The text without statements that are nothing but a call of one of these functions."""
+    """The text without statements that are nothing but a call of one of these functions; comments above them stay."""
     import libcst as cst
 
+    def goes(one: Any) -> bool:
+        small = one.body[0] if isinstance(one, cst.SimpleStatementLine) and len(one.body) == 1 else None
+        call = small.value if isinstance(small, cst.Expr) else None
+        return isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value in names
+
     class Calls(cst.CSTTransformer):
-        def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
-            small = updated_node.body[0] if len(updated_node.body) == 1 else None
-            call = small.value if isinstance(small, cst.Expr) else None
-            if isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value in names:
-                return cst.RemoveFromParent()
-            return updated_node
+        def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> Any:
+            return updated_node.with_changes(body=_but(updated_node.body))
+
+        def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> Any:
+            return updated_node.with_changes(body=_but(updated_node.body))
+
+    def _but(body: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        carried: list[Any] = []
+        for one in body:
+            if goes(one):
+                carried += one.leading_lines
+                continue
+            found.append(one.with_changes(leading_lines=[*carried, *one.leading_lines]) if carried else one)
+            carried = []
+        return found
 
     return parsed(text).visit(Calls()).code
 

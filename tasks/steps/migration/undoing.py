@@ -65,7 +65,12 @@ def way_back(facts: Facts) -> Back:
     tag = git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}^{{commit}}", ok=(0, 1))
     if not tag:
         return Back(facts, "", "", {})
-    rows = git.read("log", "--first-parent", "--format=%H%x00%(trailers:key=" + TRAILER + ",valueonly)%x00%x01", f"{tag}..{facts.head}")
+    rows = git.read(
+        "log",
+        "--first-parent",
+        "--format=%H%x00%(trailers:key=" + TRAILER + ",valueonly)%x00%x01",
+        f"{tag}..{facts.head}",
+    )
     commits = [row.strip(b"\n").split(b"\0") for row in rows.split(b"\x01") if row.strip()]
     foreign = [c[0].decode() for c in commits if not c[1].strip()]
     old = facts.tree_of(tag)
@@ -88,7 +93,9 @@ def _differences(now: Tree, old: Tree) -> dict[str, Entry | None]:
 
 
 def _touched(facts: Facts, commit: str) -> list[str]:
-    names = facts.git.read("diff-tree", "--root", "-r", "-m", "--first-parent", "--name-only", "-z", "--no-commit-id", commit)
+    names = facts.git.read(
+        "diff-tree", "--root", "-r", "-m", "--first-parent", "--name-only", "-z", "--no-commit-id", commit
+    )
     return [n for n in names.decode("utf-8", "surrogateescape").split("\0") if n]
 
 

@@ -71,7 +71,10 @@ def must_have_target(s: Settings) -> None:
     from tasks.commands.base import frozen_kubeconfig
 
     if not frozen_kubeconfig(s).is_file():
-        raise Trouble(f"not tried: the cluster {s.cluster.name} is not set up on this machine", fix="inv setup, then inv migrate.phase5")
+        raise Trouble(
+            f"not tried: the cluster {s.cluster.name} is not set up on this machine",
+            fix="inv setup, then inv migrate.phase5",
+        )
 
 
 def run(world: World, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -111,7 +114,9 @@ def _try(one: Outcome, world: World) -> Outcome:
                 ui.warn(f"{one.key}: {why.what}")
     head = world.core.facts.git.line("rev-parse", "HEAD")
     stamp = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-    record = Record(one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget))
+    record = Record(
+        one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget)
+    )
     state.write(_path(one.key), json.dumps(asdict(record)))
     return replace(one, state=State.DONE, note=record.text())
 

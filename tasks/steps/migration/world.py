@@ -83,6 +83,7 @@ class World:
     grafts: tuple[str, ...] = ()
     selected: frozenset[str] = frozenset()
     cache: dict[str, object] = field(default_factory=dict)
+    scratch: list[Path] = field(default_factory=list)
 
     def side(self, repo: Repo) -> Side:
         """The repository of this name."""
@@ -99,9 +100,13 @@ class World:
         return entry.oid if entry is not None else ""
 
     def close(self) -> None:
-        """End the processes that read objects."""
+        """End the processes that read objects; remove scratch folders."""
+        import shutil
+
         self.core.blobs.close()
         self.gitops.blobs.close()
+        for folder in self.scratch:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Draft:
@@ -204,9 +209,10 @@ class Draft:
 def commit(world: World, draft: Draft, title: str) -> list[Commit]:
     """Bring the draft's edits into the simulation, one commit for each repository it touches."""
     made = []
-    for repo in ("gitops", "core"):
-        edits = draft.edits[repo]  # type: ignore[index]
-        side = world.side(repo)  # type: ignore[arg-type]
+    order: tuple[Repo, Repo] = ("gitops", "core")
+    for repo in order:
+        side = world.side(repo)
+        edits = draft.edits[repo]
         edits = {p: e for p, e in edits.items() if side.tree.get(p) != e}
         if not edits:
             continue
