@@ -14,12 +14,13 @@ from tasks.steps.setup.work import Work
 
 
 def plan(work: Work) -> Iterator[Change]:
-    """One look at both. What is wrong here is mended by the steps before."""
+    """One look at both; the cluster is not asked again when it has answered in this run."""
     s = work.settings
     now = session.look(s)
     if not now.here:
         raise Blocked(f"the Telepresence session is not there: {now.why}", fix="inv tp.connect")
-    kubectl.ready(s)
+    if not work.reached:
+        kubectl.ready(s)
     work.notes["ready"] = f"{s.cluster.context}, namespace {s.cluster.namespace}"
     yield from ()
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from tasks.checks import guard
 from tasks.checks.guard import Target
-from tasks.commands import az, kubectl
+from tasks.commands import az, capabilities, kubectl, telepresence
 from tasks.commands import kubeconfig as kc
 from tasks.commands.kubeconfig import Context
 from tasks.core import nodes
@@ -49,6 +49,12 @@ class Once(Generic[Answer]):
             self._answer(future)
         return future.result()
 
+    @property
+    def succeeded(self) -> bool:
+        """Is there an answer?"""
+        with self._lock:
+            return self._future is not None and self._future.done() and self._future.exception() is None
+
     def forget(self) -> None:
         """Ask anew the next time: something has changed."""
         with self._lock:
@@ -86,6 +92,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.fetched = Once(lambda: fetch(self.settings))
+        self.helped = Once(lambda: ask_help(self.settings))
         self.fresh_login = False
         self._verdicts: dict[str, Once[Target]] = {}
         self._lock = threading.Lock()
@@ -94,6 +101,7 @@ class Work:
         """Ask for what will be wanted, at the same time as the login is tested. Reads only; nothing when logged out."""
         if not az.accounts():
             return
+        self.helped.begin()
         try:
             have = kc.load().context(self.settings.cluster.context)
         except Blocked:
@@ -106,6 +114,7 @@ class Work:
     def end(self) -> None:
         """Nothing that was asked in the background outlives the run."""
         self.fetched.end()
+        self.helped.end()
         for verdict in list(self._verdicts.values()):
             verdict.end()
 
@@ -127,10 +136,25 @@ class Work:
                 raise
             raise Blocked(why.what, why=why.why, fix=why.fix, code=REFUSED) from None
 
+    @property
+    def reached(self) -> bool:
+        """Has the cluster answered in this run?"""
+        with self._lock:
+            return any(verdict.succeeded for verdict in self._verdicts.values())
+
     def _verdict(self, context: Context) -> Once[Target]:
         key = kc.rendered(context)
         with self._lock:
             return self._verdicts.setdefault(key, Once(lambda: ask_guard(self.settings, context)))
+
+
+def ask_help(s: Settings) -> None:
+    """Learn what this Telepresence can do before a session waits for it; what it cannot be asked, its step says."""
+    try:
+        for command in ("status", "connect"):
+            capabilities.flags(telepresence.tool(s), command)
+    except ToolError:
+        return
 
 
 def ask_guard(s: Settings, context: Context) -> Target:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tasks.commands import base
+from tasks.core import timing
 from tasks.core.errors import Refused, Trouble
 from tests.steps.setup.conftest import Workstation
 
@@ -178,7 +180,7 @@ def test_a_stopped_cluster_blocks_what_needs_it_and_nothing_else(workstation: Wo
     assert found["credentials"]["state"] == "blocked"
     assert "inv aks.status" in found["credentials"]["fix"]
     assert found["packages"]["state"] == "done"
-    assert workstation.calls("telepresence", "connect") == []
+    assert workstation.calls("telepresence", "connect", "--context") == []
 
 
 @pytest.mark.parametrize(
@@ -289,3 +291,42 @@ def test_the_service_principal_logs_in_without_a_person(workstation: Workstation
     found = workstation.outcomes(capsys, only=["login"])["login"]
     assert found["state"] == "done", found["note"]
     assert ROBOT_SECRET not in workstation.box.log.read_text()
+
+
+def test_a_hanging_az_ends_at_its_deadline_and_leaves_no_process(workstation: Workstation, capsys):
+    workstation.fault("hanging-az")
+    workstation.changed = {"REMOTE_DEV_DEADLINES__AZ": "1"}
+    began = time.monotonic()
+    found = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
+    assert time.monotonic() - began < 15
+    assert found["login"]["state"] == "unknown"
+    assert "no answer in 1 s" in found["login"]["note"]
+    assert found["credentials"]["state"] == "blocked"
+    assert found["packages"]["state"] == "done"
+    ours = f"{workstation.box.path}/bin/az"
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if ours in _read(p)]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def test_the_credentials_are_fetched_while_the_login_is_tested(workstation: Workstation):
+    """And nothing local is written before the guard has had its say."""
+    assert workstation.setup() == 0
+    starts = {tuple([c["tool"], *c["argv"]][:3]): (c["start"], c["end"]) for c in reversed(workstation.box.calls())}
+    token, fetched = starts["az", "account", "get-access-token"], starts["az", "aks", "get-credentials"]
+    assert abs(token[0] - fetched[0]) < 0.5
+    guard = next(c["end"] for c in workstation.box.calls("kubectl") if "namespace" in c["argv"])
+    assert starts["pnpm", "install", "--frozen-lockfile"][0] >= guard
+
+
+def test_times_are_kept_for_the_run_and_for_each_step(workstation: Workstation):
+    assert workstation.setup() == 0
+    assert workstation.setup() == 0
+    runs = timing.kept("setup")
+    assert [run["cold"] for run in runs] == [True, False]
+    assert {f"setup.{key}" for key in STEPS} <= {note["what"] for note in timing.kept()}
