@@ -76,16 +76,19 @@ class Checkout:
         place.write_text(yaml.safe_dump(data))
 
 
-@pytest.fixture(scope="session")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once; tests get copies."""
-    pair = sample.make(
-        tmp_path_factory.mktemp("sample"), KNOWN, registry=SETTINGS["registry"]["host"], submodule=SUBMODULE
-    )
+def make_core(where: Path) -> Path:
+    """A core checkout with the suite's Tiltfile in it, and its submodule."""
+    pair = sample.make(where, KNOWN, registry=SETTINGS["registry"]["host"], submodule=SUBMODULE)
     for name in ("tilt", "config"):
         shutil.copytree(ROOT / name, pair.core / name, ignore=shutil.ignore_patterns("settings.local.yaml"))
     shutil.copy2(ROOT / "Tiltfile", pair.core / "Tiltfile")
     return pair.core
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once; tests get copies."""
+    return make_core(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture

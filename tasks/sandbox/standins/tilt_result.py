@@ -58,12 +58,18 @@ def _local(m: Manifest) -> dict[str, Any]:
 
 def _cluster(m: Manifest, result: Result) -> dict[str, Any]:
     return {
-        "timeout": f"{result.settings.get('upsert_timeout', 30)}s",
+        "timeout": _duration(int(result.settings.get("upsert_timeout", 30))),
         "applyCmd": _spec(m.apply),
         "deleteCmd": _spec(m.delete),
         "imageMaps": list(m.images) or None,
         "Name": m.name,
     }
+
+
+def _duration(seconds: int) -> str:
+    """As Go writes it: 30s, 5m0s, 1h0m0s."""
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{seconds % 60}s"
 
 
 def _spec(command: Command | None) -> dict[str, Any] | None:

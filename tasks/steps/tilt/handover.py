@@ -17,9 +17,7 @@ def environment(s: Settings, run: str = "") -> dict[str, str]:
     """Variables for Tilt on top of what every child gets. run: the mark, empty for a mere evaluation."""
     from msgspec import to_builtins
 
-    groups = {
-        name: to_builtins(getattr(s, name)) for name in ("cluster", "registry", "guard", "ingress", "tilt", "tools")
-    }
+    groups = {name: to_builtins(getattr(s, name)) for name in ("cluster", "registry", "guard", "ingress", "tilt")}
     document = {
         **groups,
         "repositories": {"core": str(s.core), "gitops": str(s.gitops)},

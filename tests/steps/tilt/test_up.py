@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tasks.core import ports
 from tasks.sandbox import control, sample
 from tasks.sandbox.control import Box
 from tests.tilt.conftest import KNOWN, SETTINGS, SUBMODULE
-from tests.world import HOST, Started, inv, request, started, until, writes
+from tests.world import HOST, ROOT, Started, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow
 NAME, RELEASE = "www-ameide-platform", "apps-www-ameide-platform-tilt"
@@ -316,6 +317,33 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(team: Team):
     assert "$ tilt up" in done.stdout
     assert team.inv("tilt.down", "--dry-run").returncode == 0
     assert len(writes(team.box)) == before
+
+
+def test_a_plain_tilt_works_too_and_removes_only_what_is_ours(team: Team):
+    """Without the suite around it: the files alone, as a person types it."""
+    handed = json.dumps({"python": sys.executable})  # the suite's environment may lie elsewhere where tests run
+    for env, there in ((team.env, True), (team.other, True), (team.env, False)):
+        verb = ("ci",) if not team.listed() else ("down",)
+        whole = {**team.box.environment(), **env, "TILT_REMOTE_DEV": handed, "TILT_PORT": str(ports.free())}
+        done = subprocess.run(
+            ["tilt", *verb, "--", "--only=graph"],
+            cwd=ROOT,
+            env=whole,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert team.listed() == (["apps-graph-tilt"] if there else [])
+
+
+def test_a_resource_that_is_switched_off_takes_its_release_along(team: Team):
+    with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
+        assert ready(run, "apps-graph-tilt"), run.said
+        whole = {**team.box.environment(), **team.env, "TILT_PORT": team.env["REMOTE_DEV_TILT__PORT"]}
+        subprocess.run(["tilt", "disable", "apps-graph-tilt"], env=whole, check=True)
+        assert until(lambda: team.listed() == [])
+        assert run.end(signal.SIGINT) == 0
 
 
 def test_down_says_what_it_would_remove_and_removes_that(team: Team):
