@@ -5,8 +5,7 @@ import sys
 
 del sys.modules[__name__]  # so that the import below finds tasks/, not this half-loaded file
 from tasks import ns as ns  # noqa: E402
-from tasks.core.foreground import take_signals  # noqa: E402
-from tasks.core.ui import end_quietly_when_nobody_reads  # noqa: E402
+from tasks.core.interrupt import end_quietly_when_nobody_reads, take_signals  # noqa: E402
 
 take_signals()
 end_quietly_when_nobody_reads()

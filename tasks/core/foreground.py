@@ -11,31 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import INTERRUPTED, Trouble
-from tasks.core.tool import end_running, local_command
+from tasks.core.errors import Trouble
+from tasks.core.interrupt import SIGNALS, Interrupted, interrupt
+from tasks.core.tool import local_command
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(SystemExit):
-    """A signal arrived while no child was there to take it. Unwinds the run and ends it with 130 (SIGINT) or 128 + n."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.exit = INTERRUPTED if number == signal.SIGINT else 128 + number
-        super().__init__(self.exit)
-
-
-def interrupt(number: int, frame: Any = None) -> None:
-    """The handler of every task that takes no signals itself: captured children end, the run unwinds."""
-    end_running()
-    raise Interrupted(number)
-
-
-def take_signals() -> None:
-    """From here on the three signals unwind this process instead of ending it at once."""
-    for number in _SIGNALS:
-        signal.signal(number, interrupt)
+__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "interrupt", "run", "signals", "start"]
 
 
 class Signals:
@@ -49,12 +29,15 @@ class Signals:
         self.group = 0
         self.seen: list[int] = []
         self.held = False
+        self.starting = False
 
     def take(self, number: int, frame: Any) -> None:
         """The handler."""
         self.seen.append(number)
         if self.group:
             deliver(self.group, number if len(self.seen) == 1 else signal.SIGKILL)
+        elif self.starting:
+            return  # the child is being made: it is given the signal as soon as its group is known
         elif not self.held or len(self.seen) > 2:
             interrupt(number)
 
@@ -66,7 +49,7 @@ def signals() -> Iterator[Signals]:
     if threading.current_thread() is not threading.main_thread():
         yield taken
         return
-    before = {number: signal.signal(number, taken.take) for number in _SIGNALS}
+    before = {number: signal.signal(number, taken.take) for number in SIGNALS}
     try:
         yield taken
     finally:
@@ -89,8 +72,10 @@ def run(
     still lives in its group when it has ended is ended too. Raises Trouble when it cannot be started.
     """
     silent, keep_open = os.pipe()
+    taken.starting = True
+    process: Any = None
     try:
-        process: Any = local_command(argv[0]).popen(
+        process = local_command(argv[0]).popen(
             list(argv[1:]), stdin=silent, stdout=None, stderr=None, cwd=str(cwd), env=dict(env), new_session=True
         )
     except FileNotFoundError:
@@ -104,8 +89,12 @@ def run(
         raise Trouble(f"{argv[0]} could not be started: {why.strerror}", fix=fix) from None
     finally:
         os.close(silent)
+        if process is None:
+            taken.starting = False
+            os.close(keep_open)
     try:
         taken.group = process.pid
+        taken.starting = False
         if taken.seen:  # a signal that came while it was being started
             deliver(process.pid, taken.seen[-1])
         started(process.pid)

@@ -104,15 +104,3 @@ def clear() -> None:
     """Clear the terminal before the next picture; nothing where stdout is none."""
     if sys.stdout.isatty():
         _write(sys.stdout, "\x1b[H\x1b[2J")
-
-
-def end_quietly_when_nobody_reads() -> None:
-    """`inv --list | head` closes stdout early; Invoke's own printing then ends in a traceback, which is no bug to see."""
-    usual = sys.excepthook
-
-    def hook(kind: type[BaseException], why: BaseException, trace: Any) -> None:
-        if isinstance(why, BrokenPipeError):
-            os._exit(141)  # as a program ends by SIGPIPE; nothing is left to flush to
-        usual(kind, why, trace)
-
-    sys.excepthook = hook

@@ -90,5 +90,5 @@ def test_outside_the_main_thread_no_handler_is_set():
 
 
 def test_an_interruption_without_a_child_ends_with_130():
-    code = "from tasks.core import foreground as f; import os, signal; f.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
+    code = "from tasks.core import interrupt; import os, signal; interrupt.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130
