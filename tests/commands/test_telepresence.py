@@ -140,6 +140,7 @@ def test_an_old_client_leaves_with_leave(answer):
 def test_the_pods_environment_comes_from_the_answer_and_no_file(answer):
     answer('{"id":"x:www","name":"www","disposition":"ACTIVE","target_port":3001,"environment":{"A":"line\\nline"}}')
     held = perform(telepresence.intercept(settings(), WANTED))
+    assert isinstance(held, telepresence.Held)
     assert held.environment == {"A": "line\nline"}
     assert not any(word.startswith("--env") for word in answer.calls[-1])
 
