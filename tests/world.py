@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox import control
 from tasks.sandbox.control import Box
 
 ROOT = Path(__file__).resolve().parent.parent
