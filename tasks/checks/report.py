@@ -26,7 +26,7 @@ def report(
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    groups = [list(g) for _, g in groupby(findings, key=lambda f: (f.state, f.text, f.fix))]
+    groups = [list(g) for _, g in groupby(findings, key=_cause)]
     titles = [_title(group) for group in groups]
     width = max(map(len, titles), default=0)
     for group, title in zip(groups, titles, strict=True):
@@ -40,6 +40,11 @@ def _show(findings: Sequence[Finding]) -> None:
         ui.say()
         ui.say(patch.rstrip("\n"))
     ui.talk(", ".join(f"{number} {state}" for state, number in summary(findings).items() if number))
+
+
+def _cause(finding: Finding) -> tuple[str, ...]:
+    """What findings under one line have in common; what is ok stands for itself."""
+    return (finding.subject,) if finding.state is State.OK else (finding.state, finding.text, finding.fix)
 
 
 def _title(group: Sequence[Finding]) -> str:

@@ -34,7 +34,10 @@ class Handler(BaseHTTPRequestHandler):
 
 port = int(os.environ.get("PORT") or sys.argv[2])
 print(f"{sys.argv[1]} listens on {port}", flush=True)
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+try:
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+except KeyboardInterrupt:
+    sys.exit(130)
 '''
 _WORKER = '''\
 """A worker: it has work to wait for, and no port."""
