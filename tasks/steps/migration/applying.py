@@ -69,11 +69,13 @@ def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, 
     for side in (world.gitops, world.core):
         if side.commits or side.facts.head != side.facts.at:
             _tag(side, plan.start[side.name], session.run)
-    if world.grafts:
-        from tasks.steps.migration import history
+    from tasks.steps.migration import history
 
+    if world.grafts:
         history.bring(world)
     _bring(world, world.gitops, session, tell)
+    if world.grafts:
+        world.gitops.facts.git.read("update-ref", "-d", history.REF)  # the commits name it now
     waits = plan.person
     if waits and not _is_pushed(world.gitops.facts, world.gitops.head):
         if not push:

@@ -271,7 +271,7 @@ def _show(asked: Asked, found: Plan, document: dict[str, Any]) -> None:
     if asked.json:
         ui.as_json(document)
         return
-    for line in render.lines(found):
+    for line in render.lines(found, every=asked.dry or asked.check):
         ui.say(line)
     if asked.diff:
         from tasks.steps.migration import telling

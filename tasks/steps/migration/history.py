@@ -14,7 +14,7 @@ from tasks.core.pipe import Piped
 from tasks.steps.migration import phase1
 from tasks.steps.migration.world import World
 
-_REF = "refs/remote-first/history"
+REF = "refs/remote-first/history"
 
 
 def grafts(world: World) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def bring(world: World) -> None:
     made = world.cache.get("history")
     if isinstance(made, tuple):
         clone, branch = made
-        world.gitops.facts.git.read("fetch", "--quiet", "--no-tags", str(clone), f"+{branch}:{_REF}", timeout=1800)
+        world.gitops.facts.git.read("fetch", "--quiet", "--no-tags", str(clone), f"+{branch}:{REF}", timeout=1800)
 
 
 def _source_of(world: World, path: str) -> str:

@@ -164,7 +164,7 @@ class _Reader:
     def _literal(self, value: str, depth: int) -> str:
         """A variable's value as a path: quotes gone, idioms told, composed values joined."""
         value = self._idioms(value)
-        if _CHAIN.fullmatch(value) or _JOIN.search(value):
+        if any(q in value for q in "\"'`") and (_CHAIN.fullmatch(value) or _JOIN.search(value)):
             joined = _JOIN.search(value)
             pieces = [p.group() for p in _PIECE.finditer(joined.group(1) if joined else value)]
             glue = "" if not joined and "+" in re.sub(_STRING, "", value) else "/"

@@ -198,7 +198,10 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
             if path.startswith(was + "/") or was == world.pin_path:
                 continue  # a folder it lies in, or gitops itself
             here = now.get(mention.line, [])
-            if any(p in gitops or p in edits or gitops.has_folder(p) for p in here):
+            going = world.mapping.move_of(was)
+            wants = {was, was.removeprefix(f"{world.pin_path}/"), going[1] if going else was}
+            wants |= {c.target for c in world.mapping.carries if c.source == was}
+            if any(w in here and (w in gitops or w in edits or gitops.has_folder(w)) for w in wants):
                 continue
             said = lines[mention.line - 1].strip()[:80] if mention.line <= len(lines) else ""
             draft.note(f"gitops:{shown(destination)}:{mention.line} names {was}, which gitops has not: `{said}`")

@@ -33,7 +33,13 @@ def repointed(draft: Draft) -> None:
 
 
 STEPS = (
-    Step("RF-40", 4, "files that stay name the new places", repointed, needs=("RF-11",)),
+    Step(
+        "RF-40",
+        4,
+        "files that stay name the new places",
+        repointed,
+        needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
+    ),
     Step("CLEAN-16", 4, "", gone, needs=("DC-10",)),
     Step("CLEAN-17", 4, "", gone, needs=("TILT-11", "TILT-14")),
     Step("CLEAN-10", 4, "", gone, needs=("INFRA-10",)),

@@ -85,19 +85,21 @@ def readable(text: str) -> str:
     return text
 
 
-def lines(plan: Plan, outcomes: Sequence[Outcome] | None = None, *, most: int = 5) -> Iterator[str]:
-    """The plan as a person reads it. most: paths and blocks shown of each step."""
+def lines(
+    plan: Plan, outcomes: Sequence[Outcome] | None = None, *, most: int = 5, every: bool = False
+) -> Iterator[str]:
+    """The plan as a person reads it. most: paths and blocks shown of each step; every: show every block."""
     outcomes = plan.outcomes if outcomes is None else outcomes
     for number, steps in _phases(outcomes):
         yield f"phase {number}  {_NAMES[number]}: {state_of(steps)}"
         for one in steps:
-            yield from _step_lines(one, most)
+            yield from _step_lines(one, most, len(one.blocks) if every else most * 4)
     for hindrance in plan.hindrances:
         yield f"!! {hindrance.what}"
         yield f"   fix: {hindrance.fix}"
 
 
-def _step_lines(one: Outcome, most: int) -> Iterator[str]:
+def _step_lines(one: Outcome, most: int, blocks: int) -> Iterator[str]:
     kinds = Counter(f"{c.kind} in {c.repo}" if c.kind != "person" else "by a person" for c in one.changes)
     counts = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
     yield f"  {_MARKS[one.state]} {one.key:<9} {one.title}" + (f"  ({counts})" if counts else "")
@@ -109,11 +111,11 @@ def _step_lines(one: Outcome, most: int) -> Iterator[str]:
             yield f"               lost: {readable(change.destroys)}"
     if len(one.changes) > most:
         yield f"       ... and {len(one.changes) - most} more"
-    for block in one.blocks[: most * 4]:
+    for block in one.blocks[:blocks]:
         yield f"       blocked {shown(block.path)}: {block.reason}, {readable(block.where)}"
         yield f"               fix: {readable(block.fix)}"
-    if len(one.blocks) > most * 4:
-        yield f"       ... and {len(one.blocks) - most * 4} more blocks (all of them: --json)"
+    if len(one.blocks) > blocks:
+        yield f"       ... and {len(one.blocks) - blocks} more blocks (all of them: --json)"
     for line in one.note.splitlines()[: most * 4]:
         yield f"       note: {readable(line)}"
     if one.references:

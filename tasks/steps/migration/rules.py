@@ -67,6 +67,7 @@ def _judge(world: World) -> Verdicts:
     _by_content(world, paths, found)
     _by_consumers(world, found)
     _by_references(world, found)
+    _tell_references(world, set(paths), found)
     return found
 
 
@@ -234,14 +235,7 @@ def _by_references(world: World, found: Verdicts) -> None:
             if not hit or world.accepted(reference.file):
                 told.add(reference)
                 continue
-            maybe = "" if reference.sure else "maybe: "
-            block = Block(
-                reference.target,
-                "referenced",
-                shown(reference.where),
-                f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: "
-                f"--accept {_word(reference.target)}",
-            )
+            block = _referenced(reference)
             for path in hit:
                 again.add(path)
                 found.blocks.setdefault(path, [])
@@ -253,6 +247,26 @@ def _by_references(world: World, found: Verdicts) -> None:
             found.proofs.pop(path, None)
         fresh = survivors = [*survivors, *sorted(again)]
     found.references = sorted(told, key=lambda r: (r.file, r.line))
+
+
+def _tell_references(world: World, paths: set[str], found: Verdicts) -> None:
+    """What stays for another reason is told who names it too, so that a person sees all that is to be done."""
+    rest = paths - found.proofs.keys()
+    if not rest:
+        return
+    survivors = [p for p in world.core.tree.files if p not in paths]
+    for reference in references(world).to(paths, survivors):
+        if reference.blocking and reference.sure and not world.accepted(reference.file):
+            block = _referenced(reference)
+            for path in targets(reference.target, rest):
+                if block not in found.blocks.setdefault(path, []):
+                    found.blocks[path].append(block)
+
+
+def _referenced(reference: Reference) -> Block:
+    maybe = "" if reference.sure else "maybe: "
+    fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {_word(reference.target)}"
+    return Block(reference.target, "referenced", shown(reference.where), fix)
 
 
 def _block(found: Verdicts, path: str, reason: str, where: str, fix: str) -> None:
