@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from tasks.checks import guard
 from tasks.commands import helm
+from tasks.commands.looking import without_trace
 from tasks.core import journal, ui
 from tasks.core.catalogue import Service, catalogue
 from tasks.core.change import Change, perform
 from tasks.core.errors import Trouble
 from tasks.core.journal import Entry
 from tasks.core.settings import Settings, settings
+from tasks.steps import session
 from tasks.steps.tilt import holder, leftovers
 
 
 def run(only: Sequence[Service], *, dry: bool, json: bool) -> None:
     """Remove them one after the other; go on after a failure, and fail at the end."""
     s = settings()
-    if not dry:
-        guard.assess(s)
     failed: Trouble | None = None
     done: list[Change] = []
-    for change in changes(s, only):
-        try:
-            if dry:
-                _show(change, json)
-            else:
-                perform(change)
-                ui.progress("done", "tilt", change.text)
-            done.append(change)
-        except Trouble as why:
-            ui.talk(why.text())
-            failed = failed or why
+    with without_trace() if dry else nullcontext():
+        guard.names(s)
+        session.prepare(s, dry=dry)
+        guard.assess(s)
+        for change in changes(s, only):
+            try:
+                if dry:
+                    _show(change, json)
+                else:
+                    perform(change)
+                    ui.progress("done", "tilt", change.text)
+                done.append(change)
+            except Trouble as why:
+                ui.talk(why.text())
+                failed = failed or why
     if json:
         ui.as_json({"changes": [{"text": c.text, "command": c.command, "destroys": c.destroys} for c in done]})
     elif not done and not failed:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tasks.checks import guard
-from tasks.commands import docker, helm, kubeconfig, tilt
+from tasks.commands import docker, helm, tilt
 from tasks.commands.helm import Release
 from tasks.core.catalogue import Service
-from tasks.core.change import Change, perform
+from tasks.core.change import Change
 from tasks.core.errors import Refused, Trouble
 from tasks.core.settings import Settings
+from tasks.steps import session
 from tasks.steps.tilt import handover, holder
 from tasks.steps.tilt.request import Request
 
@@ -30,12 +31,13 @@ class Ready:
     changes: list[Change] = field(default_factory=list)
 
 
-def ready(s: Settings, request: Request, services: list[Service]) -> Ready:
-    """Guard, Tiltfile, releases held by others or stuck, Docker and its login. Raises the first Trouble among them."""
+def ready(s: Settings, request: Request, services: list[Service], *, dry: bool = False) -> Ready:
+    """Guard, Tiltfile, releases held by others or stuck, Docker and its login. Raises the first Trouble among them.
+
+    dry: nothing is written, and so Blocked where the session's kubeconfig would have to be cut first.
+    """
     guard.names(s)
-    changes = [change for change in (kubeconfig.freeze(s),) if change is not None]
-    for change in changes:  # the guard asks with it, and it is the session's own file
-        perform(change)
+    session.prepare(s, dry=dry)
     with ThreadPoolExecutor(max_workers=4) as pool:
         target = pool.submit(guard.assess, s)
         names = pool.submit(_declared, s, request)
@@ -59,7 +61,7 @@ def _declared(s: Settings, request: Request) -> list[str]:
     try:
         return tilt.declared(s, handover.tiltfile(s), request.tiltfile_args, handover.environment(s))
     except tilt.Refusal as why:
-        raise _worded(why.what) from None
+        raise _worded(why.what, _also_read(s)) from None
 
 
 def _held(s: Settings) -> Callable[[], list[Release]]:
@@ -93,16 +95,24 @@ def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:
     return lambda: answer
 
 
-def _worded(said: str) -> Trouble:
+def _also_read(s: Settings) -> str:
+    """A file of Tilt's own that says more than the command line, where there is one."""
+    file = handover.tiltfile(s).with_name("tilt_config.json")
+    return f"{file.name} beside the Tiltfile is read too: {file}" if file.exists() else ""
+
+
+def _worded(said: str, also: str) -> Trouble:
     """The Tiltfile's error as ours: each of its own problems ends with the command that mends it."""
     text, usage, _ = said.partition("\nUsage:")
     if usage:
-        return Trouble(text.strip(), fix="the Tiltfile takes --only NAMES and --intercept NAMES after --")
+        return Trouble(text.strip(), why=also, fix="the Tiltfile takes --only NAMES and --intercept NAMES after --")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     problems = lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines
     kind = Refused if said.startswith("refused") else Trouble
     first, colon, command = problems[0].rpartition(": ")
     if not colon or not command.startswith(_COMMANDS):
-        return kind("; ".join(problems[:4]), fix="mend the Tiltfile, or the file that it names")
+        what, _, hint = problems[0].partition("; ")
+        more = f"; {'; '.join(problems[1:4])}" if len(problems) > 1 else ""
+        return kind(what + more, why=also, fix=hint or "mend the Tiltfile, or the file that it names")
     more = f" (and {len(problems) - 1} more: {'; '.join(problems[1:4])})" if len(problems) > 1 else ""
     return kind(f"{first}{more}", fix=command)

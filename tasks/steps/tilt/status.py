@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tasks.commands import helm, tilt
+from tasks.commands import base, helm, tilt
 from tasks.core import ui
 from tasks.core.catalogue import catalogue
 from tasks.core.errors import Trouble
@@ -43,6 +43,8 @@ def look(s: Settings) -> dict[str, Any]:
 
 def _releases(s: Settings) -> tuple[list[dict[str, Any]] | None, str]:
     ours = {service.release: service.name for service in catalogue().services}
+    if not base.frozen_kubeconfig(s).exists():
+        return None, "there is no kubeconfig of the session yet: inv setup"
     try:
         found = [r for r in helm.releases(s, holder.holder(s)) if r.name in ours]
     except Trouble as why:

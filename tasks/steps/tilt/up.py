@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from tasks.commands import base, tilt
+from tasks.commands.looking import without_trace
 from tasks.core import foreground, journal, ports, ui
 from tasks.core.catalogue import catalogue
 from tasks.core.change import perform
@@ -30,7 +32,8 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
     if not dry:
         for what in leftovers.recover():
             ui.talk(f"ended {what}, left by a run that was killed")
-    found = ready(s, request, catalogue().services)
+    with without_trace() if dry else nullcontext():
+        found = ready(s, request, catalogue().services, dry=dry)
     at = free_port(s, port)
     argv = start(s, handover.tiltfile(s), port=at, flags=request.flags, args=request.tiltfile_args)
     if dry:

@@ -310,13 +310,23 @@ def test_values_that_would_touch_the_baseline_deploy_nothing(team: Team, tmp_pat
 
 
 def test_a_dry_run_writes_nothing_and_says_what_would_be_done(team: Team):
-    before = len(writes(team.box))
+    before = len(writes(team.box)), files(team)
     done = team.inv("tilt.up", "--only", "graph", "--dry-run")
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert "deploy the release apps-graph-tilt" in done.stdout
     assert "$ tilt up" in done.stdout
+    assert team.inv("--dry", "tilt.up", "--intercept", "graph").returncode == 0
     assert team.inv("tilt.down", "--dry-run").returncode == 0
-    assert len(writes(team.box)) == before
+    assert (len(writes(team.box)), files(team)) == before
+
+
+def test_a_dry_run_before_any_set_up_says_what_comes_first(team: Team, tmp_path: Path):
+    env = {**team.env, "REMOTE_DEV_STATE": str(tmp_path / "state")}
+    done = team.inv("tilt.up", "--only", "graph", "--dry-run", env=env)
+    assert done.returncode == 1
+    assert "inv setup" in done.stderr
+    assert not (tmp_path / "state").exists()
+    assert "releases: unknown" in team.inv("tilt.status", env=env).stdout
 
 
 def test_a_plain_tilt_works_too_and_removes_only_what_is_ours(team: Team):
@@ -371,6 +381,12 @@ def test_what_the_suite_adds_before_tilt_starts_is_small(team: Team):
     done = team.inv("tilt.up", "--only", "graph", "--dry-run")
     assert done.returncode == 0
     assert time.monotonic() - began < 1.5
+
+
+def files(team: Team) -> dict[str, bytes]:
+    """All that lies in HOME and in the state."""
+    places = (Path(team.box.env["HOME"]), Path(team.box.env["REMOTE_DEV_STATE"]))
+    return {str(p): p.read_bytes() for place in places for p in sorted(place.rglob("*")) if p.is_file()}
 
 
 def journal(team: Team) -> list[dict[str, Any]]:
