@@ -112,26 +112,35 @@ class Engine:
                 state = self.states.get(manifest.name) or State(manifest, number + 2, enabled=False)
                 state.manifest = manifest
                 self.states[manifest.name] = state
+            fresh = [name for name in result.manifests if self._switch(name, name in result.enabled)]
         trouble = self._cluster(result)
-        for name in result.manifests:
-            self.set_enabled(name, name in result.enabled, trouble)
+        for name in fresh:
+            self._begin(name, trouble)
 
-    def set_enabled(self, name: str, enabled: bool, trouble: str = "") -> None:
+    def set_enabled(self, name: str, enabled: bool) -> None:
         """Enable or disable; a disabled one ends what it serves, and is deleted where this Tilt has deployed it."""
+        if self._switch(name, enabled):
+            self._begin(name, "")
+
+    def _switch(self, name: str, enabled: bool) -> bool:
+        """Whether it is newly enabled, and has to begin."""
         state = self.states[name]
         if state.enabled == enabled:
-            return
-        state.set(enabled=enabled, error="")
+            return False
+        begins = "pending" if state.manifest.auto_init else "none"
+        state.set(enabled=enabled, error="", update=begins if enabled else state.update)
         if not enabled:
             threading.Thread(target=self.runner.disable, args=(state,), daemon=True).start()
-        elif trouble and state.manifest.kind != "local":
+        return enabled
+
+    def _begin(self, name: str, trouble: str) -> None:
+        state = self.states[name]
+        if trouble and state.manifest.kind != "local":
             state.set(update="error", error=trouble)
         elif state.manifest.auto_init:
             self.start(name)
-        else:
-            state.set(update="none" if state.manifest.update or state.manifest.kind != "local" else "not_applicable")
-            if state.manifest.serve:
-                state.set(update="none", runtime="none")
+        elif state.manifest.serve:
+            state.set(runtime="none")
 
     def start(self, name: str) -> None:
         """Update it now, in the background."""

@@ -45,7 +45,8 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
     _say(s, found, at, time.monotonic() - began)
     with foreground.signals() as taken:
         entry = journal.record("process", name="tilt", port=at, tiltfile=str(handover.tiltfile(s)))
-        watcher = Watcher(s, at, s.tilt.upsert_timeout + s.budgets.clone_to_running)
+        expected = [service.release for service in found.releases]
+        watcher = Watcher(s, at, expected, s.tilt.upsert_timeout + s.budgets.clone_to_running)
         try:
             env = _environment(tilt.tool(s, at, handover.environment(s, entry.id)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 
 from tasks.commands import tilt
 from tasks.commands.tilt import Resource
@@ -15,8 +16,10 @@ from tasks.core.settings import Settings
 class Watcher:
     """Asks the running Tilt in the background, ever more slowly, until all is ready or `stop` is called."""
 
-    def __init__(self, s: Settings, port: int, most: float) -> None:
+    def __init__(self, s: Settings, port: int, expected: Iterable[str], most: float) -> None:
+        """expected: names that must be there before all is up; most: seconds until it gives up."""
         self._settings, self._port, self._end = s, port, time.monotonic() + most
+        self._expected = set(expected)
         self._began = time.monotonic()
         self._over = threading.Event()
         self._said: dict[str, str] = {}
@@ -51,10 +54,10 @@ class Watcher:
             elif resource.ready and resource.name != tilt.TILTFILE:
                 # What only serves is ready for Tilt as soon as its process runs.
                 self._say("done", resource.name, "runs" if resource.update == "not_applicable" else "ready")
-        if not all(r.ready for r in wanted) or len(wanted) < 1:
+        resources = [r.name for r in wanted if r.name != tilt.TILTFILE]
+        if not resources or not self._expected <= set(resources) or not all(r.ready for r in wanted):
             return False
         seconds = time.monotonic() - self._began
-        resources = [r.name for r in wanted if r.name != tilt.TILTFILE]
         ui.progress("done", "tilt", f"{len(resources)} up; page: http://localhost:{self._port}/", seconds)
         timing.keep("tilt", seconds, resources=len(resources))
         return True
