@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tasks.core.errors import Trouble
+
+_NOISE = re.compile(r'("(?:[^"\\\\\n]|\\\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:[^"\\\\\n]|\\\\.)*")|,(?=\s*[}\]])')
+
+
+def plain(text: str, name: str) -> dict[str, Any]:
+    """The content as plain values, without json-five where JSON with comments and last commas is all there is to it."""
+    bare = _NOISE.sub(lambda m: m[1] or " ", text.removeprefix("\ufeff"))
+    try:
+        found = json.loads(_LAST_COMMA.sub(lambda m: m[1] or "", bare))
+    except ValueError:
+        found = Jsonc(text, name).plain()
+    if not isinstance(found, dict):
+        raise Trouble(f"{name} is not an object", fix=f"mend {name}")
+    return found
 
 
 class Jsonc:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tasks.commands.git_objects import Entry
 from tasks.core.errors import Trouble
+from tasks.core.migration_mapping import DevContainer
 from tasks.steps.migration import suite
 from tasks.steps.migration.dockerfile import lacks_tools, with_tools
-from tasks.steps.migration.jsonc import Jsonc
+from tasks.steps.migration.jsonc import Jsonc, plain
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.phase4 import gone
 from tasks.steps.migration.shell import Chosen, choose, statements
@@ -187,58 +189,78 @@ def container(draft: Draft) -> None:
     old = world.core.text(path)
     if old is None:
         return
-    wanted_text = suite.template(".devcontainer/devcontainer.json")
+    text = old.decode("utf-8", "surrogateescape")
+    template = suite.template(".devcontainer/devcontainer.json")
     try:
-        found = Jsonc(old.decode("utf-8", "surrogateescape"), path)
-        wanted = Jsonc(wanted_text.decode(), "the suite's devcontainer.json").plain() if wanted_text else {}
+        edits = _edits(
+            plain(text, path), plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules
+        )
+        if not edits:
+            return
+        found = Jsonc(text, path)
+        for how, keys, value in edits:
+            if how == "remove":
+                found.remove(*keys)
+            elif how == "drop":
+                found.drop(keys, value)
+                if "target=" in str(value):
+                    draft.note(f"the shared volume `{value}` is replaced by one of this workspace")
+            elif how == "append":
+                found.append(keys, value)
+            else:
+                found.set(keys, value)
     except Trouble as why:
         draft.block(path, "custom", f"core:{path}", f"{why.what}; {why.fix}")
         return
-    now = found.plain()
+    new = found.whole().encode("utf-8", "surrogateescape")
+    draft.write("core", path, new, "no local cluster; the tunnel's device and rights, volumes of this workspace")
+
+
+_Edit = tuple[str, tuple[str, ...], Any]
+
+
+def _edits(now: dict[str, Any], wanted: dict[str, Any], rules: DevContainer) -> list[_Edit]:
+    """What is to be changed: remove a key, drop an entry of a list, append entries, set a key. Nothing when all holds."""
+    found: list[_Edit] = []
     for feature in now.get("features", {}):
         if any(re.search(p, feature) for p in rules.drop_features):
-            found.remove("features", feature)
+            found.append(("remove", ("features", feature), None))
     for port in rules.drop_ports:
-        found.drop(("forwardPorts",), port)
-        found.remove("portsAttributes", str(port))
+        if port in now.get("forwardPorts", []):
+            found.append(("drop", ("forwardPorts",), port))
+        if str(port) in now.get("portsAttributes", {}):
+            found.append(("remove", ("portsAttributes", str(port)), None))
     for name in now.get("containerEnv", {}):
         if any(re.search(p, name) for p in rules.drop_env):
-            found.remove("containerEnv", name)
-    _mounts(draft, found, now, wanted)
-    for key in ("capAdd", "forwardPorts"):
-        found.append((key,), [v for v in wanted.get(key, []) if v not in now.get(key, [])])
+            found.append(("remove", ("containerEnv", name), None))
     flags = {str(v).partition("=")[0] for v in now.get("runArgs", [])}
-    found.append(
-        ("runArgs",), [v for v in wanted.get("runArgs", []) if str(v).partition("=")[0] not in flags or "device" in v]
-    )
-    for key, value in wanted.get("containerEnv", {}).items():
-        found.set(("containerEnv", key), value)
-    for key, value in wanted.get("portsAttributes", {}).items():
-        found.set(("portsAttributes", key), value)
+    args = [v for v in wanted.get("runArgs", []) if v not in now.get("runArgs", [])]
+    more = {"runArgs": [v for v in args if "device" in v or str(v).partition("=")[0] not in flags]}
+    more |= {k: [v for v in wanted.get(k, []) if v not in now.get(k, [])] for k in ("capAdd", "forwardPorts")}
+    shared, more["mounts"] = _mounts(now.get("mounts", []), wanted.get("mounts", []))
+    found += [("drop", ("mounts",), mount) for mount in shared]
+    found += [("append", (key,), values) for key, values in more.items() if values]
+    for group in ("containerEnv", "portsAttributes"):
+        for key, value in wanted.get(group, {}).items():
+            if key not in now.get(group, {}):
+                found.append(("set", (group, key), value))
     for key in ("remoteUser", "init", "updateContentCommand", "postCreateCommand"):
-        if key in wanted:
-            found.set((key,), wanted[key])
-    new = found.whole().encode("utf-8", "surrogateescape")
-    if new != old:
-        draft.write("core", path, new, "no local cluster; the tunnel's device and rights, volumes of this workspace")
+        if key in wanted and key not in now:
+            found.append(("set", (key,), wanted[key]))
+    return found
 
 
-def _mounts(draft: Draft, found: Jsonc, now: dict[str, object], wanted: dict[str, object]) -> None:
-    """Volumes of this workspace instead of shared ones: two containers on one ~/.kube would switch each other's cluster."""
-    mounts, more = now.get("mounts", []), wanted.get("mounts", [])
-    if not isinstance(mounts, list) or not isinstance(more, list):
-        return
-    targets = {_target(m): m for m in mounts}
-    add = []
-    for mount in more:
-        there = targets.get(_target(mount))
-        if there is None:
-            add.append(mount)
-        elif there != mount and "devcontainerId" not in str(there):
-            found.drop(("mounts",), there)
-            add.append(mount)
-            draft.note(f"the shared volume `{there}` is replaced by one of this workspace")
-    found.append(("mounts",), add)
+def _mounts(now: list[Any], wanted: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Shared volumes that go, and those of this workspace that come: two containers on one ~/.kube would switch each
+    other's cluster."""
+    targets = {_target(m): m for m in now}
+    shared = [
+        targets[_target(m)]
+        for m in wanted
+        if _target(m) in targets and "devcontainerId" not in str(targets[_target(m)])
+    ]
+    add = [m for m in wanted if _target(m) not in targets or targets[_target(m)] in shared]
+    return shared, add
 
 
 def _target(mount: object) -> str:
@@ -254,7 +276,7 @@ def image(draft: Draft) -> None:
     if config is None:
         return
     try:
-        build = Jsonc(config.decode("utf-8", "surrogateescape"), "devcontainer.json").plain().get("build", {})
+        build = plain(config.decode("utf-8", "surrogateescape"), "devcontainer.json").get("build", {})
     except Trouble:
         return  # DC-11 says it
     path = f"{rules.folder}/{build.get('dockerfile', 'Dockerfile')}"

@@ -143,12 +143,14 @@ def local_gone(world: World, text: str) -> str:
 
 
 def _local(mapping: Mapping) -> tiltfile.Local:
-    areas = [(p, glob(p)) for row in mapping.cleanup for p in row.paths]
+    areas = [p for row in mapping.cleanup for p in row.paths]
+    rule = re.compile("|".join(f"(?:{glob(p).pattern})" for p in areas) or r"(?!)", re.DOTALL)
+    folders = {p.rstrip("/") for p in areas}
 
     def goes(path: str) -> bool:
-        return any(
-            rule.match(path) or area.rstrip("/") == path.rstrip("/*") or _only_below(path, area) for area, rule in areas
-        )
+        if rule.match(path) or path.rstrip("/*") in folders:
+            return True
+        return "*" in path and any(_only_below(path, area) for area in areas)
 
     return tiltfile.Local(tuple(mapping.tiltfile.local), goes)
 

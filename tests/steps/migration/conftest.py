@@ -129,3 +129,17 @@ def ready(migrated_template: Path, tmp_path: Path) -> Repos:
 def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
     """Path, reason and place of every block."""
     return {(b.path, b.reason, b.where) for o in plan.outcomes for b in o.blocks if not reason or b.reason == reason}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def suite_as_it_was() -> None:
+    """The suite's files are read once: a plan must not change because somebody edits the suite while tests run."""
+    from tasks.core.settings import repository_root
+    from tasks.steps.migration import suite
+
+    carried, own = suite.files(Path("/nonexistent"))
+    templates = {
+        str(p.relative_to(repository_root())): p.read_bytes() for p in (repository_root() / ".devcontainer").iterdir()
+    }
+    suite.files = lambda core: (dict(carried), own)  # type: ignore[assignment]
+    suite.template = templates.get  # type: ignore[assignment]
