@@ -141,5 +141,5 @@ def suite_as_it_was() -> None:
     templates = {
         str(p.relative_to(repository_root())): p.read_bytes() for p in (repository_root() / ".devcontainer").iterdir()
     }
-    suite.files = lambda core: (dict(carried), own)  # type: ignore[assignment]
+    suite.files = lambda core: (dict(carried), own)
     suite.template = templates.get  # type: ignore[assignment]
