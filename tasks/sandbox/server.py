@@ -174,12 +174,13 @@ class Server:
         from tasks.sandbox.standins import telepresence_daemon
 
         telepresence_daemon.end_all(self.world)
-        for pid, start in self._programs.items():
-            if start and started_at(pid) == start:
-                try:
-                    os.kill(pid, signal.SIGTERM)
-                except ProcessLookupError:
-                    pass  # it ended by itself
+        children = [i.child for c in self.world.clusters.values() for i in c.intercepts if i.child]
+        programs = [pid for pid, start in self._programs.items() if start and started_at(pid) == start]
+        for pid in (*children, *programs):
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass  # it ended by itself
         self.ended.set()
 
 
@@ -212,7 +213,7 @@ def main(box: Path) -> None:
     (box / "ready.tmp").write_text(json.dumps(ready), encoding="utf-8")
     (box / "ready.tmp").rename(box / "ready.json")
     until = time.monotonic() + LIFETIME
-    while not server.ended.wait(5.0):
+    while not server.ended.wait(1.0):
         if time.monotonic() > until or not (box / "options.json").exists():
             server.end()
     server.listener.close()

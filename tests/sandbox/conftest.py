@@ -90,15 +90,15 @@ def local() -> Iterator[Callable[..., int]]:
 
 
 @pytest.fixture
-def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def background() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts programs that are killed afterwards."""
-    made: list[subprocess.Popen[str]] = []
+    made: list[subprocess.Popen[bytes]] = []
 
-    def start(argv: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
-        made.append(subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    def start(argv: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+        made.append(subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         return made[-1]
 
     yield start
     for process in made:
         process.kill()
-        process.communicate()
+        process.wait()

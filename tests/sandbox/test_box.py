@@ -194,6 +194,7 @@ def test_arguments_arrive_byte_for_byte(shell):
     assert me.box.calls("kubectl")[-1]["argv"][-1] == odd
 
 
+@pytest.mark.slow
 def test_the_tasks_print_what_the_interface_says(tmp_path):
     env = {**os.environ, "HOME": str(tmp_path)}
     run = [sys.executable, "-c", "from invoke import Program, Collection; from tasks.sandbox import tasks;"

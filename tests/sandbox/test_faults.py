@@ -79,6 +79,7 @@ def test_without_iptables_the_session_is_of_no_use(shell):
     assert "code = Unavailable desc = no active session" in me.tp("list").stderr
 
 
+@pytest.mark.slow
 def test_a_lost_session_is_not_running_and_holds_its_intercepts(shell):
     me = shell().connected()
     me.intercept(free_port(), service="shape-agent")
@@ -106,6 +107,7 @@ def test_a_colleague_holds_the_first_service(shell):
     assert me.answers_within(4, b"baseline")
 
 
+@pytest.mark.slow
 def test_stale_sockets_cost_2_19_three_seconds_once(shell):
     me = shell("2.19.1")
     control.fault(me.box, "stale-sockets")
@@ -161,6 +163,7 @@ def test_a_hanging_tool_ends_with_its_caller(shell, background):
     assert me.box.calls("kubectl")[-1]["exit"] is None
 
 
+@pytest.mark.slow
 def test_a_slow_tool_takes_two_seconds_longer(shell):
     me = shell()
     control.fault(me.box, "slow-tools")
@@ -169,6 +172,7 @@ def test_a_slow_tool_takes_two_seconds_longer(shell):
     assert 2.0 <= time.monotonic() - began < 3.5
 
 
+@pytest.mark.slow
 def test_under_latency_aks_each_tool_takes_its_time(shell):
     me = shell(latency="aks")
     began = time.monotonic()

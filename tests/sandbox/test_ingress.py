@@ -6,6 +6,8 @@ import http.client
 import json
 import socket
 
+import pytest
+
 from tests.sandbox.shell import SERVICE, free_port
 
 
@@ -77,6 +79,7 @@ def test_head_has_no_body(shell):
     assert line.getresponse().read() == b""
 
 
+@pytest.mark.slow
 def test_without_a_local_listener_it_hangs_three_seconds_and_fails(shell):
     me = shell().connected()
     me.intercept(free_port(), service="shape-agent")

@@ -91,9 +91,9 @@ FAILURES = [
 def test_an_api_server_that_does_not_serve(shell, fault, said):
     me = shell()
     control.fault(me.box, fault)
-    done = me.kubectl("get", "pods", "--request-timeout=1s")
+    done = me.kubectl("get", "pods", "--request-timeout=500ms")
     assert (done.returncode, done.stderr) == (1, said)
-    assert me.kubectl("auth", "can-i", "get", "pods", "--request-timeout=1s").returncode == 1
+    assert me.kubectl("auth", "can-i", "get", "pods", "--request-timeout=500ms").returncode == 1
     control.fault(me.box, fault, on=False)
     assert me.kubectl("get", "pods").returncode == 0
 

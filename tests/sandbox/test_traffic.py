@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.sandbox import control
-from tests.sandbox.shell import SERVICE, free_port, processes
+from tests.sandbox.shell import CONNECT, SERVICE, free_port, processes
 
 ALL = ("2.19.1", "2.25.1", "2.31.0")
 
@@ -159,6 +159,7 @@ def test_each_sees_only_their_own(shell, local):
     assert you.tp("leave", SERVICE).returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ALL)
 def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, local, version):
     me = shell(version).connected()
@@ -264,30 +265,44 @@ def test_the_daemon_shows_its_real_names_in_the_process_list(shell):
     assert any("bin/telepresence daemon-foreground" in line for line in lines)
 
 
+def test_a_root_daemon_outlives_its_user_daemon_and_quit_ends_both(shell):
+    me = shell("2.19.1").connected()
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    assert me.tp(*CONNECT).stdout.startswith("Launching Telepresence User Daemon\nConnected to context")
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    me.tp("quit", "-s")
+    assert [line for line in processes(me.box) if "foreground" in line] == []
+
+
 def test_a_child_of_a_killed_cli_stays_until_leave(shell, background):
     me = shell().connected()
-    cli = background([f"{me.box.path}/bin/telepresence", "intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false",
-                      "--", "sleep", "617"], me.env)  # fmt: skip
+    seconds = str(100000 + free_port())  # tells this child from every other
+    argv = ["intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false", "--", "sleep", seconds]
+    cli = background([f"{me.box.path}/bin/telepresence", *argv], me.env)
 
-    def sleeping() -> list[str]:
-        found = []
+    def sleeping() -> int:
+        count = 0
         for name in os.listdir("/proc"):
             if name.isdigit():
                 try:
-                    if Path(f"/proc/{name}/cmdline").read_bytes() == b"sleep\x00617\x00":
-                        found.append(name)
+                    count += Path(f"/proc/{name}/cmdline").read_bytes() == f"sleep\0{seconds}\0".encode()
                 except OSError:
                     continue
-        return found
+        return count
 
     until = time.monotonic() + 5
     while not sleeping() and time.monotonic() < until:
         time.sleep(0.05)
+    time.sleep(0.3)  # the daemon is told the child's pid
     cli.kill()
     cli.wait()
     time.sleep(0.2)
-    assert len(sleeping()) == 1
+    assert sleeping() == 1
     assert len(json.loads(me.tp("list", "--intercepts", "--format", "json").stdout)) == 1
     me.tp("detach", SERVICE)
-    time.sleep(0.2)
-    assert sleeping() == []
+    until = time.monotonic() + 2
+    while sleeping() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sleeping() == 0

@@ -121,10 +121,14 @@ def _daemon(run: Run) -> Daemon:
         run.say("Launched Daemon")
     else:
         root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
-        made = launch(run.world, run.user, environ, ("connector-foreground",), root)
-        run.say(
-            "Launching Telepresence User Daemon\nLaunching Telepresence Root Daemon" if run.old else "Launched Daemon"
-        )
+        widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
+        made = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
+        lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
+        if widow is not None:  # its user daemon was killed: the root daemon serves the next one
+            made.root, widow.root = widow.root, None
+        elif run.old:
+            lines.append("Launching Telepresence Root Daemon")
+        run.say("\n".join(lines))
     _files(run, made)
     return made
 

@@ -244,4 +244,7 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
         else:
             daemon.state, daemon.session = "idle", ""
     if stop_daemons:
+        for daemon in run.user.daemons:
+            if daemon.state == "dead" and daemon.root is not None:  # its user daemon was killed
+                stop(run.world, daemon)
         run.user.daemons[:] = [d for d in run.user.daemons if d.orphan or d.state != "dead"]
