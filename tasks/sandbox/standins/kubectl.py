@@ -48,7 +48,7 @@ def handle(call: Call, world: World) -> Answer:
         if run.on("help") or not verb:
             return Answer(0, _HELP)
         if verb not in _VERBS:
-            raise Refused(f'error: unknown command "{verb}" for "kubectl"\n')
+            raise Refused(f'Error: unknown command "{verb}" for "kubectl"\n')
         return _VERBS[verb](run)
     except Refused as why:
         return Answer(1, stderr=str(why))
@@ -232,7 +232,12 @@ def version(run: Run) -> Answer:
 def auth(run: Run) -> Answer:
     """can-i and whoami."""
     what = run.words[1] if len(run.words) > 1 else ""
-    session, namespace = run.session()
+    try:
+        session, namespace = run.session()
+    except Refused as why:
+        if what == "can-i" and len(run.words) > 3 and "was refused" in str(why):  # it knows no kinds without a server
+            raise Refused(f"Warning: the server doesn't have a resource type '{run.words[3]}'\n\n{why}") from None
+        raise
     if what == "whoami":
         groups = [] if session.role == "none" else ["sandbox-developers"]
         info = {"username": session.name, "uid": session.name, "groups": [*groups, "system:authenticated"]}

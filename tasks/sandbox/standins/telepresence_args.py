@@ -121,6 +121,8 @@ def parse(version: str, argv: tuple[str, ...]) -> Parsed:
     if most == 0 and count and command not in ("list",):
         raise Usage(f'unknown command "{made.arguments[0]}" for "telepresence {command}"')
     if least == most == 1 and count != 1:
+        if command == "loglevel":
+            raise Usage("accepts exactly one argument (the log level)")
         raise Usage(f"accepts 1 arg(s), received {count}")
     if count < least:
         raise Usage(f"requires at least {least} arg(s), only received {count}")

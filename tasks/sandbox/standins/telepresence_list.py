@@ -84,7 +84,7 @@ def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) 
 def uninstall(run: Run) -> Answer:
     """Take agents out: the pods are replaced, and an intercept made too soon stops routing."""
     everything = run.parsed.on("all-agents")
-    names = run.parsed.many("agent") + run.parsed.arguments if run.old else run.parsed.arguments
+    names = run.parsed.arguments if run.parsed.on("agent") or not run.old else []
     if not everything and not names:
         text = (
             "please specify --agent or --all-agents"

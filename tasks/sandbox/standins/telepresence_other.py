@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from tasks.sandbox import kubeconfig
+from tasks.sandbox.api import Unreachable, reach
 from tasks.sandbox.call import Answer
 from tasks.sandbox.standins.telepresence_connect import require
 from tasks.sandbox.standins.telepresence_run import Failure, Run
@@ -64,11 +65,26 @@ def loglevel(run: Run) -> Answer:
 
 def list_namespaces(run: Run) -> Answer:
     """All namespaces of the cluster."""
-    names = sorted(run.cluster.namespaces)
+    try:
+        config = kubeconfig.load(run.call, run.parsed.one("kubeconfig"))
+    except kubeconfig.Broken as why:
+        raise Failure(str(why)) from None
+    context = run.parsed.one("context") or config.current
+    if context not in config.contexts:
+        raise Failure("kubeconfig has no context definition")
+    try:
+        session = reach(run.world, run.call, config, context)
+    except Unreachable as why:
+        raise Failure(f'Namespaces.List: Get "{config.server(context)}/api/v1/namespaces": {why.text}') from None
+    names = sorted(session.cluster.namespaces)
     return run.object(names, "".join(f"{n}\n" for n in names))
 
 
 def list_contexts(run: Run) -> Answer:
     """All contexts of the kubeconfig."""
     config = kubeconfig.load(run.call, run.parsed.one("kubeconfig"))
-    return run.object(config.contexts, "".join(f"{n}\n" for n in config.contexts))
+    text = "".join(
+        f"{'*' if name == config.current else ' '} name: {name}\n  default namespace: {config.namespace(name) or 'default'}\n"
+        for name in config.contexts
+    )
+    return run.object(config.contexts, text)

@@ -43,9 +43,10 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
         asked = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
         raise Failure(f"{error}{title} has no interceptable port matching {asked}", bare=True)
     if len(fitting) > 1:
+        what, how = ("service port", "svcPortName") if run.old else ("port", "portName/portNumber")
         raise Failure(
-            f"{error}{title} has multiple interceptable ports.\nPlease specify the service and/or port you want to intercept "
-            "by passing the --service=<svc> and/or --port=<local:portName/portNumber> flag.",
+            f"{error}{title} has multiple interceptable {what}s.\nPlease specify the service and/or {what} you want to intercept "
+            f"by passing the --service=<svc> and/or --port=<local:{how}> flag.",
             bare=True,
         )
     return fitting[0]

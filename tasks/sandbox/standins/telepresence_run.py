@@ -109,7 +109,7 @@ class Run:
         if self.format == "yaml":
             if self.old:
                 return self.answer(f"cmd: {name.split()[-1]}\nstdout: null\nstderr: null\nerr: {failure.text}\n", 1)
-            return self.answer(f"error: {failure.text}\n", 1)
+            return self.answer(self.dump({"error": failure.text}), 1)
         if self.format:
             body = {"error": failure.text} if self.bare_json else {"cmd": name.split()[-1], "err": failure.text}
             return self.answer(self.dump(body), 1)

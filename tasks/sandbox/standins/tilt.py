@@ -57,7 +57,7 @@ def handle(call: Call, world: World) -> Answer:
     except UnknownFlag as why:
         usage = _help(name)
         usage = usage[usage.find("Usage:") :] if "Usage:" in usage else ""
-        return Answer(1, f"{why}\n" if name == "ci" else "", f"Error: {why}\n{usage}\n")
+        return Answer(1, f"{why}\n", f"Error: {why}\n{usage}\n")
     if asked.on("help"):
         return Answer(stdout=_help(name))
     if name == "version":
