@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import ui
-from tasks.core.catalogue import catalogue
+from tasks.core import ports, ui
+from tasks.core.catalogue import catalogue, read
 from tasks.core.errors import Trouble
 from tasks.core.settings import repository_root, settings
 from tasks.sandbox import control, sample
@@ -86,24 +87,18 @@ def _block(found: re.Match[str]) -> Block:
 
 
 class Stage:
-    """A sandbox with a core repository as the page's reader has it. Commands see what those before them did."""
+    """A sandbox with a core repository as the page's reader has it. Commands see what those before them did.
 
-    def __init__(self, box: Box, core: Path, folder: Path) -> None:
-        self.box, self.core, self.folder = box, core, folder
-        root = repository_root()
+    ports: as the page has them -> as they are on this stage, so that several can play side by side.
+    """
+
+    def __init__(self, box: Box, core: Path, folder: Path, ports: dict[str, str]) -> None:
+        self.box, self.core, self.folder, self.ports = box, core, folder, ports
         program = folder / "bin" / "inv"
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m invoke --search-root "{root}" "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m invoke --search-root "{core}" "$@"\n')
         program.chmod(0o755)
-        gitops = core / settings().repositories.gitops
-        self.env = box.environment(
-            PATH=f"{program.parent}:{box.env['PATH']}",
-            REMOTE_DEV_REPOSITORIES__CORE=str(core),
-            REMOTE_DEV_REPOSITORIES__GITOPS=str(gitops),
-            REMOTE_DEV_PACKAGES__FOLDER=str(core),
-            CI="true",
-            SUITE=str(root),
-        )
+        self.env = box.environment(PATH=f"{program.parent}:{box.env['PATH']}", CI="true", SUITE=str(repository_root()))
 
     def play(self, block: Block) -> str:
         """Run the block; its body with what the commands said. Raises Trouble when one ends in another way."""
@@ -132,6 +127,8 @@ class Stage:
     def run(self, command: str, until: str = "") -> tuple[int, str]:
         """One command line as a person types it; exit code and output, both streams as a terminal mixes them."""
         own = re.sub(r"^\./scripts/inv\b", "inv", command)
+        for page, here in self.ports.items():
+            own = re.sub(rf"\b{page}\b", here, own)
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
             process = subprocess.Popen(
                 ["bash", "-c", own],
@@ -161,27 +158,35 @@ class Stage:
 
     def shown(self, said: str) -> str:
         """What a page shows: places of this run as a reader's own."""
-        for place, name in (
-            (self.core, "~/core"),
-            (repository_root(), "~/core"),
-            (self.box.path / "home", "~"),
-            (self.box.path, "/tmp/sandbox"),
-        ):
+        for place, name in ((self.core, "~/core"), (self.box.path / "home", "~"), (self.box.path, "/tmp/sandbox")):
             said = said.replace(str(place), name)
+        for page, here in self.ports.items():
+            said = re.sub(rf"\b{here}\b", page, said)
         lines = [line.rstrip() for line in said.splitlines()]
         return "".join(f"{line}\n" for line in lines)
 
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A new stage: logged in to nothing that a reader's machine would not be; all of it is gone afterwards."""
+    """A new stage: a core repository with the suite in it, ports of its own; all of it is gone afterwards."""
+    s = settings()
+    own = {str(catalogue().services[0].ports[0].port): str(ports.free())}
     with tempfile.TemporaryDirectory(prefix="docs-") as name:
         folder = Path(name)
-        s = settings()
-        pair = sample.make(folder, catalogue(), registry=s.registry.host, submodule=s.repositories.gitops)
-        box = control.up()
+        config = folder / "config"
+        shutil.copytree(repository_root() / "config", config, ignore=shutil.ignore_patterns("settings.local.yaml"))
+        file = config / "services.yaml"
+        text = file.read_text("utf-8")
+        for page, here in own.items():
+            text = re.sub(rf"\bport: {page}\b", f"port: {here}", text)
+        file.write_text(text, encoding="utf-8")
+        services = read(file)
+        pair = sample.make(folder, services, registry=s.registry.host, submodule=s.repositories.gitops)
+        core = sample.suite_in(pair, repository_root())
+        shutil.copytree(config, core / "config", dirs_exist_ok=True)
+        box = control.up(repo=core)
         try:
-            yield Stage(box, pair.core, folder)
+            yield Stage(box, core, folder, own)
         finally:
             control.down(box)
 
@@ -204,6 +209,14 @@ def rendered(text: str) -> str:
 def same(one: str, other: str) -> bool:
     """Do the pages differ in nothing but numbers, ids, blanks, and the order of lines that steps side by side print?"""
     return _plain(one) == _plain(other)
+
+
+def differences(one: str, other: str) -> list[str]:
+    """The lines in which they differ, with `-` and `+`, numbers as 0; none when they are the same."""
+    import difflib
+
+    found = difflib.unified_diff(_plain(one), _plain(other), lineterm="", n=0)
+    return [line for line in found if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def _plain(text: str) -> list[str]:
