@@ -121,7 +121,7 @@ def phase(asked: Asked, number: int) -> None:
         found = _planned(wanted)
         _show(asked, found, render.document(found))
         _close(found)
-        _leave(_code(found, check=asked.check))
+        _leave(_code(found, check=asked.check, trials=True))
         return
     with applying.session(wanted.core, wanted.gitops) as session:
         _tell(session)
@@ -280,10 +280,11 @@ def _show(asked: Asked, found: Plan, document: dict[str, Any]) -> None:
             ui.say(line)
 
 
-def _code(found: Plan, *, check: bool) -> int:
+def _code(found: Plan, *, check: bool, trials: bool = False) -> int:
+    """The exit code of a look. trials: does it count as missing that something was not tried on the target?"""
     if found.blocked or found.hindrances:
         return REFUSED
-    return MISSING if check and found.pending else 0
+    return MISSING if check and (found.pending if trials else found.unfinished) else 0
 
 
 def _leave(code: int) -> None:

@@ -69,6 +69,11 @@ class Plan:
         """Is there anything to do?"""
         return any(o.state is State.PENDING for o in self.outcomes) or bool(self.commits)
 
+    @property
+    def unfinished(self) -> bool:
+        """Is there anything to do in the repositories? A trial on the target is none of that."""
+        return bool(self.commits) or any(c.kind != "run" for o in self.outcomes for c in o.changes)
+
 
 def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
     """The keys of these phases, or of them those named. Raises Trouble for a key that is none of them."""

@@ -43,7 +43,7 @@ def _proven(draft: Draft) -> None:
     except Trouble as why:
         draft.unknown = f"{why.what}; {why.fix}"
         return
-    draft.run("core", f"{validating.TRIALS[draft.key].text} and keep the seconds")
+    draft.run("core", f"{validating.told(draft.key)} and keep the seconds")
 
 
 STEPS = (

@@ -31,7 +31,9 @@ def files(core: Path) -> tuple[dict[str, tuple[str, bytes]], frozenset[str]]:
 
 def _listed(root: Path) -> list[str]:
     try:
-        names = decode(Git(root).read("ls-files", "-z", "--cached", "--", *(c if c.endswith("/") else f"{c}*" for c in _CARRIED))).split("\0")
+        names = decode(
+            Git(root).read("ls-files", "-z", "--cached", "--", *(c if c.endswith("/") else f"{c}*" for c in _CARRIED))
+        ).split("\0")
         if len(names) < 2:
             raise ToolError("not committed here")
     except ToolError:

@@ -56,6 +56,13 @@ TRIALS = {
 }  # fmt: skip
 
 
+def told(key: str) -> str:
+    """What the trial does, for a person."""
+    from tasks.core.catalogue import catalogue
+
+    return TRIALS[key].text.format(service=catalogue().services[0].name)
+
+
 def record_of(key: str, world: World) -> Record | None:
     """The record of this trial for the commit that core has in the simulation; None when there is none."""
     text = state.read(_path(key))
