@@ -32,7 +32,7 @@ class Dev(_Entry, frozen=True):
     """How the service runs on a workstation. command: argv, no shell. folder: from the core repository, default the
     service's own. env: set last, over the pod's. drop: variables of the pod that must not reach the process."""
 
-    command: list[str]
+    command: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
     folder: str = ""
     env: dict[str, str] = {}
     drop: list[str] = []

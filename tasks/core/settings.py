@@ -10,6 +10,11 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Text = Annotated[str, Meta(min_length=1)]
+Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Slot = Annotated[
+    str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")
+]  # stands in a header and a name
+Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Login = Literal["auto", "browser", "device-code", "managed-identity", "service-principal", "federated-token"]
 
@@ -47,10 +52,10 @@ class Cluster(_Group, frozen=True, kw_only=True):
     name: Text
     resource_group: Text
     context: Text
-    namespace: Text
-    manager_namespace: Text = "ambassador"
-    argocd_namespace: Text = "argocd"
-    mapped_namespaces: list[str] = []
+    namespace: Namespace
+    manager_namespace: Namespace = "ambassador"
+    argocd_namespace: Namespace = "argocd"
+    mapped_namespaces: list[Namespace] = []
     components: list[Component] = []
 
 
@@ -66,8 +71,8 @@ class Telepresence(_Group, frozen=True, kw_only=True):
     header: the request header that carries the slot."""
 
     version: Text
-    slot: str = ""
-    header: Text
+    slot: Slot = ""
+    header: Header
 
 
 class Ingress(_Group, frozen=True, kw_only=True):

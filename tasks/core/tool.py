@@ -20,9 +20,17 @@ from tasks.core.errors import Absent, TimedOut, ToolError
 
 _running: set[int] = set()  # process groups of captured children, for whoever has to end them all
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
-_NOISE = re.compile(r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated")
+_NOISE = re.compile(
+    r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated"
+    # advice that follows the error: kubectl about a missing plug-in, cobra and pnpm about their help
+    r"|^It looks like you are trying to use a client-go|^To learn more|^\s*https?://\S+$|^(?:See|Run) '[^']+' for |^For help, run"
+)
 _SECRET = re.compile(
-    r"(?i)\b((?:access|refresh|id)?_?token|password|secret|authorization)(\"?\s*[:=]\s*\"?)(?:bearer\s+)?[^\s\"',]{6,}"
+    r"(?i)\b(?:"
+    r"(password|secret|authorization)(\"?\s*[:=]\s*\"?)(?:bearer\s+)?"
+    # kubelogin says `failed to get token: AzureCLICredential: ...`: a plain word there is a text, not a token
+    r"|((?:access|refresh|id)?_?token)(\"?\s*[:=]\s*\"?)(?![a-z]+:?(?:\s|$))"
+    r")[^\s\"',]{6,}"
 )
 _JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 
@@ -215,7 +223,7 @@ def last_line(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without tokens and passwords, known or recognised by their shape."""
-    return ui.masked(_JWT.sub("***", _SECRET.sub(r"\1\2***", text)))
+    return ui.masked(_JWT.sub("***", _SECRET.sub(r"\1\2\3\4***", text)))
 
 
 def _text(data: bytes | None) -> str:

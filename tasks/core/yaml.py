@@ -51,6 +51,10 @@ def read(path: Path) -> Document:
         raise Trouble(
             f"{place}: {why.problem or why.context}", fix="mend the line (YAML knows no tabs for indentation)"
         ) from None
+    except RecursionError:  # an alias to itself, or a thousand brackets
+        raise Trouble(
+            f"{path} is nested too deeply", fix=f"mend {path}, or restore it: git checkout -- {path}"
+        ) from None
     except yaml.YAMLError as why:
         raise Trouble(
             f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"restore it: git checkout -- {path}"
@@ -67,7 +71,7 @@ def value(text: str) -> Any:
 
         try:
             return yaml.load(text, Loader=_loader())
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             return text
     return text
 
@@ -101,7 +105,12 @@ def _plain(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> Any
             lines[(*at, str(number))] = item.start_mark.line + 1
             places.append(_plain(item, (*at, str(number)), lines, path))
         return places
-    return _scalar(node)
+    try:
+        return _scalar(node)
+    except ValueError as why:  # looks like a date or a number, and is none: 2024-13-45
+        raise Trouble(
+            f"{path}:{node.start_mark.line + 1}: '{node.value}' is no value: {why}", fix="put it in quotes"
+        ) from None
 
 
 def _scalar(node: Any) -> Any:

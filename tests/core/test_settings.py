@@ -54,6 +54,16 @@ WRONG = {
         "remove",
     ),
     "a list": ("- a\n", r"a mapping is expected", "mend"),
+    "a date that is none": (
+        "azure: {tenant: 2024-13-45}\n",
+        r"settings\.local\.yaml:1: '2024-13-45' is no value",
+        "quotes",
+    ),
+    "an alias to itself": ("azure: &a [*a]\n", r"nested too deeply", "mend"),
+    "a namespace that reads as a flag": ("cluster: {namespace: -x}\n", r"cluster\.namespace", "cluster.namespace"),
+    "a slot of two lines": ('telepresence: {slot: "a\\nb"}\n', r"telepresence\.slot", "telepresence.slot"),
+    "a slot that no header can carry": ("telepresence: {slot: 日本}\n", r"telepresence\.slot", "telepresence.slot"),
+    "a header with a blank": ("telepresence: {header: X Y}\n", r"telepresence\.header", "telepresence.header"),
     "no login mode": ("azure: {login: magic}\n", r"azure\.login", "azure.login"),
 }
 

@@ -97,6 +97,31 @@ def test_what_looks_like_a_secret_is_masked(said: str):
     assert "eyJzdWIi" not in clean(said)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error: failed to get token: unexpected end of JSON input",
+        "failed to get token: AzureCLICredential: ERROR: Please run 'az login' to setup account.",
+    ],
+)
+def test_a_sentence_about_a_token_is_no_secret(said: str):
+    assert clean(said) == said
+
+
+def test_the_last_line_is_the_error_and_not_the_advice_behind_it():
+    said = (
+        "Unable to connect to the server: getting credentials: exec: executable kubelogin not found\n\n"
+        "It looks like you are trying to use a client-go credential plugin that is not installed.\n\n"
+        "To learn more about this feature, consult the documentation available at:\n"
+        "      https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins\n\n"
+        "To learn more, please go to https://azure.github.io/kubelogin/\n"
+    )
+    assert last_line(said).endswith("executable kubelogin not found")
+    assert last_line("Error: flag needs an argument: 'n' in -n\nSee 'kubectl get --help' for usage.") == (
+        "Error: flag needs an argument: 'n' in -n"
+    )
+
+
 def test_a_known_secret_is_masked_wherever_it_stands():
     ui.hide("s3cr3t-value")
     assert ui.masked("a s3cr3t-value b") == "a *** b"
