@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from tasks.core.settings import Settings
 from tasks.core.tool import Done, Tool, clean
 
 CONNECTED = "Connected"
-_GONE = re.compile(r"not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
+_GONE = re.compile(r"Intercept named .* not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
 _CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept", re.IGNORECASE)
 _HOLDER = re.compile(
     r"intercept \"?(?P<id>[\w-]+:[\w.:-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
@@ -101,7 +102,15 @@ def tool(s: Settings) -> Tool:
 def status(s: Settings) -> Session:
     """What runs and where it is connected. Never starts anything. One daemon that is half up is no error."""
     try:
-        return _session(_ask(s, "status"))
+        found = _ask(s, "status")
+        if not isinstance(found, dict):  # silence is no answer: it would read as `nothing runs`
+            raise ToolError(
+                "telepresence status: the answer is not JSON",
+                tool="telepresence",
+                exit=0,
+                fix="telepresence status shows what it says",
+            )
+        return _session(found)
     except TimedOut as why:
         raise TimedOut(
             why.what,
@@ -125,7 +134,12 @@ def version(s: Settings) -> str:
 
 def workloads(s: Settings) -> list[Workload]:
     """What can be intercepted in the session's namespace, with this client's intercepts. Needs a session."""
-    return [_workload(item) for item in _ask(s, "list") or []]
+    found = _ask(s, "list") or []
+    if isinstance(found, str) and found.startswith("No "):  # 2.19 says it in a sentence
+        return []
+    if not isinstance(found, list):
+        raise ToolError("telepresence list: the answer is no list", tool="telepresence", exit=0, fix="inv tp.status")
+    return [_workload(item) for item in found if isinstance(item, dict)]
 
 
 def connect(s: Settings) -> Change:
@@ -250,6 +264,10 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
                 wanted.workload, next((line for line in said.splitlines() if "onflict" in line), why.what)
             ) from None
         raise
+    if not isinstance(info, dict):
+        raise ToolError(
+            "telepresence intercept: the answer is not JSON", tool="telepresence", exit=0, fix="inv tp.status"
+        )
     return Held(
         name=str(info.get("name") or wanted.name),
         workload=wanted.workload,
@@ -294,7 +312,8 @@ def _payload(done: Done) -> Any:
 def _error(program: Tool, args: tuple[str, ...], done: Done, message: str) -> ToolError:
     from tasks.core.signatures import explain
 
-    plain = program.failed(args, done)
+    # What stands on stdout beside a failure may be the pod's environment: it is never quoted.
+    plain = program.failed(args, dataclasses.replace(done, stdout=""))
     if not message:
         lines = [line for line in done.stderr.splitlines() if line.strip() and "deprecated" not in line]
         message = re.sub(r"^telepresence \S+: error: ", "", lines[-1].strip()) if lines else ""

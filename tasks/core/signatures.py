@@ -131,6 +131,29 @@ SIGNATURES: tuple[Signature, ...] = (
         "a lock of a killed kubectl or kubelogin is left",
         "remove the .lock file beside the kubeconfig when no kubectl is running",
     ),
+    Signature(
+        r"context was not found for specified context|context \"[^\"]*\" does not exist|kubeconfig has no context definition",
+        "the kubeconfig that was given has no such context",
+        "inv aks.credentials",
+    ),
+    Signature(
+        r"Failed to load config: |telepresence \S+: error: yaml: ",
+        "Telepresence's own configuration is broken",
+        "mend ~/.config/telepresence/config.yml, or move it away",
+        ("telepresence",),
+    ),
+    Signature(
+        r"unable to dial root daemon",
+        "the root daemon of an earlier connect did not start; it needs sudo without a password",
+        "inv tp.quit; then run as root, or allow sudo without a password, and inv tp.connect",
+        ("telepresence",),
+    ),
+    Signature(
+        r"is already in use by intercept",
+        "another intercept of this workstation has the local port",
+        "inv leave ends it; or take another port: --port",
+        ("telepresence",),
+    ),
     Signature(r"localhost:8080 was refused", "kubectl was given no context", "inv aks.credentials"),
     Signature(
         r"x509: certificate signed by unknown authority|CERTIFICATE_VERIFY_FAILED",
@@ -189,7 +212,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "sudo apt-get install iptables, or rebuild the dev container",
     ),
     Signature(
-        r"exec: \"sudo\": executable file not found|Need root privileges|sudo: a password is required",
+        r"failed to launch the daemon service|exec: \"sudo\": executable file not found|Need root privileges|sudo: a password is required",
         "the root daemon needs sudo without a password",
         "run as root, or allow sudo without a password in the container",
     ),

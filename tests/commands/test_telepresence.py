@@ -155,3 +155,66 @@ def test_the_list_is_read_in_both_shapes(answer, text: str):
     (found,) = telepresence.workloads(settings())
     assert (found.name, found.kind, found.agent) == ("www", "Deployment", True)
     assert (found.held[0].name, found.held[0].remote_port, found.held[0].environment) == ("www-a", "http", {"A": "1"})
+
+
+def test_a_leave_that_could_not_look_is_no_success(answer):
+    """Recorded of 2.31 without a session: detach connects by itself, and this is how that fails."""
+    answer(
+        '{"error":"traffic manager not found, if it is not installed, please run \'telepresence helm install\'."}',
+        returncode=1,
+    )
+    with pytest.raises(ToolError, match="traffic manager not found"):
+        perform(telepresence.leave(settings(), "www"))
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('{"cmd":"leave","err":"Intercept named \\"www\\" not found"}\n', 1),
+        ('{"error":"Found no replace, intercept, or ingest named \\"www\\""}', 1),
+    ],
+)
+def test_leaving_what_is_gone_is_fine_in_every_version(answer, said: str, code: int):
+    answer(said, returncode=code)
+    perform(telepresence.leave(settings(), "www"))
+
+
+@pytest.mark.parametrize("said", ["", "OSS User Daemon: Not running\n", "null"])
+def test_a_status_that_says_nothing_readable_is_not_taken_for_nothing_runs(answer, said: str):
+    answer(said)
+    with pytest.raises(ToolError, match="not JSON"):
+        telepresence.status(settings())
+
+
+def test_nothing_to_list_may_be_a_sentence(answer):
+    answer('{"cmd":"list","stdout":"No Workloads (Deployments, StatefulSets, or ReplicaSets)\\n"}\n')
+    assert telepresence.workloads(settings()) == []
+
+
+def test_an_intercept_without_its_details_is_an_error_and_not_an_empty_environment(answer):
+    answer('{"cmd":"intercept","stdout":"Using Deployment www\\n   State : ACTIVE\\n"}\n')
+    with pytest.raises(ToolError, match="not JSON"):
+        perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
+
+
+def test_a_failure_quotes_nothing_of_stdout_where_the_pods_environment_stands(answer):
+    answer('{"name":"www","environment":{"DB_LOGIN":"s3cr3t-of-the-pod"}}\n', returncode=1)
+    with pytest.raises(ToolError) as caught:
+        perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
+    assert "s3cr3t" not in f"{caught.value}{caught.value.said}"
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("unable to dial root daemon port 38133: TRANSIENT_FAILURE: context deadline exceeded", "inv tp.quit"),
+        ("failed to launch the daemon service: exit status 1", "sudo"),
+        ("invalid configuration: context was not found for specified context: nope", "inv aks.credentials"),
+        ("connector.CreateIntercept: Port 127.0.0.1:3001 is already in use by intercept www: id = x", "inv leave"),
+    ],
+)
+def test_a_recorded_error_has_a_fix_that_fits(answer, said: str, fix: str):
+    answer(json.dumps({"error": said}), returncode=1)
+    with pytest.raises(ToolError) as caught:
+        telepresence.workloads(settings())
+    assert fix in caught.value.fix
