@@ -10,20 +10,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tasks.commands.git_objects import GITLINK, MARK, SYMLINK, Blobs, Entry, Git, decode, encode, object_id
+from tasks.commands.git_locks import NEXT, OWN, drop_dead_ref_locks, foreign_lock, same_file, write_json
+from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Git, decode, encode, object_id
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.journal import started
-
-_NEXT = "refs/remote-first/next"
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Place:
     @property
     def own(self) -> Path:
         """The folder inside the git folder that is ours."""
-        return self.git_dir / "remote-first"
+        return self.git_dir / OWN
 
 
 def import_commits(
@@ -64,7 +59,7 @@ def import_commits(
                 write(data)
                 write(b"\n")
             for number, (_, head, edits, parents) in enumerate(commits, 1):
-                write(b"commit %s\nmark :%d\n" % (_NEXT.encode(), number) + head)
+                write(b"commit %s\nmark :%d\n" % (NEXT.encode(), number) + head)
                 first = (
                     b":%d" % (number - 1) if number > 1 else parents[0].encode()
                 )  # an id of this run is not read yet
@@ -83,7 +78,7 @@ def import_commits(
         except BrokenPipeError:
             raise child.failed() from None
         child.result(timeout=1800)
-    made = place.git.line("rev-parse", "--verify", _NEXT)
+    made = place.git.line("rev-parse", "--verify", NEXT)
     if made != expected:
         raise Trouble(f"git made the commit {made[:12]}, planned was {expected[:12]}; no branch was moved")
 
@@ -117,14 +112,14 @@ def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], si
     if current.exists():
         shutil.copyfile(current, index)
     place.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
-    _write(own / "journal.json", {"run": place.run, "pid": os.getpid(), "start": started(os.getpid()), "old": old,
+    write_json(own / "journal.json", {"run": place.run, "pid": os.getpid(), "start": started(os.getpid()), "old": old,
                                   "new": new, "branch": place.branch})  # fmt: skip
     lock = place.git_dir / "index.lock"
     try:
         os.link(index, lock)
     except FileExistsError:
         (own / "journal.json").unlink()
-        raise _foreign_lock(lock) from None
+        raise foreign_lock(lock) from None
     try:
         if place.git.line("rev-parse", "--verify", "HEAD") != old:
             raise Refused(f"{place.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
@@ -146,7 +141,7 @@ def resume(place: Place) -> str:
 
     Only with the run's lock held. A file that is neither in its old nor in its new state is a person's: it stops us.
     """
-    _drop_dead_ref_locks(place)
+    drop_dead_ref_locks(place.git_dir, place.branch)
     path = place.own / "journal.json"
     index, lock = place.own / "index.new", place.git_dir / "index.lock"
     try:
@@ -154,16 +149,16 @@ def resume(place: Place) -> str:
         old, new, branch = noted["old"], noted["new"], noted["branch"]
     except FileNotFoundError:
         if lock.exists():
-            if _same(lock, index):
+            if same_file(lock, index):
                 lock.unlink()
             else:
-                raise _foreign_lock(lock) from None
+                raise foreign_lock(lock) from None
         shutil.rmtree(place.own / "stage", ignore_errors=True)
         return ""
     except (OSError, ValueError, KeyError, TypeError):
         raise Trouble(f"{path} cannot be read", fix=f"look at it, then remove it: rm {path}") from None
-    if lock.exists() and not _same(lock, index):
-        raise _foreign_lock(lock)
+    if lock.exists() and not same_file(lock, index):
+        raise foreign_lock(lock)
     there = Place(place.folder, place.git_dir, branch, place.run)
     now = there.git.line("rev-parse", "--verify", branch)
     if now not in (old, new) or there.git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)) != branch:
@@ -175,7 +170,7 @@ def resume(place: Place) -> str:
         and now == new
         and (
             not index.exists()
-            or _same(index, place.git_dir / "index")
+            or same_file(index, place.git_dir / "index")
             or not there.git.read("diff-index", "--cached", "--name-only", new)
         )
     )
@@ -212,90 +207,6 @@ def interrupted(git_dir: Path) -> bool:
         return False
     except (OSError, ValueError, KeyError, TypeError):
         return True
-
-
-@contextmanager
-def held(git_dir: Path, run: str) -> Iterator[None]:
-    """Hold this repository against a second run. A dead owner's lock is taken over, after its children have ended."""
-    lock, mine = git_dir / "remote-first.lock", git_dir / f"remote-first.lock.{os.getpid()}"
-    try:
-        _write(mine, {"run": run, "pid": os.getpid(), "start": started(os.getpid()), "since": time.time()})
-    except OSError as why:
-        raise Trouble(
-            f"cannot write in {git_dir}: {why.strerror}", fix=f"look at its owner: ls -ld {git_dir}"
-        ) from None
-    try:
-        for _ in range(20):
-            try:
-                os.link(mine, lock)
-                break
-            except FileExistsError:
-                _take_over(lock)
-        else:
-            raise Trouble(f"{lock} cannot be taken", fix=f"rm {lock}, when no other run works here")
-    finally:
-        mine.unlink(missing_ok=True)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _take_over(lock: Path) -> None:
-    try:
-        noted: dict[str, Any] = json.loads(lock.read_text())
-        pid, start, run = int(noted["pid"]), noted["start"], str(noted["run"])
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
-        pid, start, run = 0, 0.0, ""
-    if pid and started(pid) == start:
-        raise Refused(
-            f"another run works here (process {pid}, lock {lock})", fix="wait for it to end, then run this again"
-        )
-    end = time.monotonic() + 60
-    while children := _children(run):
-        if time.monotonic() > end:
-            for child in children:
-                os.kill(child, signal.SIGKILL)
-        time.sleep(0.05)
-    lock.unlink(missing_ok=True)
-
-
-def _children(run: str) -> list[int]:
-    """The living processes that a run started, told by their environment."""
-    mark, found = f"{MARK}={run}".encode(), []
-    if not run:
-        return []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue  # it ended, or is another user's
-    return [pid for pid in found if pid != os.getpid() and started(pid)]
-
-
-def _drop_dead_ref_locks(place: Place) -> None:
-    """A machine that crashed may leave git's lock of a ref that only we write, or of the branch we were moving."""
-    (place.own / "index.new.lock").unlink(missing_ok=True)
-    for name in (_NEXT, "refs/tags/before-remote-first"):
-        (place.git_dir / f"{name}.lock").unlink(missing_ok=True)
-    journal = place.own / "journal.json"
-    for name in (place.branch, "HEAD", "packed-refs"):
-        lock = place.git_dir / f"{name}.lock"
-        if not name or not lock.exists():
-            continue
-        if journal.exists() and lock.stat().st_mtime >= journal.stat().st_mtime:
-            lock.unlink(missing_ok=True)
-        else:
-            raise _foreign_lock(lock)
-
-
-def _foreign_lock(lock: Path) -> Refused:
-    return Refused(
-        f"another git process holds {lock}", fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {lock}"
-    )
 
 
 def _unchanged(place: Place, edits: Mapping[str, Entry | None], since: int) -> None:
@@ -452,20 +363,6 @@ def _close(place: Place) -> None:
     (place.own / "journal.json").unlink(missing_ok=True)
     shutil.rmtree(place.own / "stage", ignore_errors=True)
     try:
-        place.git.read("update-ref", "-d", _NEXT)
+        place.git.read("update-ref", "-d", NEXT)
     except ToolError:
         pass  # a leftover ref of ours does no harm; the next run overwrites it
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except FileNotFoundError:
-        return False
-
-
-def _write(path: Path, data: dict[str, Any]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps(data))
-    os.replace(fresh, path)

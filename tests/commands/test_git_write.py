@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import git_write
+from tasks.commands import git_locks, git_write
 from tasks.commands.git_facts import Look
 from tasks.commands.git_objects import Blobs, Entry, Git, Tree, commit_body, object_id
 from tasks.commands.git_write import Place
@@ -139,7 +139,7 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
         git(copy, "update-index", "-q", "--refresh")
 
         def work(here: Place = here) -> None:
-            with git_write.held(here.git_dir, here.run):
+            with git_locks.held(here.git_dir, here.run):
                 git_write.move(here, old, new, wanted, time.time_ns())
 
         if not killed_at(step, work):
@@ -147,7 +147,7 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
         points += 1
         head = git(copy, "rev-parse", "HEAD")
         assert head in (old, new)
-        with git_write.held(here.git_dir, "second"):
+        with git_locks.held(here.git_dir, "second"):
             git_write.resume(here)
             if git(copy, "rev-parse", "HEAD") == old:
                 git_write.move(here, old, new, wanted, time.time_ns())
@@ -182,10 +182,10 @@ def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
 
 def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path):
     git_dir = repo / ".git"
-    with git_write.held(git_dir, "one"), pytest.raises(Refused, match="another run"), git_write.held(git_dir, "two"):
+    with git_locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), git_write.held(git_dir, "two"):
         pass
     (git_dir / "remote-first.lock").write_text(json.dumps({"run": "dead", "pid": os.getpid(), "start": 1.0}))
-    with git_write.held(git_dir, "three"):
+    with git_locks.held(git_dir, "three"):
         pass
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.commands import git_write
+from tasks.commands import git_locks, git_write
 from tasks.commands.git_facts import Facts
 from tasks.commands.git_objects import Entry, Git, decode
 from tasks.commands.git_write import Place
@@ -40,7 +40,7 @@ def session(core: Path, gitops: Path) -> Iterator[Session]:
         for folder in (core, gitops):
             place = _place(folder, run)
             if place is not None:
-                stack.enter_context(git_write.held(place.git_dir, run))
+                stack.enter_context(git_locks.held(place.git_dir, run))
                 line = git_write.resume(place)
                 if line:
                     found.told.append(line)
