@@ -92,7 +92,6 @@ def test_its_help_names_the_flags_that_every_version_has(program: Program, suite
     assert {
         "connect",
         "intercept",
-        "leave",
         "list",
         "status",
         "quit",
