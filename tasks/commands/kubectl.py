@@ -102,7 +102,7 @@ def applications(s: Settings) -> list[Object]:
     return get(s, "applications.argoproj.io", namespace=s.cluster.argocd_namespace)
 
 
-def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: str) -> Change:
+def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: str, timeout: float = 300) -> Change:
     """Remove one object; one that is gone is fine."""
     place = namespace or s.cluster.namespace
     return tool(s).change(
@@ -115,7 +115,13 @@ def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: 
         "--ignore-not-found",
         "--wait=false",
         destroys=destroys,
+        timeout=timeout,
     )
+
+
+def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> None:
+    """Create the object or change it to this. Its manifest goes over stdin, not through argv."""
+    tool(s).run("apply", "--filename", "-", stdin=json.dumps(manifest).encode(), timeout=timeout)
 
 
 def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:

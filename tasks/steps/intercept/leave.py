@@ -17,6 +17,7 @@ from tasks.core.journal import Entry
 from tasks.core.settings import Settings
 from tasks.core.wait import until
 from tasks.steps import session
+from tasks.steps.intercept import notice
 
 
 def name_of(entry: Entry) -> str:
@@ -30,7 +31,7 @@ def changes(s: Settings, entries: list[Entry]) -> Iterator[Change]:
         if entry.owner_lives and entry.pid != os.getpid():
             words: tuple[str, ...] = ("kill", str(entry.pid))
             text = f"end the run of {name_of(entry)} (pid {entry.pid})"
-            yield Change(text, words, partial(_end_run, entry))
+            yield Change(text, words, partial(_end_run, s, entry))
         else:
             words = ("telepresence", "leave", name_of(entry))
             yield Change(f"leave the intercept {name_of(entry)}", words, partial(one, s, entry))
@@ -51,7 +52,8 @@ def one(s: Settings, entry: Entry) -> None:
         # same client comes back: a reconnect with the same parameters takes the intercept over, then it can be left.
         ui.talk(f"the session that held {name_of(entry)} is gone; connecting again to free it")
         guard.names(s)
-        session.ensure(s, yes=True)
+        session.ensure(s, yes=not now.session.connected)  # a session to another place may hold other intercepts
+    notice.remove(s, name_of(entry))
     perform(telepresence.leave(s, name_of(entry)))
     gone = until(lambda: not held(telepresence.status(s), name_of(entry)), every=0.2, for_=5)
     if not gone:
@@ -92,12 +94,19 @@ def _same_place(s: Settings, entry: Entry) -> bool:
     return entry.data.get("kubeconfig") == str(base.frozen_kubeconfig(s))
 
 
-def _end_run(entry: Entry) -> None:
-    try:
-        os.kill(entry.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    if not until(lambda: not entry.owner_lives, every=0.1, for_=15):
+def _end_run(s: Settings, entry: Entry) -> None:
+    """Ask the run to end, and after ten seconds once more: its second signal kills the process that does not."""
+    for wait in (10, 10):
+        try:
+            os.kill(entry.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            break
+        if until(lambda: not entry.owner_lives, every=0.1, for_=wait):
+            break
+    else:
         raise Trouble(
             f"the run of {name_of(entry)} (pid {entry.pid}) does not end", fix=f"kill -9 {entry.pid}, then inv down"
         )
+    for left in journal.entries("intercept"):
+        if left.id == entry.id:  # it ended, and could not leave
+            one(s, left)

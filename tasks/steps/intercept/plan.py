@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +22,8 @@ from tasks.steps import session
 
 @dataclass(frozen=True)
 class Request:
-    """What the person asked for. command: the words after `--`, empty for the catalogue's dev command."""
+    """What the person asked for. command: the words after `--`, empty for the catalogue's dev command. overwrite: an
+    env_file that is there already."""
 
     service: Service
     port: str = ""
@@ -30,6 +33,7 @@ class Request:
     run: bool = True
     mount: bool = False
     env_file: str = ""
+    overwrite: bool = False
     command: tuple[str, ...] = ()
 
 
@@ -74,6 +78,8 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
             "--personal needs a slot",
             fix="REMOTE_DEV_TELEPRESENCE__SLOT=yourname, or telepresence.slot in config/settings.local.yaml",
         )
+    if request.env_file:
+        _may_write(Path(request.env_file).absolute(), overwrite=request.overwrite)
     folder = s.core / (service.dev.folder or service.folder)
     argv = request.command or tuple(service.dev.command)
     if not request.run:
@@ -89,7 +95,32 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
     if taken is not None:
         other = f"{ports.free()}{':' + remote if remote else ''}"
         raise Trouble(f"the local port {local} is in use by {taken}", fix=f"end it, or take another: --port {other}")
+    _must_be_there(argv[0], folder, service)
     return local, remote, argv, folder
+
+
+def _may_write(path: Path, *, overwrite: bool) -> None:
+    """The file for the environment can be made: known before the pod is touched. It is removed at the end, so one that
+    is somebody's is not taken without a yes."""
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise Trouble(f"--env-file: {path} cannot be written", fix="name a file in a folder that can be written")
+    if path.exists() and not overwrite:
+        raise Refused(
+            f"--env-file: {path} is there already",
+            why="it would be overwritten, and removed when the intercept is left",
+            fix="name another file, or add --yes",
+        )
+
+
+def _must_be_there(program: str, folder: Path, service: Service) -> None:
+    """The command can be started: a typing error must not cost a pod."""
+    place = str(folder / program) if os.sep in program else program
+    if shutil.which(place, path=service.dev.env.get("PATH")) is None:
+        text = "is there, but may not be executed" if os.path.isfile(place) else "is not there"
+        raise Trouble(
+            f"the command {program or repr(program)} {text}",
+            fix=f"install it, or name another after --: inv intercept {service.name} -- COMMAND",
+        )
 
 
 def make(

@@ -7,6 +7,7 @@ and answers a marked request with its mark. While the process runs, new connecti
 from __future__ import annotations
 
 import secrets
+import shlex
 import socket
 import threading
 import time
@@ -96,7 +97,13 @@ class Listener:
         self.h2 = 0
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", port))
+        try:
+            self.socket.bind(("127.0.0.1", port))
+        except OSError as why:  # taken this very moment, or below 1024
+            self.socket.close()
+            raise Trouble(
+                f"the local port {port} cannot be opened: {why.strerror}", fix=f"take another: --port {ports.free()}"
+            ) from None
         self.socket.listen(64)
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -169,7 +176,7 @@ def ask(
         seen |= ports.connections(port) - before
         stop.set()
         watcher.join()
-    curl = " ".join(["curl", "-sS", "-i", *(f"-H '{k}: {v}'" for k, v in headers.items()), *_connect_to(way), way.url])
+    curl = " ".join(["curl", "-sS", "-i", *(f"-H {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()), *_connect_to(way), way.url])
     local = (listener is not None and (reply.body.strip() == mark.encode() or listener.h2 > h2)) or bool(seen)
     if local:
         who = "local"

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tasks.checks import preflight
 from tasks.commands import base, telepresence
 from tasks.commands.telepresence import Held
-from tasks.core import foreground, journal, timing, ui
+from tasks.core import foreground, journal, state, timing, ui
 from tasks.core.change import Change, perform
-from tasks.core.errors import ToolError, Trouble
+from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.foreground import Interrupted, Signals
 from tasks.core.journal import Entry
 from tasks.core.settings import Settings
 from tasks.steps import session
-from tasks.steps.intercept import environment, leave, proof
+from tasks.steps.intercept import environment, leave, notice, proof
 from tasks.steps.intercept.plan import Plan, Request, make
 from tasks.steps.intercept.proof import Asked
 
@@ -73,48 +74,51 @@ def steps_of(s: Settings, plan: Plan) -> list[Change]:
     return found
 
 
-def run(s: Settings, request: Request, token: Callable[[], str] | None, shown: Callable[[Made], None]) -> int:
+def run(
+    s: Settings, request: Request, token: Callable[[], str] | None, shown: Callable[[Made], None], *, json: bool = False
+) -> int:
     """All of it. Returns the exit code of the local process; whatever happens, the intercept is left again.
 
-    With `--no-run` it stands when this returns. shown: called when it stands and is routed.
+    With `--no-run` it stands when this returns. shown: called when it stands and is routed. json: stdout belongs to
+    what `shown` prints, so the process writes to stderr.
     """
     began = time.monotonic()
     with foreground.signals() as taken:
         try:
             plan = make(s, request, lambda line: ui.talk(f"   {line}"), token)
             seconds = Seconds(connect=session.ensure(s, guarded=True))
-            _free_own_leftover(s, plan)
             made = _make(s, plan, seconds, began, taken)
         except Interrupted as why:
             ui.talk("interrupted before the intercept stood; nothing is left")
             return why.exit
-        if not request.run:
+        # It stands, and signals are held since: from here on every way out leaves it, unless it is to be kept.
+        kept = False
+        try:
+            taken.release()
+            if request.run:
+                shown(made)
+                return _run_process(s, made, taken, json)
             journal.update(made.entry, keep=True)
+            kept = True
             shown(made)
             return 0
-        try:
-            shown(made)
-            return _run_process(s, made, taken)
         except Interrupted as why:
             return why.exit
         finally:
-            _leave_always(s, made.entry, taken)
+            if not kept:
+                _leave_always(s, made.entry, taken)
 
 
 def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signals) -> Made:
-    """Intercept and prove. On any failure, and on a signal, it is left again: it can fail after it exists."""
-    entry = journal.record(
-        "intercept",
-        name=plan.wanted.name,
-        service=plan.request.service.name,
-        workload=plan.wanted.workload,
-        local_port=plan.wanted.local_port,
-        mode=plan.mode,
-        context=s.cluster.context,
-        namespace=s.cluster.namespace,
-        kubeconfig=str(base.frozen_kubeconfig(s)),
-    )
+    """Intercept and prove. On any failure, and on a signal, it is left again: it can fail after it exists.
+
+    When this returns, signals are held: the caller releases them where leaving is certain.
+    """
+    taken.held = True
+    entry = _claimed(s, plan)
     try:
+        taken.release()
+        _free_own_leftover(s, plan)
         started = time.monotonic()
         ui.progress("running", "intercept", _making(s, plan).text)
         with proof.listening(plan.wanted.local_port) as listener:
@@ -127,14 +131,18 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
                     fix="inv tp.status",
                 )
             seconds.intercept = time.monotonic() - started
+            notice.put(s, plan.wanted.workload, plan.wanted.name, _mode(plan))
             asked = _prove(s, plan, listener)
             seconds.routed = time.monotonic() - started
         seconds.total = time.monotonic() - began
         _write_env_file(plan, held, entry)
+        taken.held = True
     except BaseException as why:
         _leave_failed(s, entry, why, taken)
+        if isinstance(why, telepresence.Conflict):
+            raise _told_by_the_team(s, why, plan) from None
         raise
-    timing.keep(
+    timing.keep_if_possible(
         "intercept",
         seconds.routed,
         cold=not plan.place.agent,
@@ -142,6 +150,41 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
         active=round(seconds.intercept, 3),
     )
     return Made(plan, held, entry, asked, seconds)
+
+
+def _told_by_the_team(s: Settings, why: telepresence.Conflict, plan: Plan) -> Refused:
+    """The conflict with what the holder's notice adds: who it is where the version does not tell, and since when."""
+    for found in notice.read(s, plan.wanted.workload):
+        if not found.mine and why.client in {"", found.client}:
+            return Refused(
+                f"{plan.wanted.workload} is held by {found.client} ({found.mode}, since {found.age})",
+                why=why.why,
+                fix=why.fix.replace("in the team", found.client),
+            )
+    return why
+
+
+def _mode(plan: Plan) -> str:
+    return "; ".join(f"{key}: {value}" for key, value in plan.wanted.headers) or "all traffic"
+
+
+def _claimed(s: Settings, plan: Plan) -> Entry:
+    """Note the intercept in the journal, unless a living run of this workstation has noted the same one meanwhile."""
+    with state.lock("intercepts"):
+        for other in journal.entries("intercept"):
+            if other.data.get("workload") == plan.wanted.workload and other.owner_lives:
+                raise preflight.held_by_own(plan.wanted.workload, other.pid)
+        return journal.record(
+            "intercept",
+            name=plan.wanted.name,
+            service=plan.request.service.name,
+            workload=plan.wanted.workload,
+            local_port=plan.wanted.local_port,
+            mode=plan.mode,
+            context=s.cluster.context,
+            namespace=s.cluster.namespace,
+            kubeconfig=str(base.frozen_kubeconfig(s)),
+        )
 
 
 def _prove(s: Settings, plan: Plan, listener: proof.Listener | None) -> Asked:
@@ -162,7 +205,7 @@ def _prove(s: Settings, plan: Plan, listener: proof.Listener | None) -> Asked:
     )
 
 
-def _run_process(s: Settings, made: Made, taken: Signals) -> int:
+def _run_process(s: Settings, made: Made, taken: Signals, json: bool) -> int:
     plan = made.plan
     own = {"KUBECONFIG": str(base.frozen_kubeconfig(s))}
     dev = plan.request.service.dev
@@ -172,7 +215,7 @@ def _run_process(s: Settings, made: Made, taken: Signals) -> int:
         journal.update(made.entry, group=pid, start=journal.started(pid))
         _say_when_reached(s, made)
 
-    return foreground.run(list(plan.argv), env=env, cwd=plan.folder, taken=taken, started=started)
+    return foreground.run(list(plan.argv), env=env, cwd=plan.folder, taken=taken, started=started, to_stderr=json)
 
 
 def _say_when_reached(s: Settings, made: Made) -> None:
@@ -212,7 +255,8 @@ def _free_own_leftover(s: Settings, plan: Plan) -> None:
     """An intercept of the same name that a killed run left is ours to leave."""
     for entry in journal.entries("intercept"):
         if entry.data.get("workload") == plan.wanted.workload and not entry.owner_lives:
-            ui.talk(f"   leaving {leave.name_of(entry)}, left behind by a run that was killed")
+            whence = "kept from before" if entry.data.get("keep") else "left behind by a run that was killed"
+            ui.talk(f"   leaving {leave.name_of(entry)}, {whence}")
             leave.one(s, entry)
     if leave.held(session.look(s).session, plan.wanted.name):
         ui.talk(f"   leaving {plan.wanted.name}, made by hand before")

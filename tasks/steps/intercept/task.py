@@ -28,7 +28,7 @@ def intercept(request: Request, *, dry: bool, json: bool, yes: bool) -> None:
             if change.argv:
                 ui.say(f"    $ {change.command}")
         return
-    code = run.run(s, request, lambda: login.life(s), lambda made: _show(s, made, json))
+    code = run.run(s, request, lambda: login.life(s), lambda made: _show(s, made, json), json=json)
     raise SystemExit(code)
 
 
@@ -50,7 +50,8 @@ def leave(word: str, *, dry: bool) -> None:
             perform(change)
             ui.progress("done", "leave", change.text)
         except Trouble as why:
-            ui.talk(why.text())
+            if failed:
+                ui.talk(why.text())
             failed = failed or why
     if failed:
         raise failed

@@ -123,16 +123,19 @@ def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_
     assert inv(newest, "setup").returncode == 0
 
 
-def test_a_conflict_names_the_colleague_and_exits_3(newest: Box):
-    colleague = control.as_user(newest, "colleague")
-    assert inv(newest, "setup", env=colleague).returncode == 0
-    made = inv(newest, *INTERCEPT, "--no-run", env=colleague)
+def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_not(box: Box):
+    colleague = control.as_user(box, "colleague")
+    assert inv(box, "setup", env=colleague).returncode == 0
+    made = inv(box, *INTERCEPT, "--no-run", env=colleague)
     assert made.returncode == 0, made.stdout + made.stderr
-    refused = inv(newest, *INTERCEPT, "--", "true")
+    refused = inv(box, *INTERCEPT, "--", "true")
     assert refused.returncode == 3, refused.stdout + refused.stderr
-    assert "colleague" in refused.stderr
-    assert held(newest, env=colleague) == [WWW]
-    assert inv(newest, "leave", env=colleague).returncode == 0
+    assert "held by colleague@" in refused.stderr
+    assert "all traffic, since" in refused.stderr
+    assert "colleague@" in inv(box, "tp.who").stdout
+    assert held(box, env=colleague) == [WWW]
+    assert inv(box, "leave", env=colleague).returncode == 0
+    assert "colleague@" not in inv(box, "tp.who").stdout
 
 
 def test_two_developers_with_slots_each_get_their_own_requests(newest: Box):
