@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# Completion of `inv` without Invoke: tasks, flags and services from a file that is written again when a task changes.
+#   bash: source scripts/completion.bash        zsh: the same, through bashcompinit
+# Only what bash and zsh have in common is used: strings, no array by its index.
+
+[ -n "${ZSH_VERSION:-}" ] && autoload -Uz bashcompinit && bashcompinit
+
+_remote_dev_root() { # the repository above the current folder, as inv finds it
+  local place=$PWD
+  while [ -n "$place" ]; do
+    if [ -f "$place/tasks.py" ] && [ -f "$place/tasks/completion.py" ]; then
+      printf '%s' "$place"
+      return
+    fi
+    place=${place%/*}
+  done
+}
+
+_remote_dev_write() { # ROOT FILE; nothing when the suite's own environment is not made yet
+  local python="$1/.remote-dev/venv/bin/python" new="$2.$$"
+  [ -x "$python" ] || return 1
+  (
+    umask 077
+    mkdir -p "${2%/*}" && cd "$1" && "$python" -m tasks.completion >"$new" 2>/dev/null && mv -f "$new" "$2"
+    rm -f "$new"
+  )
+}
+
+_remote_dev_fresh() { # ROOT FILE: is the file newer than every task and the catalogue?
+  local source
+  for source in "$1"/tasks/*.py "$1/config/services.yaml"; do
+    if [ "$source" -nt "$2" ]; then return 1; fi
+  done
+}
+
+_remote_dev_complete() {
+  local line=${COMP_LINE:0:$COMP_POINT} root file current rest word entry name own="" flags="" tasks="" services="" task=""
+  COMPREPLY=()
+  case "$line" in *" -- "*) return ;; esac # what follows is another program's
+  root=$(_remote_dev_root)
+  [ -n "$root" ] || return
+  file="${REMOTE_DEV_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/remote-dev}/completion/${root//\//%}"
+  if [ ! -s "$file" ]; then
+    _remote_dev_write "$root" "$file" || return
+  elif ! _remote_dev_fresh "$root" "$file"; then
+    (_remote_dev_write "$root" "$file" >/dev/null 2>&1 &) # the next TAB has it
+  fi
+
+  current=${line##* }
+  rest=${line% *}
+  while IFS= read -r entry; do
+    name=${entry%% *}
+    case "$name" in
+      -) own=${entry#- } ;;
+      @) services=${entry#@ } ;;
+      *) tasks="$tasks $name" ;;
+    esac
+  done <"$file"
+  while :; do # the last task before the cursor
+    word=${rest##* }
+    case "$tasks " in *" ${word//_/-} "*) task=${word//_/-} && break ;; esac
+    case "$rest" in *" "*) rest=${rest% *} ;; *) break ;; esac
+  done
+  if [ -n "$task" ]; then
+    while IFS= read -r entry; do
+      if [ "${entry%% *}" = "$task" ]; then flags=" ${entry#* } "; fi
+    done <"$file"
+  fi
+  case "$current" in
+    -*) word=${flags:-$own} ;;
+    *)
+      word=$tasks
+      case "$flags" in *" @ "*) if [ "${line% *}" = "$rest" ]; then word=$services; fi ;; esac
+      ;;
+  esac
+  while IFS= read -r entry; do
+    if [ "$entry" != @ ]; then COMPREPLY+=("$entry"); fi
+  done < <(compgen -W "$word" -- "$current")
+}
+
+complete -o default -F _remote_dev_complete inv invoke ./scripts/inv scripts/inv
