@@ -73,9 +73,13 @@ _remote_dev_complete() {
       case "$flags" in *" @ "*) if [ "${line% *}" = "$rest" ]; then word=$services; fi ;; esac
       ;;
   esac
-  while IFS= read -r entry; do
-    if [ "$entry" != @ ]; then COMPREPLY+=("$entry"); fi
-  done < <(compgen -W "$word" -- "$current")
+  rest="$word " # compgen differs between the shells
+  while [ -n "$rest" ]; do
+    entry=${rest%% *}
+    rest=${rest#* }
+    if [ "$entry" = @ ] || [ -z "$entry" ]; then continue; fi
+    case "$entry" in "$current"*) COMPREPLY+=("$entry") ;; esac
+  done
 }
 
 complete -o default -F _remote_dev_complete inv invoke ./scripts/inv scripts/inv
