@@ -5,7 +5,8 @@ import sys
 
 del sys.modules[__name__]  # so that the import below finds tasks/, not this half-loaded file
 from tasks import ns as ns  # noqa: E402
-from tasks.core.interrupt import end_quietly_when_nobody_reads, take_signals  # noqa: E402
+from tasks.core.interrupt import end_quietly_when_nobody_reads, take_signals, tell_failures_in_json_too  # noqa: E402
 
 take_signals()
+tell_failures_in_json_too()
 end_quietly_when_nobody_reads()

@@ -81,6 +81,7 @@ def intercept(
             run=not no_run,
             mount=mount,
             env_file=env_file,
+            overwrite=yes,
             command=tuple(rest(required=True)),
         ),
         dry=dry_run or bool(c.config.run.dry),

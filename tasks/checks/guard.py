@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from tasks.commands import kubectl
 from tasks.core.errors import Refused, ToolError
@@ -35,6 +36,7 @@ def names(s: Settings, *, server: str = "") -> None:
         ("namespace", s.cluster.namespace, production.namespaces),
         ("cluster", s.cluster.name, production.contexts),
         ("API server", server, production.servers),
+        ("API server", (urlsplit(server).hostname or "") if server else "", production.servers),
     ):
         hit = _first(value, patterns)
         if hit:

@@ -41,6 +41,12 @@ class Signals:
         elif not self.held or len(self.seen) > 2:
             interrupt(number)
 
+    def release(self) -> None:
+        """Signals count again; one that came while they were held unwinds this process now."""
+        self.held = False
+        if self.seen:
+            interrupt(self.seen[-1])
+
 
 @contextmanager
 def signals() -> Iterator[Signals]:
@@ -65,8 +71,11 @@ def run(
     taken: Signals,
     started: Callable[[int], None] = lambda pid: None,
     fix: str = "",
+    to_stderr: bool = False,
 ) -> int:
     """Run the command in its own group and return its exit code (128 + n when signal n ended it).
+
+    to_stderr: what it prints goes to stderr too, where stdout belongs to a document of ours.
 
     Its standard input is a pipe that stays silent and open: watchers such as esbuild end when theirs closes. What
     still lives in its group when it has ended is ended too. Raises Trouble when it cannot be started.
@@ -76,7 +85,7 @@ def run(
     process: Any = None
     try:
         process = local_command(argv[0]).popen(
-            list(argv[1:]), stdin=silent, stdout=None, stderr=None, cwd=str(cwd), env=dict(env), new_session=True
+            list(argv[1:]), stdin=silent, stdout=2 if to_stderr else None, stderr=None, cwd=str(cwd), env=dict(env), new_session=True
         )
     except FileNotFoundError:
         missing = cwd if not cwd.is_dir() else argv[0]

@@ -1,7 +1,8 @@
-"""How a run ends early: by a signal, or because nobody reads what it prints. Loaded with every command, so it is light."""
+"""How a run ends early: by a signal, by a failure, or because nobody reads. Loaded with every command, so it is light."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -34,12 +35,38 @@ def take_signals() -> None:
         signal.signal(number, interrupt)
 
 
+def tell_failures_in_json_too() -> None:
+    """With --json a failure too is the one document on stdout, beside its lines on stderr.
+
+    Invoke turns every error of a task into an exit code in `Program.run`; the executor is the one seam below that.
+    """
+    from invoke.exceptions import Exit
+    from invoke.executor import Executor
+
+    usual = Executor.execute
+
+    def execute(self: Any, *tasks: Any) -> Any:
+        try:
+            return usual(self, *tasks)
+        except Exit as why:
+            words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+            if "--json" in words:
+                from tasks.core import ui
+                from tasks.core.errors import Trouble
+
+                if isinstance(why, Trouble):
+                    ui.failure_as_json(why)
+            raise
+
+    Executor.execute = execute  # type: ignore[method-assign]
+
+
 def end_quietly_when_nobody_reads() -> None:
     """`inv --list | head` closes stdout early; Invoke's own printing then ends in a traceback, which is no bug to see."""
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], why: BaseException, trace: Any) -> None:
-        if isinstance(why, BrokenPipeError):
+        if isinstance(why, BrokenPipeError) or (isinstance(why, OSError) and why.errno == errno.EIO):
             os._exit(141)  # as a program ends by SIGPIPE; nothing is left to flush to
         usual(kind, why, trace)
 

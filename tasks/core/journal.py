@@ -32,7 +32,7 @@ class Entry:
     @property
     def owner_lives(self) -> bool:
         """Is the run that made it still there? The start time tells a reused pid apart."""
-        return started(self.pid) == self.start
+        return self.start != 0 and started(self.pid) == self.start
 
 
 def started(pid: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -13,6 +14,8 @@ from tasks.core.errors import Trouble
 
 SCHEMA = 1
 _lock = threading.RLock()
+_nobody_reads = {errno.EPIPE, errno.EIO}  # the reader of a pipe has gone; the terminal was closed
+_said_json = False
 _secrets: set[str] = set()
 _MARKS = {"done": "ok", "pending": "..", "blocked": "!!", "unknown": "??", "running": "->", "failed": "xx"}
 
@@ -46,7 +49,21 @@ def warn(text: str) -> None:
 
 def as_json(document: dict[str, Any]) -> None:
     """The one JSON document of a `--json` run, with its schema number."""
-    _write(sys.stdout, json.dumps({"schema": SCHEMA, **document}, indent=2, ensure_ascii=False, default=str) + "\n")
+    global _said_json
+    _said_json = True
+    whole = {"schema": SCHEMA, **document}
+    text = json.dumps(whole, indent=2, ensure_ascii=False, default=str)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # not a UTF-8 terminal, or half of a surrogate pair in a pod's environment
+        text = json.dumps(whole, indent=2, default=str)
+    _write(sys.stdout, text + "\n")
+
+
+def failure_as_json(why: Trouble) -> None:
+    """The failure of a `--json` run as its document, unless the run has printed one already."""
+    if not _said_json:
+        as_json({"error": {"what": why.what, "why": why.why, "fix": why.fix}, "exit": why.code})
 
 
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
@@ -57,7 +74,7 @@ def progress(state: str, key: str, text: str, seconds: float | None = None) -> N
 
 def paint(text: str, state: str) -> str:
     """The text in the state's colour, only on a terminal and without NO_COLOR."""
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not sys.stderr or not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     colours = {"done": 32, "pending": 33, "blocked": 31, "unknown": 35, "failed": 31, "running": 36}
     return f"\x1b[{colours.get(state, 0)}m{text}\x1b[0m"
@@ -77,7 +94,7 @@ def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
 
 def can_ask() -> bool:
     """Is there a person at a terminal? Never so under CI."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+    return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"))
 
 
 def confirm(question: str, *, yes: bool, fix: str) -> None:
@@ -92,12 +109,20 @@ def confirm(question: str, *, yes: bool, fix: str) -> None:
 
 
 def _write(stream: Any, text: str) -> None:
+    if stream is None:  # closed before we were started
+        return
+    text = masked(text)
     with _lock:
         try:
-            stream.write(masked(text))
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
             stream.flush()
-        except BrokenPipeError:  # `inv status | head`: the reader has gone, and that is no error of ours
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except OSError as why:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered must not fail again
+            if why.errno not in _nobody_reads and stream is sys.stdout:
+                raise Trouble(f"cannot write the result: {why.strerror}", fix="free some space, then run this again") from None
 
 
 def clear() -> None:

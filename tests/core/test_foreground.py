@@ -92,3 +92,12 @@ def test_outside_the_main_thread_no_handler_is_set():
 def test_an_interruption_without_a_child_ends_with_130():
     code = "from tasks.core import interrupt; import os, signal; interrupt.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130
+
+
+def test_a_signal_that_came_while_signals_were_held_counts_when_they_are_released():
+    with foreground.signals() as taken:
+        taken.held = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(foreground.Interrupted) as ended:
+            taken.release()
+    assert ended.value.exit == 143

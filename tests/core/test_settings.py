@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -127,4 +128,13 @@ def test_two_services_cannot_share_a_name(tmp_path: Path):
     text = (repository_root() / "config/services.yaml").read_text()
     path.write_text(text.replace("folder: services/www_ameide\n", "folder: services/www_ameide_platform\n", 1))
     with pytest.raises(Trouble, match="'www_ameide_platform' names www-ameide-platform and www-ameide"):
+        catalogue.read(path)
+
+
+@pytest.mark.parametrize("command", ["[]", '[""]'])
+def test_a_dev_command_is_at_least_one_word(tmp_path: Path, command: str):
+    path = tmp_path / "services.yaml"
+    text = (repository_root() / "config/services.yaml").read_text()
+    path.write_text(re.sub(r"command: \[.*?\]", f"command: {command}", text, count=1))
+    with pytest.raises(Trouble, match=r"services\.yaml:\d+: services.*command"):
         catalogue.read(path)

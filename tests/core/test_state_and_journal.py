@@ -88,3 +88,15 @@ def test_times_are_kept_by_what_was_done():
     timing.keep("connect", 0.5)
     assert [(t["seconds"], t["cold"]) for t in timing.kept("setup")] == [(1.25, True)]
     assert len(timing.kept()) == 2
+
+
+def test_a_time_that_cannot_be_kept_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "state" / "timings.jsonl").mkdir(parents=True)
+    timing.keep_if_possible("intercept", 1.0)
+    assert "the time was not kept" in capsys.readouterr().err
+
+
+def test_an_entry_of_a_machine_that_tells_no_start_times_has_no_living_owner():
+    entry = journal.record("intercept", name="x")
+    assert entry.owner_lives
+    assert not journal.Entry(entry.id, entry.kind, entry.made, 2**22 + 1, 0.0).owner_lives

@@ -176,7 +176,16 @@ def ask(
         seen |= ports.connections(port) - before
         stop.set()
         watcher.join()
-    curl = " ".join(["curl", "-sS", "-i", *(f"-H {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()), *_connect_to(way), way.url])
+    curl = " ".join(
+        [
+            "curl",
+            "-sS",
+            "-i",
+            *(f"-H {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()),
+            *_connect_to(way),
+            way.url,
+        ]
+    )
     local = (listener is not None and (reply.body.strip() == mark.encode() or listener.h2 > h2)) or bool(seen)
     if local:
         who = "local"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tasks.checks import guard
-from tasks.commands import telepresence
+from tasks.commands import base, telepresence
 from tasks.core import journal, state, ui
 from tasks.core.change import perform
 from tasks.core.errors import MISSING, Refused, Trouble
@@ -85,14 +85,13 @@ def status(*, json: bool) -> None:
 
 
 def quit(*, yes: bool, dry: bool) -> None:
-    """End the session; intercepts of runs that live are not ended without a yes."""
+    """End the session; intercepts of runs that live, and those kept with --no-run, are not ended without a yes."""
     s = settings()
-    living = [e for e in journal.entries("intercept") if e.owner_lives]
-    if living and not yes:
-        names = ", ".join(str(e.data.get("name")) for e in living)
-        raise Refused(
-            f"{names} would be lost: the run still lives (pid {living[0].pid})", fix="inv leave first, or add --yes"
-        )
+    open_ones = [e for e in journal.entries("intercept") if e.owner_lives or e.data.get("keep")]
+    if open_ones and not yes:
+        living = next((f": the run still lives (pid {e.pid})" for e in open_ones if e.owner_lives), "")
+        names = ", ".join(str(e.data.get("name")) for e in open_ones)
+        raise Refused(f"{names} would be lost{living}", fix="inv leave first, or add --yes")
     now = look(s)
     changes = ([telepresence.quit(s)] if now.session.running else []) + (
         [daemons.end(list(now.orphans), "answers no longer")] if now.orphans else []
@@ -112,4 +111,10 @@ def quit(*, yes: bool, dry: bool) -> None:
         )
     for entry in journal.entries("session"):
         journal.forget(entry)
+    if changes:
+        for (
+            entry
+        ) in open_ones:  # they ended with the session: nothing is held that a later `inv down` would have to free
+            if not entry.owner_lives and entry.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
+                journal.forget(entry)
     ui.say("the session is ended" if changes else "there was no session: nothing to do")

@@ -1,0 +1,154 @@
+"""The inner loop on rough days: two runs at once, a closed terminal, typing errors, files that are somebody's."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.core import ports
+from tasks.sandbox import control
+from tasks.sandbox.control import Box
+from tests.world import ROOT, WWW, inv, program, started, until, writes
+
+pytestmark = pytest.mark.slow
+
+PORT = str(ports.free())
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    box = control.up()
+    done = inv(box, "setup")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield box
+    control.down(box)
+
+
+def held(box: Box) -> list[str]:
+    return [i["name"] for i in json.loads(inv(box, "tp.status", "--json").stdout)["session"]["intercepts"]]
+
+
+def test_of_two_runs_on_one_service_one_intercepts_and_the_other_is_told_its_pid(box: Box):
+    for _ in range(3):  # whichever comes first
+        runs = [
+            subprocess.Popen(
+                program("intercept", WWW, "--port", str(ports.free()), "--", "sleep", "3"),
+                env=box.environment(),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        said = {run.pid: run.communicate(timeout=60)[0] for run in runs}
+        assert sorted(run.returncode for run in runs) == [0, 3], said
+        winner, loser = sorted(runs, key=lambda run: run.returncode)
+        assert f"you intercept {WWW} already (pid {winner.pid})" in said[loser.pid]
+        assert held(box) == []
+
+
+def test_a_closed_terminal_leaves_the_intercept(box: Box):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        argv = program("intercept", WWW, "--port", PORT, "--", *SLEEP)
+        os.execve(argv[0], argv, box.environment())
+    said = b""
+    end = time.monotonic() + 30
+    while b"-> run" not in said and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            said += os.read(terminal, 4096)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 129, said
+    assert held(box) == []
+    assert not list(Path(box.env["REMOTE_DEV_STATE"], "journal").glob("intercept-*"))
+
+
+def test_a_process_that_ignores_signals_is_ended_by_leave(box: Box):
+    deaf = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(90)"
+    with started(box, "intercept", WWW, "--port", PORT, "--", sys.executable, "-c", deaf) as run:
+        assert until(lambda: "deaf" in run.said), run.said
+        left = inv(box, "leave", WWW)
+        assert left.returncode == 0, left.stderr
+        run.process.wait(10)
+    assert held(box) == []
+
+
+def test_with_json_stdout_is_one_document_whatever_the_process_prints(box: Box):
+    done = inv(box, "intercept", WWW, "--port", PORT, "--json", "--", "sh", "-c", "echo from the process")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["service"] == WWW
+    assert "from the process" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "./no-such-command", ""])
+def test_a_command_with_a_typing_error_costs_no_pod(box: Box, command: str):
+    before = len(writes(box))
+    done = inv(box, "intercept", WWW, "--port", PORT, "--", command)
+    assert done.returncode == 1
+    assert "is not there" in done.stderr
+    assert len(writes(box)) == before
+
+
+def test_an_env_file_that_is_somebodys_is_neither_overwritten_nor_removed(box: Box, tmp_path: Path):
+    mine = tmp_path / ".env"
+    mine.write_text("MINE=1\n")
+    words = ("intercept", WWW, "--port", PORT, "--env-file", str(mine))
+    refused = inv(box, *words, "--", "true")
+    assert refused.returncode == 3
+    assert "is there already" in refused.stderr
+    assert mine.read_text() == "MINE=1\n"
+    assert inv(box, *words, "--yes", "--", "true").returncode == 0
+    assert not mine.exists()
+
+
+@pytest.mark.parametrize("place", ["", "missing/folder/x.env"])
+def test_an_env_file_that_cannot_be_written_is_said_before_anything_changes(box: Box, tmp_path: Path, place: str):
+    before = len(writes(box))
+    done = inv(box, "intercept", WWW, "--port", PORT, "--env-file", str(tmp_path / place), "--", "true")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert len(writes(box)) == before
+
+
+def test_the_environment_as_json_is_one_document_with_every_flag(box: Box, tmp_path: Path):
+    assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
+    names = json.loads(inv(box, "tp.env", WWW, "--names", "--json").stdout)
+    assert names["schema"] == 1
+    assert "API_TOKEN" in names["names"]
+    written = json.loads(inv(box, "tp.env", WWW, "--env-file", str(tmp_path / "x.json"), "--json").stdout)
+    assert written["file"] == str(tmp_path / "x.json")
+    assert inv(box, "leave", WWW).returncode == 0
+
+
+def test_quit_does_not_lose_a_kept_intercept_without_a_yes(box: Box):
+    assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
+    refused = inv(box, "tp.quit")
+    assert refused.returncode == 3
+    assert "would be lost" in refused.stderr
+    assert held(box) == [WWW]
+    assert inv(box, "tp.quit", "--yes").returncode == 0
+    assert inv(box, "down").stdout == "nothing to undo\n"
+    assert inv(box, "tp.connect").returncode == 0
+
+
+def test_a_failure_with_json_is_one_document_too(box: Box):
+    done = inv(box, "intercept", "www-ameide-plattform", "--json")
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert document["schema"] == 1
+    assert "www-ameide-plattform" in document["error"]["what"]
+    assert document["exit"] == 1
