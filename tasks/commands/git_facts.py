@@ -92,6 +92,12 @@ class Facts:
         lines = decode(self.git.read("rev-list", "--boundary", commit, "--not", "--remotes")).split()
         return [line[1:] for line in lines if line.startswith("-")]
 
+    def holding(self, words: Iterable[str]) -> set[str]:
+        """The regular files of the planned commit whose text holds one of the words; git searches with all processors."""
+        patterns = [part for word in words for part in ("-e", word)]
+        found = self.git.read("grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", ok=(0, 1))
+        return {name.partition(":")[2] for name in decode(found).split("\0") if name}
+
     def tree_of(self, commit: str) -> Tree:
         """The tree of a commit."""
         key = f"tree {commit}"

@@ -182,7 +182,7 @@ def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
 
 def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path):
     git_dir = repo / ".git"
-    with git_locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), git_write.held(git_dir, "two"):
+    with git_locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), git_locks.held(git_dir, "two"):
         pass
     (git_dir / "remote-first.lock").write_text(json.dumps({"run": "dead", "pid": os.getpid(), "start": 1.0}))
     with git_locks.held(git_dir, "three"):

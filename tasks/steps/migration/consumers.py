@@ -11,6 +11,7 @@ from tasks.steps.migration.world import Consumer, Side, World
 _KIND = re.compile(rb"kind['\"]?\s*:\s*['\"]?Application(?:Set)?\b")
 _URL = re.compile(r"""repoURL['"]?\s*:\s*['"]?([^\s'",}#]+)""")
 _PATH = re.compile(r"""(?:^|[\s{,"'-])path['"]?\s*:\s*['"]?([^\s'",}#]+)""")
+_MANY = 1000  # from here on git looks which files are worth reading
 _ENDINGS = (".yaml", ".yml", ".json", ".tpl")
 
 
@@ -30,7 +31,11 @@ def plain_url(url: str) -> str:
 def in_tree(side: Side, paths: Iterable[str]) -> Iterator[Consumer]:
     """The Applications in these files: every repoURL with every path of its document."""
     wanted: dict[str, list[str]] = {}
-    for path in paths:
+    some = [p for p in paths if p.endswith(_ENDINGS) and p in side.tree]
+    if len(some) > _MANY:
+        base, holding = side.facts.tree, side.facts.holding(["repoURL"])
+        some = [p for p in some if p in holding or base.get(p) != side.tree.get(p)]
+    for path in some:
         if path.endswith(_ENDINGS):
             wanted.setdefault(side.tree.files[path].oid, []).append(path)
     for oid, data in side.blobs.many(wanted):

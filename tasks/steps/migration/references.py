@@ -12,6 +12,7 @@ from tasks.steps.migration.mentions import Mention, Words, mentions
 from tasks.steps.migration.model import Reference
 from tasks.steps.migration.world import World
 
+_MANY = 1000  # from here on git looks which files are worth reading
 _BIG = 5_000_000  # bytes; a larger file is data
 
 
@@ -39,6 +40,12 @@ class References:
                     self._known[path, entry.oid] = []
                 else:
                     wanted[path] = entry
+        if len(wanted) > _MANY and self.words.needles:
+            base, holding = self._world.core.facts.tree, self._world.core.facts.holding(self.words.needles)
+            for path, entry in list(wanted.items()):
+                if entry.mode != SYMLINK and path not in holding and base.get(path) == entry:
+                    self._known[path, entry.oid] = []
+                    del wanted[path]
         by_oid: dict[str, list[tuple[str, Entry]]] = {}
         for path, entry in wanted.items():
             by_oid.setdefault(entry.oid, []).append((path, entry))
