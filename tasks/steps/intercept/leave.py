@@ -17,6 +17,7 @@ from tasks.core.journal import Entry
 from tasks.core.settings import Settings
 from tasks.core.wait import until
 from tasks.steps import session
+from tasks.steps.intercept import notice
 
 
 def name_of(entry: Entry) -> str:
@@ -52,6 +53,7 @@ def one(s: Settings, entry: Entry) -> None:
         ui.talk(f"the session that held {name_of(entry)} is gone; connecting again to free it")
         guard.names(s)
         session.ensure(s, yes=not now.session.connected)  # a session to another place may hold other intercepts
+    notice.remove(s, name_of(entry))
     perform(telepresence.leave(s, name_of(entry)))
     gone = until(lambda: not held(telepresence.status(s), name_of(entry)), every=0.2, for_=5)
     if not gone:

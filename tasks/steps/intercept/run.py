@@ -13,12 +13,12 @@ from tasks.commands import base, telepresence
 from tasks.commands.telepresence import Held
 from tasks.core import foreground, journal, state, timing, ui
 from tasks.core.change import Change, perform
-from tasks.core.errors import ToolError, Trouble
+from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.foreground import Interrupted, Signals
 from tasks.core.journal import Entry
 from tasks.core.settings import Settings
 from tasks.steps import session
-from tasks.steps.intercept import environment, leave, proof
+from tasks.steps.intercept import environment, leave, notice, proof
 from tasks.steps.intercept.plan import Plan, Request, make
 from tasks.steps.intercept.proof import Asked
 
@@ -131,6 +131,7 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
                     fix="inv tp.status",
                 )
             seconds.intercept = time.monotonic() - started
+            notice.put(s, plan.wanted.workload, plan.wanted.name, _mode(plan))
             asked = _prove(s, plan, listener)
             seconds.routed = time.monotonic() - started
         seconds.total = time.monotonic() - began
@@ -138,6 +139,8 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
         taken.held = True
     except BaseException as why:
         _leave_failed(s, entry, why, taken)
+        if isinstance(why, telepresence.Conflict):
+            raise _told_by_the_team(s, why, plan) from None
         raise
     timing.keep_if_possible(
         "intercept",
@@ -147,6 +150,22 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
         active=round(seconds.intercept, 3),
     )
     return Made(plan, held, entry, asked, seconds)
+
+
+def _told_by_the_team(s: Settings, why: telepresence.Conflict, plan: Plan) -> Refused:
+    """The conflict with what the holder's notice adds: who it is where the version does not tell, and since when."""
+    for found in notice.read(s, plan.wanted.workload):
+        if not found.mine and why.client in {"", found.client}:
+            return Refused(
+                f"{plan.wanted.workload} is held by {found.client} ({found.mode}, since {found.age})",
+                why=why.why,
+                fix=why.fix.replace("in the team", found.client),
+            )
+    return why
+
+
+def _mode(plan: Plan) -> str:
+    return "; ".join(f"{key}: {value}" for key, value in plan.wanted.headers) or "all traffic"
 
 
 def _claimed(s: Settings, plan: Plan) -> Entry:

@@ -15,7 +15,7 @@ from tasks.core.errors import Trouble
 from tasks.core.settings import Settings, settings
 from tasks.steps import session
 from tasks.steps.intercept import environment as environments
-from tasks.steps.intercept import proof
+from tasks.steps.intercept import notice, proof
 
 
 def workloads(*, json: bool) -> None:
@@ -122,8 +122,9 @@ def who(*, json: bool) -> None:
         }
         for h in mine
     ]
+    team = [n for n in notice.read(s) if not n.mine]
     if json:
-        ui.as_json({"intercepts": rows, "agents": agents})
+        ui.as_json({"intercepts": rows, "agents": agents, "team": [vars(n) for n in team]})
         return
     if rows:
         ui.table(
@@ -132,12 +133,12 @@ def who(*, json: bool) -> None:
         )
     else:
         ui.say("this workstation intercepts nothing")
-    others = [name for name in agents if name not in {r["workload"] for r in rows}]
-    if others:
-        ui.say(f"an agent waits in: {', '.join(others)}")
-    ui.say(
-        "Telepresence names another holder only when an intercept meets it: inv intercept SERVICE says who, and changes nothing then"
-    )
+    if team:
+        ui.say("colleagues, by their own notices (one of a workstation that died may be left over):")
+        ui.table([(n.workload, n.mode, n.client, n.age) for n in team], indent="  ")
+    waiting = [name for name in agents if name not in {r["workload"] for r in rows}]
+    if waiting:
+        ui.say(f"an agent waits in: {', '.join(waiting)}")
 
 
 def _list(s: Settings) -> list[Workload]:
