@@ -103,11 +103,9 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def remove(folder: Path, paths: list[str]) -> None:
-    """`git rm` and a commit, as a person would do it."""
-    subprocess.run(
-        ["git", "-C", str(folder), "rm", "-r", "-q", "--pathspec-from-file=-", "--pathspec-file-nul"],
-        input="\0".join(paths).encode(), check=True,
-    )  # fmt: skip
+    """`git rm -r` of the folders that go whole, and a commit, as a person would do it."""
+    whole = tuple(f for f in ("infra/", "tools/bootstrap/") if any(p.startswith(f) for p in paths))
+    git(folder, "rm", "-r", "-q", "--", *whole, *(p for p in paths if not p.startswith(whole)))
     git(folder, "commit", "-q", "-m", "gone")
 
 

@@ -353,6 +353,8 @@ def _point(place: Place, old: str, new: str, edits: Mapping[str, Entry | None]) 
 
 
 def _quoted(path: str) -> bytes:
+    if path.isascii() and path.isprintable() and '"' not in path and "\\" not in path:
+        return b'"' + path.encode() + b'"'
     special = {10: b"\\n", 34: b'\\"', 92: b"\\\\"}
     plain = (special.get(c) or (bytes((c,)) if 32 <= c < 127 else b"\\%03o" % c) for c in encode(path))
     return b'"' + b"".join(plain) + b'"'
