@@ -12,7 +12,10 @@ from tasks.core.rest import rest
 
 
 @task(
-    help={"lint": "linters, types and layers too, as CI does", "contracts": "a folder with real programs to hold the contracts against"},
+    help={
+        "lint": "linters, types and layers too, as CI does",
+        "contracts": "a folder with real programs to hold the contracts against",
+    },
     auto_shortflags=False,
 )
 def test(c: Context, lint: bool = False, contracts: str = "") -> None:
@@ -22,7 +25,11 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     from tasks.core.settings import repository_root
 
     root = repository_root()
-    commands = [[sys.executable, "-m", "pytest", *(["--contracts", contracts] if contracts else []), *rest()]]
+    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    chosen = rest()
+    commands = [
+        [sys.executable, "-m", "pytest", *(["--contracts", contracts] if contracts else []), *(chosen or workers)]
+    ]
     if lint:
         commands = [*_linters(), *commands]
     for argv in commands:
@@ -31,15 +38,28 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
         if code:
             if argv is commands[-1]:
                 raise SystemExit(code)
-            raise Trouble(f"{' '.join(argv[1:3] if argv[0] == sys.executable else argv[:2])} found something", fix="mend what stands above")
+            raise Trouble(
+                f"{' '.join(argv[1:3] if argv[0] == sys.executable else argv[:2])} found something",
+                fix="mend what stands above",
+            )
 
 
-@task(help={"quick": "fewer runs", "only": "a part of the names", "json": "one JSON document on stdout"}, auto_shortflags=False)
+@task(
+    help={"quick": "fewer runs", "only": "a part of the names", "json": "one JSON document on stdout"},
+    auto_shortflags=False,
+)
 def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:
     """Measure the suite as ratios in one run; writes docs/benchmarks.md."""
     from tasks.core.settings import repository_root
 
-    argv = [sys.executable, "-m", "benchmarks", *(["--quick"] if quick else []), *(["--only", only] if only else []), *(["--json"] if json else [])]
+    argv = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        *(["--quick"] if quick else []),
+        *(["--only", only] if only else []),
+        *(["--json"] if json else []),
+    ]
     raise SystemExit(_run(argv, str(repository_root())))
 
 
@@ -48,7 +68,11 @@ def _linters() -> list[list[str]]:
     from tasks.core.settings import repository_root
 
     root = repository_root()
-    shell = [str(p.relative_to(root)) for p in (root / "scripts/inv", root / ".ci/run", *sorted((root / ".devcontainer").glob("*.sh"))) if p.exists()]
+    shell = [
+        str(p.relative_to(root))
+        for p in (root / "scripts/inv", root / ".ci/run", *sorted((root / ".devcontainer").glob("*.sh")))
+        if p.exists()
+    ]
     docker = [str(p.relative_to(root)) for p in (root / ".devcontainer/Dockerfile",) if p.exists()]
     bin = os.path.dirname(sys.executable)
     return [

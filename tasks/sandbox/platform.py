@@ -45,7 +45,13 @@ def quotas(world: World, cluster: Cluster) -> list[dict[str, Any]]:
     pods = sum(p.gone is None for w in cluster.workloads if w.namespace == place for p in w.pods)
     hard = {"pods": str(pods if world.fault("quota-full") else 100), "requests.cpu": "16", "requests.memory": "64Gi"}
     used = {"pods": str(pods), "requests.cpu": "2500m", "requests.memory": "9Gi"}
-    return [{"metadata": {"name": "team", "namespace": place}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}]
+    return [
+        {
+            "metadata": {"name": "team", "namespace": place},
+            "spec": {"hard": hard},
+            "status": {"hard": hard, "used": used},
+        }
+    ]
 
 
 def argo_spec(world: World, kind: str) -> dict[str, Any]:
@@ -84,10 +90,20 @@ def _made(world: World) -> list[Workload]:
 
     team, argo = world.places.namespace, world.places.argocd_namespace
     made = [
-        Workload("keycloak", team, [Port("http", 8080, 8080, "http")], kind="StatefulSet", image="quay.io/keycloak/keycloak:26"),
-        Workload("redis-master", team, [Port("redis", 6379, 6379, "redis", "tcp")], kind="StatefulSet", image="redis:7"),
+        Workload(
+            "keycloak",
+            team,
+            [Port("http", 8080, 8080, "http")],
+            kind="StatefulSet",
+            image="quay.io/keycloak/keycloak:26",
+        ),
+        Workload(
+            "redis-master", team, [Port("redis", 6379, 6379, "redis", "tcp")], kind="StatefulSet", image="redis:7"
+        ),
         Workload("argocd-server", argo, [Port("server", 80, 8080, "server")], image="quay.io/argoproj/argocd:v3.2.1"),
-        Workload("envoy-gateway", GATEWAY, [Port("grpc", 18000, 18000, "grpc", "grpc")], image="envoyproxy/gateway:v1.6.0"),
+        Workload(
+            "envoy-gateway", GATEWAY, [Port("grpc", 18000, 18000, "grpc", "grpc")], image="envoyproxy/gateway:v1.6.0"
+        ),
     ]
     for number, workload in enumerate(made, 240):
         workload.service_ip = f"10.0.8.{number}"

@@ -130,7 +130,9 @@ class Cloud:
         """`az aks nodepool list`: a system pool, and a spot pool that may shrink to nothing."""
         if self._world.fault("pools-dear"):
             dear = self._pool(cluster, "work", "System", None, 3, 3)
-            return [{**dear, "vmSize": "Standard_D8s_v5", "enableAutoScaling": False, "minCount": None, "maxCount": None}]
+            return [
+                {**dear, "vmSize": "Standard_D8s_v5", "enableAutoScaling": False, "minCount": None, "maxCount": None}
+            ]
         return [self._pool(cluster, "system", "System", None, 1, 3), self._pool(cluster, "spot", "User", "Spot", 0, 5)]
 
     def _pool(
