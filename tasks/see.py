@@ -40,3 +40,18 @@ def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
     if dry:
         state.only_read()
     way.run(dry=dry, tilt=tilt)
+
+
+@task(
+    help={
+        "what": "setup, connect or intercept, with the steps of it; default: all three",
+        "json": "one JSON document on stdout",
+        "assert_": "end with 1 when a newest time is over its budget",
+    },
+    auto_shortflags=False,
+)
+def timing(c: Context, what: str = "", json: bool = False, assert_: bool = False) -> None:
+    """Show measured times against the budgets, cold and warm apart."""
+    from tasks.steps.overview import times
+
+    times.show(what=what, json=json, must=assert_)

@@ -20,6 +20,7 @@ def build() -> Collection:
         tp.leave,
         see.status,
         see.down,
+        see.timing,
         demo.demo,
         suite.test,
         suite.bench,

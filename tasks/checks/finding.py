@@ -76,7 +76,7 @@ def answers(questions: Sequence[Question], *, seconds: float = 30.0, workers: in
     pool.shutdown(wait=False, cancel_futures=True)
     if late:
         end_running()  # what hangs would hold this process until its own deadline
-    no_answer = Trouble(f"no answer in {seconds:g} s", fix="run this again; inv doctor looks at network and login")
+    no_answer = Trouble(f"no answer in {seconds:g} s", fix="run this again; inv status looks at login and session")
     found: list[Finding] = []
     for question, future in asked:
         if future in late:

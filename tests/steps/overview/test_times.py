@@ -1,0 +1,40 @@
+"""Measured times against the budgets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tasks.core import timing
+from tasks.core.settings import settings
+from tasks.steps.overview import times
+
+
+def test_cold_and_warm_stand_apart_with_their_percentiles():
+    for seconds in (5.0, 1.0, 2.0, 3.0):
+        timing.keep("intercept", seconds, cold=seconds == 5.0)
+    cold, warm = times.rows(settings())
+    assert (cold.kind, cold.runs, cold.p50) == ("cold", 1, 5.0)
+    assert (warm.kind, warm.runs, warm.p50, warm.p95, warm.newest) == ("warm", 3, 2.0, 3.0, 3.0)
+
+
+def test_steps_are_shown_when_their_run_is_named():
+    timing.keep("setup", 9.0)
+    timing.keep("setup.connect", 4.0)
+    assert [row.what for row in times.rows(settings())] == ["setup"]
+    assert [row.what for row in times.rows(settings(), "setup")] == ["setup", "setup.connect"]
+
+
+def test_a_missed_budget_ends_with_1_when_asked_for(capsys: pytest.CaptureFixture[str]):
+    timing.keep("connect", 31.0)
+    times.show(what="", json=True, must=False)
+    assert json.loads(capsys.readouterr().out)["times"][0]["kept"] is False
+    with pytest.raises(SystemExit, match="1"):
+        times.show(what="", json=False, must=True)
+    assert "missed" in capsys.readouterr().out
+
+
+def test_nothing_measured_is_said(capsys: pytest.CaptureFixture[str]):
+    times.show(what="", json=False, must=False)
+    assert "nothing was measured" in capsys.readouterr().out
