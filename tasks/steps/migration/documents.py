@@ -67,7 +67,7 @@ def start(world: World) -> str:
             "|---|---|",
             "| your code gets a service's traffic | `inv intercept SERVICE` |",
             "| build and deploy the real container beside the baseline | `inv tilt.up --only SERVICE` |",
-            "| what is wrong | `inv status`, then `inv doctor` |",
+            "| what is wrong | `inv status`; of the cluster `inv aks.check`, of the container `inv devcontainer.check` |",
             "",
             f"From clone to a running service takes less than {budgets.get('clone_to_running', 600)} s. There is no work without a",
             "network: the cluster is elsewhere. Infrastructure is changed in the gitops repository, through a pull request there.",
@@ -87,7 +87,7 @@ def troubleshooting(world: World) -> str:
         [
             "## Troubleshooting",
             "",
-            "`inv doctor` looks at all of this by itself, and `inv doctor --fix` mends what it may.",
+            "A command that fails says which of these it was. `inv status`, `inv aks.check` and `inv devcontainer.check` look before.",
             "",
             "| said by | cause | what to do |",
             "|---|---|---|",
