@@ -36,12 +36,14 @@ class Jsonc:
 
     def _parse(self) -> None:
         from json5.loader import ModelLoader, loads  # 30 ms: only when such a file is edited
+        from json5.utils import JSON5DecodeError
 
         try:
             self._root = loads(self.text, loader=ModelLoader()).value
-        except Exception as why:  # json-five raises errors of its lexer that share no class of its own
+        except (JSON5DecodeError, ValueError, RecursionError) as why:
             raise Trouble(
-                f"{self.name} cannot be read: {str(why).splitlines()[0][:200]}", fix=f"mend {self.name}"
+                f"{self.name} cannot be read: {(str(why).splitlines() or ['no value'])[0][:200]}",
+                fix=f"mend {self.name}",
             ) from None
         starts = [0]
         for line in self.text.split("\n"):
