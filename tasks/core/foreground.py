@@ -85,7 +85,13 @@ def run(
     process: Any = None
     try:
         process = local_command(argv[0]).popen(
-            list(argv[1:]), stdin=silent, stdout=2 if to_stderr else None, stderr=None, cwd=str(cwd), env=dict(env), new_session=True
+            list(argv[1:]),
+            stdin=silent,
+            stdout=2 if to_stderr else None,
+            stderr=None,
+            cwd=str(cwd),
+            env=dict(env),
+            new_session=True,
         )
     except FileNotFoundError:
         missing = cwd if not cwd.is_dir() else argv[0]

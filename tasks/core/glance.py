@@ -37,7 +37,7 @@ def age(seconds: float) -> str:
 def lines(document: dict[str, Any], now: float) -> list[str]:
     """The facts as a person reads them, sections in their order."""
     found = []
-    facts = document.get("facts", [])
+    facts = document["facts"]
     width = max((len(f["section"]) for f in facts), default=0)
     names = max((len(f["name"]) for f in facts), default=0)
     before = ""
@@ -59,17 +59,27 @@ def main(words: list[str]) -> int:
     try:
         with open(path(), encoding="utf-8") as file:
             document = json.load(file)
-    except (OSError, ValueError):
+        shown = lines(document, time.time())
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # none there, or of another version
         sys.stderr.write("error: no status is kept yet\n  fix: inv status\n")
+        if "--json" in words:
+            error = {"what": "no status is kept yet", "why": "", "fix": "inv status"}
+            sys.stdout.write(json.dumps({"schema": 1, "error": error, "exit": 1}) + "\n")
         return 1
     unknown = [word for word in words if word != "--json"]
     if unknown:
         sys.stderr.write(f"error: inv status --cached does not know {unknown[0]}\n  fix: inv --help status\n")
         return 1
-    if "--json" in words:
-        sys.stdout.write(json.dumps({**document, "cached": True}) + "\n")
-    else:
-        sys.stdout.write("\n".join(lines(document, time.time())) + "\n")
+    text = json.dumps({**document, "cached": True}) if "--json" in words else "\n".join(shown)
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as why:  # a reader that has gone is no error; a full disk is one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(why, BrokenPipeError):
+            return 0
+        sys.stderr.write(f"error: cannot write the result: {why.strerror}\n")
+        return 1
     return 0
 
 

@@ -74,6 +74,8 @@ def entries(kind: str = "") -> list[Entry]:
             entry = Entry(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             continue
+        if not (isinstance(entry.data, dict) and isinstance(entry.made, int | float) and isinstance(entry.pid, int)):
+            continue
         if not kind or entry.kind == kind:
             found.append(entry)
     return sorted(found, key=lambda e: (e.made, e.id))

@@ -29,7 +29,9 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
             long = path.stat().st_size > 400_000
             newest = path.read_text("utf-8", "replace").splitlines()[-_KEEP:] if long else []
         except OSError as why:
-            raise Trouble(f"cannot write {path}: {why.strerror}", fix=f"look at the space and the owner of {path}") from None
+            raise Trouble(
+                f"cannot write {path}: {why.strerror}", fix=f"look at the space and the owner of {path}"
+            ) from None
         if newest:
             state.write(path, "".join(f"{old}\n" for old in newest))
 

@@ -122,7 +122,9 @@ def _write(stream: Any, text: str) -> None:
         except OSError as why:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered must not fail again
             if why.errno not in _nobody_reads and stream is sys.stdout:
-                raise Trouble(f"cannot write the result: {why.strerror}", fix="free some space, then run this again") from None
+                raise Trouble(
+                    f"cannot write the result: {why.strerror}", fix="free some space, then run this again"
+                ) from None
 
 
 def clear() -> None:

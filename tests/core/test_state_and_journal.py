@@ -100,3 +100,10 @@ def test_an_entry_of_a_machine_that_tells_no_start_times_has_no_living_owner():
     entry = journal.record("intercept", name="x")
     assert entry.owner_lives
     assert not journal.Entry(entry.id, entry.kind, entry.made, 2**22 + 1, 0.0).owner_lives
+
+
+@pytest.mark.parametrize("content", ['{"id":1,"kind":"x","made":"x","pid":1,"start":0,"data":5}', "[]", "{", "\x00"])
+def test_a_journal_file_that_is_none_of_ours_is_passed_over(content: str):
+    mine = journal.record("intercept", name="x")
+    (state.folder("journal") / "x.json").write_text(content)
+    assert journal.entries() == [mine]

@@ -99,7 +99,9 @@ def last() -> dict[str, Any]:
         found = json.loads(state.read(state.folder(FILE)) or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    known = {"state", "note", "fix", "at"}
+    steps = found.items() if isinstance(found, dict) else ()
+    return {key: step for key, step in steps if isinstance(step, dict) and known <= step.keys()}
 
 
 def _outcomes(wanted: Sequence[Step[Work]], work: Work, looking: bool) -> list[Outcome]:

@@ -330,3 +330,12 @@ def test_times_are_kept_for_the_run_and_for_each_step(workstation: Workstation):
     runs = timing.kept("setup")
     assert [run["cold"] for run in runs] == [True, False]
     assert {f"setup.{key}" for key in STEPS} <= {note["what"] for note in timing.kept()}
+
+
+def test_what_another_version_kept_of_the_steps_is_passed_over():
+    from tasks.core import state
+    from tasks.steps.setup import run
+
+    kept = {"state": "done", "note": "", "fix": "", "seconds": 1.0, "at": 1.0}
+    state.write(state.folder(run.FILE), json.dumps({"tools": kept, "login": 5, "connect": {"state": "done"}}))
+    assert run.last() == {"tools": kept}
