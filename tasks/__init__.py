@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check", "sandbox.legacy")  # tasks whose one word may be left away
 
 
 def __getattr__(name: str) -> Any:
-    """The tree of tasks, built when Invoke first asks for it: who imports a part of the package does not pay for it."""
+    """`ns` is built when Invoke first asks for it: who imports a part of the package does not pay for the tree."""
     if name != "ns":
         raise AttributeError(f"module 'tasks' has no attribute '{name}'")
-    from tasks.tree import build
-
-    globals()["ns"] = build()
+    globals()["ns"] = tree()
     return globals()["ns"]
+
+
+def tree() -> Collection:
+    """The tree of tasks, as `inv --list` shows it: daily verbs at the root, one collection for each namespace."""
+    from invoke.collection import Collection
+
+    from tasks import aks, argo, demo, devcontainer, migrate, see, suite, tilt, tp
+    from tasks.core.names import as_typed
+    from tasks.sandbox import tasks as sandbox
+
+    as_typed(optional=MAY_STAND_ALONE)
+    return Collection(
+        devcontainer.setup,
+        tp.intercept,
+        tp.leave,
+        see.status,
+        see.down,
+        see.timing,
+        demo.demo,
+        suite.test,
+        suite.bench,
+        aks,
+        argo,
+        devcontainer,
+        migrate,
+        Collection.from_module(sandbox, name="sandbox"),
+        tilt,
+        tp,
+    )
