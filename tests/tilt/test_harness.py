@@ -29,6 +29,15 @@ REFUSED = [
     ("docker_build('w','.',dockerfile_contents='FROM x',live_update=[run('x'),sync('.','/app')])", "live_update: all sync steps must precede all run steps"),
     ("docker_build('w','.',dockerfile_contents='FROM x',only=['a'],live_update=[sync('b','/app')])", "is not a child of any watched filepaths"),
     ("docker_build('w','.',dockerfile_contents='FROM x',only=['*.py'])", "'only' does not support '*' file globs"),
+    ("custom_build('w','make',['.'],nope=1)", 'Error in custom_build: custom_build: unexpected keyword argument "nope"'),
+    ("custom_build('w','make')", "missing argument for deps"),
+    ("custom_build('w','',['.'])", "Argument 2 (command) can't be empty"),
+    ("custom_build('w','make',[])", "Argument 3 (deps) can't be empty"),
+    ("custom_build('w','make',['.'],tag='a',outputs_image_ref_to='b')", "Cannot specify both tag= and outputs_image_ref_to="),
+    ("custom_build('w','make',['.'],image_deps=['base'])", 'image "w": image dep "base" not found'),
+    ("custom_build('w','make',['a'],live_update=[sync('b','/app')])", "is not a child of any watched filepaths"),
+    ("custom_build('w','make',['.'])\ncustom_build('w','make',['.'])", 'Image for ref "w" has already been defined'),
+    ("k8s_resource('x', port_forwards=[port_forward('80')])", 'for parameter "local_port": got string, want int'),
     ("k8s_custom_deploy('x', apply_cmd=['a'], delete_cmd=['b'], deps=['.'], image_deps=['www'])", 'resource "x": image build "www" not found'),
     ("k8s_resource('x')", 'k8s_resource specified unknown resource "x"'),
     ("update_settings(max_parallel_updates=0)", "max number of parallel updates must be >= 1(got: 0)"),
@@ -148,6 +157,18 @@ def test_images_move_into_the_default_registry(tiltfile: Run):
         f"docker_build('{ref}', '.', dockerfile_contents='FROM x')\n" for ref in ("www", "a/b", "r.io/c", "ghcr.io/x/y")
     )
     assert [i.ref for i in tiltfile(text).images.values()] == ["r.io/www", "r.io/a_b", "r.io/c", "r.io/ghcr.io_x_y"]
+
+
+def test_a_custom_build_is_an_image_with_a_command(tiltfile: Run, tmp_path: Path):
+    text = (
+        "default_registry('r.io')\ndocker_build('base', '.', dockerfile_contents='FROM x')\n"
+        "custom_build('www', 'make image', ['src'], env={'A': 'b'}, dir='src', image_deps=['base'], disable_push=True)\n"
+        "k8s_custom_deploy('x', apply_cmd=['a'], delete_cmd=['b'], deps=['.'], image_deps=['www'])"
+    )
+    image = tiltfile(text).images["www"]
+    assert image.command is not None
+    assert (image.ref, image.command.argv, image.command.env) == ("r.io/www", ("sh", "-c", "make image"), {"A": "b"})
+    assert (image.context, image.deps, image.images) == (f"{tmp_path}/src", (f"{tmp_path}/src",), ("base",))
 
 
 def test_paths_count_from_the_file_that_is_executing(tiltfile: Run, tmp_path: Path):

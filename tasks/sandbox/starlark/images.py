@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.sandbox.starlark.files import Files, argv, environment, strings
-from tasks.sandbox.starlark.model import Declared, Image, Refusal, Step, in_order
+from tasks.sandbox.starlark.model import Command, Declared, Image, Refusal, Step, in_order
 
 
 class Images:
@@ -44,22 +44,57 @@ class Images:
         file = self._files.absolute(dockerfile) if dockerfile else str(place / "Dockerfile")
         if not dockerfile_contents and not Path(file).is_file():
             raise Refusal(f"error reading dockerfile: open {file}: no such file or directory")
-        if ref in self._declared.images:
-            raise Refusal(f'Image for ref "{ref}" has already been defined')
+        self._must_be_new(ref)
         chosen = strings(only, "only")
         for path in chosen:
             if "*" in path:
                 raise Refusal(f"'only' does not support '*' file globs. Must be a real path: {path}")
-        steps = tuple(live_update or ())
-        if not all(isinstance(step, Step) for step in steps):
-            raise Refusal("live_update must be a list of live update steps")
-        in_order(steps)
-        watched = [str(place / path) for path in chosen] or [str(place)]
-        for step in steps:
-            for path in step.paths if step.kind in {"sync", "fall_back_on"} else ():
-                if not any(path == w or path.startswith(w.rstrip("/") + "/") for w in watched):
-                    raise Refusal(f"sync step source '{path}' is not a child of any watched filepaths ({watched})")
+        steps = _steps(live_update, [str(place / path) for path in chosen] or [str(place)])
         self._declared.images[ref] = Image(ref, str(place), file, chosen, strings(ignore, "ignore"), platform, steps)
+
+    def custom_build(
+        self,
+        ref: str,
+        command: Any,
+        deps: Any,
+        tag: str = "",
+        disable_push: bool = False,
+        skips_local_docker: bool = False,
+        live_update: Any = (),
+        match_in_env_vars: bool = False,
+        ignore: Any = (),
+        entrypoint: Any = (),
+        container_args: Any = None,
+        command_bat_val: Any = "",
+        outputs_image_ref_to: str = "",
+        command_bat: Any = "",
+        image_deps: Any = (),
+        env: Any = None,
+        dir: str = "",
+    ) -> None:
+        words, watched = argv(command, "command"), self._files.paths(deps, "deps")
+        if not words:
+            raise Refusal("Argument 2 (command) can't be empty")
+        if not watched:
+            raise Refusal("Argument 3 (deps) can't be empty")
+        if tag and outputs_image_ref_to:
+            raise Refusal("Cannot specify both tag= and outputs_image_ref_to=")
+        self._must_be_new(ref)
+        folder = self._files.absolute(dir or ".")
+        self._declared.images[ref] = Image(
+            ref,
+            folder,
+            dockerfile="",
+            ignore=strings(ignore, "ignore"),
+            live_update=_steps(live_update, list(watched)),
+            command=Command(words, folder, environment(env, "env")),
+            deps=watched,
+            images=strings(image_deps, "image_deps"),
+        )
+
+    def _must_be_new(self, ref: str) -> None:
+        if ref in self._declared.images:
+            raise Refusal(f'Image for ref "{ref}" has already been defined')
 
     def sync(self, local_path: str, remote_path: str) -> Any:
         if not remote_path.startswith("/"):
@@ -74,3 +109,16 @@ class Images:
 
     def initial_sync(self) -> Any:
         return self._wrap(Step("initial_sync"))
+
+
+def _steps(live_update: Any, watched: list[str]) -> tuple[Step, ...]:
+    """The steps of a live update; one that syncs from outside what is watched is refused."""
+    steps = tuple(live_update or ())
+    if not all(isinstance(step, Step) for step in steps):
+        raise Refusal("live_update must be a list of live update steps")
+    in_order(steps)
+    for step in steps:
+        for path in step.paths if step.kind in {"sync", "fall_back_on"} else ():
+            if not any(path == w or path.startswith(w.rstrip("/") + "/") for w in watched):
+                raise Refusal(f"sync step source '{path}' is not a child of any watched filepaths ({watched})")
+    return steps

@@ -63,20 +63,6 @@ class Probe:
 
 
 @dataclass
-class Image:
-    """An image build. name: as in docker_build; ref: with the default registry; only: paths in the context."""
-
-    name: str
-    context: str
-    dockerfile: str
-    only: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    platform: str = ""
-    live_update: tuple[Step, ...] = ()
-    ref: str = ""
-
-
-@dataclass
 class Command:
     """argv, folder, and what is added to the environment."""
 
@@ -88,6 +74,26 @@ class Command:
     def shown(self) -> str:
         """As Tilt's log shows it: a command line given as text without `sh -c`."""
         return self.argv[2] if self.argv[:2] == ("sh", "-c") else " ".join(self.argv)
+
+
+@dataclass
+class Image:
+    """An image build. name: as in docker_build; ref: with the default registry; only: paths in the context.
+
+    Of a custom_build: command, and the paths (deps) and images that it is built from; its context is the command's folder.
+    """
+
+    name: str
+    context: str
+    dockerfile: str
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    platform: str = ""
+    live_update: tuple[Step, ...] = ()
+    ref: str = ""
+    command: Command | None = None
+    deps: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @dataclass
@@ -153,6 +159,9 @@ class Declared:
                 if image not in self.images:
                     raise Refusal(f'resource "{manifest.name}": image build "{image}" not found')
         for build in self.images.values():
+            for image in build.images:
+                if image not in self.images:
+                    raise Refusal(f'image "{build.name}": image dep "{image}" not found')
             build.ref = rewritten(build.name, self.registry)
         self._dependencies()
 

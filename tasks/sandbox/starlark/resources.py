@@ -21,6 +21,15 @@ class Link:
     name: str
 
 
+@dataclass(frozen=True)
+class Forward:
+    """What port_forward() makes. container: None where it is the local one."""
+
+    local: int | None
+    container: int | None
+    name: str
+
+
 class Resources:
     """wrap: makes a value opaque to the engine, so that it comes back as it is."""
 
@@ -104,6 +113,11 @@ class Resources:
     def link(self, url: str, name: str = "") -> Any:
         return self._wrap(Link(url, name))
 
+    def port_forward(
+        self, local_port: int, container_port: int | None = None, name: str = "", link_path: str = "", host: str = ""
+    ) -> Any:
+        return self._wrap(Forward(_port(local_port, "local_port"), _port(container_port, "container_port"), name))
+
     def k8s_custom_deploy(
         self,
         name: str,
@@ -183,6 +197,13 @@ def _mode(value: Any) -> Mode:
     if not isinstance(value, Mode):
         kind = "string" if isinstance(value, str) else type(value).__name__
         raise Refusal(f'for parameter "trigger_mode": got {kind}, want TriggerMode')
+    return value
+
+
+def _port(value: Any, parameter: str) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        kind = "string" if isinstance(value, str) else type(value).__name__
+        raise Refusal(f'for parameter "{parameter}": got {kind}, want int')
     return value
 
 

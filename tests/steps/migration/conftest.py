@@ -126,6 +126,17 @@ def ready(migrated_template: Path, tmp_path: Path) -> Repos:
     return Repos(tmp_path / "ready")
 
 
+@pytest.fixture(scope="session")
+def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Repos:
+    """A pair after one plan of all five phases. Only to be read."""
+    folder = tmp_path_factory.mktemp("finished") / "it"
+    shutil.copytree(templates(), folder, symlinks=True)
+    repos, saved = Repos(folder), str(folder.parent / "plan.json")
+    assert code_of(lambda: commands.plan(repos.asked(), saved)) == 0
+    assert code_of(lambda: commands.apply(repos.asked(yes=True), saved)) == 0
+    return repos
+
+
 def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
     """Path, reason and place of every block."""
     return {(b.path, b.reason, b.where) for o in plan.outcomes for b in o.blocks if not reason or b.reason == reason}
