@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import Row
+
 ROOT = Path(__file__).resolve().parent.parent
 _CHILD = """
 import json, resource, sys, time
@@ -43,6 +45,27 @@ def main(sizes: list[int]) -> dict[str, Any]:
     """Measure at these numbers of files; the last is the largest."""
     rows = [measure(size) for size in sizes]
     return {"migration": rows}
+
+
+def run(quick: bool) -> list[Row]:
+    """For `inv bench`: the ratios at each size; what is aimed at holds for the sizes that the aims name."""
+    rows = []
+    for size in (1000,) if quick else (1000, 10_000, 20_000, 100_000):
+        found = measure(size)
+        at = f"at {found['files']:,} files"
+        git_s, commit_s = f"git {found['git_status_s']} s", f"git {found['git_rm_commit_s']} s"
+        rows += [
+            Row(f"status to git status {at}", found["status_ratio"], "x", 2.0 if size >= 100_000 else None, note=git_s),
+            Row(
+                f"phase 4 to git rm and commit {at}",
+                found["phase4_ratio"],
+                "x",
+                1.5 if size == 20_000 else None,
+                note=commit_s,
+            ),
+            Row(f"memory {at}", found["memory_mb"], "MB", 300 if size >= 100_000 else None),
+        ]
+    return rows
 
 
 def measure(files: int) -> dict[str, Any]:
