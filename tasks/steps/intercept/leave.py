@@ -69,6 +69,12 @@ def held(now: telepresence.Session, name: str) -> bool:
     return any(shown == name or shown.startswith(f"{name}/") for shown, _ in now.intercepts)
 
 
+def by_hand(now: telepresence.Session) -> list[str]:
+    """Intercepts of this client that no run of the suite has noted."""
+    noted = {name_of(entry) for entry in journal.entries("intercept")}
+    return [shown for shown, _ in now.intercepts if not noted & {shown, shown.partition("/")[0]}]
+
+
 def end_process(entry: Entry) -> None:
     """End the dev process of a run that was killed, when it is still the same process."""
     group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)

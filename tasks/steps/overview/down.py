@@ -34,7 +34,8 @@ def run(*, dry: bool, tilt: bool) -> None:
             ui.progress("done", "down", change.text)
             undone += 1
         except Trouble as why:
-            ui.talk(why.text())
+            if failed:
+                ui.talk(why.text())
             failed = failed or why
     if failed:
         raise Trouble(f"not all is undone: {failed.what}", why=failed.why, fix=failed.fix or "inv down again")
@@ -73,7 +74,7 @@ def _guarded(s: Settings) -> None:
 
 
 def _session(s: Settings) -> Iterator[Change]:
-    """The session, when it is ours: made with this place's kubeconfig."""
+    """The session, when it is ours: made with this place's kubeconfig, and holding nothing made by hand."""
     try:
         now = session.look(s)
     except Absent:
@@ -83,13 +84,17 @@ def _session(s: Settings) -> Iterator[Change]:
             yield Change("end the daemon that gives no answer", run=partial(_end_daemons, s))
         return
     ours = daemons.ours(s)
-    if now.session.running and (now.here or ours):
+    noted = [e for e in journal.entries("session") if e.data.get("kubeconfig") == str(base.frozen_kubeconfig(s))]
+    by_hand = leave.by_hand(now.session)
+    if by_hand and (ours or noted):
+        ui.warn(f"the session stays: {', '.join(by_hand)} was intercepted by hand; inv tp.quit --yes ends both")
+        return
+    if now.session.running and (ours or (now.here and noted)):
         yield telepresence.quit(s)
     if ours:
         yield Change("end its daemons", run=partial(_end_daemons, s))
-    for entry in journal.entries("session"):
-        if entry.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
-            yield Change("forget the session", run=partial(journal.forget, entry))
+    for entry in noted:
+        yield Change("forget the session", run=partial(journal.forget, entry))
 
 
 def _end_daemons(s: Settings) -> None:

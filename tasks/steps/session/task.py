@@ -93,6 +93,12 @@ def quit(*, yes: bool, dry: bool) -> None:
         names = ", ".join(str(e.data.get("name")) for e in open_ones)
         raise Refused(f"{names} would be lost{living}", fix="inv leave first, or add --yes")
     now = look(s)
+    if now.session.intercepts and not yes:  # of no run of ours: made by hand
+        names = ", ".join(name for name, _ in now.session.intercepts)
+        raise Refused(
+            f"{names} would be lost, intercepted by hand",
+            fix=f"telepresence leave {now.session.intercepts[0][0]}, or add --yes",
+        )
     changes = ([telepresence.quit(s)] if now.session.running else []) + (
         [daemons.end(list(now.orphans), "answers no longer")] if now.orphans else []
     )

@@ -152,3 +152,32 @@ def test_a_failure_with_json_is_one_document_too(box: Box):
     assert document["schema"] == 1
     assert "www-ameide-plattform" in document["error"]["what"]
     assert document["exit"] == 1
+
+
+def by_hand(box: Box, *words: str) -> None:
+    """What a person does without the suite."""
+    done = subprocess.run(["telepresence", *words], env=box.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_down_ends_no_session_that_was_opened_by_hand(box: Box):
+    assert inv(box, "down").returncode == 0
+    by_hand(box, "connect", "--context", "ameide-dev-aks", "--namespace", "ameide", "--mapped-namespaces", "ameide")
+    assert inv(box, "down").stdout == "nothing to undo\n"
+    assert json.loads(inv(box, "tp.status", "--json").stdout)["session"]["state"] == "Connected"
+    assert inv(box, "tp.quit").returncode == 0
+    assert inv(box, "tp.connect").returncode == 0
+
+
+def test_neither_down_nor_quit_lose_an_intercept_that_was_made_by_hand(box: Box):
+    by_hand(box, "intercept", "www-ameide", "--port", f"{ports.free()}:http", "--mount=false")
+    assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
+    down = inv(box, "down")
+    assert down.returncode == 0, down.stderr
+    assert "the session stays: www-ameide was intercepted by hand" in down.stderr
+    refused = inv(box, "tp.quit")
+    assert refused.returncode == 3
+    assert "intercepted by hand" in refused.stderr
+    assert held(box) == ["www-ameide"]
+    assert inv(box, "tp.quit", "--yes").returncode == 0
+    assert inv(box, "tp.connect").returncode == 0
