@@ -11,91 +11,14 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.commands.git_locks import NEXT, OWN, drop_dead_ref_locks, foreign_lock, same_file, write_json
-from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Git, decode, encode, object_id
+from tasks.commands.git_locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
+from tasks.commands.git_objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
+from tasks.commands.git_worktree import Place, lay_out, restore
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.journal import started
-
-
-@dataclass(frozen=True)
-class Place:
-    """A repository that is written to: its work tree, its git folder, its branch (full ref), and this run's mark."""
-
-    folder: Path
-    git_dir: Path
-    branch: str
-    run: str
-
-    @property
-    def git(self) -> Git:
-        """git here, its children marked as this run's."""
-        return Git(self.folder, self.run)
-
-    @property
-    def own(self) -> Path:
-        """The folder inside the git folder that is ours."""
-        return self.git_dir / OWN
-
-
-def import_commits(
-    place: Place, commits: Iterable[tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]],
-    blobs: Callable[[list[str]], Iterator[tuple[str, bytes]]], missing: list[str], expected: str,
-) -> None:  # fmt: skip
-    """Write commits and the blobs they need, in one process. No branch moves.
-
-    commits: (id, headers and message as fast-import reads them, edits, parents), oldest first
-    missing: ids of the blobs that the repository lacks; blobs: gives their bytes
-    expected: the id of the last commit; another one is an error, and nothing points to it
-    """
-    with place.git.start("fast-import", "--quiet", "--done", "--force", "--date-format=raw", stdin=True) as child:
-        try:
-            write = child.stdin.write
-            for _, data in blobs(missing):
-                write(b"blob\ndata %d\n" % len(data))
-                write(data)
-                write(b"\n")
-            for number, (_, head, edits, parents) in enumerate(commits, 1):
-                write(b"commit %s\nmark :%d\n" % (NEXT.encode(), number) + head)
-                first = (
-                    b":%d" % (number - 1) if number > 1 else parents[0].encode()
-                )  # an id of this run is not read yet
-                write(b"from %s\n" % first)
-                for other in parents[1:]:
-                    write(b"merge %s\n" % other.encode())
-                for path, entry in edits.items():
-                    if entry is None:
-                        write(b"D " + _quoted(path) + b"\n")
-                for path, entry in edits.items():
-                    if entry is not None:
-                        write(b"M %s %s " % (entry.mode.encode(), entry.oid.encode()) + _quoted(path) + b"\n")
-                write(b"\n")
-            write(b"done\n")
-            child.stdin.flush()
-        except BrokenPipeError:
-            raise child.failed() from None
-        child.result(timeout=1800)
-    made = place.git.line("rev-parse", "--verify", NEXT)
-    if made != expected:
-        raise Trouble(f"git made the commit {made[:12]}, planned was {expected[:12]}; no branch was moved")
-
-
-def commit_head(author: str, committer: str, message: str) -> bytes:
-    """The lines of a commit as fast-import reads them."""
-    body = encode(message)
-    return encode(f"author {author}\ncommitter {committer}\n") + b"data %d\n" % len(body) + body + b"\n"
-
-
-def absent(git: Git, oids: Iterable[str]) -> list[str]:
-    """Those of the ids that the repository has not."""
-    asked = list(dict.fromkeys(oids))
-    if not asked:
-        return []
-    answer = decode(git.feed("".join(f"{o}\n" for o in asked).encode(), "cat-file", "--batch-check=%(objectname)"))
-    return [line.split()[0] for line in answer.splitlines() if line.endswith(" missing")]
 
 
 def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
@@ -124,7 +47,7 @@ def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], si
         if place.git.line("rev-parse", "--verify", "HEAD") != old:
             raise Refused(f"{place.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
         _unchanged(place, edits, since)
-        _lay_out(place, edits, old)
+        lay_out(place, edits, old)
         _point(place, old, new, edits)
     except Trouble:  # all is as it was; an interrupt leaves the journal, and the next run goes on from there
         lock.unlink(missing_ok=True)
@@ -188,7 +111,7 @@ def resume(place: Place) -> str:
             f"{place.folder}: a run was killed here, and {foreign[0]} has been changed since",
             fix=f"save your change elsewhere, then git -C {place.folder} checkout {now[:12]} -- '{foreign[0]}'",
         )
-    _lay_out(there, edits, old)
+    lay_out(there, edits, old)
     if now == old:
         _point(there, old, new, edits)
     os.replace(lock, place.git_dir / "index")
@@ -217,102 +140,6 @@ def _unchanged(place: Place, edits: Mapping[str, Entry | None], since: int) -> N
             continue
         if not stat.S_ISDIR(found.st_mode) and max(found.st_mtime_ns, found.st_ctime_ns) > since:
             raise Refused(f"{path} was changed while this ran", fix="commit or stash it, then run this again")
-
-
-def _lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
-    """Give every path its new state. When one cannot be written, those done so far get their old state back."""
-    stage = place.own / "stage"
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True, exist_ok=True)
-    writes = {p: e for p, e in edits.items() if e is not None and e.mode != GITLINK}
-    done: list[str] = []
-    staged: dict[str, Path] = {}
-    blobs = Blobs(place.git)
-    try:
-        by_oid: dict[str, list[str]] = {}
-        for path, entry in writes.items():
-            by_oid.setdefault(entry.oid, []).append(path)
-        for oid, data in blobs.many(by_oid):
-            for path in by_oid[oid]:
-                staged[path] = _staged(stage / str(len(staged)), writes[path], data)
-        folders: set[str] = set()
-        for path, new in edits.items():
-            if new is None:
-                done.append(path)
-                target = os.path.join(place.folder, path)
-                try:
-                    os.unlink(target)
-                except (FileNotFoundError, NotADirectoryError):
-                    pass
-                except IsADirectoryError:
-                    continue  # a submodule's folder
-                folders.add(os.path.dirname(path))
-        _drop_empty(place.folder, folders)
-        for path, source in staged.items():
-            done.append(path)
-            _put(source, place.folder / path)
-        for path, new in edits.items():
-            if new is not None and new.mode == GITLINK:
-                (place.folder / path).mkdir(parents=True, exist_ok=True)
-    except OSError as why:
-        _restore(place, done, old, blobs)
-        raise Trouble(
-            f"{place.folder}: {why.filename or 'a file'} could not be written: {why.strerror}; all is as it was",
-            fix="free some space or mend the owner, then run this again",
-        ) from None
-    finally:
-        blobs.close()
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _staged(place: Path, entry: Entry, data: bytes) -> Path:
-    if entry.mode == SYMLINK:
-        os.symlink(data, os.fsencode(place))
-    else:
-        mode = 0o777 if entry.mode == "100755" else 0o666
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    return place
-
-
-def _put(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.replace(source, target)
-    except OSError as why:
-        if why.errno != 18:  # EXDEV: the git folder lies on another file system
-            raise
-        beside = target.with_name(f".{target.name[:80]}.remote-first")
-        shutil.copy2(source, beside, follow_symlinks=False)
-        os.replace(beside, target)
-
-
-def _drop_empty(root: Path, folders: set[str]) -> None:
-    """Remove folders that are empty now; one that still holds untracked files stays."""
-    for folder in sorted(folders, key=lambda f: -f.count("/")):
-        while folder:
-            try:
-                os.rmdir(os.path.join(root, folder))
-            except OSError:
-                break
-            folder = os.path.dirname(folder)
-
-
-def _restore(place: Place, paths: list[str], old: str, blobs: Blobs) -> None:
-    listing = place.git.read("ls-tree", "-r", "-z", old)
-    from tasks.commands.git_objects import Tree
-
-    tree = Tree.parse(listing, old)
-    for path in paths:
-        entry, target = tree.get(path), place.folder / path
-        if entry is None:
-            target.unlink(missing_ok=True)
-            _drop_empty(place.folder, {os.path.dirname(path)})
-        elif entry.mode != GITLINK:
-            scratch = place.own / "stage" / "back"
-            scratch.unlink(missing_ok=True)
-            _put(_staged(scratch, entry, blobs.get(entry.oid)), target)
 
 
 def _is_either(place: Place, path: str, old: str, new: Entry | None) -> bool:
@@ -347,17 +174,9 @@ def _point(place: Place, old: str, new: str, edits: Mapping[str, Entry | None]) 
     except ToolError:
         blobs = Blobs(place.git)
         (place.own / "stage").mkdir(exist_ok=True)
-        _restore(place, list(edits), old, blobs)
+        restore(place, list(edits), old, blobs)
         blobs.close()
         raise
-
-
-def _quoted(path: str) -> bytes:
-    if path.isascii() and path.isprintable() and '"' not in path and "\\" not in path:
-        return b'"' + path.encode() + b'"'
-    special = {10: b"\\n", 34: b'\\"', 92: b"\\\\"}
-    plain = (special.get(c) or (bytes((c,)) if 32 <= c < 127 else b"\\%03o" % c) for c in encode(path))
-    return b'"' + b"".join(plain) + b'"'
 
 
 def _close(place: Place) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import git_locks, git_write
+from tasks.commands import git_import, git_locks, git_write
 from tasks.commands.git_facts import Look
 from tasks.commands.git_objects import Blobs, Entry, Git, Tree, commit_body, object_id
-from tasks.commands.git_write import Place
+from tasks.commands.git_worktree import Place
 from tasks.core.errors import Refused, Trouble
 
 FILES = {
@@ -76,10 +76,10 @@ def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tr
     body = commit_body(tree.id(), (facts.head,), who, who, "KEY: it holds\n")
     new = object_id("commit", body)
     oids = [e.oid for e in wanted.values() if e]
-    head = git_write.commit_head(who, who, "KEY: it holds\n")
+    head = git_import.commit_head(who, who, "KEY: it holds\n")
     place.own.mkdir(exist_ok=True)
-    git_write.import_commits(
-        place, [(new, head, wanted, (facts.head,))], blobs.many, git_write.absent(facts.git, oids), new
+    git_import.import_commits(
+        place.git, [(new, head, wanted, (facts.head,))], blobs.many, git_import.absent(facts.git, oids), new
     )
     blobs.close()
     return place, facts.head, new, wanted, tree

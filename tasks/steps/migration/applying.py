@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.commands import git_locks, git_write
+from tasks.commands import git_import, git_locks, git_write
 from tasks.commands.git_facts import Facts
 from tasks.commands.git_objects import Entry, Git, decode
-from tasks.commands.git_write import Place
+from tasks.commands.git_worktree import Place
 from tasks.core.errors import Refused, ToolError
 from tasks.core.steps import State
 from tasks.steps.migration.engine import Plan
@@ -97,8 +97,8 @@ def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str]
     place.own.mkdir(exist_ok=True)
     tell("running", f"{side.name}: {len(ahead)} commits, {sum(len(c.edits) for c in ahead)} paths")
     needed = [e[1] for c in ahead for e in c.edits.values() if e and e[0] != "160000"]
-    missing = git_write.absent(place.git, needed)
-    git_write.import_commits(place, map(_written, ahead), lambda oids: _bytes(world, side, oids), missing, ids[-1])
+    missing = git_import.absent(place.git, needed)
+    git_import.import_commits(place.git, map(_written, ahead), lambda oids: _bytes(world, side, oids), missing, ids[-1])
     git_write.move(place, old, ids[-1], _together(ahead, side), session.since)
     for one in ahead:
         tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
@@ -106,7 +106,7 @@ def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str]
 
 def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]:
     edits = {p: Entry(*e) if e else None for p, e in one.edits.items()}
-    return one.id, git_write.commit_head(one.author, one.committer, one.message), edits, one.parents
+    return one.id, git_import.commit_head(one.author, one.committer, one.message), edits, one.parents
 
 
 def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:

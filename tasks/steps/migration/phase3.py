@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tasks.core.errors import Trouble
 from tasks.core.migration_mapping import Mapping, glob
-from tasks.steps.migration import tiltfile
+from tasks.steps.migration import tiltfile_inserting, tiltfile_names, tiltfile_removing
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.world import Draft, World
 
@@ -56,20 +56,20 @@ def helpers(world: World, text: str) -> str:
     """The helpers of tilt/ are loaded, and the settings read."""
     if re.search(r"^load\(['\"]\./tilt/settings\.star", text, re.MULTILINE):
         return text
-    tiltfile.parsed(text)
-    return tiltfile.with_lines(text, _HEAD, after_loads=True)
+    tiltfile_names.parsed(text)
+    return tiltfile_inserting.with_lines(text, _HEAD, after_loads=True)
 
 
 def context(world: World, text: str) -> str:
     """Only the cluster of the settings may be touched; the remote mode is the only one."""
     rules = world.mapping.tiltfile
     if rules.remote_switch and re.search(rf"\b{rules.remote_switch}\b", text):
-        text = tiltfile.resolved(text, rules.remote_switch)
+        text = tiltfile_removing.resolved(text, rules.remote_switch)
     for name in rules.context_variables:
         if re.search(rf"^{name}\s*=(?!.*REMOTE_FIRST)", text, re.MULTILINE):
-            text = tiltfile.with_value(text, name, _CONTEXT)
+            text = tiltfile_inserting.with_value(text, name, _CONTEXT)
     if not re.search(r"^guard\(", text, re.MULTILINE):
-        text = tiltfile.without_calls(text, {"allow_k8s_contexts"}) if "allow_k8s_contexts" in text else text
+        text = tiltfile_removing.without_calls(text, {"allow_k8s_contexts"}) if "allow_k8s_contexts" in text else text
         mark = re.search(r"^REMOTE_FIRST = .*$", text, re.MULTILINE)
         if mark is None:
             raise Trouble("the settings are not read yet", fix="TILT-16 comes first")
@@ -84,14 +84,14 @@ def registry(world: World, text: str) -> str:
     if re.search(r"""\[['"]registry['"]\]\[['"]host['"]\]""", text):
         return text
     host = world.settings.registry.host
-    if not tiltfile.calls(text, "default_registry"):
+    if not tiltfile_names.calls(text, "default_registry"):
         row = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} when this was written)"
         mark = re.search(r"^guard\(REMOTE_FIRST\).*$", text, re.MULTILINE)
         if mark is None:
             raise Trouble("the guard is not there yet", fix="TILT-11 comes first")
         stop = mark.end() - (1 if text[mark.end() - 1] == "\r" else 0)
         return text[:stop] + ("\r\n" if "\r\n" in text else "\n") + row + text[stop:]
-    return tiltfile.with_registry(text, _HOST)
+    return tiltfile_inserting.with_registry(text, _HOST)
 
 
 def paths(world: World, text: str) -> str:
@@ -99,7 +99,7 @@ def paths(world: World, text: str) -> str:
     change = _repointing(world)
     if change(text) == text:
         return text
-    return tiltfile.repointed(text, change)
+    return tiltfile_inserting.repointed(text, change)
 
 
 def _repointing(world: World) -> Callable[[str], str]:
@@ -125,7 +125,7 @@ def _repointing(world: World) -> Callable[[str], str]:
 def local_gone(world: World, text: str) -> str:
     """Nothing of the local cluster and its registries is left, nor what calls a path that goes."""
     local = _local(world.mapping)
-    if not any(w in text for w in local.words) and not any(local.goes(p) for p in tiltfile.paths_in(text)):
+    if not any(w in text for w in local.words) and not any(local.goes(p) for p in tiltfile_names.paths_in(text)):
         return text
     releases = world.mapping.tiltfile.releases
 
@@ -134,7 +134,7 @@ def local_gone(world: World, text: str) -> str:
             re.search(releases, code)
         )
 
-    new, stuck = tiltfile.without_local(text, local, keep)
+    new, stuck = tiltfile_removing.without_local(text, local, keep)
     if stuck:
         line, why = stuck[0]
         path = world.mapping.tiltfile.path
@@ -142,7 +142,7 @@ def local_gone(world: World, text: str) -> str:
     return new
 
 
-def _local(mapping: Mapping) -> tiltfile.Local:
+def _local(mapping: Mapping) -> tiltfile_names.Local:
     areas = [p for row in mapping.cleanup for p in row.paths]
     rule = re.compile("|".join(f"(?:{glob(p).pattern})" for p in areas) or r"(?!)", re.DOTALL)
     folders = {p.rstrip("/") for p in areas}
@@ -152,7 +152,7 @@ def _local(mapping: Mapping) -> tiltfile.Local:
             return True
         return "*" in path and any(_only_below(path, area) for area in areas)
 
-    return tiltfile.Local(tuple(mapping.tiltfile.local), goes)
+    return tiltfile_names.Local(tuple(mapping.tiltfile.local), goes)
 
 
 def _only_below(path: str, area: str) -> bool:
@@ -183,7 +183,7 @@ def intercepts(world: World, text: str) -> str:
     """Intercepts are resources of Tilt."""
     if "intercept_resource(" in text:
         return text
-    return tiltfile.with_lines(text, _FOOT, after_loads=False)
+    return tiltfile_inserting.with_lines(text, _FOOT, after_loads=False)
 
 
 STEPS = (

@@ -10,7 +10,7 @@ from tasks.core.errors import ToolError
 from tasks.core.settings import repository_root
 
 # Task files, settings, the starter with its lock, and what the Tiltfile loads.
-_CARRIED = ("tasks.py", "tasks/", "config/", "scripts/inv", "scripts/requirements", "tilt/")
+_CARRIED = ("tasks.py", "tasks/", "config/", "scripts/inv", "scripts/completion.bash", "scripts/requirements", "tilt/")
 _NEVER = ("config/settings.local.yaml",)
 _MARK = ".not-carried"  # a folder that holds this file is of use where the suite is made, and nowhere else
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import git_write
+from tasks.commands import git_import, git_write
 from tasks.commands.git_facts import Facts, look, shown
 from tasks.commands.git_objects import Entry, Tree, commit_body, object_id
-from tasks.commands.git_write import Place
+from tasks.commands.git_worktree import Place
 from tasks.core import ui
 from tasks.core.errors import REFUSED, Refused
 from tasks.steps.migration.applying import TAG, session
@@ -144,7 +144,7 @@ def _go(back: Back, run: str, since: int) -> None:
     message = f"UNDO: {len(back.edits)} paths are as they were at {TAG}\n\n{TRAILER}: UNDO\n"
     body = commit_body(tree.id(), (facts.head,), author, committer, message)
     new = object_id("commit", body, len(facts.head))
-    head = git_write.commit_head(author, committer, message)
+    head = git_import.commit_head(author, committer, message)
     place.own.mkdir(exist_ok=True)
-    git_write.import_commits(place, [(new, head, back.edits, (facts.head,))], lambda oids: iter(()), [], new)
+    git_import.import_commits(place.git, [(new, head, back.edits, (facts.head,))], lambda oids: iter(()), [], new)
     git_write.move(place, facts.head, new, back.edits, since)
