@@ -29,9 +29,9 @@ said=$(mktemp)
 timeout --kill-after=5 "$((limit - 30))" "$root/scripts/inv" setup </dev/null 2>&1 | tee "$said"
 code=${PIPESTATUS[0]}
 
+completion="$root/scripts/completion.bash" # for both shells; it does not start Invoke
 for shell in bash zsh; do
-  text=$(timeout 10 "$root/scripts/inv" --print-completion-script "$shell" </dev/null 2>/dev/null) \
-    && keep "$state/completion.$shell" <<<"$text"
+  keep "$state/completion.$shell" <<<"if [ -r '$completion' ]; then . '$completion'; fi"
 done
 
 case $code in

@@ -28,7 +28,13 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
     chosen = rest()
     commands = [
-        [sys.executable, "-m", "pytest", *(["--contracts", contracts] if contracts else []), *(chosen or workers)]
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *(["--contracts", os.path.abspath(contracts)] if contracts else []),
+            *(chosen or workers),
+        ]
     ]
     if lint:
         commands = [*_linters(), *commands]
@@ -70,7 +76,12 @@ def _linters() -> list[list[str]]:
     root = repository_root()
     shell = [
         str(p.relative_to(root))
-        for p in (root / "scripts/inv", root / ".ci/run", *sorted((root / ".devcontainer").glob("*.sh")))
+        for p in (
+            root / "scripts/inv",
+            root / "scripts/completion.bash",
+            root / ".ci/run",
+            *sorted((root / ".devcontainer").glob("*.sh")),
+        )
         if p.exists()
     ]
     docker = [str(p.relative_to(root)) for p in (root / ".devcontainer/Dockerfile",) if p.exists()]

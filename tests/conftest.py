@@ -10,6 +10,7 @@ import plumbum.machines.local  # noqa: F401  # its import starts `uname`: it mus
 import pytest
 
 from tasks.core import catalogue, settings
+from tests.contracts.summary import pytest_terminal_summary as pytest_terminal_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -46,6 +46,8 @@ def real(tool: str, folder: str) -> list[Candidate]:
     """The real programs of this name below the folder: DIR/TOOL, DIR/TOOL-VERSION, DIR/ANY/TOOL. Never one of PATH."""
     if not folder:
         return []
+    if not os.path.isdir(folder):
+        raise pytest.UsageError(f"--contracts {folder}: there is no such folder")
     return [Candidate(tool, path) for path in _below(folder, 2) if _called(path) == tool]
 
 

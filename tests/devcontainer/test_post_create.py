@@ -35,7 +35,7 @@ class Clone:
         self.env = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
 
     def inv(self, setup: str) -> None:
-        script = f'#!/bin/bash\ncase "$1" in\n  --print-completion-script) echo "# completion for $2" ;;\n  setup)\n{setup}\n  ;;\nesac\n'
+        script = f'#!/bin/bash\ncase "$1" in\n  setup)\n{setup}\n  ;;\nesac\n'
         (self.root / "scripts/inv").write_text(script)
         (self.root / "scripts/inv").chmod(0o755)
 
@@ -75,7 +75,8 @@ def test_a_setup_that_works_leaves_inv_completion_and_no_notice(clone):
     assert done.returncode == 0
     assert "ready: inv intercept" in done.stdout
     assert os.readlink(clone.home / ".local/bin/inv") == str(clone.root / "scripts/inv")
-    assert (clone.state / "completion.bash").read_text() == "# completion for bash\n"
+    assert "/scripts/completion.bash" in (clone.state / "completion.bash").read_text()
+    assert (clone.state / "completion.zsh").read_text() == (clone.state / "completion.bash").read_text()
     assert not (clone.state / "notice").exists()
     assert clone.terminal() == ""
     assert all(
