@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -17,14 +19,12 @@ class Reply:
     body: bytes = b""
     ms: float = 0.0
     error: str = ""
-    unresolved: bool = False  # the name has no address here
+    unresolved: bool = False  # this way is none from here: no address for the name, or no trust in its certificate
 
 
 def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: float = 5.0, verify: bool = True) -> Reply:
     """GET the URL; `address` (a URL) is where to connect instead. Network trouble is a Reply with status 0."""
     import http.client
-    import socket
-    import ssl
 
     wanted = urlsplit(url)
     there = urlsplit(address) if address else wanted
@@ -35,10 +35,15 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
     def ms() -> float:
         return (time.monotonic() - began) * 1000
 
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    where = _address(host, port, timeout)
+    if isinstance(where, Exception):
+        return Reply(0, ms=ms(), error=f"{host}: {getattr(where, 'strerror', None) or where}", unresolved=True)
+    connection = http.client.HTTPConnection(where, port, timeout=timeout)
     try:
         connection.connect()
         if there.scheme == "https":  # the certificate asked for is that of the wanted host, wherever we connect
+            import ssl
+
             context = ssl.create_default_context() if verify else ssl._create_unverified_context()
             connection.sock = context.wrap_socket(connection.sock, server_hostname=wanted.hostname)
         connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
@@ -50,9 +55,27 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
         answer = connection.getresponse()
         took = ms()
         return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read(65536), took)
-    except socket.gaierror as why:
-        return Reply(0, ms=ms(), error=f"{host}: {why.strerror}", unresolved=True)
     except (OSError, http.client.HTTPException) as why:
-        return Reply(0, ms=ms(), error=str(why) or type(why).__name__)
+        untrusted = type(why).__name__ == "SSLCertVerificationError"
+        return Reply(0, ms=ms(), error=str(why) or type(why).__name__, unresolved=untrusted)
     finally:
         connection.close()
+
+
+def _address(host: str, port: int, timeout: float) -> Any:
+    """The host's first address, or why there is none. A resolver without a network answers late or never, and takes no
+    deadline, so it is asked aside."""
+    import socket
+
+    found: list[Any] = []
+
+    def look() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+        except (OSError, UnicodeError) as why:
+            found.append(why)
+
+    aside = threading.Thread(target=look, daemon=True)
+    aside.start()
+    aside.join(timeout)
+    return found[0] if found else TimeoutError(f"no answer of the resolver in {timeout:g} s")

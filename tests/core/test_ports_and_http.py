@@ -77,3 +77,18 @@ def test_a_port_is_local_and_perhaps_remote(text: str, expected: tuple[int, str]
 def test_what_is_no_port_is_refused(text: str):
     with pytest.raises(Trouble, match="--port"):
         ports.pair(text)
+
+
+def test_a_resolver_that_never_answers_does_not_hold_up(monkeypatch: pytest.MonkeyPatch):
+    import socket
+    import time
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: time.sleep(30))
+    began = time.monotonic()
+    reply = client.ask("http://slow.example/", headers={}, timeout=0.2)
+    assert reply.unresolved
+    assert time.monotonic() - began < 2
+
+
+def test_a_host_that_cannot_be_encoded_is_no_traceback():
+    assert client.ask("http://" + "a" * 70 + ".example/", headers={}).unresolved
