@@ -36,6 +36,8 @@ def leave(word: str, *, dry: bool) -> None:
     """Leave what the journal says, of one service or all."""
     s = settings()
     guard.names(s)
+    if dry:
+        state.only_read()
     name = _name(word)
     entries = leaving.all_of(s, name)
     if not entries:

@@ -87,6 +87,8 @@ def status(*, json: bool) -> None:
 def quit(*, yes: bool, dry: bool) -> None:
     """End the session; intercepts of runs that live, and those kept with --no-run, are not ended without a yes."""
     s = settings()
+    if dry:
+        state.only_read()
     open_ones = [e for e in journal.entries("intercept") if e.owner_lives or e.data.get("keep")]
     if open_ones and not yes:
         living = next((f": the run still lives (pid {e.pid})" for e in open_ones if e.owner_lives), "")

@@ -181,3 +181,10 @@ def test_neither_down_nor_quit_lose_an_intercept_that_was_made_by_hand(box: Box)
     assert held(box) == ["www-ameide"]
     assert inv(box, "tp.quit", "--yes").returncode == 0
     assert inv(box, "tp.connect").returncode == 0
+
+
+@pytest.mark.parametrize("words", [("tp.quit",), ("leave",), ("down",)])
+def test_a_dry_run_on_the_way_down_leaves_no_cache(box: Box, tmp_path: Path, words: tuple[str, ...]):
+    done = inv(box, *words, "--dry-run", env={"REMOTE_DEV_STATE": str(tmp_path / "state")})
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "state").exists()
