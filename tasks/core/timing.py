@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tasks.core import state, ui
 from tasks.core.errors import Trouble
 
 _KEEP = 2000
+_LONG = 400_000  # bytes
 
 
 def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
@@ -21,19 +23,27 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
     path = _path()
     line = json.dumps({"what": what, "seconds": round(seconds, 3), "at": round(time.time(), 1), "cold": cold, **more})
     state.made(path.parent)
-    with state.lock("timings"):
+    try:
+        # One write of one line to a file opened for appending: the kernel does not mix it with another's, so no lock.
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            path.chmod(0o600)
-            long = path.stat().st_size > 400_000
-            newest = path.read_text("utf-8", "replace").splitlines()[-_KEEP:] if long else []
-        except OSError as why:
-            raise Trouble(
-                f"cannot write {path}: {why.strerror}", fix=f"look at the space and the owner of {path}"
-            ) from None
-        if newest:
-            state.write(path, "".join(f"{old}\n" for old in newest))
+            os.write(handle, f"{line}\n".encode())
+            long = os.fstat(handle).st_size > _LONG
+        finally:
+            os.close(handle)
+    except OSError as why:
+        raise Trouble(
+            f"cannot write {path}: {why.strerror}", fix=f"look at the space and the owner of {path}"
+        ) from None
+    if long:
+        _shorten(path)
+
+
+def _shorten(path: Path) -> None:
+    """Keep the newest lines. A line that another run appends meanwhile may be lost: it is a measurement, no more."""
+    with state.lock("timings"):
+        newest = (state.read(path) or "").splitlines()[-_KEEP:]
+        state.write(path, "".join(f"{old}\n" for old in newest))
 
 
 def keep_if_possible(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:

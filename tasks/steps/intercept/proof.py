@@ -228,9 +228,9 @@ def until_local(
             other = ask(s, usable[1], port, headers, listener)
             if other.answered_by == "local":
                 return other
-        if time.monotonic() + 0.1 > end:
+        if time.monotonic() + 0.05 > end:
             return last
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def _connect_to(way: Way) -> list[str]:
