@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tasks.commands.git_objects import Entry, Git, Tree, decode
 from tasks.core.errors import Refused, ToolError, Trouble
+from tasks.core.pipe import Piped
 
 _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),
@@ -92,11 +93,33 @@ class Facts:
         lines = decode(self.git.read("rev-list", "--boundary", commit, "--not", "--remotes")).split()
         return [line[1:] for line in lines if line.startswith("-")]
 
-    def holding(self, words: Iterable[str]) -> set[str]:
-        """The regular files of the planned commit whose text holds one of the words; git searches with all processors."""
-        patterns = [part for word in words for part in ("-e", word)]
-        found = self.git.read("grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", ok=(0, 1))
-        return {name.partition(":")[2] for name in decode(found).split("\0") if name}
+    def search(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> None:
+        """Let git begin to look for what `holding` will be asked for; other work goes on meanwhile."""
+        key = f"grep {words} {where}"
+        if key not in self._cache:
+            patterns = [part for word in words for part in ("-e", word)]
+            argv = ["grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", *where]
+            self._cache[key] = self.git.start(*argv)
+
+    def holding(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> set[str]:
+        """The regular files of the planned commit whose text holds one of the words; git searches with all processors.
+
+        where: pathspecs of git that narrow the search
+        """
+        self.search(words, where)
+        key = f"grep {words} {where}"
+        child = self._cache[key]
+        if isinstance(child, Piped):
+            with child:
+                found = decode(child.result(ok=(0, 1)))
+            self._cache[key] = {name.partition(":")[2] for name in found.split("\0") if name}
+        return self._cache[key]  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """End the searches that nobody asked for."""
+        for child in self._cache.values():
+            if isinstance(child, Piped):
+                child.__exit__(None, None, None)
 
     def tree_of(self, commit: str) -> Tree:
         """The tree of a commit."""

@@ -104,13 +104,17 @@ def _put(source: Path, target: Path) -> None:
 
 def _drop_empty(root: Path, folders: set[str]) -> None:
     """Remove folders that are empty now; one that still holds untracked files stays."""
-    for folder in sorted(folders, key=lambda f: -f.count("/")):
-        while folder:
+    levels: dict[int, set[str]] = {}
+    for folder in folders - {""}:
+        levels.setdefault(folder.count("/"), set()).add(folder)
+    for depth in range(max(levels, default=-1), -1, -1):  # the deepest first, so that each folder is tried once
+        for folder in levels.get(depth, ()):
             try:
                 os.rmdir(os.path.join(root, folder))
             except OSError:
-                break
-            folder = os.path.dirname(folder)
+                continue
+            if depth:
+                levels.setdefault(depth - 1, set()).add(os.path.dirname(folder))
 
 
 def restore(place: Place, paths: list[str], old: str, blobs: Blobs) -> None:

@@ -255,7 +255,7 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
 def _now(found: Plan, document: dict[str, Any], name: str) -> None:
     """Tell where the repository is now, and that it is where the plan said."""
     side = found.world.core if name == "core" else found.world.gitops
-    head, tree = (side.facts.git.line("rev-parse", r) for r in ("HEAD", "HEAD^{tree}"))
+    head, tree = side.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
     document[name] |= {"head": head, "tree": tree}
 
 

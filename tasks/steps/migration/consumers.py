@@ -13,6 +13,7 @@ _URL = re.compile(r"""repoURL['"]?\s*:\s*['"]?([^\s'",}#]+)""")
 _PATH = re.compile(r"""(?:^|[\s{,"'-])path['"]?\s*:\s*['"]?([^\s'",}#]+)""")
 _MANY = 1000  # from here on git looks which files are worth reading
 _ENDINGS = (".yaml", ".yml", ".json", ".tpl")
+_SOUGHT = ("repoURL",), tuple(f"*{ending}" for ending in _ENDINGS)
 
 
 def urls_of_core(world: World) -> set[str]:
@@ -28,12 +29,19 @@ def plain_url(url: str) -> str:
     return re.sub(r"^([^/:]+):(?:\d+/)?", r"\1/", text) if not text.startswith("/") else text
 
 
+def look_ahead(world: World) -> None:
+    """Let git begin to search both repositories for Applications."""
+    for side in (world.gitops, world.core):
+        if len(side.tree.files) > _MANY:
+            side.facts.search(*_SOUGHT)
+
+
 def in_tree(side: Side, paths: Iterable[str]) -> Iterator[Consumer]:
     """The Applications in these files: every repoURL with every path of its document."""
     wanted: dict[str, list[str]] = {}
     some = [p for p in paths if p.endswith(_ENDINGS) and p in side.tree]
     if len(some) > _MANY:
-        base, holding = side.facts.tree, side.facts.holding(["repoURL"])
+        base, holding = side.facts.tree, side.facts.holding(*_SOUGHT)
         some = [p for p in some if p in holding or base.get(p) != side.tree.get(p)]
     for path in some:
         if path.endswith(_ENDINGS):

@@ -13,7 +13,7 @@ from tasks.core.errors import Trouble
 from tasks.core.migration_mapping import Mapping
 from tasks.core.settings import Settings
 from tasks.core.steps import State
-from tasks.steps.migration import phase1, phase2, phase3, phase4, phase5, suite
+from tasks.steps.migration import phase1, phase2, phase3, phase4, phase5, rules, suite
 from tasks.steps.migration.model import Commit, Outcome, Step
 from tasks.steps.migration.world import Consumer, Draft, Side, World, commit
 
@@ -143,6 +143,7 @@ def plan(request: Request, world: World) -> Plan:
         from tasks.steps.migration import history
 
         world.grafts = history.grafts(world)
+    rules.look_ahead(world)
     for step in STEPS:
         if step.key not in world.selected:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.rewriting import mapped
 from tasks.steps.migration.rules import candidates, verdicts
@@ -20,11 +22,16 @@ def gone(draft: Draft) -> None:
         proof = found.proofs.get(path)
         if proof is not None and path not in found.blocks and not draft.barred:
             draft.delete("core", path, proof, path if proof == "accepted by name" else "")
-    mine = set(paths)
-    told = [r for r in found.references if r.target in mine or any(p.startswith(r.target.rstrip("*")) for p in mine)]
+    told = [r for r in found.references if _begins(paths, r.target.rstrip("*"))]
     draft.reference(told)
     for note in found.notes:
         draft.note(note)
+
+
+def _begins(paths: list[str], text: str) -> bool:
+    """Does one of these sorted paths begin with the text?"""
+    place = bisect_left(paths, text)
+    return place < len(paths) and paths[place].startswith(text)
 
 
 def repointed(draft: Draft) -> None:

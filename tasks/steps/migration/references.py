@@ -23,6 +23,7 @@ class References:
         """areas: the files, folders and globs that any step may take away."""
         self._world = world
         self._areas = [a for a in areas if a]
+        self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
         self.words = _words(world.core.tree, self._areas)
         self._listed = _one(world.mapping.references.listed)
         self._ignored = _one(world.mapping.references.ignored)
@@ -41,17 +42,37 @@ class References:
                 else:
                     wanted[path] = entry
         if len(wanted) > _MANY and self.words.needles:
-            base, holding = self._world.core.facts.tree, self._world.core.facts.holding(self.words.needles)
-            for path, entry in list(wanted.items()):
-                if entry.mode != SYMLINK and path not in holding and base.get(path) == entry:
-                    self._known[path, entry.oid] = []
-                    del wanted[path]
+            inside = [p for p in wanted if p.startswith(self._folders)] if self._folders else []
+            for path in (wanted.keys() - set(inside)) - self._holding(self._outside):
+                self._drop(path, wanted)
+            if len(inside) > _MANY:
+                for path in set(inside) - self._holding(self._folders):
+                    self._drop(path, wanted)
         by_oid: dict[str, list[tuple[str, Entry]]] = {}
         for path, entry in wanted.items():
             by_oid.setdefault(entry.oid, []).append((path, entry))
         for oid, data in self._world.core.blobs.many(by_oid):
             for path, entry in by_oid[oid]:
                 self._known[path, oid] = self._of(path, entry, data)
+
+    def look_ahead(self) -> None:
+        """Let git begin to search what lies outside of the folders that may go: most of it stays."""
+        if len(self._world.core.tree.files) > _MANY and self.words.needles:
+            self._world.core.facts.search(self.words.needles, self._outside)
+
+    @property
+    def _outside(self) -> tuple[str, ...]:
+        return (".", *(f":(exclude,literal){f}" for f in self._folders))
+
+    def _holding(self, where: tuple[str, ...]) -> set[str]:
+        return self._world.core.facts.holding(self.words.needles, where)
+
+    def _drop(self, path: str, wanted: dict[str, Entry]) -> None:
+        """Git found nothing in this file: it need not be read, if it is still what git searched."""
+        entry = wanted[path]
+        if entry.mode != SYMLINK and self._world.core.facts.tree.get(path) == entry:
+            self._known[path, entry.oid] = []
+            del wanted[path]
 
     def _of(self, path: str, entry: Entry, data: bytes) -> list[Mention]:
         if entry.mode == SYMLINK:

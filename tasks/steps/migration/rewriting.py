@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tasks.core.migration_mapping import Rewrite, glob
+from tasks.core.migration_mapping import Rewrite
+from tasks.steps.migration.rules import matching
 from tasks.steps.migration.world import Draft
 
 
@@ -27,7 +28,7 @@ def mapped(draft: Draft) -> None:
         if rule.step != draft.key:
             continue
         side = world.side(rule.repo)
-        paths = [p for g in rule.files for p in _matching(list(side.tree.order), g)]
+        paths = [p for g in rule.files for p in matching(side.tree, g)]
         for path in dict.fromkeys(paths):
             planned = draft.edits[rule.repo].get(path)
             data = side.blobs.get(planned.oid) if planned else side.text(path)
@@ -36,8 +37,3 @@ def mapped(draft: Draft) -> None:
             new = rewritten(data, rule)
             if new != data:
                 draft.write(rule.repo, path, new, f"{path}: {rule.reason}")
-
-
-def _matching(paths: list[str], text: str) -> list[str]:
-    rule = glob(text)
-    return [p for p in paths if rule.match(p)]

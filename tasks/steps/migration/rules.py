@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tasks.commands.git_objects import GITLINK, Entry, Tree, encode, object_id
 from tasks.core.migration_mapping import glob
+from tasks.steps.migration import consumers
 from tasks.steps.migration.consumers import Consumers
 from tasks.steps.migration.model import Block, Reference
 from tasks.steps.migration.references import References, targets
@@ -53,10 +54,21 @@ def references(world: World) -> References:
     """The mentions of core's files, shared by all steps of a run."""
     found = world.cache.get("references")
     if not isinstance(found, References):
-        areas = [p for row in world.mapping.cleanup for p in row.paths]
-        found = References(world, areas)
+        found = References(world, _areas(world))
         world.cache["references"] = found
     return found
+
+
+def look_ahead(world: World) -> None:
+    """Let git begin to search for what the verdicts will ask, when there is something to judge."""
+    rows = [row for row in world.mapping.cleanup if row.step in world.selected]
+    if any(matching(world.core.tree, area) for row in rows for area in row.paths):
+        consumers.look_ahead(world)
+        References(world, _areas(world)).look_ahead()
+
+
+def _areas(world: World) -> list[str]:
+    return [p for row in world.mapping.cleanup for p in row.paths]
 
 
 def _judge(world: World) -> Verdicts:

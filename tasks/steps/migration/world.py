@@ -103,8 +103,9 @@ class World:
         """End the processes that read objects; remove scratch folders."""
         import shutil
 
-        self.core.blobs.close()
-        self.gitops.blobs.close()
+        for side in (self.core, self.gitops):
+            side.blobs.close()
+            side.facts.close()
         for folder in self.scratch:
             shutil.rmtree(folder, ignore_errors=True)
 
