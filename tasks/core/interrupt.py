@@ -25,7 +25,7 @@ def interrupt(number: int, frame: Any = None) -> None:
     """The handler of every task that takes no signals itself: captured children end, the run unwinds."""
     tool = sys.modules.get("tasks.core.tool")  # not loaded: then no child was started
     if tool is not None:
-        tool.end_running()
+        tool.end_running(interrupted=True)
     raise Interrupted(number)
 
 

@@ -19,6 +19,7 @@ from tasks.core.change import Change
 from tasks.core.errors import Absent, TimedOut, ToolError
 
 _running: set[int] = set()  # process groups of captured children, for whoever has to end them all
+_unwinding = threading.Event()  # the run was interrupted: its threads start nothing any more
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
 _NOISE = re.compile(
     r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated"
@@ -78,6 +79,10 @@ class Tool:
 
         echo: is told each line of stderr as it comes, for a child that a person has to watch (the code of a login).
         """
+        if threading.current_thread() is threading.main_thread():
+            _unwinding.clear()  # it has unwound so far that it cleans up
+        elif _unwinding.is_set():
+            raise ToolError(f"{self._said(args)}: not started, the run was interrupted", tool=self.name)
         limit = self.timeout if timeout is None else timeout
         environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
         began = time.monotonic()
@@ -198,12 +203,25 @@ class _Lines:
         return b"".join(self._kept)
 
 
-def end_running() -> None:
-    """Ask every captured child to end now, from whichever thread it was started: the run was interrupted."""
-    for group in tuple(_running):
+def end_running(*, interrupted: bool = False) -> None:
+    """Ask every captured child to end now, from whichever thread it was started; kill what has not after a moment.
+
+    interrupted: the run unwinds: other threads start nothing more until the main one does, to clean up.
+    """
+    if interrupted:
+        _unwinding.set()
+    asked = tuple(_running)
+    _tell(asked, signal.SIGTERM)
+    later = threading.Timer(_GRACE, lambda: _tell(tuple(set(asked) & _running), signal.SIGKILL))
+    later.daemon = True
+    later.start()
+
+
+def _tell(groups: tuple[int, ...], number: signal.Signals) -> None:
+    for group in groups:
         try:
-            os.killpg(group, signal.SIGTERM)
-        except ProcessLookupError:
+            os.killpg(group, number)
+        except (ProcessLookupError, PermissionError):
             continue
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -135,3 +136,40 @@ def test_an_error_never_holds_the_arguments_after_the_first_flag():
 
 def test_the_last_line_skips_log_noise():
     assert last_line("real\nW1123 08:49:47 x\n\nWARNING: y\n") == "real"
+
+
+DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(60)"
+INTERRUPTED = """
+import signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from tasks.core.interrupt import take_signals
+from tasks.core.tool import Tool
+from tasks.core.errors import Trouble
+take_signals()
+def ask(number):
+    try:
+        Tool(sys.executable, timeout=60).run("-c", sys.argv[1])
+    except Trouble as why:
+        print(why.what.rpartition(": ")[2], flush=True)
+try:
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(ask, n) for n in range(6)]
+        time.sleep(1)
+        signal.raise_signal(signal.SIGINT)
+finally:
+    print(Tool("echo").run("cleaned up"), end="")
+"""
+
+
+def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up():
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, DEAF], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert time.monotonic() - began < 15
+    assert done.returncode == 130, done.stderr
+    assert done.stdout.splitlines() == [
+        *["killed by signal 9"] * 2,
+        *["not started, the run was interrupted"] * 4,
+        "cleaned up",
+    ]
