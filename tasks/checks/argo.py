@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,26 +30,43 @@ class Argo:
     """What was read of Argo CD. `trouble`: why the Applications could not be read; then there are none here.
 
     common: the rules for all Applications, from the ConfigMap argocd-cm; None when it could not be read.
+    manager: the traffic manager's Service, or what the question for it ended with; None when it was not asked for.
     """
 
     applications: tuple[Object, ...] = ()
     common: tuple[argo_rules.Rule, ...] | None = ()
     trouble: ToolError | None = None
+    manager: Object | ToolError | None = None
 
 
 def read(s: Settings) -> Argo:
-    """Applications and common rules. Raises nothing: what may not be read is part of the answer."""
+    """Applications, common rules and traffic manager, asked at once. Raises nothing: what may not be read is part of
+    the answer."""
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        applications = pool.submit(lambda: tuple(kubectl.applications(s)))
+        common = pool.submit(_common, s)
+        manager = pool.submit(_manager, s)
     try:
-        applications = tuple(kubectl.applications(s))
+        return Argo(applications.result(), common.result(), manager=manager.result())
     except ToolError as why:
-        return Argo(trouble=why)
+        return Argo(trouble=why, manager=manager.result())
+
+
+def _common(s: Settings) -> tuple[argo_rules.Rule, ...] | None:
     try:
         found = kubectl.get(s, "configmap", name="argocd-cm", namespace=s.cluster.argocd_namespace)
     except kubectl.NotFound:
-        return Argo(applications)
+        return ()
     except ToolError:
-        return Argo(applications, None)
-    return Argo(applications, argo_rules.common(found[0].get("data") or {}))
+        return None
+    return argo_rules.common(found[0].get("data") or {})
+
+
+def _manager(s: Settings) -> Object | ToolError:
+    try:
+        return kubectl.get(s, "service", name="traffic-manager", namespace=s.cluster.manager_namespace)[0]
+    except ToolError as why:
+        return why
 
 
 def findings(s: Settings, place: Place, argo: Argo | None = None) -> list[Finding]:
@@ -57,7 +75,7 @@ def findings(s: Settings, place: Place, argo: Argo | None = None) -> list[Findin
     return [
         *_owned(s, place, argo),
         *_injection(place),
-        *_agents(s, place),
+        *_agents(s, place, argo.manager),
     ]
 
 
@@ -234,7 +252,7 @@ def _injection(place: Place) -> Iterator[Finding]:
         )
 
 
-def _agents(s: Settings, place: Place) -> Iterator[Finding]:
+def _agents(s: Settings, place: Place, manager: Object | ToolError | None) -> Iterator[Finding]:
     with_agent = [pod for pod in place.pods if has_agent(pod)]
     if not with_agent:
         yield Finding("traffic agent", State.OK, "none in its pods yet")
@@ -252,9 +270,8 @@ def _agents(s: Settings, place: Place) -> Iterator[Finding]:
                 f"kubectl delete pod {pod['metadata']['name']} -n {_namespace(place)}",
             )
             return
-    try:
-        kubectl.get(s, "service", name="traffic-manager", namespace=ours)
-    except kubectl.NotFound:
+    manager = _manager(s) if manager is None else manager
+    if isinstance(manager, kubectl.NotFound):
         names = " ".join(pod["metadata"]["name"] for pod in with_agent)
         yield Finding(
             "traffic agent",
@@ -262,8 +279,8 @@ def _agents(s: Settings, place: Place) -> Iterator[Finding]:
             f"orphaned: {names} carries an agent, and there is no traffic manager in '{ours}' any more",
             fix=f"have the pods made anew, without it: kubectl delete pod {names} -n {_namespace(place)}",
         )
-    except ToolError as why:
-        yield unknown("traffic agent", why)
+    elif isinstance(manager, ToolError):
+        yield unknown("traffic agent", manager)
     else:
         yield Finding(
             "traffic agent", State.OK, f"in {len(with_agent)} of {len(place.pods)} pods, of the manager in '{ours}'"
