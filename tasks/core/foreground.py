@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Trouble
-from tasks.core.interrupt import SIGNALS, Interrupted, interrupt
+from tasks.core.interrupt import SIGNALS, Interrupted, unwind
 from tasks.core.tool import local_command
 
-__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "interrupt", "run", "signals", "start"]
+__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "run", "signals", "start"]
 
 
 class Signals:
@@ -39,13 +39,13 @@ class Signals:
         elif self.starting:
             return  # the child is being made: it is given the signal as soon as its group is known
         elif not self.held or len(self.seen) > 2:
-            interrupt(number)
+            unwind(number)
 
     def release(self) -> None:
         """Signals count again; one that came while they were held unwinds this process now."""
         self.held = False
         if self.seen:
-            interrupt(self.seen[-1])
+            unwind(self.seen[-1])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
+_seen = 0
 
 
 class Interrupted(SystemExit):
@@ -22,11 +23,27 @@ class Interrupted(SystemExit):
 
 
 def interrupt(number: int, frame: Any = None) -> None:
-    """The handler of every task that takes no signals itself: captured children end, the run unwinds."""
+    """The handler of every task that takes no signals itself: captured children end, the run unwinds.
+
+    A second signal only kills the children: the run unwinds already, perhaps through the end of the interpreter.
+    """
+    global _seen
+    _seen += 1
+    _end_children()
+    if _seen != 2:
+        raise Interrupted(number)
+
+
+def unwind(number: int) -> None:
+    """The same for whoever counts the signals: captured children end, and the run unwinds in any case."""
+    _end_children()
+    raise Interrupted(number)
+
+
+def _end_children() -> None:
     tool = sys.modules.get("tasks.core.tool")  # not loaded: then no child was started
     if tool is not None:
         tool.end_running(interrupted=True)
-    raise Interrupted(number)
 
 
 def take_signals() -> None:

@@ -206,11 +206,15 @@ class _Lines:
 def end_running(*, interrupted: bool = False) -> None:
     """Ask every captured child to end now, from whichever thread it was started; kill what has not after a moment.
 
-    interrupted: the run unwinds: other threads start nothing more until the main one does, to clean up.
+    interrupted: the run unwinds: other threads start nothing more until the main one does, to clean up. Asked once
+    more meanwhile, it kills at once.
     """
+    asked = tuple(_running)
+    if interrupted and _unwinding.is_set():
+        _tell(asked, signal.SIGKILL)
+        return
     if interrupted:
         _unwinding.set()
-    asked = tuple(_running)
     _tell(asked, signal.SIGTERM)
     later = threading.Timer(_GRACE, lambda: _tell(tuple(set(asked) & _running), signal.SIGKILL))
     later.daemon = True
