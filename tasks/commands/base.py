@@ -55,5 +55,7 @@ def tool(
 def how_to_get(s: Settings, name: str) -> str:
     """What a person does when the program is not there."""
     pin = s.tools.get(name)
-    where = f" {pin.container} from {pin.source.format(version=pin.container, arch='amd64')}" if pin and pin.source else ""
+    where = (
+        f" {pin.container} from {pin.source.format(version=pin.container, arch='amd64')}" if pin and pin.source else ""
+    )
     return f"install {name}{where}, or rebuild the dev container"
