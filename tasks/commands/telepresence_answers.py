@@ -1,0 +1,140 @@
+"""Telepresence's answers as data: sessions, intercepts and workloads in the JSON of 2.19, 2.25 and 2.31."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+CONNECTED = "Connected"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What `status` says. sessions: how many daemons answered; state: the tool's own word, empty when none runs."""
+
+    running: bool = False
+    state: str = ""
+    name: str = ""
+    server: str = ""
+    context: str = ""
+    namespace: str = ""
+    manager_namespace: str = ""
+    mapped_namespaces: tuple[str, ...] = ()
+    client_version: str = ""
+    manager_version: str = ""
+    intercepts: tuple[tuple[str, str], ...] = ()
+    root: bool = False
+    sessions: int = 0
+    error: str = ""
+
+    @property
+    def connected(self) -> bool:
+        """Is there exactly one session, and does its daemon call itself connected?"""
+        return self.sessions == 1 and self.state == CONNECTED and self.root
+
+
+@dataclass(frozen=True)
+class Held:
+    """An intercept of this client. environment: the pod's, with its secrets; empty where the version leaves it out."""
+
+    name: str
+    workload: str
+    id: str = ""
+    disposition: str = ""
+    message: str = ""
+    client: str = ""
+    local_port: int = 0
+    remote_port: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A line of `list`. agent: is a Traffic Agent installed; reason: why it cannot be intercepted, empty if it can."""
+
+    name: str
+    kind: str
+    agent: bool
+    reason: str = ""
+    held: tuple[Held, ...] = ()
+
+
+def session(found: Any) -> Session:
+    """What `status` says; several daemons are counted, not chosen from."""
+    found = found or {}
+    if "connections" in found:
+        parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
+        if len(parts) != 1:
+            held = tuple(pair for part in parts for pair in session(part).intercepts)
+            return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+        found = parts[0]
+    user = found.get("daemon") or found.get("user_daemon") or {}
+    root = found.get("daemon") or found.get("root_daemon") or {}
+    manager = found.get("traffic_manager") or {}
+    running = bool(user.get("running") or user.get("status"))
+    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
+    return Session(
+        running=running,
+        state=str(user.get("status", "")),
+        name=str(user.get("name", "")),
+        server=str(user.get("kubernetes_server", "")),
+        context=str(user.get("kubernetes_context", "")),
+        namespace=str(user.get("namespace", "")),
+        manager_namespace=str(user.get("manager_namespace", "")),
+        mapped_namespaces=tuple(user.get("mapped_namespaces") or ()),
+        client_version=str(user.get("version", "")).removeprefix("v"),
+        manager_version=str(manager.get("version", "")).removeprefix("v"),
+        intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
+        root=bool(root.get("running") or root.get("subnets") or found.get("daemon")),
+        sessions=1 if running else 0,
+        error=str(user.get("error", "")),
+    )
+
+
+_DISPOSITIONS = {
+    1: "ACTIVE",
+    2: "WAITING",
+    3: "NO_CLIENT",
+    4: "NO_AGENT",
+    5: "NO_MECHANISM",
+    6: "NO_PORTS",
+    7: "AGENT_ERROR",
+    8: "BAD_ARGS",
+    9: "REMOVED",
+}
+
+
+def workload(item: dict[str, Any]) -> Workload:
+    """A line of `list`."""
+    held = [
+        *(item.get("intercept_infos") or []),
+        *(item.get("intercept_info") or []),
+        *(item.get("replacements") or []),
+    ]
+    return Workload(
+        name=str(item.get("name", "")),
+        kind=str(item.get("workload_resource_type", ""))
+        .capitalize()
+        .replace("Statefulset", "StatefulSet")
+        .replace("Replicaset", "ReplicaSet"),
+        agent=bool(item.get("sidecar") or item.get("agent_version") or held),
+        reason=str(item.get("not_interceptable_reason", "")),
+        held=tuple(_held(info) for info in held if isinstance(info, dict)),
+    )
+
+
+def _held(info: dict[str, Any]) -> Held:
+    spec = info.get("spec") or {}
+    return Held(
+        name=str(spec.get("name", "")),
+        workload=str(spec.get("agent", "")),
+        id=str(info.get("id", "")),
+        disposition=_DISPOSITIONS.get(info.get("disposition") or 0, "unknown"),
+        message=str(info.get("message", "")),
+        client=str(spec.get("client", "")),
+        local_port=int(spec.get("target_port") or 0),
+        remote_port=str(spec.get("port_identifier") or spec.get("service_port_identifier") or ""),
+        headers={str(k): str(v) for k, v in (spec.get("header_filters") or info.get("headers") or {}).items()},
+        environment={str(k): str(v) for k, v in (info.get("environment") or {}).items()},
+    )
