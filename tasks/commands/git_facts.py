@@ -259,6 +259,11 @@ def _hindrances(name: str, folder: Path, git_dir: Path, branch: str, dirty: list
             f"{name}: uncommitted changes in {folder}: {', '.join(shown(p) for p in dirty[:3])}{more}",
             f"git -C {folder} commit -a, or git -C {folder} stash",
         )
+    if (git_dir / "info/sparse-checkout").exists():
+        git = Git(folder)
+        if git.line("config", "--type=bool", "--get", "core.sparseCheckout", ok=(0, 1)) == "true":
+            what = f"{name}: {folder} is a sparse checkout: files that are not there cannot be looked after"
+            yield Hindrance(what, f"git -C {folder} sparse-checkout disable")
     if not os.access(folder, os.W_OK) or not os.access(git_dir, os.W_OK):
         yield Hindrance(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -26,9 +27,9 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
     try:
         write_json(mine, {"run": run, "pid": os.getpid(), "start": started(os.getpid()), "since": time.time()})
     except OSError as why:
-        raise Trouble(
-            f"cannot write in {git_dir}: {why.strerror}", fix=f"look at its owner: ls -ld {git_dir}"
-        ) from None
+        full = why.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = f"free some space: df -h {git_dir}" if full else f"look at its owner: ls -ld {git_dir}"
+        raise Trouble(f"cannot write in {git_dir}: {why.strerror}", fix=fix) from None
     try:
         for _ in range(20):
             try:
@@ -116,5 +117,9 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write the file whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps(data))
-    os.replace(fresh, path)
+    try:
+        fresh.write_text(json.dumps(data))
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise

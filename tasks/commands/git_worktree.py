@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,17 @@ class Place:
     def own(self) -> Path:
         """The folder inside the git folder that is ours."""
         return self.git_dir / OWN
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A write that fails is told with its file and its reason."""
+    try:
+        yield
+    except OSError as why:
+        what = f"{folder}: {why.filename or 'a file'} could not be written: {why.strerror}; all is as it was"
+        fix = f"free some space (df -h {folder}) or mend the owner (ls -ld {folder}), then run this again"
+        raise Trouble(what, fix=fix) from None
 
 
 def lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
@@ -68,12 +80,9 @@ def lay_out(place: Place, edits: Mapping[str, Entry | None], old: str) -> None:
         for path, new in edits.items():
             if new is not None and new.mode == GITLINK:
                 (place.folder / path).mkdir(parents=True, exist_ok=True)
-    except OSError as why:
+    except OSError:
         restore(place, done, old, blobs)
-        raise Trouble(
-            f"{place.folder}: {why.filename or 'a file'} could not be written: {why.strerror}; all is as it was",
-            fix="free some space or mend the owner, then run this again",
-        ) from None
+        raise
     finally:
         blobs.close()
         shutil.rmtree(stage, ignore_errors=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tasks.commands.git_locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
 from tasks.commands.git_objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
-from tasks.commands.git_worktree import Place, lay_out, restore
+from tasks.commands.git_worktree import Place, lay_out, restore, writing
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.journal import started
 
@@ -26,6 +26,13 @@ def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], si
 
     since: when the work tree was found clean (ns); a file changed after it stops the move, before anything is done
     """
+    with writing(place.folder):
+        _move(place, old, new, edits, since)
+    if any(edits.values()):
+        place.git.read("update-index", "-q", "--refresh", ok=(0, 1))
+
+
+def _move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
     own = place.own
     own.mkdir(exist_ok=True)
     index = own / "index.new"
@@ -49,14 +56,12 @@ def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], si
         _unchanged(place, edits, since)
         lay_out(place, edits, old)
         _point(place, old, new, edits)
-    except Trouble:  # all is as it was; an interrupt leaves the journal, and the next run goes on from there
+    except (Trouble, OSError):  # all is as it was; an interrupt leaves the journal, and the next run goes on from there
         lock.unlink(missing_ok=True)
         (own / "journal.json").unlink(missing_ok=True)
         raise
     os.replace(lock, current)
     _close(place)
-    if any(edits.values()):
-        place.git.read("update-index", "-q", "--refresh", ok=(0, 1))
 
 
 def resume(place: Place) -> str:

@@ -7,6 +7,7 @@ be talked with. plumbum is not needed for that, which saves its import where mil
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,6 +17,15 @@ from types import TracebackType
 from typing import IO
 
 from tasks.core.errors import Absent, TimedOut, ToolError
+
+_FIXES = (  # what a child says when the file system fails it, and what a person does then
+    (re.compile(r"No space left|[Oo]ut of disk ?space|quota exceeded"), "free some space: df -h {cwd}"),
+    (re.compile(r"Permission denied|Read-only file system"), "look at the owner and the mount: ls -ld {cwd}"),
+    (
+        re.compile(r"(?:couldn't|could not|unable to) (?:write|create)"),
+        "see if there is space: df -h {cwd}; ls -ld {cwd}",
+    ),
+)
 
 
 class Piped:
@@ -27,7 +37,7 @@ class Piped:
     def __init__(
         self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], said: str, stdin: bool = False
     ) -> None:
-        self.said = said
+        self.said, self._cwd = said, cwd
         self._errors: list[bytes] = []
         try:
             self._process = subprocess.Popen(
@@ -92,7 +102,8 @@ class Piped:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         first = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
         how = first or (f"killed by signal {-code}" if code < 0 else f"exit code {code}")
-        return ToolError(f"{self.said}: {how}", tool=self.said.split()[0], exit=code, stderr=text)
+        fix = next((f.format(cwd=self._cwd) for sign, f in _FIXES if sign.search(text)), "")
+        return ToolError(f"{self.said}: {how}", fix=fix, tool=self.said.split()[0], exit=code, stderr=text)
 
     def end(self) -> None:
         """End the child and its group at once; harmless when it has ended."""
