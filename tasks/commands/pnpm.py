@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tasks.commands import base
 from tasks.core.change import Change
+from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.tool import Tool, clean
+
+_ERROR = re.compile(r"^\s*E[A-Z0-9_]{4,}\s")  # in thin spaces, as pnpm 10 prints it: ERROR, ERR_PNPM_x, ECONNREFUSED
 
 
 def tool(s: Settings) -> Tool:
@@ -43,7 +47,22 @@ def missing(s: Settings) -> str:
 def install(s: Settings, why: str) -> Change:
     """Install what the lock file names."""
     args = install_args(s)
-    return Change(f"install the packages ({why})", ("pnpm", *args), lambda: tool(s).run(*args, cwd=str(folder(s))))
+    return Change(f"install the packages ({why})", ("pnpm", *args), lambda: _install(s, args))
+
+
+def _install(s: Settings, args: tuple[str, ...]) -> None:
+    """pnpm tells its error on stdout and advice, lists or a stack below it: the line with its code is the error."""
+    done = tool(s).call(*args, cwd=str(folder(s)))
+    if done.exit == 0:
+        return
+    why = tool(s).failed(args, done)
+    line = next((found for found in f"{done.stdout}\n{done.stderr}".splitlines() if _ERROR.search(found)), "")
+    if line:
+        why = ToolError(
+            f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}",
+            tool="pnpm", exit=done.exit, stdout=why.stdout, stderr=why.stderr, why=why.why, fix=why.fix,
+        )  # fmt: skip
+    raise why
 
 
 def install_args(s: Settings) -> tuple[str, ...]:

@@ -79,3 +79,33 @@ def test_an_outdated_lock_file_is_explained_though_pnpm_says_it_on_stdout(projec
         perform(pnpm.install(of(project), "why"))
     assert "does not fit package.json" in why.value.why
     assert why.value.fix == "pnpm install, then commit pnpm-lock.yaml"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        (
+            "\u2009ERR_PNPM_BROKEN_LOCKFILE\u2009 The lockfile is broken (2:1)\n\n 1 | a: [\n-----^\n",
+            "",
+            "ERR_PNPM_BROKEN_LOCKFILE The lockfile is broken (2:1)",
+        ),
+        (
+            "Progress: resolved 1\n\u2009ECONNREFUSED\u2009 request to http://127.0.0.1:1/x failed\n\nFetchError\n    at x (node:internal:21)\n",
+            "",
+            "ECONNREFUSED request to http://127.0.0.1:1/x failed",
+        ),
+        (
+            "",
+            "\u2009ERROR\u2009 This project is configured to use yarn\nFor help, run: pnpm help install\n",
+            "ERROR This project is configured to use yarn",
+        ),
+    ],
+)
+def test_the_error_is_pnpms_own_line_and_not_what_it_prints_below(
+    project: Path, fp, stdout: str, stderr: str, said: str
+):
+    """As recorded of pnpm 10.34.9."""
+    fp.register(["pnpm", fp.any()], stdout=stdout.encode(), stderr=stderr.encode(), returncode=1)
+    with pytest.raises(ToolError) as caught:
+        perform(pnpm.install(of(project), "why"))
+    assert caught.value.what == f"pnpm install: {said}"
