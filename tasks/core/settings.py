@@ -205,6 +205,8 @@ def repository_root() -> Path:
 @functools.cache
 def settings() -> Settings:
     """The settings of this run. Raises Trouble with file, line or variable and the nearest known key."""
+    from tasks.core import state
     from tasks.core.settings_sources import load
 
+    state.must_be_usable()
     return load(repository_root(), os.environ)

@@ -30,6 +30,30 @@ def cache(path: Path, data: str | bytes) -> None:
         pass  # a cache that cannot be written costs time, nothing else
 
 
+def must_be_usable() -> None:
+    """Raise Trouble when there is no home folder, or when what is kept cannot be read: it belongs to somebody else,
+    after a `sudo inv` perhaps. Not to be able to look must not read as `nothing is there`."""
+    if os.path.expanduser("~") == "~":
+        raise Trouble(
+            "HOME is not set, and this user is not in /etc/passwd", fix="export HOME=FOLDER, then run this again"
+        )
+    base = folder()
+    for path in (base, *map(Path, _below(base))):
+        if not os.access(path, os.R_OK | os.X_OK) and os.path.lexists(path):
+            raise Trouble(
+                f"cannot read the state in {path}: it belongs to user {os.lstat(path).st_uid}",
+                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+            )
+
+
+def _below(base: Path) -> Iterator[str]:
+    """The folders in the state folder, two levels deep."""
+    for place, folders, _ in os.walk(base):
+        yield from (os.path.join(place, name) for name in folders)
+        if place != str(base):
+            folders.clear()
+
+
 def folder(*parts: str) -> Path:
     """A folder below the state folder; not made here."""
     base = os.environ.get(VARIABLE)

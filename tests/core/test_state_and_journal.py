@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import journal, state, timing
+from tasks.core import journal, settings, state, timing
 from tasks.core.errors import Trouble
 
 
@@ -107,3 +107,20 @@ def test_a_journal_file_that_is_none_of_ours_is_passed_over(content: str):
     mine = journal.record("intercept", name="x")
     (state.folder("journal") / "x.json").write_text(content)
     assert journal.entries() == [mine]
+
+
+@pytest.mark.parametrize("place", ["", "journal", "sessions/dev.ameide"])
+def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(place: str, monkeypatch: pytest.MonkeyPatch):
+    unreadable = str(state.made(state.folder(*place.split("/")) if place else state.folder()))
+    usual = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != unreadable and usual(path, mode))
+    with pytest.raises(Trouble, match="cannot read the state") as caught:
+        settings.settings()
+    assert "chown" in caught.value.fix
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    with pytest.raises(Trouble, match="HOME is not set"):
+        settings.settings()
