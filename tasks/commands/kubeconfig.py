@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -177,14 +176,13 @@ def wanted_context(s: Settings) -> Context:
 @contextmanager
 def private(context: Context) -> Iterator[str]:
     """The context as a file that only this user can read and that is gone afterwards; its path."""
-    with ExitStack() as made:
+    with state.temporary() as folder:
+        file = folder / "config"
         try:
-            folder = made.enter_context(tempfile.TemporaryDirectory(prefix="remote-dev-"))  # mode 0700
-            file = Path(folder) / "config"
             file.write_text(rendered(context), encoding="utf-8")
         except OSError as why:
             raise Blocked(
-                f"cannot write to {tempfile.gettempdir()}: {why.strerror}",
+                f"cannot write {file}: {why.strerror}",
                 fix="free some space, or set TMPDIR to a folder that can be written",
             ) from None
         yield str(file)

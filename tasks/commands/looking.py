@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,19 +38,24 @@ def without_trace() -> Iterator[None]:
     global _given
     before = _given
     try:
-        with state.only_reading(), tempfile.TemporaryDirectory(prefix="remote-dev-") as folder:  # mode 0700
-            _given = _copies(Path(folder))
+        with state.only_reading(), state.temporary() as folder:
+            _given = _copies(folder)
             yield
-    except OSError as why:
-        raise Trouble(
-            f"cannot write to {tempfile.gettempdir()}: {why.strerror}",
-            fix="free some space, or set TMPDIR to a folder that can be written",
-        ) from None
     finally:
         _given = before
 
 
 def _copies(folder: Path) -> dict[str, str]:
+    try:
+        return _copied(folder)
+    except OSError as why:
+        raise Trouble(
+            f"az's own files cannot be copied to {folder}: {why.strerror}",
+            fix="free some space, or set TMPDIR to a folder that can be written",
+        ) from None
+
+
+def _copied(folder: Path) -> dict[str, str]:
     az = Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
     copy = folder / "azure"
     copy.mkdir(mode=0o700)

@@ -95,6 +95,20 @@ def write(path: Path, data: str | bytes) -> None:
 
 
 @contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder with mode 0700 that is gone after the block. Raises Trouble when none can be made."""
+    try:
+        made_here = tempfile.TemporaryDirectory(prefix="remote-dev-")
+    except OSError as why:  # also when there is no folder at all for what is temporary
+        raise Trouble(
+            f"no temporary folder can be made: {why.strerror}",
+            fix="free some space, or set TMPDIR to a folder that can be written",
+        ) from None
+    with made_here as name:
+        yield Path(name)
+
+
+@contextmanager
 def only_reading() -> Iterator[None]:
     """No cache is written in the block: a dry run leaves nothing behind, not even what it learnt."""
     global _only_read

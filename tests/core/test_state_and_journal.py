@@ -124,3 +124,27 @@ def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(Trouble, match="HOME is not set"):
         settings.settings()
+
+
+def test_where_nothing_temporary_can_be_made_it_is_said(monkeypatch: pytest.MonkeyPatch):
+    def none(**more: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", none)
+    with pytest.raises(Trouble, match="no temporary folder") as caught, state.temporary():
+        pass
+    assert "TMPDIR" in caught.value.fix
+
+
+def test_an_error_of_its_own_block_is_no_error_of_the_temporary_folder():
+    places = []
+
+    def block() -> None:
+        with state.temporary() as folder:
+            places.append((folder, mode(folder)))
+            raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        block()
+    assert places[0][1] == 0o700
+    assert not places[0][0].exists()
