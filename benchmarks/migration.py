@@ -1,27 +1,30 @@
-"""The migration's speed, as ratios to git's own in one run: `python -m benchmarks.migration [FILES ...]`.
+"""`inv migrate.*` against git's own commands on the same repositories, from a thousand to a hundred thousand files.
 
-status:   everything done, against `git status` in the same repositories; Invoke's start taken off both
-phase 4:  all deletions, against `git rm -r` and a commit of the same paths
-growth:   the same with a tenth and a hundredth of the files; memory at the largest
+Status is measured with everything done, against `git status` in both repositories; phase 4 against `git rm -r` and a
+commit of the same paths. Python's and Invoke's start are taken off. `python -m benchmarks.migration [FILES ...]`
+measures at these sizes and prints JSON.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from benchmarks import Row
+from benchmarks import Row, of
 
 ROOT = Path(__file__).resolve().parent.parent
+SIZES = (1_000, 10_000, 20_000, 100_000)
 _CHILD = """
 import json, resource, sys, time
 sys.path.insert(0, {root!r})
@@ -32,90 +35,144 @@ ui.progress = lambda *args, **more: None
 import invoke.collection  # what Invoke itself costs is not measured
 began = time.perf_counter()
 asked = commands.Asked({core!r}, {gitops!r}, yes=True)
+code = 0
 try:
     {call}
-except SystemExit:
-    pass
+except SystemExit as left:
+    code = left.code or 0
 took = time.perf_counter() - began
-print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, code]))
 """
 
 
-def main(sizes: list[int]) -> dict[str, Any]:
-    """Measure at these numbers of files; the last is the largest."""
-    rows = [measure(size) for size in sizes]
-    return {"migration": rows}
+@dataclass
+class Measured:
+    """One pair of this many files. Seconds, run by run; memory in MB, the most of any run."""
+
+    files: int
+    deleted: int = 0
+    phase4: list[float] = field(default_factory=list)
+    removed: list[float] = field(default_factory=list)
+    status: list[float] = field(default_factory=list)
+    asked: list[float] = field(default_factory=list)
+    memory: float = 0.0
+
+    @property
+    def deletion(self) -> list[float]:
+        """Phase 4 to git, pair by pair."""
+        return [ours / theirs for ours, theirs in zip(self.phase4, self.removed, strict=True)]
+
+    @property
+    def looking(self) -> list[float]:
+        """Status to git, pair by pair."""
+        return [ours / theirs for ours, theirs in zip(self.status, self.asked, strict=True)]
 
 
 def run(quick: bool) -> list[Row]:
-    """For `inv bench`: the ratios at each size; what is aimed at holds for the sizes that the aims name."""
-    rows = []
-    for size in (1000,) if quick else (1000, 10_000, 20_000, 100_000):
-        found = measure(size)
-        at = f"at {found['files']:,} files"
-        git_s, commit_s = f"git {found['git_status_s']} s", f"git {found['git_rm_commit_s']} s"
+    """Rows for each size, and how the time grows."""
+    found = [measure(size, 1 if size > 50_000 else 2 if quick else 5) for size in (SIZES[:2] if quick else SIZES)]
+    rows: list[Row] = []
+    for one in found:
+        note = f"{one.files:,} files"
         rows += [
-            Row(f"status to git status {at}", found["status_ratio"], "x", 2.0 if size >= 100_000 else None, note=git_s),
-            Row(
-                f"phase 4 to git rm and commit {at}",
-                found["phase4_ratio"],
-                "x",
-                1.5 if size == 20_000 else None,
-                note=commit_s,
+            of("migrate.status with everything done, to git status", one.looking, "x", 2.0, note),
+            of("migrate.status with everything done", one.status, "s", None, note),
+            of("migrate.phase4, to git rm -r and commit", one.deletion, "x", 1.5, f"{note}, {one.deleted:,} deleted"),
+            of("migrate.phase4", one.phase4, "s", None, note),
+            of("memory, the most of any command", [one.memory], "MB", 300, note),
+        ]
+    for small, large in pairwise(found):
+        more = large.files / small.files
+        note = f"from {small.files:,} to {large.files:,} files"
+        rows += [
+            of(
+                "growth of status, to that of the files", [min(large.status) / min(small.status) / more], "x", 1.2, note
             ),
-            Row(f"memory {at}", found["memory_mb"], "MB", 300 if size >= 100_000 else None),
+            of(
+                "growth of phase 4, to that of the files",
+                [min(large.phase4) / min(small.phase4) / more],
+                "x",
+                1.2,
+                note,
+            ),
         ]
     return rows
 
 
-def measure(files: int) -> dict[str, Any]:
-    """One pair of this size: phases 1 to 3, then phase 4 and status against git."""
+def measure(files: int, runs: int) -> Measured:
+    """Phases 1 to 3 once; then phase 4 and git's way on fresh copies, in turns; then status and git's in turns."""
+    with migrated(files, (1, 2, 3)) as (folder, core, gitops, count):
+        found = Measured(count)
+        gone: list[str] = []  # the same in every turn
+        for turn in range(runs):
+            ours, plain = _copy(folder, "ours"), _copy(folder, "plain")
+            for work in ("ours", "plain") if turn % 2 == 0 else ("plain", "ours"):
+                if work == "ours":
+                    before = git(ours / core, "rev-parse", "HEAD").strip()
+                    seconds, memory = suite(ours / core, ours / gitops, "commands.phase(asked, 4)")
+                    found.phase4.append(seconds)
+                    found.memory = max(found.memory, memory)
+                    names = git(ours / core, "diff", "--name-only", "-z", "--diff-filter=D", before, "HEAD")
+                    gone = [p for p in names.split("\0") if p]
+                    found.deleted = len(gone)
+                else:
+                    found.removed.append(timed(partial(remove, plain / core, gone)))
+            shutil.rmtree(plain.parent)
+            if turn < runs - 1:
+                shutil.rmtree(ours.parent)
+        suite(ours / core, ours / gitops, "commands.phase(asked, 5)")
+        places = (ours / core, ours / gitops)
+        for _ in range(runs + 1):
+            for place in places:
+                git(place, "status")
+            seconds, memory = suite(*places, "commands.status(asked)")
+            found.memory = max(found.memory, memory)
+            found.status.append(seconds)
+            found.asked.append(timed(lambda: [git(p, "status") for p in places]))
+    return found
+
+
+@contextmanager
+def migrated(files: int, phases: tuple[int, ...]) -> Iterator[tuple[Path, str, str, int]]:
+    """A pair with these phases done, in a folder that goes afterwards: the folder, both names, the number of files."""
     from tasks.sandbox.legacy.pair import make
 
     folder = Path(tempfile.mkdtemp(prefix="migration-bench-"))
+    before = os.environ.get("REMOTE_DEV_STATE")
+    os.environ["REMOTE_DEV_STATE"] = str(folder / "state")
     try:
-        os.environ["REMOTE_DEV_STATE"] = str(folder / "state")
         pair = make(folder / "pair", files, (), False)
-        for number in (1, 2, 3):
+        for number in phases:
             suite(pair.core, pair.gitops, f"commands.phase(asked, {number})")
-        shutil.copytree(folder / "pair", folder / "plain", symlinks=True)
-        ours, memory4 = suite(pair.core, pair.gitops, "commands.phase(asked, 4)")
-        gone = git(pair.core, "diff", "--name-only", "-z", "--diff-filter=D", "before-remote-first", "HEAD").split("\0")
-        plain = folder / "plain" / pair.core.name
-        git(plain, "status")
-        theirs = timed(lambda: remove(plain, [p for p in gone if p and (plain / p).exists()]))
-        suite(pair.core, pair.gitops, "commands.phase(asked, 5)")
-        suite(pair.core, pair.gitops, "commands.status(asked)")
-        for repo in (pair.core, pair.gitops):
-            git(repo, "status")
-        status, memory = best(lambda: suite(pair.core, pair.gitops, "commands.status(asked)"))
-        git_status = min(timed(lambda: [git(r, "status") for r in (pair.core, pair.gitops)]) for _ in range(5))
+        yield folder, pair.core.name, pair.gitops.name, pair.files
     finally:
+        if before is None:
+            del os.environ["REMOTE_DEV_STATE"]
+        else:
+            os.environ["REMOTE_DEV_STATE"] = before
         shutil.rmtree(folder, ignore_errors=True)
-    return {
-        "files": pair.files,
-        "deleted": len(gone),
-        "status_s": round(status, 3),
-        "git_status_s": round(git_status, 3),
-        "status_ratio": round(status / git_status, 2),
-        "phase4_s": round(ours, 3),
-        "git_rm_commit_s": round(theirs, 3),
-        "phase4_ratio": round(ours / theirs, 2),
-        "memory_mb": round(max(memory, memory4)),
-    }
+
+
+def _copy(folder: Path, name: str) -> Path:
+    """A copy of the pair whose indexes know the new files."""
+    place = folder / name / "pair"
+    shutil.copytree(folder / "pair", place, symlinks=True)
+    for repository in place.iterdir():
+        if (repository / ".git").exists():
+            git(repository, "status")
+    return place
 
 
 def suite(core: Path, gitops: Path, call: str) -> tuple[float, float]:
-    """Run one command of the suite in a fresh Python; seconds without its start, and MB."""
+    """Run one command of the suite in a fresh Python; seconds without its start, and MB. Blocked is no measurement."""
     code = _CHILD.format(root=str(ROOT), core=str(core), gitops=str(gitops), call=call)
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
-    seconds, memory = json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"{call} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    seconds, memory, left = json.loads(done.stdout.splitlines()[-1])
+    if left == 3:
+        raise RuntimeError(f"{call} was refused")
     return float(seconds), float(memory)
-
-
-def best(work: Callable[[], tuple[float, float]], runs: int = 5) -> tuple[float, float]:
-    """The fastest of some runs."""
-    return min(work() for _ in range(runs))
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -128,7 +185,8 @@ def timed(work: Callable[[], object]) -> float:
 def remove(folder: Path, paths: list[str]) -> None:
     """`git rm -r` of the folders that go whole, and a commit, as a person would do it."""
     whole = tuple(f for f in ("infra/", "tools/bootstrap/") if any(p.startswith(f) for p in paths))
-    git(folder, "rm", "-r", "-q", "--", *whole, *(p for p in paths if not p.startswith(whole)))
+    there = [p for p in paths if not p.startswith(whole)]
+    git(folder, "rm", "-r", "-q", "--", *whole, *there)
     git(folder, "commit", "-q", "-m", "gone")
 
 
@@ -138,5 +196,5 @@ def git(folder: Path, *args: str) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main([int(a) for a in sys.argv[1:]] or [1000, 10_000, 100_000]), indent=2))
-    print(f"memory of the measuring process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
+    for asked_size in [int(a) for a in sys.argv[1:]] or SIZES:
+        print(json.dumps(vars(measure(asked_size, 3)), indent=2))

@@ -60,7 +60,9 @@ def test_no_exception_is_swallowed(path: Path):
             assert caught not in {"everything", "Exception"}, f"{name(path)}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", [p for p in OUTSIDE if p.name not in {"demo.py"} and p != ROOT / "tasks/__init__.py"], ids=name)
+@pytest.mark.parametrize(
+    "path", [p for p in OUTSIDE if p.name not in {"demo.py"} and p != ROOT / "tasks/__init__.py"], ids=name
+)
 def test_nothing_outside_knows_of_the_stand_ins(path: Path):
     text = path.read_text().replace('"aks", "sandbox"', "").replace("aks | sandbox", "")
     assert "sandbox" not in text.lower(), name(path)
