@@ -1,0 +1,138 @@
+"""A run that finds all steps of the migration done, against Ansible and pyinfra looking at the same places.
+
+The other tools get the least they could do: one check of one path for each step, on this machine without a connection,
+Ansible without gathering facts. They are installed into a folder of their own that goes afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import Row, of
+from benchmarks.migration import ROOT, migrated, suite, timed
+
+_FILES = 1_000
+
+
+def run(quick: bool) -> list[Row]:
+    """Pairs, in turns; a tool that cannot be installed is a row that says so."""
+    runs = 1 if quick else 3
+    with migrated(_FILES, (1, 2, 3, 4, 5)) as (folder, core, gitops, count), other_tools() as (programs, why):
+        places = folder / "pair" / core, folder / "pair" / gitops
+        wanted = checks(*places)
+        (folder / "playbook.json").write_text(json.dumps(playbook(wanted)))
+        (folder / "deploy.py").write_text(deploy(wanted))
+        python = f"ansible_python_interpreter={programs / 'python'}"  # it need not look for one
+        argv = [str(programs / "ansible-playbook"), "--check", "-i", "localhost,", "-c", "local", "-e", python]
+        argv.append("playbook.json")
+        pyinfra = [str(programs / "pyinfra"), "@local", "deploy.py", "--dry", "-y"]
+        inv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "migrate.status"]
+        inv += ["--core", str(places[0]), "--gitops", str(places[1])]
+        note = f"{len(wanted)} steps, {count:,} files"
+        if why:
+            return [Row("ansible-playbook --check and pyinfra", 0.0, "s", None, note=f"not measured: {why}")]
+        steps, whole, ansible, other = [], [], [], []
+        for _ in range(runs):
+            steps.append(suite(*places, "commands.status(asked)")[0])
+            whole.append(timed(lambda: call(inv, folder)))
+            ansible.append(timed(lambda: call(argv, folder)))
+            other.append(timed(lambda: call(pyinfra, folder)))
+    return [
+        of("the steps, to ansible-playbook --check", ratios(steps, ansible), "x", 0.01, note),
+        of("the steps, to pyinfra", ratios(steps, other), "x", 0.1, note),
+        of(
+            "inv migrate.status with Python's start, to ansible-playbook --check",
+            ratios(whole, ansible),
+            "x",
+            None,
+            note,
+        ),
+        of("inv migrate.status with Python's start, to pyinfra", ratios(whole, other), "x", None, note),
+        of("inv migrate.status from start to end", whole, "s"),
+        of("ansible-playbook --check", ansible, "s"),
+        of("pyinfra --dry", other, "s"),
+    ]
+
+
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    """Pair by pair."""
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
+def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
+    """Step, a path that tells of it, and whether it is there now that all is done."""
+    from tasks.core import migration_mapping
+    from tasks.steps.migration.engine import STEPS
+
+    mapping = migration_mapping.read(ROOT / "config" / "migration.yaml")
+    found = []
+    for step in STEPS:
+        row = mapping.cleanup_of(step.key)
+        move = next((m for m in mapping.moves if m.step == step.key and "{" not in m.source), None)
+        if row is not None:
+            found.append((step.key, core / row.paths[0].split("*")[0].rstrip("/")))
+        elif move is not None:
+            found.append((step.key, gitops / move.target.rstrip("/")))
+        else:
+            name = {2: ".devcontainer/devcontainer.json", 3: "Tiltfile"}.get(step.phase, "README.md")
+            found.append((step.key, core / name))
+    return [(key, path, path.exists()) for key, path in found]
+
+
+def playbook(wanted: list[tuple[str, Path, bool]]) -> list[dict[str, object]]:
+    """The checks as a playbook."""
+    tasks: list[dict[str, object]] = []
+    for key, path, there in wanted:
+        state = ("directory" if path.is_dir() else "file") if there else "absent"
+        tasks.append({"name": key, "ansible.builtin.file": {"path": str(path), "state": state}})
+    return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
+
+
+def deploy(wanted: list[tuple[str, Path, bool]]) -> str:
+    """The checks as a deploy of pyinfra."""
+    lines = ["from pyinfra.operations import files"]
+    for key, path, there in wanted:
+        kind = "directory" if path.is_dir() else "file"
+        lines.append(f"files.{kind}(name={key!r}, path={str(path)!r}, present={there})")
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def other_tools() -> Iterator[tuple[Path, str]]:
+    """The folder of both programs, and why they are not there; empty when they are."""
+    folder = Path(tempfile.mkdtemp(prefix="other-tools-"))
+    try:
+        venv.create(folder, with_pip=True)
+        argv = [str(folder / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
+        done = subprocess.run(
+            [*argv, "--retries", "1", "ansible-core", "pyinfra"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        said = done.stderr.strip().splitlines()
+        yield folder / "bin", "" if done.returncode == 0 else f"pip: {said[-1] if said else done.returncode}"
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as why:
+        yield folder / "bin", f"{type(why).__name__}: the package registry does not answer"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def call(argv: list[str], folder: Path) -> None:
+    """Run to its end; a failure is a bug of the benchmark."""
+    env = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
