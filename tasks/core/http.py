@@ -35,12 +35,12 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
     def ms() -> float:
         return (time.monotonic() - began) * 1000
 
-    where = _address(host, port, timeout)
-    if isinstance(where, Exception):
-        return Reply(0, ms=ms(), error=f"{host}: {getattr(where, 'strerror', None) or where}", unresolved=True)
-    connection = http.client.HTTPConnection(where, port, timeout=timeout)
+    found = _addresses(host, port, timeout)
+    if isinstance(found, Exception):
+        return Reply(0, ms=ms(), error=f"{host}: {getattr(found, 'strerror', None) or found}", unresolved=True)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
-        connection.connect()
+        connection.sock = _connected(found, port, timeout)
         if there.scheme == "https":  # the certificate asked for is that of the wanted host, wherever we connect
             import ssl
 
@@ -62,16 +62,17 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
         connection.close()
 
 
-def _address(host: str, port: int, timeout: float) -> Any:
-    """The host's first address, or why there is none. A resolver without a network answers late or never, and takes no
+def _addresses(host: str, port: int, timeout: float) -> list[str] | Exception:
+    """The host's addresses, or why there are none. A resolver without a network answers late or never, and takes no
     deadline, so it is asked aside."""
     import socket
 
-    found: list[Any] = []
+    found: list[list[str] | Exception] = []
 
     def look() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.append(list(dict.fromkeys(str(row[4][0]) for row in rows)))
         except (OSError, UnicodeError) as why:
             found.append(why)
 
@@ -79,3 +80,16 @@ def _address(host: str, port: int, timeout: float) -> Any:
     aside.start()
     aside.join(timeout)
     return found[0] if found else TimeoutError(f"no answer of the resolver in {timeout:g} s")
+
+
+def _connected(addresses: list[str], port: int, timeout: float) -> Any:
+    """A socket to the first address that takes a connection, as browsers do; raises what the last one said."""
+    import socket
+
+    for place, address in enumerate(addresses):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError:
+            if place == len(addresses) - 1:
+                raise
+    raise OSError("the name has no address")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def _core(folder: Path) -> Path:
         encoding="utf-8",
     )
     (service / "package.json").write_text(
-        json.dumps({"name": SERVICE, "private": True, "scripts": {"dev": f"{sys.executable} server.py"}}) + "\n",
+        json.dumps({"name": SERVICE, "private": True, "scripts": {"dev": f"{shlex.quote(sys.executable)} server.py"}})
+        + "\n",
         encoding="utf-8",
     )
     (service / "page.py").write_text(_PAGE, encoding="utf-8")

@@ -83,7 +83,7 @@ def test_a_resolver_that_never_answers_does_not_hold_up(monkeypatch: pytest.Monk
     import socket
     import time
 
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: time.sleep(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: [time.sleep(3)][:0])
     began = time.monotonic()
     reply = client.ask("http://slow.example/", headers={}, timeout=0.2)
     assert reply.unresolved
@@ -92,3 +92,26 @@ def test_a_resolver_that_never_answers_does_not_hold_up(monkeypatch: pytest.Monk
 
 def test_a_host_that_cannot_be_encoded_is_no_traceback():
     assert client.ask("http://" + "a" * 70 + ".example/", headers={}).unresolved
+
+
+def test_an_address_that_takes_no_connection_gives_over_to_the_next(server: int, monkeypatch: pytest.MonkeyPatch):
+    import socket
+
+    rows = [(0, 0, 0, "", (address, server)) for address in ("127.0.0.9", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: rows)
+    monkeypatch.setattr(socket, "create_connection", _refusing_the_first(socket.create_connection))
+    assert client.ask(f"http://two.example:{server}/", headers={}).status == 200
+
+
+def _refusing_the_first(connect):
+    import socket
+
+    def only_the_second(where, timeout):
+        if where[0] == "127.0.0.9":
+            raise ConnectionRefusedError(111, "Connection refused")
+        raw = socket.socket()
+        raw.settimeout(timeout)
+        raw.connect(where)
+        return raw
+
+    return only_the_second
