@@ -14,7 +14,7 @@ from tasks.core.errors import REFUSED, Trouble
 from tasks.core.settings import repository_root
 from tasks.sandbox.legacy import make
 
-_PHASES = re.compile(r"^(phase \d|error:|  (why|fix):|  \S\S \d |criteri|success)")
+_PHASES = re.compile(r"^(phase \d|error:|  (why|fix):|  \S\S \d\. |success)")
 _STEPS = re.compile(r"^  \S\S [A-Z]+-\d\d ")
 
 
@@ -47,7 +47,8 @@ def _inv(folder: str, task: str, *words: str, expect: int | None = 0, steps: boo
     ui.say(f"$ inv {task} {' '.join(shown)}")
     program = [sys.executable, "-m", "invoke", "--search-root", str(repository_root()), task, *words]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    for line in (done.stdout + done.stderr).splitlines():
+    errors = [line for line in done.stderr.splitlines() if line.startswith(("error:", "  why:", "  fix:"))]
+    for line in [*done.stdout.splitlines(), *errors]:
         if _PHASES.match(line) or (steps and _STEPS.match(line)):
             ui.say("  " + line.replace(folder, "$DEMO"))
     if done.returncode not in ({0, 1} if expect is None else {expect}):
