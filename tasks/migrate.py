@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from invoke.context import Context
 from invoke.tasks import task
 
+# Invoke makes a list of a repeatable flag only where its default is None: with a tuple it takes the word to pieces.
 _HELP = {
     "core": "the core repository (default: settings)",
     "gitops": "the gitops repository (default: settings)",
@@ -30,12 +32,17 @@ def _help(*names: str) -> dict[str, str]:
 
 @task(help=_help("core", "gitops", "accept", "json", "check"), iterable=["accept"], auto_shortflags=False)
 def status(
-    c: Context, core: str = "", gitops: str = "", accept: Sequence[str] = (), json: bool = False, check: bool = False
+    c: Context,
+    core: str = "",
+    gitops: str = "",
+    accept: Sequence[str] | None = None,
+    json: bool = False,
+    check: bool = False,
 ) -> None:
     """What is done, what is missing, what is blocked, and the spec's success criteria."""
     from tasks.steps.migration import commands
 
-    commands.status(commands.Asked(core, gitops, accept=accept, json=json, check=check))
+    commands.status(commands.Asked(core, gitops, accept=accept or (), json=json, check=check))
 
 
 @task(
@@ -47,8 +54,8 @@ def plan(
     c: Context,
     core: str = "",
     gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+    accept: Sequence[str] | None = None,
     out: str = "",
     json: bool = False,
     diff: bool = False,
@@ -57,7 +64,7 @@ def plan(
     """Plan all five phases at once, each on the result of those before; --out keeps it for migrate.apply."""
     from tasks.steps.migration import commands
 
-    asked = commands.Asked(core, gitops, only, accept, json=json, check=check, diff=diff)
+    asked = commands.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
     commands.plan(asked, out)
 
 
@@ -71,8 +78,8 @@ def apply(
     file: str,
     core: str = "",
     gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+    accept: Sequence[str] | None = None,
     yes: bool = False,
     json: bool = False,
     dry_run: bool = False,
@@ -84,141 +91,43 @@ def apply(
     from tasks.steps.migration import commands
 
     dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
+    asked = commands.Asked(core, gitops, only or (), accept or (), yes, json, dry, check, push, diff)
     commands.apply(asked, file)
 
 
-@task(help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
-def phase1(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-    history: str = "none",
-) -> None:
-    """Phase 1: infrastructure stands in gitops."""
-    from tasks.steps.migration import commands
+def _phase(number: int, name: str, text: str) -> Any:
+    """The task of one phase: all of them take the same flags."""
 
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff, history)
-    commands.phase(asked, 1)
+    def body(
+        c: Context,
+        core: str = "",
+        gitops: str = "",
+        only: Sequence[str] | None = None,
+        accept: Sequence[str] | None = None,
+        yes: bool = False,
+        json: bool = False,
+        dry_run: bool = False,
+        check: bool = False,
+        push: bool = False,
+        diff: bool = False,
+        history: str = "none",
+    ) -> None:
+        from tasks.steps.migration import commands
 
+        dry = dry_run or bool(c.config.run.dry)
+        words = (core, gitops, only or (), accept or (), yes, json, dry, check, push, diff, history)
+        commands.phase(commands.Asked(*words), number)
 
-@task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase2(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-) -> None:
-    """Phase 2: the dev container needs no local cluster."""
-    from tasks.steps.migration import commands
-
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
-    commands.phase(asked, 2)
+    body.__doc__, body.__name__ = text, name
+    return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
 
 
-@task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase3(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-) -> None:
-    """Phase 3: the Tiltfile works against the shared cluster."""
-    from tasks.steps.migration import commands
-
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
-    commands.phase(asked, 3)
-
-
-@task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase4(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-) -> None:
-    """Phase 4: core has no infrastructure; nothing goes unproven."""
-    from tasks.steps.migration import commands
-
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
-    commands.phase(asked, 4)
-
-
-@task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def cleanup_infra(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-) -> None:
-    """The same as phase4."""
-    from tasks.steps.migration import commands
-
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
-    commands.phase(asked, 4)
-
-
-@task(help=_help(*_WRITING), iterable=["only", "accept"], auto_shortflags=False)
-def phase5(
-    c: Context,
-    core: str = "",
-    gitops: str = "",
-    only: Sequence[str] = (),
-    accept: Sequence[str] = (),
-    yes: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
-    check: bool = False,
-    push: bool = False,
-    diff: bool = False,
-) -> None:
-    """Phase 5: documented, and proven on the target."""
-    from tasks.steps.migration import commands
-
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only, accept, yes, json, dry, check, push, diff)
-    commands.phase(asked, 5)
+phase1 = _phase(1, "phase1", "Phase 1: infrastructure stands in gitops.")
+phase2 = _phase(2, "phase2", "Phase 2: the dev container needs no local cluster.")
+phase3 = _phase(3, "phase3", "Phase 3: the Tiltfile works against the shared cluster.")
+phase4 = _phase(4, "phase4", "Phase 4: core has no infrastructure; nothing goes unproven.")
+cleanup_infra = _phase(4, "cleanup_infra", "The same as phase4.")
+phase5 = _phase(5, "phase5", "Phase 5: documented, and proven on the target.")
 
 
 @task(
@@ -227,12 +136,12 @@ def phase5(
     auto_shortflags=False,
 )
 def explain(
-    c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] = (), json: bool = False
+    c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] | None = None, json: bool = False
 ) -> None:
     """What happens to this path, by which rule, with which proof."""
     from tasks.steps.migration import commands
 
-    commands.explain(commands.Asked(core, gitops, accept=accept, json=json), path)
+    commands.explain(commands.Asked(core, gitops, accept=accept or (), json=json), path)
 
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)

@@ -88,3 +88,24 @@ def test_listing_imports_no_heavy_library():
     code = "import sys, tasks; tasks.ns; print([m for m in ('plumbum', 'rich', 'libcst', 'msgspec', 'dotenv', 'starlark', 'filelock', 'platformdirs', 'jinja2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_repeatable_flag_is_never_taken_to_pieces():
+    import inspect
+
+    import tasks
+
+    seen = 0
+    for name, task in _tasks(tasks.ns):
+        for flag in task.iterable:
+            default = inspect.signature(task.body).parameters[flag].default
+            assert default in (None, inspect.Parameter.empty), f"{name} --{flag}: a default of {default!r} splits words"
+            seen += 1
+    assert seen > 10
+
+
+def _tasks(collection, prefix: str = ""):
+    for name, task in collection.tasks.items():
+        yield f"{prefix}{name}", task
+    for name, below in collection.collections.items():
+        yield from _tasks(below, f"{prefix}{name}.")
