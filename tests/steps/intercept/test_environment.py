@@ -54,9 +54,9 @@ def test_a_thousand_generated_environments_are_kept_byte_for_byte(pods: list[dic
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(NAMES, VALUES, min_size=8, max_size=30))
-def test_generated_environments_arrive_in_a_real_child(pod: dict[str, str]):
+def test_a_thousand_generated_environments_arrive_in_a_real_child(pod: dict[str, str]):
     arrived = in_a_child(environment.build(pod, {}, [], {}))
     for name, value in pod.items():
         assert arrived[name] == value.encode()
