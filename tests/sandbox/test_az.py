@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tasks.sandbox.faults import AADSTS
+from tasks.sandbox.standins.az_profile import Profile
 from tests.sandbox.desk import SERVER_ID, Desk
 
 NOT_LOGGED_IN = "ERROR: Please run 'az login' to setup account.\n"
@@ -264,3 +267,21 @@ def test_settings_are_kept_and_the_environment_wins(desk: Desk):
 def test_an_own_config_folder_is_an_own_login(desk: Desk, tmp_path: Path):
     desk.login()
     assert desk.az("account", "show", AZURE_CONFIG_DIR=str(tmp_path / "other")).err == NOT_LOGGED_IN
+
+
+def test_a_login_that_goes_is_gone_for_the_calls_beside_it_too(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.login()
+    going, forget = threading.Event(), Profile.forget
+
+    def slowly(profile: Profile) -> None:
+        going.set()
+        time.sleep(0.2)
+        forget(profile)
+
+    monkeypatch.setattr(Profile, "forget", slowly)
+    desk.plant("login-gone")
+    first = threading.Thread(target=desk, args=("az", "version"))
+    first.start()
+    assert going.wait(5)
+    assert desk("az", *TOKEN).exit == 1
+    first.join()

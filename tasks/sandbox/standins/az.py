@@ -15,7 +15,7 @@ from tasks.sandbox.standins.az_cloud import Cloud
 from tasks.sandbox.standins.az_output import shown
 from tasks.sandbox.standins.az_parser import AzError, Command, Parsed, options, parse
 from tasks.sandbox.standins.az_profile import Profile
-from tasks.sandbox.standins.az_session import Session
+from tasks.sandbox.standins.az_session import FILES, Session
 from tasks.sandbox.world import World
 
 _CLUSTER = "--resource-group/-g! --name/-n!"
@@ -193,12 +193,12 @@ def before_the_first_call(world: World) -> None:
 def _before(az: Session) -> None:
     """What happened at this workstation before this call: a login, or its loss."""
     user = az.world.user(az.call)
-    with az.world.lock:
+    with FILES:  # calls at the same time wait for it: none may see the workstation as it was before
         first, user.starts_logged_in = user.starts_logged_in, False
-    if first and not az.call.env.get("AZURE_CONFIG_DIR"):
-        az_login.already(az)
-    if not az.fault("login-gone"):
-        user.notes.pop("az login-gone", None)
-    elif not user.notes.get("az login-gone"):
-        user.notes["az login-gone"] = True
-        az.profile.forget()
+        if first and not az.call.env.get("AZURE_CONFIG_DIR"):
+            az_login.already(az)
+        if not az.fault("login-gone"):
+            user.notes.pop("az login-gone", None)
+        elif not user.notes.get("az login-gone"):
+            user.notes["az login-gone"] = True
+            az.profile.forget()
