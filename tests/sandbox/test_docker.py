@@ -46,7 +46,7 @@ def said(done: Said) -> tuple[int, str, str]:
         ("rm -f x", 1, "", NO_ENGINE),
         ("tag a b", 1, "", NO_ENGINE),
         ("compose version", 1, "", "docker: unknown command: docker compose\n\nRun 'docker --help' for more information\n"),
-        ("buildx version", 1, "", "docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n"),
+        ("buildx build -t x .", 1, "", f"ERROR: {NO_ENGINE}"),
         ("ps --nope", 125, "", "unknown flag: --nope\n\nUsage:  docker ps [OPTIONS]\n\nRun 'docker ps --help' for more information\n"),
         ("push", 1, "", "docker: 'docker push' requires 1 argument\n\nUsage:  docker push [OPTIONS] NAME[:TAG]\n\nRun 'docker push --help' for more information\n"),
         ("login -u x", 1, "", "Error: Cannot perform an interactive login from a non TTY device\n"),
@@ -91,6 +91,14 @@ def test_a_build_makes_an_image_of_a_real_dockerfile(built: Desk):
     assert done.out == f"{IMAGE}\n"
     assert 'unable to prepare context: path "none" not found' in built("docker", "build", "none").err
     assert "lstat" in built("docker", "build", "-f", "Other", ".").err
+
+
+def test_a_build_through_buildx_talks_on_stderr_and_may_push(built: Desk):
+    done = built("docker", "buildx", "build", "--push", "--secret", "id=token,env=TOKEN", "-t", f"{IMAGE}-x", ".")
+    assert (done.exit, done.out) == (0, "")
+    assert "#1 Step 1/2 : FROM scratch" in done.err
+    assert built("docker", "pull", f"{IMAGE}-x").exit == 0
+    assert "no such host" in built("docker", "buildx", "build", "--push", "-t", "nowhere.azurecr.io/x:1", ".").err
 
 
 def test_a_push_and_a_pull(built: Desk):

@@ -274,6 +274,29 @@ def test_ci_ends_as_recorded(project: Project, text: str, code: int, said: str):
     assert ("SUCCESS. All workloads are healthy." in done.stdout) == (code == 0)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("docker build -q -t $EXPECTED_REF .", ""),
+        ("echo no such base image >&2; exit 4", "exit status 4"),
+        ("true", "Did your custom_build script properly tag the image?"),
+    ],
+)
+def test_an_image_is_built_by_the_teams_own_command(world: Box, project: Project, command: str, said: str):
+    project.env |= {"KUBECONFIG": str(control.give_kubeconfig(world)), "HOME": world.env["HOME"]}
+    subprocess.run(["az", "acr", "login", "--name", "ameidedev"], env=project.env, check=True, capture_output=True)
+    (project.folder / "Dockerfile").write_text("FROM scratch\nCOPY app /app\n")
+    project.write(
+        "allow_k8s_contexts(k8s_context())\ndefault_registry('ameidedev.azurecr.io')\n"
+        f"custom_build('x', {command!r}, deps=['Dockerfile'])\n"
+        "k8s_custom_deploy('x', apply_cmd='echo \"image: $TILT_IMAGE_0\"', delete_cmd='true', deps=['.'], image_deps=['x'])\n"
+    )
+    done = project.tilt("ci", "--timeout", "20s")
+    assert "EXPECTED_REF=" in done.stdout
+    assert said in done.stderr
+    assert ("Pushing with Docker client" in done.stdout) == (not said)
+
+
 def test_other_args_change_what_is_enabled(project: Project):
     project.write(
         "config.define_string_list('only')\nonly = config.parse().get('only', [])\n"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import yaml
 
 from tasks.sandbox.legacy.archive import Entry, Member, Tree, members
 from tasks.sandbox.legacy.definition import Definition, Service, definition
@@ -42,8 +47,36 @@ def blueprint(files: int) -> Blueprint:
             tree[prefix + path] = entry
     made.core["Tiltfile"] = Entry(tiltfile(names.services).encode())
     made.core[".gitmodules"] = Entry(_gitmodules(names))
+    made.core["pnpm-lock.yaml"] = Entry(b"")  # counts among the files
     _grow(made, later, files - len(names.submodules))
+    made.core["pnpm-lock.yaml"] = Entry(_lock(made.core).encode())
     return made
+
+
+def _lock(core: Tree) -> str:
+    """The lock file that fits every package.json of the workspace."""
+    manifests = {PurePosixPath(path).parent: json.loads(entry.data) for path, entry in core.items() if _member(path)}
+    folders = {found["name"]: folder for folder, found in manifests.items()}
+    importers: dict[str, dict[str, object]] = {}
+    for folder, manifest in sorted(manifests.items()):
+        importers[str(folder)] = {
+            kind: {
+                name: {
+                    "specifier": wanted,
+                    "version": f"link:{'../' * len(folder.parts)}{folders[name]}" if name in folders else wanted,
+                }
+                for name, wanted in manifest[kind].items()
+            }
+            for kind in ("dependencies", "devDependencies")
+            if kind in manifest
+        }
+    return yaml.safe_dump(
+        {"lockfileVersion": "9.0", "settings": {"autoInstallPeers": True}, "importers": importers}, sort_keys=False
+    )
+
+
+def _member(path: str) -> bool:
+    return re.fullmatch(r"((packages|services|tests)/[^/]+/)?package\.json", path) is not None
 
 
 def _written(names: Definition) -> Iterator[tuple[str, str, Member, dict[str, str]]]:

@@ -1,6 +1,7 @@
-"""The stand-in for the docker client 28.2.2 with an engine behind it, without buildx and compose.
+"""The stand-in for the docker client 28.2.2 with an engine behind it, without compose.
 
-Texts without an engine, of push, pull and login as recorded. A build reads the Dockerfile and runs nothing.
+Texts without an engine, of push, pull and login as recorded. A build reads the Dockerfile and runs nothing. Of buildx,
+which was not there where the client was recorded and comes with the dev container, there is what builds use.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
     "rmi": ("force/f no-prune", "[OPTIONS] IMAGE [IMAGE...]", 1, None),
     "rm": ("force/f link/l volumes/v", "[OPTIONS] CONTAINER [CONTAINER...]", 1, None),
     "inspect": ("format/f= size/s type=", "[OPTIONS] NAME|ID [NAME|ID...]", 1, None),
+    "buildx build": (f"{_BUILD} builder= load output/o= provenance= push sbom=", "[OPTIONS] PATH | URL | -", 1, 1),
+    "buildx version": ("", "", 0, 0),
     "context ls": ("format= quiet/q", "[OPTIONS]", 0, 0),
     "manifest inspect": ("insecure verbose/v", "[OPTIONS] [MANIFEST_LIST] MANIFEST", 1, 2),
 }
@@ -133,6 +136,8 @@ _VERBS: dict[str, Callable[[Docker], Answer]] = {
     "rmi": docker_images.rmi,
     "rm": docker_engine.rm,
     "inspect": docker_images.inspect,
+    "buildx build": docker_images.buildx_build,
+    "buildx version": docker_engine.buildx_version,
     "context ls": docker_engine.context_ls,
     "manifest inspect": docker_images.manifest_inspect,
 }

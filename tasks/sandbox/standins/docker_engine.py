@@ -9,6 +9,11 @@ from tasks.sandbox.standins.docker_client import CLIENT, Docker, filled
 from tasks.sandbox.standins.docker_registry import DockerError, accepts, unreachable
 
 
+def buildx_version(docker: Docker) -> Answer:
+    """The plug-in's."""
+    return Answer(stdout="github.com/docker/buildx v0.24.0 d0e5e86c8b88ae4865040bc96917c338f4dd673c\n")
+
+
 def version(docker: Docker) -> Answer:
     """Client and engine."""
     problem = docker.trouble()

@@ -85,10 +85,28 @@ def build(docker: Docker) -> Answer:
     return Answer(0, out, _LEGACY, writes=True)
 
 
+def buildx_build(docker: Docker) -> Answer:
+    """The same through BuildKit: told on stderr; `--push` hands every tag to the registry."""
+    done = build(docker)
+    if done.exit != 0:
+        return Answer(done.exit, stderr=f"ERROR: {done.stderr.removeprefix(_LEGACY)}")
+    quiet = docker.asked.on("quiet")
+    said = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
+    for ref in docker.asked.many("tag") if docker.asked.on("push") else ():
+        handed = push_one(docker, tagged(ref))
+        if handed.exit != 0:
+            return Answer(1, stderr=f"{said}ERROR: failed to solve: {handed.stderr}", writes=True)
+    return Answer(0, done.stdout if quiet else "", said, writes=True)
+
+
 def push(docker: Docker) -> Answer:
     """Hand an image to the registry."""
     docker.engine()
-    ref = tagged(docker.asked.words[0])
+    return push_one(docker, tagged(docker.asked.words[0]))
+
+
+def push_one(docker: Docker, ref: str) -> Answer:
+    """Hand the image of this name to the registry."""
     repository, _, tag = ref.rpartition(":")
     full = repository if host_of(ref) != "docker.io" else f"docker.io/library/{repository}"
     out = f"The push refers to repository [{full}]\n"

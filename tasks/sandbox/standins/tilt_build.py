@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,13 @@ from typing import Any
 import yaml
 
 from tasks.sandbox.starlark import Image, Manifest
+from tasks.sandbox.starlark.model import Command
 
 Say = Callable[[str], None]
+_NOT_TAGGED = (
+    "Could not find image in Docker\nDid your custom_build script properly tag the image?\nIf your custom_build doesn't use "
+    "Docker, you might need to use skips_local_docker=True, see https://docs.tilt.dev/custom_build.html\n: "
+)
 _SKIPPED = {".git", "node_modules", "__pycache__", ".venv"}
 
 
@@ -24,26 +30,58 @@ class BuildFailed(Exception):
 
 def tagged(image: Image) -> str:
     """The reference with a tag made of the content, as Tilt's are."""
-    made = hashlib.sha256(Path(image.dockerfile).read_bytes())
-    for path in image.only or ("",):
+    made = hashlib.sha256(Path(image.dockerfile).read_bytes() if image.command is None else b"")
+    for path in image.deps or image.only or ("",):
         place = Path(image.context, path)
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if not _SKIPPED & set(file.parts) and file.is_file():
-                made.update(str(file.relative_to(image.context)).encode() + b"\0" + file.read_bytes())
+                made.update(os.path.relpath(file, image.context).encode() + b"\0" + file.read_bytes())
     return f"{image.ref}:tilt-{made.hexdigest()[:16]}"
 
 
 def build_and_push(image: Image, env: Mapping[str, str], say: Say, steps: int) -> str:
-    """The pushed reference. Raises BuildFailed with the engine's or the registry's words."""
+    """The pushed reference. Raises BuildFailed with the engine's, the command's or the registry's words."""
+    ref = _by_command(image, image.command, env, say, steps) if image.command else _by_docker(image, env, say, steps)
+    if image.push:
+        say(f"\nSTEP 2/{steps} — Pushing {ref}\n     Pushing with Docker client")
+        say(f"     Authenticating to image repo: {image.ref}\n     Sending image data")
+        _docker(["docker", "push", ref], env, f'docker push: pushing image "{image.ref}": ')
+    return ref
+
+
+def _by_docker(image: Image, env: Mapping[str, str], say: Say, steps: int) -> str:
+    """docker_build."""
     ref = tagged(image)
     say(f"STEP 1/{steps} — Building Dockerfile: [{image.name}]\nBuilding Dockerfile:")
     say("\n".join(f"  {line}" for line in Path(image.dockerfile).read_text().splitlines()))
     words = ["docker", "build", "--quiet", "--file", image.dockerfile, "--tag", ref]
     words += ["--platform", image.platform] if image.platform else []
     _docker([*words, image.context], env, "")
-    say(f"\nSTEP 2/{steps} — Pushing {ref}\n     Pushing with Docker client")
-    say(f"     Authenticating to image repo: {image.ref}\n     Sending image data")
-    _docker(["docker", "push", ref], env, f'docker push: pushing image "{image.ref}": ')
+    return ref
+
+
+def _by_command(image: Image, command: Command, env: Mapping[str, str], say: Say, steps: int) -> str:
+    """custom_build: the command makes EXPECTED_REF; unless it keeps that from Docker, it gets a tag of its content."""
+    expected = f"{image.ref}:{image.tag or f'tilt-build-{time.time_ns() // 1_000_000_000}'}"
+    registry, _, _ = image.ref.rpartition("/")
+    name, _, tag = expected.rpartition(":")
+    given = {"EXPECTED_REF": expected, "EXPECTED_IMAGE": name, "EXPECTED_TAG": tag, "EXPECTED_REGISTRY": registry}
+    say(f"STEP 1/{steps} — Building Custom Build: [{image.name}]\nCustom Build: Injecting Environment Variables")
+    say("\n".join(f"  {key}={value}" for key, value in given.items()))
+    say(f"Running cmd: {command.shown}")
+    done = _run(command.argv, {**env, **given, **command.env}, command.folder, 1800)
+    if done is None:
+        raise BuildFailed("context deadline exceeded")
+    said = (done.stdout + done.stderr).rstrip()
+    if said:
+        say(said)
+    if done.returncode != 0:
+        raise BuildFailed(f"Custom build {command.shown!r} failed: exit status {done.returncode}")
+    if not image.local:
+        return expected
+    _docker(["docker", "inspect", expected], env, _NOT_TAGGED)
+    ref = tagged(image)
+    _docker(["docker", "tag", expected, ref], env, "")
     return ref
 
 

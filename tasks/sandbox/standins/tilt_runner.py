@@ -61,6 +61,9 @@ class Runner:
                 shown = str(why) if str(why).startswith("Command ") else f"{why}"
                 self.log.say(f"ERROR: Build Failed: {shown}", manifest.name)
                 state.set(update="error", error=str(why))
+            except Exception as bug:  # a resource that stays pending would never let ci end
+                state.set(update="error", error=f"bug of the stand-in: {bug!r}")
+                raise
 
     def disable(self, state: State) -> None:
         """End what it serves; delete what was deployed."""

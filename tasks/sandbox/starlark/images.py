@@ -90,6 +90,9 @@ class Images:
             command=Command(words, folder, environment(env, "env")),
             deps=watched,
             images=strings(image_deps, "image_deps"),
+            tag=tag,
+            local=not skips_local_docker,
+            push=not (disable_push or skips_local_docker),
         )
 
     def _must_be_new(self, ref: str) -> None:

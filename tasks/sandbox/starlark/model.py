@@ -80,7 +80,8 @@ class Command:
 class Image:
     """An image build. name: as in docker_build; ref: with the default registry; only: paths in the context.
 
-    Of a custom_build: command, and the paths (deps) and images that it is built from; its context is the command's folder.
+    Of a custom_build: command, and the paths (deps) and images that it is built from; its context is the command's
+    folder; tag: a fixed one; local: its result is looked for in Docker; push: Tilt pushes it.
     """
 
     name: str
@@ -94,6 +95,9 @@ class Image:
     command: Command | None = None
     deps: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    tag: str = ""
+    local: bool = True
+    push: bool = True
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ from tasks.core import state, ui
 from tasks.core.errors import ToolError, Trouble
 from tasks.core.settings import Settings
 from tasks.core.steps import State
-from tasks.core.tool import Tool
+from tasks.core.tool import Done, Tool
 from tasks.steps.migration.model import Outcome
 from tasks.steps.migration.world import World
 
@@ -46,7 +47,7 @@ class Record:
 
 TRIALS = {
     "VAL-10": Trial("start the dev container's script", (("bash", ".devcontainer/postCreate.sh"), ("./scripts/inv", "setup", "--check")), "setup"),
-    "VAL-11": Trial("let Tilt build and deploy {service}", (("./scripts/inv", "tilt.ci", "--only", "{service}"),), "clone_to_running", (("./scripts/inv", "tilt.down", "--yes"),)),
+    "VAL-11": Trial("let Tilt build and deploy {service}", (("./scripts/inv", "tilt.ci", "--only", "{service}"),), "clone_to_running", (("./scripts/inv", "tilt.down"),)),
     "VAL-12": Trial(
         "intercept {service}, with proof",
         (("./scripts/inv", "intercept", "{service}", "--no-run"), ("./scripts/inv", "tp.verify", "{service}")),
@@ -54,6 +55,8 @@ TRIALS = {
         (("./scripts/inv", "leave", "{service}"),),
     ),
 }  # fmt: skip
+
+_NOT_DONE = re.compile(r"[a-z-]+ +(blocked|unknown|missing|failed): ")  # a line of the summary of `inv setup`
 
 
 def told(key: str) -> str:
@@ -104,7 +107,10 @@ def _try(one: Outcome, world: World) -> Outcome:
     def call(argv: tuple[str, ...]) -> None:
         words = [w.format(service=service) for w in argv]
         program = str(world.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
-        Tool(program, fix="inv setup", timeout=1800).run(*words[1:], cwd=str(world.core.facts.folder))
+        tool = Tool(program, fix="inv setup", timeout=1800)
+        ended = tool.call(*words[1:], cwd=str(world.core.facts.folder), echo=ui.talk)
+        if ended.exit != 0:
+            raise ToolError(f"{' '.join(words)}: {_said(ended)}", tool=words[0], exit=ended.exit)
 
     try:
         for argv in trial.commands:
@@ -126,6 +132,14 @@ def _try(one: Outcome, world: World) -> Outcome:
     )
     state.write(_path(one.key), json.dumps(asdict(record)))
     return replace(one, state=State.DONE, note=record.text())
+
+
+def _said(ended: Done) -> str:
+    """Why a command failed: the error that it told, else what its summary names as not done, else its last line."""
+    lines = [line.strip() for line in f"{ended.stdout}\n{ended.stderr}".splitlines()]
+    told = [line for line in lines if line.startswith("error: ")] or [line for line in lines if _NOT_DONE.match(line)]
+    fix = next((line for line in lines if line.startswith("fix: ")), "")
+    return "; ".join((told[0], fix)).rstrip("; ") if told else ended.last_line
 
 
 def _path(key: str) -> Path:
