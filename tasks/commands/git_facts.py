@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
     "REVERT_HEAD": ("a revert", "git revert --continue, or git revert --abort"),
     "BISECT_LOG": ("a bisect", "git bisect reset"),
 }
+_ID = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,13 @@ class Look:
             raise self._no_repository(f"{name}: {folder} is not there")
         git = Git(folder)
         self._kind = git.start(
-            "rev-parse", "--is-bare-repository", "--is-shallow-repository", "--absolute-git-dir", "--show-cdup"
+            "rev-parse",
+            "--is-bare-repository",
+            "--is-shallow-repository",
+            "--absolute-git-dir",
+            "--show-cdup",
+            *("HEAD^{commit}", "HEAD^{tree}", f"{at or 'HEAD'}^{{tree}}"),
         )
-        self._ids = git.start("rev-parse", "--verify", "-q", "HEAD^{commit}")
-        self._roots = git.start("rev-parse", "--verify", "-q", f"{at or 'HEAD'}^{{tree}}")
         self._status = git.start(
             "status", "--porcelain=v2", "-z", "--branch", "-uno", "--no-renames", "--ignore-submodules=dirty"
         )
@@ -170,13 +175,13 @@ class Look:
     def facts(self) -> Facts:
         """What was found. Raises Refused when this is no repository that can be worked on."""
         name, folder = self.name, self.folder
-        try:
-            answer = decode(self._kind.result()).split("\n")
-        except ToolError as why:
-            if "dubious ownership" in why.stderr:
+        # It tells what it knows before it fails for a commit that is not there (128).
+        answer = decode(self._kind.result(ok=(0, 128))).split("\n")
+        if answer[0] not in {"true", "false"}:
+            if "dubious ownership" in self._kind.failed().stderr:
                 fix = f"git config --global --add safe.directory {folder}"
-                raise Refused(f"{name}: {folder} belongs to another user", fix=fix) from None
-            raise self._no_repository(f"{name}: {folder} is not a git repository") from None
+                raise Refused(f"{name}: {folder} belongs to another user", fix=fix)
+            raise self._no_repository(f"{name}: {folder} is not a git repository")
         if answer[0] == "true":
             raise Refused(f"{name}: {folder} is a bare repository", fix=f"git clone {folder} and name the clone")
         if answer[3] or folder.resolve() == Path(answer[2]):
@@ -186,25 +191,23 @@ class Look:
                 f"{name}: {folder} is a shallow clone: what a file was before cannot be looked up",
                 fix=f"git -C {folder} fetch --unshallow",
             )
-        try:
-            head = self._ids.result().decode().strip()
-            root = self._roots.result().decode().strip()
-        except ToolError:
-            if self._at:
+        ids = [line for line in answer[4:] if _ID.fullmatch(line)]
+        if len(ids) < 3:
+            if self._at and len(ids) == 2:
                 fix = "make a new plan: inv migrate.plan --out FILE"
-                raise Refused(f"{name}: the commit {self._at[:12]} of the plan is not in {folder}", fix=fix) from None
+                raise Refused(f"{name}: the commit {self._at[:12]} of the plan is not in {folder}", fix=fix)
             fix = f"git -C {folder} commit --allow-empty -m 'first commit'"
-            raise Refused(f"{name}: {folder} has no commit yet", fix=fix) from None
+            raise Refused(f"{name}: {folder} has no commit yet", fix=fix)
+        head, head_tree, root = ids
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
         tree = Tree.parse(self._listing.result(), root)
         hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
-        head_tree = root if not self._at else Git(folder).line("rev-parse", "HEAD^{tree}")
         return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances)
 
     def close(self) -> None:
         """End what still runs."""
-        for child in (self._kind, self._ids, self._roots, self._status, self._listing):
+        for child in (self._kind, self._status, self._listing):
             child.__exit__(None, None, None)
 
     def _no_repository(self, what: str) -> Trouble:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,8 @@ from typing import Literal
 from msgspec import Struct
 
 from tasks.core.errors import Trouble
+
+Covers = Callable[[str], bool]
 
 Key = str
 _KEY = re.compile(r"(INFRA|DC|TILT|CLEAN|DOC|RF)-\d\d")
@@ -165,14 +168,14 @@ class Mapping(_Row, frozen=True, dict=True):
         return sorted(rows, key=lambda row: -row[0])
 
     @cached_property
-    def _superseded(self) -> list[tuple[int, re.Pattern[str], Superseded]]:
-        rows = [(len(s.path), glob(s.path), s) for s in self.superseded]
-        return sorted(rows, key=lambda row: -row[0])
+    def _superseded(self) -> list[tuple[Covers, Superseded]]:
+        return [(covering(s.path), s) for s in sorted(self.superseded, key=lambda row: -len(row.path))]
 
     @cached_property
     def places(self) -> re.Pattern[str]:
         """Matches what any move or superseded entry may be about; all else needs no look."""
-        return re.compile("|".join(f"(?:{p.pattern})" for _, p, *_ in (*self._moves, *self._superseded)) or r"(?!)")
+        patterns = [p.pattern for _, p, _ in self._moves] + [glob(s.path).pattern for s in self.superseded]
+        return re.compile("|".join(f"(?:{p})" for p in patterns) or r"(?!)", re.DOTALL)
 
     def move_of(self, path: str) -> tuple[Move, str] | None:
         """The most special move that covers the path, with its destination in gitops."""
@@ -190,11 +193,19 @@ class Mapping(_Row, frozen=True, dict=True):
 
     def superseded_by(self, path: str) -> Superseded | None:
         """The most special superseded entry that covers the path."""
-        return next((row for _, pattern, row in self._superseded if pattern.match(path)), None)
+        return next((row for covers, row in self._superseded if covers(path)), None)
 
     def cleanup_of(self, key: Key) -> Cleanup | None:
         """What this step takes away."""
         return next((c for c in self.cleanup if c.step == key), None)
+
+
+def covering(text: str) -> Covers:
+    """Does this file name, folder ending in `/` or glob cover a path? Most are no glob and need no pattern."""
+    if "*" in text or "?" in text:
+        rule = glob(text)
+        return lambda path: rule.match(path) is not None
+    return (lambda path: path.startswith(text)) if text.endswith("/") else (lambda path: path == text)
 
 
 def glob(text: str) -> re.Pattern[str]:
@@ -252,9 +263,9 @@ def read(path: Path) -> Mapping:
     for number, row in enumerate(found.superseded):
         keys = ("superseded", str(number), "path")
         safe(keys, row.path)
-        pattern = glob(row.path)
+        covers = covering(row.path)
         for move in found.moves:
-            if (row.path.endswith("/") and move.source.startswith(row.path)) or pattern.match(move.source):
+            if covers(move.source):
                 what = f"'{row.path}' is too wide: it covers {move.source}, which moves"
                 raise wrong(keys, what, "name what is below it")
         if not row.by.strip() or not row.reason.strip():

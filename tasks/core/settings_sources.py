@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -74,7 +75,7 @@ def known_keys(document: Document, kind: Any, at: KeyPath = (), data: Any = None
     """Refuse a key that the struct does not know, with file, line and the nearest known key."""
     value = document.data if data is None else data
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
-        fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if not f.encode_name.startswith("_")}
+        fields = _fields(kind)
         for key, below in value.items():
             if key not in fields:
                 raise _unknown(document.where((*at, key)), (*at, key), list(fields))
@@ -83,6 +84,12 @@ def known_keys(document: Document, kind: Any, at: KeyPath = (), data: Any = None
     for inner, items in _inside(kind, value):
         for key, below in items:
             known_keys(document, inner, (*at, key), below if below is not None else {})
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The keys of a struct with their types. msgspec reads the annotations anew each time it is asked."""
+    return {f.encode_name: f.type for f in msgspec.structs.fields(kind) if not f.encode_name.startswith("_")}
 
 
 def _inside(kind: Any, value: Any) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
@@ -98,7 +105,7 @@ def _key_path(name: str, source: str) -> KeyPath:
     kind: Any = Settings
     for number, key in enumerate(keys):
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if not f.encode_name.startswith("_")}
+            fields = _fields(kind)
             if key not in fields:
                 raise _unknown(f"{name} ({source})", keys[: number + 1], list(fields))
             kind = fields[key]

@@ -104,19 +104,14 @@ def paths(world: World, text: str) -> str:
 
 def _repointing(world: World) -> Callable[[str], str]:
     rules, prefix = world.mapping.tiltfile, (world.pin_path or world.settings.repositories.gitops.rstrip("/")) + "/"
-    rows = [(re.compile(rf"(?<![\w./-])(\./)?{re.escape(old)}"), prefix + new) for old, new in rules.paths.items()]
+    rows = [(old, "", prefix + new) for old, new in rules.paths.items()]
     moves = sorted((m for m in world.mapping.moves if "{" not in m.source), key=lambda m: -len(m.source))
-    rows += [
-        (
-            re.compile(rf"(?<![\w./-])(\./)?{re.escape(m.source)}" + ("" if m.source.endswith("/") else r"(?![\w.-])")),
-            prefix + m.target,
-        )
-        for m in moves
-    ]
+    rows += [(m.source, "" if m.source.endswith("/") else r"(?![\w.-])", prefix + m.target) for m in moves]
 
     def change(text: str) -> str:
-        for pattern, new in rows:
-            text = pattern.sub(new.replace("\\", "\\\\"), text)
+        for old, end, new in rows:
+            if old in text:
+                text = re.sub(rf"(?<![\w./-])(\./)?{re.escape(old)}{end}", new.replace("\\", "\\\\"), text)
         return text
 
     return change

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tasks.commands.git_objects import GITLINK, Entry, Tree, encode, object_id
-from tasks.core.migration_mapping import glob
+from tasks.core.migration_mapping import covering, glob
 from tasks.steps.migration import consumers
 from tasks.steps.migration.consumers import Consumers
 from tasks.steps.migration.model import Block, Reference
@@ -213,7 +213,7 @@ def _by_consumers(world: World, found: Verdicts) -> None:
 
 
 def _unasked(world: World, path: str) -> bool:
-    return any(glob(row.path).match(path) for row in world.mapping.unasked)
+    return any(covering(row.path)(path) for row in world.mapping.unasked)
 
 
 def _consumed(world: World, found: Verdicts, path: str, where: str, hit: list[str], fix: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.commands.git_facts import Facts, shown
 from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
 from tasks.core.errors import Refused
-from tasks.core.migration_mapping import Mapping, glob
+from tasks.core.migration_mapping import Mapping, covering
 from tasks.core.settings import Settings
 from tasks.steps.migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
 
@@ -91,7 +91,7 @@ class World:
 
     def accepted(self, path: str) -> bool:
         """Did the person name this path, a folder above it, or a glob that matches it?"""
-        return any(p == path or glob(p).match(path) for p in self.accept)
+        return any(p == path or covering(p)(path) for p in self.accept)
 
     @property
     def pin(self) -> str:
