@@ -1,7 +1,9 @@
 """A run that finds all steps of the migration done, against Ansible and pyinfra looking at the same places.
 
-The other tools get the least they could do: one check of one path for each step, on this machine without a connection,
-Ansible without gathering facts. They are installed into a folder of their own that goes afterwards.
+The other tools look on this machine without a connection, Ansible without gathering facts. First they get the least they
+could do: one path for each step, and only whether it is there. pyinfra then looks at every path that the steps look at
+(each that the migration wrote or deleted), still without its content, which the steps compare. They are installed into a
+folder of their own that goes afterwards.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import Row, of
-from benchmarks.migration import ROOT, migrated, suite, timed
+from benchmarks.migration import ROOT, git, migrated, suite, timed
 
 _FILES = 1_000
 
@@ -31,24 +33,28 @@ def run(quick: bool) -> list[Row]:
         wanted = checks(*places)
         (folder / "playbook.json").write_text(json.dumps(playbook(wanted)))
         (folder / "deploy.py").write_text(deploy(wanted))
+        every = [row for place in places for row in changed(place)]
+        (folder / "every.py").write_text(deploy(every))
         python = f"ansible_python_interpreter={programs / 'python'}"  # it need not look for one
         argv = [str(programs / "ansible-playbook"), "--check", "-i", "localhost,", "-c", "local", "-e", python]
         argv.append("playbook.json")
-        pyinfra = [str(programs / "pyinfra"), "@local", "deploy.py", "--dry", "-y"]
+        pyinfra = [str(programs / "pyinfra"), "@local", "--dry", "-y"]
         inv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "migrate.status"]
         inv += ["--core", str(places[0]), "--gitops", str(places[1])]
         note = f"{len(wanted)} steps, {count:,} files"
         if why:
             return [Row("ansible-playbook --check and pyinfra", 0.0, "s", None, note=f"not measured: {why}")]
-        steps, whole, ansible, other = [], [], [], []
+        steps, whole, ansible, other, others = [], [], [], [], []
         for _ in range(runs):
             steps.append(suite(*places, "commands.status(asked)")[0])
             whole.append(timed(lambda: call(inv, folder)))
             ansible.append(timed(lambda: call(argv, folder)))
-            other.append(timed(lambda: call(pyinfra, folder)))
+            other.append(timed(lambda: call([*pyinfra, "deploy.py"], folder)))
+            others.append(timed(lambda: call([*pyinfra, "every.py"], folder)))
     return [
-        of("the steps, to ansible-playbook --check", ratios(steps, ansible), "x", 0.01, note),
-        of("the steps, to pyinfra", ratios(steps, other), "x", 0.1, note),
+        of("the steps, to ansible-playbook --check of one path a step", ratios(steps, ansible), "x", 0.01, note),
+        of("the steps, to pyinfra --dry of one path a step", ratios(steps, other), "x", 0.1, note),
+        of("the steps, to pyinfra --dry of every path", ratios(steps, others), "x", 0.1, f"{len(every):,} paths"),
         of(
             "inv migrate.status with Python's start, to ansible-playbook --check",
             ratios(whole, ansible),
@@ -58,8 +64,9 @@ def run(quick: bool) -> list[Row]:
         ),
         of("inv migrate.status with Python's start, to pyinfra", ratios(whole, other), "x", None, note),
         of("inv migrate.status from start to end", whole, "s"),
-        of("ansible-playbook --check", ansible, "s"),
-        of("pyinfra --dry", other, "s"),
+        of("ansible-playbook --check of one path a step", ansible, "s"),
+        of("pyinfra --dry of one path a step", other, "s"),
+        of("pyinfra --dry of every path", others, "s"),
     ]
 
 
@@ -86,6 +93,13 @@ def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
             name = {2: ".devcontainer/devcontainer.json", 3: "Tiltfile"}.get(step.phase, "README.md")
             found.append((step.key, core / name))
     return [(key, path, path.exists()) for key, path in found]
+
+
+def changed(place: Path) -> list[tuple[str, Path, bool]]:
+    """Every path that the migration wrote or deleted in this repository, and whether it is there now."""
+    names = git(place, "diff", "--name-only", "--no-renames", "-z", "before-remote-first", "HEAD", "--")
+    paths = [place / name for name in names.split("\0") if name]
+    return [(path.name, path, path.exists()) for path in paths if not path.is_dir()]  # a folder: the submodule
 
 
 def playbook(wanted: list[tuple[str, Path, bool]]) -> list[dict[str, object]]:
