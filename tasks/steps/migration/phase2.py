@@ -64,7 +64,8 @@ def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
     if not paths:
         return set()
     commits = facts.git.read("log", "--format=%H", f"--grep=^Remote-First: {draft.key}$", facts.at).decode().split()
-    return {(p, e) for c in commits for p, e in facts.tree_of(c).files.items() if p in set(paths)}
+    trees = [facts.tree_of(c) for c in commits]
+    return {(p, e) for tree in trees for p in paths if (e := tree.get(p)) is not None}
 
 
 def _ignores(draft: Draft) -> None:
