@@ -87,3 +87,14 @@ def test_two_first_runs_at_once_make_one_environment(clone: Path):
     said = [run.communicate(timeout=60)[0] for run in runs]
     assert said == [f"--search-root {clone} --list\n"] * 2
     assert installed(clone) == ["requirements.lock"]
+
+
+def test_everything_is_compiled_once_even_where_python_is_told_not_to(clone: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (clone / "tasks").mkdir()
+    (clone / "tasks" / "__init__.py").write_text("x = 1\n")
+    (clone / "tasks.py").write_text("x = 1\n")
+    (clone.parent.parent / "bin" / "uv").write_text(UV.replace('basename "$last"', 'echo "$*"'))
+    inv(clone, "status")
+    assert (clone / "tasks" / "__pycache__").is_dir()
+    assert "--compile-bytecode" in installed(clone)

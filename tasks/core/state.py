@@ -129,6 +129,11 @@ def read(path: Path) -> str | None:
         raise Trouble(f"cannot read {path}: {why}", fix=f"look at the owner and the content of {path}") from None
 
 
+def load_locks() -> None:
+    """Load what `lock` needs (it brings all of asyncio) at a moment when there is something else to wait for."""
+    import filelock  # noqa: F401
+
+
 @contextmanager
 def lock(name: str, *, wait: float = 30.0) -> Iterator[None]:
     """Hold the lock of this name; a lock of a dead process is none (the kernel drops it). Seconds to wait at most."""

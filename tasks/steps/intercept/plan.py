@@ -13,7 +13,7 @@ from tasks.checks import argo, guard, preflight, workload
 from tasks.checks.workload import Place, Port
 from tasks.commands import kubectl, telepresence
 from tasks.commands.telepresence import Wanted
-from tasks.core import journal, ports
+from tasks.core import journal, ports, state
 from tasks.core.catalogue import Service
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.settings import Settings
@@ -145,6 +145,7 @@ def make(
         policy = pool.submit(_policy, s)
         cd = pool.submit(argo.read, s)
         life = pool.submit(token) if token else None
+        state.load_locks()
         if life is not None and (line := life.result()):
             say(line)
         target.result()
