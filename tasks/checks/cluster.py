@@ -15,9 +15,11 @@ from tasks.core.errors import Blocked, ToolError
 from tasks.core.settings import Component, Settings
 
 SECONDS = 40.0  # for all of it; every single child gets a third
-# What the ClusterRole `edit` gives and the daily work uses: verb, resource, subresource.
+ROUTES = "httproutes.gateway.networking.k8s.io"
+# What the daily work uses: verb, resource, subresource. The ClusterRole `edit` gives all but the routes of releases.
 EDIT = (
     ("create", "deployments", ""),
+    ("create", ROUTES, ""),
     ("delete", "pods", ""),
     ("create", "pods", "portforward"),
     ("get", "secrets", ""),
@@ -149,7 +151,7 @@ def _quota(s: Settings) -> Iterator[Finding]:
 
 
 def _right(verb: str, resource: str, subresource: str) -> str:
-    return f"may {verb} {resource}{'/' + subresource if subresource else ''}"
+    return f"may {verb} {resource.partition('.')[0]}{'/' + subresource if subresource else ''}"
 
 
 def _may(s: Settings, verb: str, resource: str, subresource: str) -> Iterator[Finding]:
@@ -157,11 +159,12 @@ def _may(s: Settings, verb: str, resource: str, subresource: str) -> Iterator[Fi
     if kubectl.can_i(s, verb, resource, subresource=subresource):
         yield Finding(subject, State.OK, f"in {s.cluster.namespace}")
     else:
+        own = "that role, which `edit` lacks," if resource == ROUTES else "the role `edit`"
         yield Finding(
             subject,
             State.MISSING,
             f"not in {s.cluster.namespace}",
-            fix=f"ask for the role `edit` in {s.cluster.namespace} (docs/access.md); a new grant takes up to 5 minutes",
+            fix=f"ask for {own} in {s.cluster.namespace} (docs/access.md); a new grant takes up to 5 minutes",
         )
 
 

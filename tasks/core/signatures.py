@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Signature:
-    """tools: those that say it, empty for any; pattern: over stderr and stdout; why and fix: for a person."""
+    """tools: those that say it, empty for any; pattern: over stderr and stdout; why and fix: for a person, with the named
+    groups of the pattern in braces."""
 
     pattern: str
     why: str
@@ -305,9 +306,25 @@ SIGNATURES: tuple[Signature, ...] = (
         ("pnpm",),
     ),
     Signature(
+        r"is forbidden: User .* cannot \w+ resource \"(?P<kind>[\w./-]+)\" in API group \"gateway\.networking\.k8s\.io\"",
+        "a right in the cluster is missing: Kubernetes' own role `edit` says nothing of {kind}",
+        "ask the platform team to let developers edit {kind} (docs/access.md)",
+    ),
+    Signature(
+        r"is forbidden: User .* cannot (?P<verb>\w+) resource \"(?P<kind>[\w./-]+)\" in API group \"[^\"]*\" "
+        r"in the namespace \"(?P<namespace>[^\"]+)\"",
+        "a right in the cluster is missing",
+        "ask the platform team for the right to {verb} {kind} in {namespace}; inv aks.check lists each right",
+    ),
+    Signature(
         r"is forbidden: User",
         "a right in the cluster is missing",
         "ask the platform team for the role `edit` in the namespace; inv aks.check lists each right",
+    ),
+    Signature(
+        r"no matches for kind \"(?P<kind>\w+)\" in version \"(?P<group>[^\"]+)\"",
+        "the cluster does not know {kind} ({group})",
+        "ask for it to be installed: inv aks.check shows what the cluster lacks",
     ),
     Signature(
         r"another operation \(install/upgrade/rollback\) is in progress",
@@ -336,6 +353,9 @@ def explain(tool: str, said: str) -> tuple[str, str]:
             f"look it up at https://login.microsoftonline.com/error?code={codes[0]}",
         )
     for signature in SIGNATURES:
-        if (not signature.tools or tool in signature.tools) and re.search(signature.pattern, said):
-            return signature.why, signature.fix
+        if not signature.tools or tool in signature.tools:
+            found = re.search(signature.pattern, said)
+            if found:
+                named = found.groupdict()
+                return signature.why.format(**named), signature.fix.format(**named)
     return "", ""

@@ -23,8 +23,8 @@ _unwinding = threading.Event()  # the run was interrupted: its threads start not
 _GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
 _NOISE = re.compile(
     r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated"
-    # advice that follows the error: kubectl about a missing plug-in, cobra and pnpm about their help
-    r"|^It looks like you are trying to use a client-go|^To learn more|^\s*https?://\S+$|^(?:See|Run) '[^']+' for |^For help, run"
+    # advice that follows the error: kubectl about a missing plug-in, Helm about a kind, cobra and pnpm about their help
+    r"|^ensure CRDs are installed first|^It looks like you are trying to use a client-go|^To learn more|^\s*https?://\S+$|^(?:See|Run) '[^']+' for |^For help, run"
 )
 _SECRET = re.compile(
     r"(?i)\b(?:"

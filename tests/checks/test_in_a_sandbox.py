@@ -103,7 +103,7 @@ def test_without_a_role_each_right_is_missing(box, planted):
     planted("rbac")
     _, found = look(box, "aks.check")
     assert {s for s in states(found, "missing") if s.startswith("may ")} == {
-        "may create deployments", "may delete pods", "may create pods/portforward", "may get secrets"}  # fmt: skip
+        "may create deployments", "may create httproutes", "may delete pods", "may create pods/portforward", "may get secrets"}  # fmt: skip
 
 
 def test_a_full_quota_is_a_warning(box, planted):

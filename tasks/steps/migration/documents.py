@@ -5,6 +5,7 @@ They come from the files in core, not from this workstation's overrides, so that
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tasks.core.settings import repository_root
@@ -125,4 +126,6 @@ def access(world: World) -> str:
 
 
 def _cell(text: str) -> str:
+    """For a table; what a signature takes from the tool's words is shown in capitals."""
+    text = re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), text)
     return text.replace("|", "\\|").replace("\n", " ")
