@@ -286,15 +286,19 @@ def test_an_image_is_built_by_the_teams_own_command(world: Box, project: Project
     project.env |= {"KUBECONFIG": str(control.give_kubeconfig(world)), "HOME": world.env["HOME"]}
     subprocess.run(["az", "acr", "login", "--name", "ameidedev"], env=project.env, check=True, capture_output=True)
     (project.folder / "Dockerfile").write_text("FROM scratch\nCOPY app /app\n")
+    (project.folder / "object.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    image = f"x-{project.port}"  # nobody else's: Tilt's own tag holds but the second
     project.write(
         "allow_k8s_contexts(k8s_context())\ndefault_registry('ameidedev.azurecr.io')\n"
-        f"custom_build('x', {command!r}, deps=['Dockerfile'])\n"
-        "k8s_custom_deploy('x', apply_cmd='echo \"image: $TILT_IMAGE_0\"', delete_cmd='true', deps=['.'], image_deps=['x'])\n"
+        f"custom_build('{image}', {command!r}, deps=['Dockerfile'])\n"
+        "k8s_custom_deploy('x', apply_cmd='cat object.yaml; echo \"data: {image: $TILT_IMAGE_0}\"', "
+        f"delete_cmd='true', deps=['.'], image_deps=['{image}'])\n"
     )
     done = project.tilt("ci", "--timeout", "20s")
     assert "EXPECTED_REF=" in done.stdout
     assert said in done.stderr
     assert ("Pushing with Docker client" in done.stdout) == (not said)
+    assert (done.returncode == 0) == (not said), done.stderr
 
 
 def test_other_args_change_what_is_enabled(project: Project):

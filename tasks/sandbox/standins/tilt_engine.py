@@ -220,7 +220,7 @@ class Engine:
         return result
 
     def _cluster(self, result: Result) -> str:
-        """What Tilt asks before it deploys: the cluster, and the engine where images are to be built."""
+        """What Tilt asks before it deploys: the cluster, and the engine, also where no image is to be built."""
         if not any(result.manifests[name].kind != "local" for name in result.enabled):
             return ""
         said = building.cluster_trouble(self.env)
@@ -228,11 +228,10 @@ class Engine:
             text = f"Tilt encountered an error connecting to your Kubernetes cluster:\n\t{said}\nYou will need to restart Tilt after resolving the issue."
             self.log.say(f"ERROR: Cluster status error: {text}")
             return "cluster connection failed"
-        if any(result.manifests[name].images for name in result.enabled):
-            said = building.engine_trouble(self.env)
-            if said:
-                self.log.say(f"ERROR: Failed to connect to Docker: {said}")
-                return f"Failed to connect to Docker: {said}"
+        said = building.engine_trouble(self.env)
+        if said:
+            self.log.say(f"ERROR: Failed to connect to Docker: {said}")
+            return f"Failed to connect to Docker: {said}"
         return ""
 
     def _judge(self) -> None:
