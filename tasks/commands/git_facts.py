@@ -170,7 +170,7 @@ class Look:
         self._status = git.start(
             "status", "--porcelain=v2", "-z", "--branch", "-uno", "--no-renames", "--ignore-submodules=dirty"
         )
-        self._listing = git.start("ls-tree", "-r", "-t", "-z", at or "HEAD")
+        self._listing = git.start("ls-tree", "-r", "-t", "-z", at or "HEAD").gather()
 
     def facts(self) -> Facts:
         """What was found. Raises Refused when this is no repository that can be worked on."""
@@ -199,9 +199,9 @@ class Look:
             fix = f"git -C {folder} commit --allow-empty -m 'first commit'"
             raise Refused(f"{name}: {folder} has no commit yet", fix=fix)
         head, head_tree, root = ids
+        tree = Tree.parse(self._listing.result(), root)  # first: git's look at the work tree takes longer
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
-        tree = Tree.parse(self._listing.result(), root)
         hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
         return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances)
 

@@ -55,6 +55,14 @@ class Piped:
             raise ToolError(f"{said} could not be started: {why.strerror}", tool=argv[0]) from None
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
+        self._gathered: list[bytes] = []
+        self._gathering: threading.Thread | None = None
+
+    def gather(self) -> Piped:
+        """Read its stdout in the background until `result` wants it: a full pipe would hold the child meanwhile."""
+        self._gathering = threading.Thread(target=lambda: self._gathered.append(self.stdout.read()), daemon=True)
+        self._gathering.start()
+        return self
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -79,7 +87,11 @@ class Piped:
                     self._process.stdin.close()
                 except BrokenPipeError:
                     pass  # it has ended; its exit code tells why
-            out = self.stdout.read()
+            if self._gathering is not None:
+                self._gathering.join()
+                out = self._gathered.pop() if self._gathered else b""
+            else:
+                out = self.stdout.read()
             code = self._process.wait()
         except BaseException:
             self.end()
@@ -128,6 +140,8 @@ class Piped:
             self.end()
         self._process.wait()
         self._reader.join(5.0)
+        if self._gathering is not None:
+            self._gathering.join(5.0)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             try:
                 if stream is not None:

@@ -70,15 +70,15 @@ def infrastructure(plan: Plan) -> list[str]:
     rules = world.mapping.infrastructure
     excepted = _any([k.path for k in rules.exceptions])
     links = [p for p, e in world.core.facts.tree.files.items() if e.mode == "160000"]
-    plain, manifests = _any(rules.paths), _any(rules.manifests)
+    plain, either = _any(rules.paths), _any([*rules.paths, *rules.manifests])
     found: list[str] = []
     asked: dict[str, list[str]] = {}
     for path, entry in world.core.facts.tree.files.items():
-        if excepted(path) or path in world.own or path in links:
-            continue
+        if not either(path) or excepted(path) or path in world.own or path in links:
+            continue  # most are neither: that is asked first
         if plain(path):
             found.append(path)
-        elif manifests(path):
+        else:
             asked.setdefault(entry.oid, []).append(path)
     content = re.compile(rules.content.encode(), re.MULTILINE) if rules.content else None
     if content is not None:
