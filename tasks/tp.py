@@ -86,7 +86,6 @@ def intercept(
         ),
         dry=dry_run or bool(c.config.run.dry),
         json=json,
-        yes=yes,
     )
 
 

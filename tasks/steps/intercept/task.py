@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.checks import guard
-from tasks.core import state, timing, ui
+from tasks.core import state, ui
 from tasks.core.change import perform
 from tasks.core.errors import Trouble
 from tasks.core.settings import Settings, settings
@@ -13,7 +13,7 @@ from tasks.steps.intercept.plan import Request
 from tasks.steps.intercept.run import Made
 
 
-def intercept(request: Request, *, dry: bool, json: bool, yes: bool) -> None:
+def intercept(request: Request, *, dry: bool, json: bool) -> None:
     """Intercept and run; the process's exit code is this run's."""
     s = settings()
     if dry:
@@ -97,6 +97,3 @@ def _show(s: Settings, made: Made, json: bool) -> None:
         ui.talk(f"-> run          {shlex.join(made.plan.argv)}   (in {made.plan.folder}; Ctrl-C ends it and leaves)")
     else:
         ui.say(f"  leave: inv leave {made.plan.request.service.name}")
-
-
-__all__ = ["intercept", "leave", "timing"]

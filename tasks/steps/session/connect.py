@@ -63,7 +63,7 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
         raise Refused(
             f"connected elsewhere ({now.why}), with {', '.join(held)} intercepted",
             why="a switch would end these intercepts",
-            fix="inv leave, or add --yes to switch and lose them",
+            fix="inv leave; or inv tp.connect --yes switches and loses them",
         )
     if freeze is not None:
         yield freeze
