@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.commands import kubectl
@@ -46,7 +46,6 @@ class Place:
     service: Object | None
     pods: tuple[Object, ...] = ()
     ports: tuple[Port, ...] = ()
-    others: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def template(self) -> Object:
@@ -110,7 +109,6 @@ def place(objects: list[Object], names: tuple[str, ...], namespace: str) -> Plac
         service=service,
         pods=pods,
         ports=tuple(_port(p, workload) for p in ((service or {}).get("spec") or {}).get("ports") or []),
-        others=tuple(sorted(workloads)),
     )
 
 

@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
-from pathlib import Path
 
 from tasks.commands.git_locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
 from tasks.commands.git_objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
@@ -123,18 +122,6 @@ def resume(place: Place) -> str:
     _close(place)
     there.git.read("update-index", "-q", "--refresh", ok=(0, 1))
     return f"{place.folder}: finished what a killed run began ({old[:12]} -> {new[:12]})"
-
-
-def interrupted(git_dir: Path) -> bool:
-    """Did a run that is dead leave something open here?"""
-    path = git_dir / "remote-first" / "journal.json"
-    try:
-        noted = json.loads(path.read_text())
-        return bool(started(int(noted["pid"])) != noted["start"])
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, KeyError, TypeError):
-        return True
 
 
 def _unchanged(place: Place, edits: Mapping[str, Entry | None], since: int) -> None:

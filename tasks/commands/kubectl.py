@@ -76,12 +76,6 @@ def ready(s: Settings, *, kubeconfig: str = "") -> None:
     _run(s, ["get", "--raw", "/version"], kubeconfig)
 
 
-def who_am_i(s: Settings) -> tuple[str, tuple[str, ...]]:
-    """The user's name in the cluster and its groups."""
-    info = (_answer(s, ["auth", "whoami", "--output", "json"]).get("status") or {}).get("userInfo") or {}
-    return str(info.get("username", "")), tuple(info.get("groups") or ())
-
-
 def can_i(
     s: Settings, verb: str, resource: str, *, namespace: str = "", subresource: str = "", kubeconfig: str = ""
 ) -> bool:

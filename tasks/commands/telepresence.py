@@ -192,11 +192,6 @@ def quit(s: Settings, *, daemons: bool = True) -> Change:
     return Change("end the Telepresence session", ("telepresence", *args), lambda: tool(s).run(*args, timeout=45))
 
 
-def gather_logs(s: Settings, out: str) -> Change:
-    """Write the daemons' logs into a zip file."""
-    return tool(s).change(f"collect the logs into {out}", "gather-logs", "--output-file", out)
-
-
 def _left(s: Settings, verb: str, name: str) -> None:
     try:
         _ask(s, verb, name)

@@ -82,14 +82,6 @@ def resources(s: Settings, port: int) -> list[Resource]:
     return [_resource(item) for item in _get(s, port, "uiresources").get("items") or []]
 
 
-def pid_of(s: Settings, port: int) -> tuple[int, str]:
-    """The pid of the Tilt at this port, and its Tiltfile. Raises NotRunning."""
-    items = _get(s, port, "session").get("items") or [{}]
-    return int((items[0].get("status") or {}).get("pid") or 0), str(
-        (items[0].get("spec") or {}).get("tiltfilePath", "")
-    )
-
-
 def up(s: Settings, tiltfile: Path, *, port: int, flags: Sequence[str], args: Sequence[str]) -> list[str]:
     """The argv of `tilt up`. It streams: its own screen would need a terminal of its own."""
     return ["tilt", "up", *_start(s, tiltfile, port), "--stream=true", *flags, "--", *args]

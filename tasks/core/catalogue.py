@@ -68,7 +68,6 @@ class Service(_Entry, frozen=True):
     workloads: list[Name] = []
     hosts: dict[str, str] = {}
     health: str = ""
-    required_env: list[str] = []
     guessed: list[str] = []
 
     @property

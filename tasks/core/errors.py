@@ -7,7 +7,6 @@ from invoke.exceptions import Exit
 FAILED = 1
 MISSING = 2
 REFUSED = 3
-INTERRUPTED = 130
 
 
 class Trouble(Exit):

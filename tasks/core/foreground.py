@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from tasks.core.errors import Trouble
 from tasks.core.interrupt import SIGNALS, Interrupted, unwind
 from tasks.core.tool import local_command
 
-__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "run", "signals", "start"]
+__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "run", "signals"]
 
 
 class Signals:
@@ -119,21 +118,6 @@ def run(
         taken.group = 0
         os.close(keep_open)
     return 128 - code if code < 0 else code
-
-
-def start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
-    """Start a command in the background with its output in a file; its pid, which is also its group."""
-    with log.open("ab") as out:
-        process: Any = local_command(argv[0]).popen(
-            list(argv[1:]),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd=str(cwd),
-            env=dict(env),
-            new_session=True,
-        )
-    return int(process.pid)
 
 
 def end_group(group: int, process: Any = None, grace: float = 3.0) -> None:

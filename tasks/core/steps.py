@@ -58,7 +58,7 @@ class Outcome:
 
 def check(step: Step[Context], context: Context) -> Outcome:
     """Look only: plan, check, dry run and verify in one."""
-    return _timed(step, lambda: _look(step, context))
+    return _timed(lambda: _look(step, context))
 
 
 def apply(
@@ -87,7 +87,7 @@ def apply(
             return Outcome(step.key, step.title, State.DONE)
         return replace(_look(step, context), made=tuple(made))
 
-    return _timed(step, work)
+    return _timed(work)
 
 
 def run_graph(
@@ -167,7 +167,7 @@ def _stopped(step: Step[Context], state: State, why: Blocked | ToolError, made: 
     return Outcome(step.key, step.title, state, (), tuple(made), note, why.fix, error=why)
 
 
-def _timed(step: Step[Context], work: Callable[[], Outcome]) -> Outcome:
+def _timed(work: Callable[[], Outcome]) -> Outcome:
     began = time.monotonic()
     outcome = work()
     return replace(outcome, seconds=time.monotonic() - began)

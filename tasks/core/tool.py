@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
@@ -168,10 +168,6 @@ class Tool:
             why=why,
             fix=fix,
         )
-
-    def with_base(self, *more: str) -> Tool:
-        """The same tool with more pinned arguments."""
-        return replace(self, base=(*self.base, *more))
 
     def _said(self, args: tuple[str, ...]) -> str:
         verbs = takewhile(lambda word: not word.startswith("-"), args[:2])  # never the whole argv: it may hold a secret

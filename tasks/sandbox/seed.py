@@ -56,7 +56,6 @@ def places(config: Path) -> Places:
         subscription_name=subscription if subscription and not _is_id(subscription) else "Dev",
         tenant=str(azure.get("tenant") or "") or "0f0e0d0c-1a1b-4c1d-8e1f-435435435435",
         production_labels={str(k): str(v) for k, v in (production.get("labels") or {}).items()},
-        slot_header=(data.get("telepresence") or {}).get("header") or "X-Slot",
     )
 
 
@@ -86,7 +85,7 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
             cluster.workloads.append(shape)
         for number, workload in enumerate(cluster.workloads, 1):
             workload.service_ip = f"10.0.{number // 250}.{number % 250 + 1}"
-            workload.env = {**workload.env, **_links(cluster, workload)}
+            workload.env = {**workload.env, **_links(cluster)}
             make_pods(workload, number)
     for key in ("developer", "colleague"):
         user = world.add_user(key, box / "home" if key == "developer" else box / "people" / key)
@@ -193,7 +192,7 @@ def _shapes(namespace: str) -> list[Workload]:
     ]
 
 
-def _links(cluster: Cluster, workload: Workload) -> dict[str, str]:
+def _links(cluster: Cluster) -> dict[str, str]:
     """The variables that Kubernetes makes of the namespace's Services."""
     made = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     for other in cluster.workloads:

@@ -81,7 +81,6 @@ class Places:
     subscription_name: str
     tenant: str
     production_labels: dict[str, str]
-    slot_header: str
 
 
 class World:

@@ -130,12 +130,6 @@ def test_can_i_that_could_not_ask_says_nothing_on_stdout(program: Program, suite
     assert why.value.why
 
 
-def test_who_i_am_is_told(program: Program, suite: Settings, cluster: Reach):
-    name, groups = kubectl.who_am_i(suite)
-    assert name
-    assert "system:authenticated" in groups
-
-
 def test_an_outsider_is_forbidden(program: Program, suite: Settings, cluster: Reach):
     if not cluster.outsider:
         program.not_tried("there is no kubeconfig of an outsider")

@@ -290,12 +290,6 @@ def test_what_somebody_holds_is_a_conflict(
         monkeypatch.setenv(name, value)
 
 
-def test_logs_are_gathered_with_nothing_running(program: Program, suite: Settings):
-    out = program.home / "logs.zip"
-    perform(telepresence.gather_logs(suite, str(out)))
-    assert out.read_bytes()[:2] == b"PK"
-
-
 @pytest.mark.parametrize(("fault", "cause"), [("manager-missing", "traffic manager"), ("rbac-manager", "manager")])
 def test_what_is_wrong_with_the_manager_is_explained(program: Program, suite: Settings, fault: str, cause: str):
     program.fault(fault)

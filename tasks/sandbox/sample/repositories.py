@@ -33,10 +33,6 @@ class Pair:
     gitops: Path
     submodule: str
 
-    def without_submodule(self) -> None:
-        """As after a clone without --recurse-submodules."""
-        _git(self.core, "submodule", "deinit", "-f", self.submodule)
-
 
 def make(where: Path, catalogue: Catalogue, *, registry: str, submodule: str) -> Pair:
     """Write and commit both below this folder. registry: of the baseline's images; submodule: its path in core."""

@@ -37,10 +37,6 @@ class Revision:
     keys: list[Key] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)  # of --labels; kept from revision to revision
 
-    def chart_version(self) -> str:
-        """`name-version`."""
-        return self.chart
-
     def json(self) -> dict[str, Any]:
         """`helm status -o json`."""
         info = {

@@ -129,11 +129,6 @@ def manager_version(world: World, cluster: Cluster) -> str:
     return "2.14.0" if world.fault("manager-old") else cluster.manager
 
 
-def cluster_manager(world: World) -> str:
-    """The traffic manager's namespace."""
-    return world.cluster.manager_namespace
-
-
 def pods(world: World, cluster: Cluster) -> list[Object]:
     """All that are listed, terminating ones too."""
     now = time.monotonic()

@@ -40,7 +40,6 @@ class Run:
     parsed: Parsed
     version: str
     user: User
-    early: bool = False  # was anything printed before the end
     err: list[str] = field(default_factory=list)  # deprecations and warnings, each with its newline
     writes: bool = False
 
@@ -75,7 +74,6 @@ class Run:
     def say(self, text: str) -> None:
         """A line of progress on stdout at once; silent where the format is JSON or YAML."""
         if not self.format and self.parsed.one("progress") != "quiet":
-            self.early = True
             self.world.emit(self.call, text + "\n")
 
     def warn(self, text: str) -> None:

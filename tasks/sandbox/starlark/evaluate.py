@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +39,6 @@ os = struct(
 shlex = struct(quote = _shlex_quote)
 sys = struct(argv = _ARGV, executable = "tilt")
 """
-_HIDDEN = frozenset(re.findall(r"= (_\w+)", _PRELUDE))
 
 
 class TiltfileError(Exception):

@@ -90,7 +90,7 @@ def remove_files(entry: Entry) -> None:
         Path(path).unlink(missing_ok=True)
 
 
-def all_of(s: Settings, word: str = "") -> list[Entry]:
+def all_of(word: str = "") -> list[Entry]:
     """The journalled intercepts; of one service, workload or intercept name when given."""
     found = journal.entries("intercept")
     return [e for e in found if not word or word in {name_of(e), e.data.get("service"), e.data.get("workload")}]

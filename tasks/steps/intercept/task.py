@@ -39,7 +39,7 @@ def leave(word: str, *, dry: bool) -> None:
     if dry:
         state.only_read()
     name = _name(word)
-    entries = leaving.all_of(s, name)
+    entries = leaving.all_of(name)
     if not entries:
         ui.say(f"nothing of {word} to leave" if word else "nothing to leave")
         return

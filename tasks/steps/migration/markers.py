@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 
-def section_in(data: bytes, name: str, text: str, *, after_title: bool = False) -> bytes:
+def section_in(data: bytes, name: str, text: str) -> bytes:
     """The document with this section in it: replaced where it stands, else added at the end. Line ends are kept."""
     body = data.decode("utf-8", "surrogateescape")
     crlf = "\r\n" in body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import posixpath
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -105,7 +105,7 @@ def _by_content(world: World, paths: list[str], found: Verdicts) -> None:
                 path,
                 "unmapped",
                 "config/migration.yaml",
-                f"name it in moves or superseded, or accept its loss: --accept {_word(path)}",
+                f"name it in moves or superseded, or accept its loss: --accept {shlex.quote(path)}",
             )
     if moved:
         _by_destination(world, moved, found)
@@ -172,16 +172,20 @@ def _tell_missing(world: World, missing: dict[str, str], tree: Tree, counting: s
             where = f"gitops:{destination} (core pins {counting[:12]}, gitops is at {gitops.head[:12]})"
             _block(found, path, "unpinned", where, "inv migrate.phase1 --only RF-11 pins it")
         elif there is not None and there.oid == wanted.oid:
-            _block(found, path, "mode", destination, f"give it mode {wanted.mode}, or --accept {_word(path)}")
+            _block(found, path, "mode", destination, f"give it mode {wanted.mode}, or --accept {shlex.quote(path)}")
         elif _in_work_tree(world, destination, wanted):
-            fix = f"git -C {gitops.facts.folder} add {_word(destination)} && git -C {gitops.facts.folder} commit"
+            fix = f"git -C {gitops.facts.folder} add {shlex.quote(destination)} && git -C {gitops.facts.folder} commit"
             _block(found, path, "uncommitted", destination, fix)
         elif there is None:
             _block(found, path, "missing", destination, "inv migrate.phase1 copies it")
         else:
             both = f"{world.core.facts.folder}/{path} {gitops.facts.folder}/{destination}"
             _block(
-                found, path, "differs", destination, f"compare: diff {both}; make them equal, or --accept {_word(path)}"
+                found,
+                path,
+                "differs",
+                destination,
+                f"compare: diff {both}; make them equal, or --accept {shlex.quote(path)}",
             )
 
 
@@ -203,26 +207,26 @@ def _by_consumers(world: World, found: Verdicts) -> None:
         who = Consumers(world)
         world.cache["consumers"] = who
     for consumer in who.known:
-        _consumed(world, found, consumer.path, consumer.where, [p for p in found.proofs if who.covers(consumer, p)], "")
+        _consumed(found, consumer.path, consumer.where, [p for p in found.proofs if who.covers(consumer, p)], "")
     if who.why_unknown:
         found.notes.append(f"live Argo CD Applications are unknown: {who.why_unknown}")
         for consumer in who.possible:
             hit = [p for p in found.proofs if who.covers(consumer, p) and not _unasked(world, p)]
             where = f"{consumer.where} says that Argo CD syncs from here; {who.why_unknown}"
-            _consumed(world, found, consumer.path, where, hit, "let the cluster be asked (inv aks.login), or accept: ")
+            _consumed(found, consumer.path, where, hit, "let the cluster be asked (inv aks.login), or accept: ")
 
 
 def _unasked(world: World, path: str) -> bool:
     return any(covering(row.path)(path) for row in world.mapping.unasked)
 
 
-def _consumed(world: World, found: Verdicts, path: str, where: str, hit: list[str], fix: str) -> None:
+def _consumed(found: Verdicts, path: str, where: str, hit: list[str], fix: str) -> None:
     hit = [p for p in hit if found.proofs[p] != "accepted by name"]
     if not hit:
         return
     name = path if path in hit else path.rstrip("/") + "/"
     text = fix or "let the Application sync from gitops first, or accept: "
-    block = Block(name, "consumed", where, f"{text}--accept {_word(name)}")
+    block = Block(name, "consumed", where, f"{text}--accept {shlex.quote(name)}")
     for one in hit:
         found.proofs.pop(one, None)
         found.blocks.setdefault(one, []).append(block)
@@ -277,20 +281,9 @@ def _tell_references(world: World, paths: set[str], found: Verdicts) -> None:
 
 def _referenced(reference: Reference) -> Block:
     maybe = "" if reference.sure else "maybe: "
-    fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {_word(reference.target)}"
+    fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
     return Block(reference.target, "referenced", shown(reference.where), fix)
 
 
 def _block(found: Verdicts, path: str, reason: str, where: str, fix: str) -> None:
     found.blocks.setdefault(path, []).append(Block(path, reason, where, fix))  # type: ignore[arg-type]
-
-
-def _word(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path) if path != shlex.quote(path) or "\n" in path else path
-
-
-def folder_of(path: str) -> str:
-    """The folder a file lies in, with its slash."""
-    return posixpath.dirname(path) + "/"
