@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks.commands.git_objects import MARK
 from tasks.core.errors import Refused, Trouble
-from tasks.core.journal import started
+from tasks.core.processes import started
 
 NEXT = "refs/remote-first/next"  # what fast-import writes to; no branch of anybody
 OWN = "remote-first"  # our folder inside the git folder

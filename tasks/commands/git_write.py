@@ -17,7 +17,7 @@ from tasks.commands.git_locks import NEXT, drop_dead_ref_locks, foreign_lock, sa
 from tasks.commands.git_objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
 from tasks.commands.git_worktree import Place, lay_out, restore, writing
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.journal import started
+from tasks.core.processes import started
 
 
 def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:

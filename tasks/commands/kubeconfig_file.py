@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tasks.core import journal, state
+from tasks.core import processes, state
 from tasks.core.errors import Blocked
 
 _WAIT = 5.0  # seconds for another kubectl to end its write; it holds the lock for milliseconds
@@ -56,7 +56,7 @@ def _client_go_lock(path: Path) -> Iterator[None]:
             raise _cannot_write(path, why) from None
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(f"{_OURS} {os.getpid()} {journal.started(os.getpid())}\n")
+            file.write(f"{_OURS} {os.getpid()} {processes.started(os.getpid())}\n")
         yield
     finally:
         lock.unlink(missing_ok=True)
@@ -69,7 +69,10 @@ def _left_by_us(lock: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return (
-        len(words) == 3 and words[0] == _OURS and words[1].isdigit() and str(journal.started(int(words[1]))) != words[2]
+        len(words) == 3
+        and words[0] == _OURS
+        and words[1].isdigit()
+        and str(processes.started(int(words[1]))) != words[2]
     )
 
 

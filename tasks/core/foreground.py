@@ -12,9 +12,10 @@ from typing import Any
 
 from tasks.core.errors import Trouble
 from tasks.core.interrupt import SIGNALS, Interrupted, unwind
+from tasks.core.processes import deliver, group_lives
 from tasks.core.tool import local_command
 
-__all__ = ["Interrupted", "Signals", "deliver", "end_group", "group_lives", "run", "signals"]
+__all__ = ["Interrupted", "Signals", "end_group", "run", "signals"]
 
 
 class Signals:
@@ -135,23 +136,3 @@ def end_group(group: int, process: Any = None, grace: float = 3.0) -> None:
     if not until(gone, every=0.05, for_=grace):
         deliver(group, signal.SIGKILL)
         until(gone, every=0.05, for_=2.0)
-
-
-def group_lives(group: int) -> bool:
-    """Is there a process of this group that is no zombie?"""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended while we looked
-        if fields[2] == str(group) and fields[0] != "Z":
-            return True
-    return False
-
-
-def deliver(group: int, number: int) -> None:
-    """Send the signal to the group; a group that has ended is fine."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import state
+from tasks.core.processes import started
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,6 @@ class Entry:
     def owner_lives(self) -> bool:
         """Is the run that made it still there? The start time tells a reused pid apart."""
         return self.start != 0 and started(self.pid) == self.start
-
-
-def started(pid: int) -> float:
-    """When the process started, in clock ticks since boot; 0 when there is no such process (or it is a zombie)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return 0.0
-    return 0.0 if fields[0] == "Z" else float(fields[19])
 
 
 def record(kind: str, **data: Any) -> Entry:

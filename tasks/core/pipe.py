@@ -6,7 +6,6 @@ be talked with. plumbum is not needed for that, which saves its import where mil
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import IO
 
 from tasks.core.errors import Absent, TimedOut, ToolError
+from tasks.core.processes import deliver
 
 _FIXES = (  # what a child says when the file system fails it, and what a person does then
     (re.compile(r"No space left|[Oo]ut of disk ?space|quota exceeded"), "free some space: df -h {cwd}"),
@@ -119,10 +119,7 @@ class Piped:
 
     def end(self) -> None:
         """End the child and its group at once; harmless when it has ended."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+        deliver(self._process.pid, signal.SIGKILL)
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None

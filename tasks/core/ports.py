@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import Trouble
+from tasks.core.processes import pids
 
 _LISTEN = "0A"
 
@@ -52,7 +53,7 @@ def owner(port: int) -> Owner | None:
     inodes = {row.inode for row in _rows() if row.state == _LISTEN and row.local == port}
     if not inodes:
         return None
-    for pid in _pids():
+    for pid in pids():
         if inodes & _sockets(pid):
             return Owner(pid, _command(pid))
     return Owner(0, "")
@@ -103,10 +104,6 @@ def _rows() -> list[_Row]:
             parts = line.split()
             rows.append(_Row(parts[1], parts[2], parts[3], parts[9]))
     return rows
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def _sockets(pid: int) -> set[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from tasks.core import ui
 from tasks.core.change import Change
 from tasks.core.errors import Absent, TimedOut, ToolError
+from tasks.core.processes import deliver
 
 _running: set[int] = set()  # process groups of captured children, for whoever has to end them all
 _unwinding = threading.Event()  # the run was interrupted: its threads start nothing any more
@@ -219,10 +220,7 @@ def end_running(*, interrupted: bool = False) -> None:
 
 def _tell(groups: tuple[int, ...], number: signal.Signals) -> None:
     for group in groups:
-        try:
-            os.killpg(group, number)
-        except (ProcessLookupError, PermissionError):
-            continue
+        deliver(group, number)
 
 
 def local_command(name: str) -> Any:
@@ -250,18 +248,12 @@ def _text(data: bytes | None) -> str:
 
 def _end_group(process: Any) -> tuple[bytes, bytes]:
     for number, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 5.0)):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass  # the whole group has ended by itself
+        deliver(process.pid, number)
         try:
             out, err = process.communicate(timeout=wait)
         except subprocess.TimeoutExpired:
             continue
         if number == signal.SIGTERM:  # the leader obeyed; a grandchild that ignores SIGTERM must go too
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            deliver(process.pid, signal.SIGKILL)
         return out or b"", err or b""
     return b"", b""

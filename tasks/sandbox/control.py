@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Trouble
+from tasks.core.processes import started
 from tasks.sandbox.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from tasks.sandbox.latency import PROFILES
 from tasks.sandbox.world import TOOLS
@@ -205,18 +206,18 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 def down(box: Box) -> None:
     """End the sandbox: no process, port or file of it is left. Ended already: nothing to do."""
     from tasks.sandbox.planting import release
-    from tasks.sandbox.server import started_at
 
-    start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else ""
+    start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
     try:
         ask(box, "stop")
     except Trouble:
         pass  # it was killed or ended by itself; what it left is removed below
     deadline = time.monotonic() + 5
-    while start and started_at(box.pid) == start and not _ended(box.pid):
+    while start and not _ended(box.pid) and started(box.pid) == start:
         if time.monotonic() > deadline:
             os.kill(box.pid, signal.SIGKILL)
         time.sleep(0.01)
+    _ended(box.pid)  # between these two looks it may have become a zombie
     release(box.path)
     shutil.rmtree(box.path, ignore_errors=True)
 

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tasks.core.processes import started
 from tasks.sandbox.call import Answer, Call, CallerGone
 from tasks.sandbox.line import Line
 from tasks.sandbox.standins import TABLE
@@ -29,7 +30,7 @@ class Server:
         self.world, self.box = world, box
         self.ended = threading.Event()
         self._log = threading.Lock()
-        self._programs: dict[int, str] = {}  # pid -> start time, of clients that became another program
+        self._programs: dict[int, float] = {}  # pid -> start time, of clients that became another program
         world.dispatch = self.dispatch
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(box / "s"))
@@ -82,7 +83,7 @@ class Server:
                 "run", argv_, {os.fsencode(k): os.fsencode(v) for k, v in answer.run_env.items()}, bool(answer.after)
             )
             if not answer.after:
-                self._programs[pid] = started_at(pid)
+                self._programs[pid] = started(pid)
                 return
             answer = self._child(call, line, answer.after)
         line.emit(answer.stderr, error=True)
@@ -175,22 +176,13 @@ class Server:
 
         telepresence_daemon.end_all(self.world)
         children = [i.child for c in self.world.clusters.values() for i in c.intercepts if i.child]
-        programs = [pid for pid, start in self._programs.items() if start and started_at(pid) == start]
+        programs = [pid for pid, start in self._programs.items() if start and started(pid) == start]
         for pid in (*children, *programs):
             try:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 pass  # it ended by itself
         self.ended.set()
-
-
-def started_at(pid: int) -> str:
-    """The kernel's start time of a process; "" when there is none: tells a reused pid from the old one."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return ""
 
 
 def main(box: Path) -> None:
@@ -209,7 +201,7 @@ def main(box: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: server.end())
     threading.Thread(target=server.serve, daemon=True).start()
-    ready = {"pid": os.getpid(), "ingress": world.ingress, "start": started_at(os.getpid())}
+    ready = {"pid": os.getpid(), "ingress": world.ingress, "start": started(os.getpid())}
     (box / "ready.tmp").write_text(json.dumps(ready), encoding="utf-8")
     (box / "ready.tmp").rename(box / "ready.json")
     until = time.monotonic() + LIFETIME

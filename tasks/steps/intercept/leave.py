@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks.checks import guard
 from tasks.commands import base, telepresence
-from tasks.core import foreground, journal, ui
+from tasks.core import foreground, journal, processes, ui
 from tasks.core.change import Change, perform
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.journal import Entry
@@ -78,9 +78,9 @@ def by_hand(now: telepresence.Session) -> list[str]:
 def end_process(entry: Entry) -> None:
     """End the dev process of a run that was killed, when it is still the same process."""
     group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)
-    if group and start and journal.started(group) == start:
+    if group and start and processes.started(group) == start:
         foreground.end_group(group)
-    elif group and not journal.started(group) and foreground.group_lives(group):
+    elif group and not processes.started(group) and processes.group_lives(group):
         foreground.end_group(group)  # the leader has ended, and a pid is not used again while its group lives
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from tasks.checks import preflight
 from tasks.commands import base, telepresence
 from tasks.commands.telepresence import Held
-from tasks.core import foreground, journal, state, timing, ui
+from tasks.core import foreground, journal, processes, state, timing, ui
 from tasks.core.change import Change, perform
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.foreground import Interrupted, Signals
@@ -212,7 +212,7 @@ def _run_process(s: Settings, made: Made, taken: Signals, json: bool) -> int:
     env = environment.build(made.held.environment, {**dev.env, "PORT": str(plan.wanted.local_port)}, dev.drop, own)
 
     def started(pid: int) -> None:
-        journal.update(made.entry, group=pid, start=journal.started(pid))
+        journal.update(made.entry, group=pid, start=processes.started(pid))
         _say_when_reached(s, made)
 
     return foreground.run(list(plan.argv), env=env, cwd=plan.folder, taken=taken, started=started, to_stderr=json)

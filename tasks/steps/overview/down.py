@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.checks import guard
 from tasks.commands import base, telepresence
-from tasks.core import foreground, journal, ui
+from tasks.core import foreground, journal, processes, ui
 from tasks.core.change import Change, perform
 from tasks.core.errors import Absent, TimedOut, Trouble
 from tasks.core.journal import Entry
@@ -105,7 +105,7 @@ def _end_daemons(s: Settings) -> None:
 
 def _end(entry: Entry) -> None:
     group = int(entry.data.get("group") or 0)
-    if group and journal.started(group) == float(entry.data.get("start") or -1):
+    if group and processes.started(group) == float(entry.data.get("start") or -1):
         foreground.end_group(group)
     journal.forget(entry)
 

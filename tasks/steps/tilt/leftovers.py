@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 from tasks.core import foreground, journal, processes, ui
 from tasks.core.journal import Entry
@@ -25,7 +24,7 @@ def end(run: str) -> list[str]:
     """End what the Tilt with this mark left; the commands that were still there. Nothing there is fine."""
     found = orphans(run)
     for process in found:
-        foreground.deliver(process.pid, signal.SIGTERM)
+        processes.deliver(process.pid, signal.SIGTERM)
     if found:
         ui.talk(f"ending what Tilt left: {', '.join(_shown(p) for p in found)}")
         until(lambda: not any(p.lives for p in found), every=0.1, for_=_TO_LEAVE)
@@ -51,7 +50,7 @@ def runs() -> list[Entry]:
 def lives(entry: Entry) -> bool:
     """Is this Tilt still there?"""
     group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)
-    return bool(group and start and journal.started(group) == start)
+    return bool(group and start and processes.started(group) == start)
 
 
 def stop(entry: Entry) -> list[str]:
@@ -83,7 +82,7 @@ def orphans(run: str) -> list[Process]:
 
 
 def _has_mark(pid: int, run: str) -> bool:
-    return Process(pid, journal.started(pid), ()).variable(MARK) == run
+    return Process(pid, processes.started(pid), ()).variable(MARK) == run
 
 
 def _shown(process: Process) -> str:
@@ -108,8 +107,6 @@ def _session(pid: int) -> int:
 
 
 def _field(pid: int, number: int) -> int:
-    """A number of /proc/PID/stat, counted after the command's name: 1 parent, 2 group, 3 session. 0 when it has gone."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[number])
-    except (OSError, ValueError, IndexError):
-        return 0
+    """A number of `processes.stat`: 1 parent, 2 group, 3 session. 0 when it has gone."""
+    fields = processes.stat(pid)
+    return int(fields[number]) if fields else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks.commands import base, tilt
 from tasks.commands.looking import without_trace
-from tasks.core import foreground, journal, ports, ui
+from tasks.core import foreground, journal, ports, processes, ui
 from tasks.core.catalogue import catalogue
 from tasks.core.change import perform
 from tasks.core.errors import Trouble
@@ -51,7 +51,7 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
             env = _environment(tilt.tool(s, at, handover.environment(s, entry.id)))
 
             def started(pid: int) -> None:
-                journal.update(entry, group=pid, start=journal.started(pid), run=entry.id)
+                journal.update(entry, group=pid, start=processes.started(pid), run=entry.id)
                 watcher.start()
 
             return foreground.run(
