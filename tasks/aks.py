@@ -6,10 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-DRY = "say what would be done, write nothing"
-JSON = "one JSON document on stdout"
-CHECK = "only look; exit 2 when something is missing"
-YES = "confirm what would otherwise be asked"
+from tasks.core.flags import CHECK, DRY, JSON, YES, dry
 
 
 @task(
@@ -32,8 +29,7 @@ def login(
 
     s = settings()
     way = az_login.mode(s, mode) if mode else ""
-    dry = dry_run or bool(c.config.run.dry)
-    code = run(s, only=["login"], way=way, relogin=force, dry=dry, check=check, as_json=json, name="login")
+    code = run(s, only=["login"], way=way, relogin=force, dry=dry(c, dry_run), check=check, as_json=json, name="login")
     if code:
         raise Exit(code=code)
 
@@ -49,9 +45,8 @@ def credentials(
     from tasks.core.settings import settings
     from tasks.steps.setup.run import run
 
-    dry = dry_run or bool(c.config.run.dry)
     only = ["login", "credentials", "kubelogin"]
-    code = run(settings(), only=only, force=force, dry=dry, check=check, as_json=json, name="credentials")
+    code = run(settings(), only=only, force=force, dry=dry(c, dry_run), check=check, as_json=json, name="credentials")
     if code:
         raise Exit(code=code)
 
@@ -62,8 +57,7 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
     from tasks.core.settings import settings
     from tasks.steps.setup.run import run
 
-    dry = dry_run or bool(c.config.run.dry)
-    code = run(settings(), only=["login", "registry"], dry=dry, check=check, as_json=json, name="registry")
+    code = run(settings(), only=["login", "registry"], dry=dry(c, dry_run), check=check, as_json=json, name="registry")
     if code:
         raise Exit(code=code)
 
@@ -92,7 +86,7 @@ def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = Fa
     from tasks.core.settings import settings
     from tasks.steps.cluster import power
 
-    power.switch(settings(), "start", yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+    power.switch(settings(), "start", yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
@@ -101,7 +95,7 @@ def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = Fal
     from tasks.core.settings import settings
     from tasks.steps.cluster import power
 
-    power.switch(settings(), "stop", yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+    power.switch(settings(), "stop", yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(
@@ -126,4 +120,4 @@ def schedule(
     from tasks.core.settings import settings
     from tasks.steps.cluster import schedule as plan
 
-    plan.emit(settings(), plan.hours(hours, days, zone), out, dry=dry_run or bool(c.config.run.dry))
+    plan.emit(settings(), plan.hours(hours, days, zone), out, dry=dry(c, dry_run))

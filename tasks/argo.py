@@ -5,12 +5,14 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.flags import JSON
+
 
 @task(
     help={
         "service": "one service of config/services.yaml; all of them when it is left away",
         "check": "exit 2 when something is wrong",
-        "json": "one JSON document on stdout",
+        "json": JSON,
     },
     auto_shortflags=False,
 )

@@ -8,7 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-DRY = "say what would be done, write nothing"
+from tasks.core.flags import CHECK, DRY, JSON, YES, dry
 
 
 @task(
@@ -17,9 +17,9 @@ DRY = "say what would be done, write nothing"
         "only": "run this step alone (repeatable): tools submodules packages login credentials kubelogin access registry connect ready",
         "skip": "leave this step out (repeatable)",
         "dry_run": DRY,
-        "check": "only look; exit 2 when something is missing",
-        "json": "one JSON document on stdout",
-        "yes": "confirm what would otherwise be asked",
+        "check": CHECK,
+        "json": JSON,
+        "yes": YES,
     },
     auto_shortflags=False,
 )
@@ -37,19 +37,18 @@ def setup(
     from tasks.core.settings import settings
     from tasks.steps.setup.run import run
 
-    looking = dry_run or check or bool(c.config.run.dry)
     code = run(
         settings(),
         only=only or (),
         skip=skip or (),
-        dry=dry_run or bool(c.config.run.dry),
+        dry=dry(c, dry_run),
         check=check,
         as_json=json,
         yes=yes,
     )
     if code:
         raise Exit(code=code)
-    if not (looking or only or skip):  # what postCreate.sh left for the first terminal no longer holds
+    if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh left for the first terminal no longer holds
         state.folder("notice").unlink(missing_ok=True)
 
 
@@ -57,7 +56,7 @@ def setup(
     help={
         "files": "a .devcontainer folder to look at instead of this machine",
         "check": "exit 2 when something is missing",
-        "json": "one JSON document on stdout",
+        "json": JSON,
     },
     auto_shortflags=False,
 )

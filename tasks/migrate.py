@@ -8,15 +8,17 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.flags import DRY, JSON, YES, dry
+
 # Invoke makes a list of a repeatable flag only where its default is None: with a tuple it takes the word to pieces.
 _HELP = {
     "core": "the core repository (default: settings)",
     "gitops": "the gitops repository (default: settings)",
     "only": "this step only (repeatable)",
     "accept": "a file, a folder ending in / or a glob that may be lost or left (repeatable)",
-    "yes": "confirm what would otherwise be asked",
-    "json": "one JSON document on stdout",
-    "dry_run": "say what would be done, write nothing",
+    "yes": YES,
+    "json": JSON,
+    "dry_run": DRY,
     "check": "like --dry-run; exit 2 when something is missing",
     "push": "push gitops where its remote must have the copies",
     "history": "keep: the old history stands in gitops too; none",
@@ -90,8 +92,18 @@ def apply(
     """Do exactly the plan in FILE; refuse when a repository is not where the plan left it."""
     from tasks.steps.migration import commands
 
-    dry = dry_run or bool(c.config.run.dry)
-    asked = commands.Asked(core, gitops, only or (), accept or (), yes, json, dry, check, push, diff)
+    asked = commands.Asked(
+        core=core,
+        gitops=gitops,
+        only=only or (),
+        accept=accept or (),
+        yes=yes,
+        json=json,
+        dry=dry(c, dry_run),
+        check=check,
+        push=push,
+        diff=diff,
+    )
     commands.apply(asked, file)
 
 
@@ -114,9 +126,20 @@ def _phase(number: int, name: str, text: str) -> Any:
     ) -> None:
         from tasks.steps.migration import commands
 
-        dry = dry_run or bool(c.config.run.dry)
-        words = (core, gitops, only or (), accept or (), yes, json, dry, check, push, diff, history)
-        commands.phase(commands.Asked(*words), number)
+        asked = commands.Asked(
+            core=core,
+            gitops=gitops,
+            only=only or (),
+            accept=accept or (),
+            yes=yes,
+            json=json,
+            dry=dry(c, dry_run),
+            check=check,
+            push=push,
+            diff=diff,
+            history=history,
+        )
+        commands.phase(asked, number)
 
     body.__doc__, body.__name__ = text, name
     return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
@@ -159,5 +182,4 @@ def undo(
     """Name the way back to the tag before-remote-first, and with --yes go it."""
     from tasks.steps.migration import commands
 
-    dry = dry_run or bool(c.config.run.dry)
-    commands.undo(commands.Asked(core, gitops, yes=yes, json=json, dry=dry))
+    commands.undo(commands.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))

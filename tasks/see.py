@@ -6,11 +6,12 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.core.errors import Trouble
+from tasks.core.flags import JSON, dry
 
 
 @task(
     help={
-        "json": "one JSON document on stdout",
+        "json": JSON,
         "watch": "again every 5 s",
         "cached": "what the last look saw, at once",
     },
@@ -36,16 +37,15 @@ def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
     from tasks.core import state
     from tasks.steps.overview import down as way
 
-    dry = dry_run or bool(c.config.run.dry)
-    if dry:
+    if dry(c, dry_run):
         state.only_read()
-    way.run(dry=dry, tilt=tilt)
+    way.run(dry=dry(c, dry_run), tilt=tilt)
 
 
 @task(
     help={
         "what": "setup, connect or intercept, with the steps of it; default: all three",
-        "json": "one JSON document on stdout",
+        "json": JSON,
         "assert_": "end with 1 when a newest time is over its budget",
     },
     auto_shortflags=False,

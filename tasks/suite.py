@@ -8,6 +8,7 @@ import sys
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.flags import JSON
 from tasks.core.rest import rest
 
 
@@ -51,7 +52,7 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
 
 
 @task(
-    help={"quick": "fewer runs", "only": "a part of the names", "json": "one JSON document on stdout"},
+    help={"quick": "fewer runs", "only": "a part of the names", "json": JSON},
     auto_shortflags=False,
 )
 def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.flags import DRY, JSON, dry
 from tasks.core.rest import rest
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from tasks.steps.tilt.request import Request
 
 ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
-DRY = "say what would be done, write nothing"
-JSON = "one JSON document on stdout"
 
 
 @task(
@@ -34,7 +33,7 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
     from tasks.commands import tilt
     from tasks.steps.tilt import up as life
 
-    raise SystemExit(life.run(_request(only, intercept), tilt.up, port=port, dry=dry_run or bool(c.config.run.dry)))
+    raise SystemExit(life.run(_request(only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
 
 
 @task(
@@ -47,7 +46,7 @@ def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -
     from tasks.commands import tilt
     from tasks.steps.tilt import up as life
 
-    raise SystemExit(life.run(_request(only, ()), tilt.ci, port=port, dry=dry_run or bool(c.config.run.dry)))
+    raise SystemExit(life.run(_request(only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
 
 
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
@@ -56,7 +55,7 @@ def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = Fa
     from tasks.steps.tilt import down as removal
 
     services: tuple[Service, ...] = _request(only, ()).only
-    removal.run(services, dry=dry_run or bool(c.config.run.dry), json=json)
+    removal.run(services, dry=dry(c, dry_run), json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)

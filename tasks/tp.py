@@ -5,11 +5,8 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.flags import DRY, JSON, YES, dry
 from tasks.core.rest import rest
-
-DRY = "say what would be done, write nothing"
-JSON = "one JSON document on stdout"
-YES = "confirm what would otherwise be asked"
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 when not connected", "json": JSON}, auto_shortflags=False)
@@ -17,7 +14,7 @@ def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = 
     """Connect to the cluster with the session's own kubeconfig."""
     from tasks.steps.session import task as session
 
-    session.connect(yes=yes, dry=dry_run or bool(c.config.run.dry), check=check, json=json)
+    session.connect(yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
@@ -84,7 +81,7 @@ def intercept(
             overwrite=yes,
             command=tuple(rest(required=True)),
         ),
-        dry=dry_run or bool(c.config.run.dry),
+        dry=dry(c, dry_run),
         json=json,
     )
 
@@ -97,7 +94,7 @@ def leave(c: Context, service: str, dry_run: bool = False) -> None:
     """Leave the intercepts that this workstation made, or one of them."""
     from tasks.steps.intercept import task as intercepts
 
-    intercepts.leave(service, dry=dry_run or bool(c.config.run.dry))
+    intercepts.leave(service, dry=dry(c, dry_run))
 
 
 @task(help={"yes": YES, "dry_run": DRY}, auto_shortflags=False)
@@ -105,7 +102,7 @@ def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
     """End the session and its daemons."""
     from tasks.steps.session import task as session
 
-    session.quit(yes=yes, dry=dry_run or bool(c.config.run.dry))
+    session.quit(yes=yes, dry=dry(c, dry_run))
 
 
 @task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -109,3 +110,10 @@ def _tasks(collection, prefix: str = ""):
         yield f"{prefix}{name}", task
     for name, below in collection.collections.items():
         yield from _tasks(below, f"{prefix}{name}.")
+
+
+def test_every_task_with_a_dry_run_is_one_under_inv_dry_too():
+    for path in [*(ROOT / "tasks").glob("*.py"), ROOT / "tasks/sandbox/tasks.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and "dry_run" in {a.arg for a in node.args.args}:
+                assert "dry(c, dry_run)" in ast.unparse(node), f"{path.name}:{node.lineno}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-JSON = "one JSON document on stdout"
+from tasks.core.flags import JSON
+
 ID = "which sandbox; default: this shell's, or the only one"
 START = {
     "telepresence": "stand-in of this version: 2.19.1, 2.25.1 or 2.31.0 (default)",
