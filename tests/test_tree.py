@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,31 @@ def test_every_task_with_a_dry_run_is_one_under_inv_dry_too():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and "dry_run" in {a.arg for a in node.args.args}:
                 assert "dry(c, dry_run)" in ast.unparse(node), f"{path.name}:{node.lineno}"
+
+
+NAMED = re.compile(
+    r"(?<![\w/.-])inv (?:--help )?((?:ROOT)(?![\w.])|[a-z]+\.[a-z][a-z0-9_-]*(?![\w*{]))"
+    r"((?: +(?:--[a-z-]+|[A-Z]+)(?:[ =][^-\s`'\",;:)]+)?)*)"
+)
+
+
+def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
+    """Fixes, hints and docs name commands: a task or flag that was renamed would send people nowhere."""
+    from tasks import ns
+
+    known = {name: c for c in ns.to_contexts() for name in (str(c.name), *c.aliases)}
+    roots = "|".join(task["name"] for task in tree["tasks"])
+    named = re.compile(NAMED.pattern.replace("ROOT", roots))
+    places = [p for folder in ("tasks", "docs", "tilt", ".devcontainer") for p in (ROOT / folder).rglob("*.*")]
+    seen = 0
+    for path in [*places, ROOT / "README.md", ROOT / "Tiltfile"]:
+        if path.suffix not in {".py", ".md", ".star", ".sh", ""}:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            for task, words in named.findall(line):
+                where = f"{path.relative_to(ROOT)}:{number}: inv {task}"
+                assert task in known, where
+                flags = {f"--{name}" for a in known[task].args.values() for name in a.names} | {"--help"}
+                assert set(re.findall(r" (--[a-z-]+)", words)) <= flags, f"{where}{words}"
+                seen += 1
+    assert seen > 200
