@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -135,14 +135,23 @@ def load_locks() -> None:
 
 
 @contextmanager
-def lock(name: str, *, wait: float = 30.0) -> Iterator[None]:
-    """Hold the lock of this name; a lock of a dead process is none (the kernel drops it). Seconds to wait at most."""
+def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold the lock of this name; a lock of a dead process is none (the kernel drops it).
+
+    wait: seconds at most, none of them once the run is interrupted; waiting: called when somebody else holds it.
+    """
     import filelock
+
+    from tasks.core.tool import stopping
 
     path = made(folder("locks")) / f"{name}.lock"
     held = filelock.FileLock(path, mode=0o600)
     try:
-        held.acquire(timeout=wait)
+        try:
+            held.acquire(timeout=0)
+        except filelock.Timeout:
+            waiting()
+            held.acquire(timeout=wait, cancel_check=stopping)
     except filelock.Timeout:
         raise Trouble(
             f"another run holds the lock '{name}' for more than {wait:g} s",

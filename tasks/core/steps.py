@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import Generic, TypeVar
 
+from tasks.core import state
 from tasks.core.change import Change
-from tasks.core.errors import Blocked, Refused, ToolError
+from tasks.core.errors import Blocked, Refused, ToolError, Trouble
 
 Context = TypeVar("Context")
+_PATIENCE = 600.0  # seconds to wait for another run that makes the same
 
 
 class State(StrEnum):
@@ -32,6 +35,7 @@ class Step(Generic[Context]):
     plan:  reads the world and yields the missing changes; raises Blocked when a person must act first,
            ToolError when it could not look, Refused to stop the whole run
     needs: keys that must be done before; after: keys that must merely have ended
+    alone: a lock's name, where two runs at the same time would make it twice: the second waits and finds it done
     """
 
     key: str
@@ -39,6 +43,7 @@ class Step(Generic[Context]):
     plan: Callable[[Context], Iterable[Change]]
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    alone: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,25 @@ def apply(
             return Outcome(step.key, step.title, State.DONE)
         return replace(_look(step, context), made=tuple(made))
 
-    return _timed(work)
+    def turn() -> Outcome:
+        seen = _look(step, context)
+        if seen.state is not State.PENDING:
+            return seen
+        with _alone(step.alone, lambda: tell(step, Change("wait for another run, which does the same"))):
+            return work()
+
+    return _timed(turn if step.alone else work)
+
+
+@contextmanager
+def _alone(name: str, waiting: Callable[[], object]) -> Iterator[None]:
+    """Hold this lock. One that cannot be had (nothing can be written there) stops nobody."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(state.lock(name, wait=_PATIENCE, waiting=waiting))
+        except Trouble:
+            pass
+        yield
 
 
 def run_graph(

@@ -82,7 +82,7 @@ class Tool:
         """
         if threading.current_thread() is threading.main_thread():
             _unwinding.clear()  # it has unwound so far that it cleans up
-        elif _unwinding.is_set():
+        elif stopping():
             raise ToolError(f"{self._said(args)}: not started, the run was interrupted", tool=self.name)
         limit = self.timeout if timeout is None else timeout
         environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
@@ -198,6 +198,11 @@ class _Lines:
         """What was said. A grandchild that keeps the stream open is waited for one second, not longer."""
         self._thread.join(1.0)
         return b"".join(self._kept)
+
+
+def stopping() -> bool:
+    """Was the run interrupted, and is this one of its threads that shall start nothing more?"""
+    return _unwinding.is_set() and threading.current_thread() is not threading.main_thread()
 
 
 def end_running(*, interrupted: bool = False) -> None:

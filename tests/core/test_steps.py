@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from tasks.core.change import Change
 from tasks.core.errors import Blocked, Refused, ToolError
-from tasks.core.steps import State, Step, apply, check, critical_path, run_graph
+from tasks.core.steps import Outcome, State, Step, apply, check, critical_path, run_graph
 
 
 class World:
@@ -62,6 +63,37 @@ def test_apply_makes_the_changes_and_looks_again():
     world = World("a")
     outcome = apply(wants("a", "b"), world, yes, quiet)
     assert (outcome.state, [c.text for c in outcome.made]) == (State.DONE, ["set b"])
+
+
+def test_of_two_runs_at_once_the_second_waits_and_finds_it_done():
+    world = World()
+    waits: list[str] = []
+    outcomes: list[Outcome] = []
+    slow = threading.Event()
+
+    def plan(world: World):
+        if "a" not in world.facts:
+            change = world.setting("a")
+            yield Change(change.text, run=lambda: (slow.wait(0.5), change.run()))
+
+    def second() -> None:
+        outcomes.append(apply(step, world, yes, lambda _, change: waits.append(change.text)))
+
+    step = Step("step", "step", plan, alone="a-lock")
+    runs = [threading.Thread(target=second) for _ in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert [o.state for o in outcomes] == [State.DONE] * 3
+    assert world.writes == 1
+    assert waits.count("wait for another run, which does the same") == 2
+
+
+def test_a_lock_that_cannot_be_made_stops_no_step(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REMOTE_DEV_STATE", "/proc/nowhere")
+    world = World()
+    assert apply(replace(wants("a"), alone="a-lock"), world, yes, quiet).state is State.DONE
 
 
 def test_a_tool_that_lies_does_not_make_a_step_done():

@@ -29,4 +29,4 @@ def commands(s: Settings) -> tuple[str, ...]:
     return (telepresence.connect(s).command,)
 
 
-STEP: Step[Work] = Step("connect", "the Telepresence session is open", plan, needs=("kubelogin",))
+STEP: Step[Work] = Step("connect", "the Telepresence session is open", plan, needs=("kubelogin",), alone="session")

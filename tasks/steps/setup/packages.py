@@ -28,4 +28,6 @@ def commands(s: Settings) -> tuple[str, ...]:
 
 
 # After the guard's verdict: into a production target's workstation nothing is written, not even node_modules.
-STEP: Step[Work] = Step("packages", "the packages of the lock file are installed", plan, after=("credentials",))
+STEP: Step[Work] = Step(
+    "packages", "the packages of the lock file are installed", plan, after=("credentials",), alone="packages"
+)

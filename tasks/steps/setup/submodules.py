@@ -40,4 +40,6 @@ def commands(s: Settings) -> tuple[str, ...]:
     return (" ".join(("git", *git.submodule_args(path(s) or s.repositories.gitops))),)
 
 
-STEP: Step[Work] = Step("submodules", "the gitops repository is checked out", plan, after=("credentials",))
+STEP: Step[Work] = Step(
+    "submodules", "the gitops repository is checked out", plan, after=("credentials",), alone="submodules"
+)
