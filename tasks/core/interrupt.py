@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -52,39 +53,60 @@ def take_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def tell_failures_in_json_too() -> None:
-    """With --json a failure too is the one document on stdout, beside its lines on stderr.
+def tell_failures_as_people_and_programs_read_them() -> None:
+    """A word that Invoke does not know is said like every other error; with --json each failure is the one document on
+    stdout too, beside its lines on stderr.
 
-    Invoke turns every error of a task into an exit code in `Program.run`; the executor is the one seam below that.
+    Invoke turns every error into an exit code in `Program.run`; what that calls are the seams below it.
     """
-    from invoke.exceptions import Exit
+    from invoke.exceptions import Exit, ParseError
     from invoke.executor import Executor
+    from invoke.program import Program
 
-    usual = Executor.execute
+    def telling(usual: Callable[..., Any]) -> Callable[..., Any]:
+        def told(self: Any, *args: Any) -> Any:
+            try:
+                return usual(self, *args)
+            except ParseError as why:
+                from tasks.core.names import not_understood
 
-    def execute(self: Any, *tasks: Any) -> Any:
-        try:
-            return usual(self, *tasks)
-        except Exit as why:
-            words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-            if "--json" in words:
-                from tasks.core import ui
-                from tasks.core.errors import Trouble
+                wrong = not_understood(str(why), why.context, self.parser.contexts)
+                _in_json_too(wrong)
+                raise wrong from None
+            except Exit as why:
+                _in_json_too(why)
+                raise
 
-                if isinstance(why, Trouble):
-                    ui.failure_as_json(why)
-            raise
+        return told
 
-    Executor.execute = execute  # type: ignore[method-assign]
+    Executor.execute = telling(Executor.execute)  # type: ignore[method-assign]
+    for step in ("parse_tasks", "parse_cleanup"):
+        setattr(Program, step, telling(getattr(Program, step)))
+
+
+def _in_json_too(why: Exception) -> None:
+    words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    if "--json" in words:
+        from tasks.core import ui
+        from tasks.core.errors import Trouble
+
+        if isinstance(why, Trouble):
+            ui.failure_as_json(why)
 
 
 def end_quietly_when_nobody_reads() -> None:
-    """`inv --list | head` closes stdout early; Invoke's own printing then ends in a traceback, which is no bug to see."""
+    """`inv --list | head` closes stdout early; Invoke's own printing then ends in a traceback, which is no bug to see.
+    Nor is a full disk behind `inv --list >FILE`."""
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], why: BaseException, trace: Any) -> None:
         if isinstance(why, BrokenPipeError) or (isinstance(why, OSError) and why.errno == errno.EIO):
             os._exit(141)  # as a program ends by SIGPIPE; nothing is left to flush to
+        if isinstance(why, OSError) and why.errno == errno.ENOSPC:
+            from tasks.core import ui
+
+            ui.talk(f"error: cannot write: {why.strerror}\n  fix: free some space, then run this again")
+            os._exit(1)
         usual(kind, why, trace)
 
     sys.excepthook = hook

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 from tasks.core import ports
 from tasks.sandbox import control
 from tasks.sandbox.control import Box
-from tests.world import WWW, inv
+from tests.world import ROOT, WWW, inv, program
 
 pytestmark = pytest.mark.slow
 
@@ -137,22 +138,60 @@ WRONG_WORDS = {
     "port 70000": (("intercept", WWW, "--port", "70000"), "--port 3001"),
     "half a port": (("intercept", WWW, "--port", "3000:"), "LOCAL:REMOTE"),
     "no command after --": (("intercept", WWW, "--"), "name a command"),
-    "a wrong flag": (("intercept", WWW, "--nonsense"), ""),
+    "a wrong flag": (("intercept", WWW, "--nonsense"), "inv --help intercept"),
+    "a flag with a typing error": (("setup", "--dry-rn"), "did you mean --dry-run?"),
+    "a flag without its value": (("tp.verify", WWW, "--via"), "inv --help tp.verify"),
+    "a repeatable flag without a value": (("tilt.up", "--only"), "inv --help tilt.up"),
+    "a task with a typing error": (("statu",), "did you mean status?"),
+    "a task of no name like it": (("zzz",), "inv --list"),
+    "a word too many": (("status", "zzz"), "inv --help status"),
+    "a namespace alone": (("tp",), "inv --list tp"),
+    "help for no task": (("--help", "zzz"), "inv --list"),
+    "no service": (("tp.verify",), "inv tp.verify SERVICE"),
     "a worker": (("intercept", "workflows-runtime"), "inv tilt.up"),
     "an unknown step": (("setup", "--only", "pakages"), "packages"),
 }
 
 
+def typed(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """The command line as a person types it, outside any sandbox."""
+    return subprocess.run(
+        program(*words),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("case", WRONG_WORDS)
 def test_wrong_words_are_one_clear_line(case: str):
-    import subprocess
-
-    from tests.world import ROOT, program
-
     words, fix = WRONG_WORDS[case]
-    done = subprocess.run(
-        program(*words), cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    done = typed(*words)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 2, done.stderr  # and the line that mends it
     assert fix in done.stderr
+
+
+@pytest.mark.parametrize("case", WRONG_WORDS)
+def test_wrong_words_with_json_are_one_document(case: str):
+    words, _ = WRONG_WORDS[case]
+    place = words.index("--") if "--" in words else len(words)
+    done = typed(*words[:place], "--json", *words[place:])
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["schema"], told["exit"]) == (1, 1, 1), done.stderr
+    assert told["error"]["what"]
+    assert told["error"]["fix"]
+
+
+@pytest.mark.parametrize("words", [("--list",), ("--help", "setup"), ("aks.schedule",)])
+def test_a_full_disk_behind_stdout_is_said(words: tuple[str, ...]):
+    with open("/dev/full", "w") as full:
+        done = typed(*words, stdout=full.fileno())
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
