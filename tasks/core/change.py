@@ -12,7 +12,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Change:
-    """One change. Only `core/steps.py` runs it.
+    """One change. In a step `core/steps.py` runs it; elsewhere `perform` does, in sight of whoever reads the flow.
 
     text:     what it does, for a person ("merge context dev into ~/.kube/config")
     argv:     the command, where it is one; without secrets
@@ -31,6 +31,11 @@ class Change:
         import shlex
 
         return shlex.join(self.argv)
+
+    @property
+    def would(self) -> str:
+        """What a dry run says: the text, and below it the command, where it is one."""
+        return f"would {self.text}" + (f"\n    $ {self.command}" if self.argv else "")
 
 
 def perform(change: Change) -> object:

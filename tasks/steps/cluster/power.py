@@ -76,7 +76,7 @@ def switch(s: Settings, verb: str, *, yes: bool, dry: bool, check: bool, json: b
         return
     change = az_cluster.start(s) if wanted else az_cluster.stop(s)
     if dry or check:
-        _tell(s, json, change, f"would {change.text}\n    $ {change.command}")
+        _tell(s, json, change, change.would)
         if check:
             raise SystemExit(MISSING)
         return

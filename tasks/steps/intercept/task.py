@@ -24,9 +24,7 @@ def intercept(request: Request, *, dry: bool, json: bool) -> None:
             ui.as_json({"mode": found.mode, "changes": [{"text": c.text, "command": c.command} for c in changes]})
             return
         for change in changes:
-            ui.say(f"would {change.text}")
-            if change.argv:
-                ui.say(f"    $ {change.command}")
+            ui.say(change.would)
         return
     code = run.run(s, request, lambda: login.life(s), lambda made: _show(s, made, json), json=json)
     raise SystemExit(code)
@@ -46,7 +44,7 @@ def leave(word: str, *, dry: bool) -> None:
     failed: Trouble | None = None
     for change in leaving.changes(s, entries):
         if dry:
-            ui.say(f"would {change.text}\n    $ {change.command}")
+            ui.say(change.would)
             continue
         try:
             perform(change)

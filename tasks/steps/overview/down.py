@@ -26,7 +26,7 @@ def run(*, dry: bool, tilt: bool) -> None:
     undone = 0
     for change in changes(s, tilt=tilt):
         if dry:
-            ui.say(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+            ui.say(change.would)
             undone += 1
             continue
         try:

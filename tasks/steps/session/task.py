@@ -24,7 +24,7 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
         if json:
             ui.as_json({"connected": not changes, "changes": [{"text": c.text, "command": c.command} for c in changes]})
         for change in changes:
-            ui.talk(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+            ui.talk(change.would)
         if not json and not changes:
             ui.say("connected already: nothing to do")
         if check and changes:
@@ -106,7 +106,7 @@ def quit(*, yes: bool, dry: bool) -> None:
     )
     if dry:
         for change in changes:
-            ui.talk(f"would {change.text}\n    $ {change.command}")
+            ui.talk(change.would)
         return
     for change in changes:
         perform(change)

@@ -81,4 +81,4 @@ def _stop(entry: Entry) -> Callable[[], object]:
 
 def _show(change: Change, json: bool) -> None:
     if not json:
-        ui.say(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+        ui.say(change.would)

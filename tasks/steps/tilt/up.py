@@ -112,7 +112,7 @@ def _say_dry(found: Ready, argv: list[str]) -> None:
     import shlex
 
     for change in found.changes:
-        ui.say(f"would {change.text}" + (f"\n    $ {change.command}" if change.argv else ""))
+        ui.say(change.would)
     for service in found.releases:
         ui.say(f"would build {service.image} and deploy the release {service.release}")
     for name in found.intercepts:
