@@ -1,4 +1,4 @@
-"""kubectl, pinned to the frozen kubeconfig, its context and namespace. Reads only, unless the name says otherwise."""
+"""kubectl, pinned to the frozen kubeconfig, its context and namespace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Unauthorized(ToolError):
 
 
 def tool(s: Settings, *, kubeconfig: str = "") -> Tool:
-    """kubectl for this session. A request may take 5 s less than the whole call, so that the cause is said by kubectl."""
+    """kubectl for this session. A request may take half of the whole call, so that kubectl is there to say the cause."""
     limit = s.deadlines.kubectl
     return base.tool(
         s,
@@ -113,9 +113,15 @@ def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: 
     )
 
 
-def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> None:
+def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> Change:
     """Create the object or change it to this. Its manifest goes over stdin, not through argv."""
-    tool(s).run("apply", "--filename", "-", stdin=json.dumps(manifest).encode(), timeout=timeout)
+    args = ("apply", "--filename", "-")
+    program, data = tool(s), json.dumps(manifest).encode()
+    return Change(
+        f"write {manifest['kind']} {manifest['metadata']['name']}",
+        (program.name, *program.base, *args),
+        lambda: program.run(*args, stdin=data, timeout=timeout),
+    )
 
 
 def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:

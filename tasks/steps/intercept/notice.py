@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from threading import Thread
 
 from tasks.commands import base, kubectl, telepresence
+from tasks.core.change import perform
 from tasks.core.errors import Trouble
 from tasks.core.settings import Settings
 
@@ -65,7 +66,7 @@ def put(s: Settings, workload: str, name: str, mode: str) -> Thread:
 
     def work() -> None:
         notice = Notice(workload, name, _client(s, name), since, mode)
-        kubectl.put(s, _manifest(s, notice), timeout=_PATIENCE)
+        perform(kubectl.put(s, _manifest(s, notice), timeout=_PATIENCE))
 
     _writing[name] = _aside(work)
     return _writing[name]
@@ -77,7 +78,7 @@ def remove(s: Settings, name: str) -> Thread:
     def work() -> None:
         if name in _writing:
             _writing[name].join()
-        kubectl.delete(s, "configmap", _object(s, name), destroys="", timeout=_PATIENCE).run()
+        perform(kubectl.delete(s, "configmap", _object(s, name), destroys="", timeout=_PATIENCE))
 
     return _aside(work)
 
