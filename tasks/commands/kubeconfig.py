@@ -244,17 +244,23 @@ def rendered(context: Context) -> str:
 
 def compose(path: Path) -> Node:
     """The file's mapping as a node; None when it is missing or empty. Raises Blocked for what is no kubeconfig."""
+    return _composed(content(path), str(path))
+
+
+def content(path: Path) -> str:
+    """The file's text; empty when it is missing. Raises Blocked for what cannot be read."""
     try:
-        content = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        return None
+        return ""
     except NotADirectoryError:
-        return None
+        return ""
     except UnicodeDecodeError:
         raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: mv {path} {path}.broken") from None
+    except IsADirectoryError:  # Docker makes one where a file to mount is missing
+        raise Blocked(f"{path} is a folder", fix=f"move it away: mv {path} {path}.broken") from None
     except OSError as why:
         raise Blocked(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
-    return _composed(content, str(path))
 
 
 def named(document: Node, kind: str, singular: str) -> Iterator[tuple[str, Node]]:

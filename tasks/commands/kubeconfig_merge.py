@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.commands import kubeconfig as kc
 from tasks.commands.kubeconfig import Context, Kubeconfig
 from tasks.commands.kubeconfig_file import locked, replace_file
-from tasks.core import nodes
+from tasks.core import nodes, yaml_text
 from tasks.core.change import Change
 from tasks.core.errors import Blocked
 from tasks.core.nodes import Node
@@ -68,7 +68,7 @@ def _write(wanted: Context) -> None:
             path = have.homes.get(("contexts", renamed.name), default)
             edits[path] = nodes.with_value(edits[path], "current-context", nodes.word(renamed.name))
         for path, document in edits.items():
-            replace_file(path, nodes.serialized(document).encode())
+            replace_file(path, yaml_text.changed(kc.content(path), document).encode())
 
 
 def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node]]:

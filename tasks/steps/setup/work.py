@@ -104,12 +104,12 @@ class Work:
         self.helped.begin()
         try:
             have = kc.load().context(self.settings.cluster.context)
+            if have is None or self.force:
+                self.fetched.begin()
+            else:
+                self._verdict(wanted(self.settings, have)).begin()
         except Blocked:
             return  # the step says it
-        if have is None or self.force:
-            self.fetched.begin()
-        else:
-            self._verdict(wanted(self.settings, have)).begin()
 
     def end(self) -> None:
         """Nothing that was asked in the background outlives the run."""

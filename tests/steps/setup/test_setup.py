@@ -229,6 +229,30 @@ def test_a_broken_kubeconfig_is_named_and_left_alone(workstation: Workstation, c
     assert workstation.kubeconfig.read_text() == "clusters: [\n"
 
 
+def test_a_kubeconfig_that_is_a_folder_is_named(workstation: Workstation, capsys):
+    workstation.kubeconfig.mkdir(parents=True)
+    found = workstation.outcomes(capsys, only=["login", "credentials"])
+    assert (found["credentials"]["state"], found["credentials"]["fix"]) == (
+        "blocked",
+        f"move it away: mv {workstation.kubeconfig} {workstation.kubeconfig}.broken",
+    )
+
+
+def test_a_certificate_file_that_is_gone_blocks_one_step_and_is_mended_by_its_fix(workstation: Workstation, capsys):
+    name = workstation.settings.cluster.context
+    workstation.kubeconfig.parent.mkdir(parents=True)
+    workstation.kubeconfig.write_text(
+        f"clusters: [{{name: c, cluster: {{server: 'https://x', certificate-authority: gone.pem}}}}]\n"
+        f"contexts: [{{name: {name}, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: x}}}}]\n"
+    )
+    found = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
+    assert found["packages"]["state"] == "done"
+    assert (found["credentials"]["state"], found["credentials"]["fix"]) == ("blocked", "inv aks.credentials --force")
+    assert "gone.pem" in found["credentials"]["note"]
+    found = workstation.outcomes(capsys, only=["login", "credentials", "kubelogin"], force=True)
+    assert {step["state"] for step in found.values()} == {"done"}
+
+
 def test_a_submodule_at_another_commit_is_somebodys_work(workstation: Workstation, capsys):
     only = ["submodules"]
     assert workstation.setup(only=only) == 0
