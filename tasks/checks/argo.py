@@ -70,7 +70,7 @@ def _manager(s: Settings) -> Object | ToolError:
 
 
 def findings(s: Settings, place: Place, argo: Argo | None = None) -> list[Finding]:
-    """Everything about one workload, without `argo` after reading Argo CD (two calls of kubectl)."""
+    """Everything about one workload. argo: what was read of Argo CD for several; without it, it is read here."""
     argo = read(s) if argo is None else argo
     return [
         *_owned(s, place, argo),

@@ -10,7 +10,7 @@ from tasks.core.change import Change
 from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
 
-_MINUTES = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
+_TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change:
     args = ("aks", verb, *_names(s), *az.subscription(s))
 
     def run() -> None:
-        done = az.tool(s).call(*args, timeout=_MINUTES)
+        done = az.tool(s).call(*args, timeout=_TO_SWITCH)
         if done.exit != 0:
             raise az.failed(s, args, done)
 

@@ -108,11 +108,8 @@ def _arguments(s: Settings, way: Login) -> tuple[tuple[str, ...], str]:
     ui.hide(secret)
     if certificate and not secret:
         return (*machine, "--certificate", certificate), ""
-    return (
-        *machine,
-        "--password",
-        "@-",
-    ), secret  # az reads an argument that starts with @ from that file, @- from stdin
+    # az reads an argument that starts with @ from that file, and @- from stdin.
+    return (*machine, "--password", "@-"), secret
 
 
 def _must_be_set(way: Login, **variables: str) -> None:

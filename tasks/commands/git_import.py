@@ -28,9 +28,8 @@ def import_commits(
                 write(b"\n")
             for number, (_, head, edits, parents) in enumerate(commits, 1):
                 write(b"commit %s\nmark :%d\n" % (NEXT.encode(), number) + head)
-                first = (
-                    b":%d" % (number - 1) if number > 1 else parents[0].encode()
-                )  # an id of this run is not read yet
+                # By its mark: fast-import does not yet find what it has just written by its id.
+                first = b":%d" % (number - 1) if number > 1 else parents[0].encode()
                 write(b"from %s\n" % first)
                 for other in parents[1:]:
                     write(b"merge %s\n" % other.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -104,7 +105,7 @@ def _put(source: Path, target: Path) -> None:
     try:
         os.replace(source, target)
     except OSError as why:
-        if why.errno != 18:  # EXDEV: the git folder lies on another file system
+        if why.errno != errno.EXDEV:  # the git folder lies on another file system
             raise
         beside = target.with_name(f".{target.name[:80]}.remote-first")
         shutil.copy2(source, beside, follow_symlinks=False)
@@ -127,6 +128,7 @@ def _drop_empty(root: Path, folders: set[str]) -> None:
 
 
 def restore(place: Place, paths: list[str], old: str, blobs: Blobs) -> None:
+    """Give these paths the state they have in the commit `old`; an empty folder that is left goes too."""
     listing = place.git.read("ls-tree", "-r", "-z", old)
     tree = Tree.parse(listing, old)
     for path in paths:

@@ -75,10 +75,11 @@ def run(
 ) -> int:
     """Run the command in its own group and return its exit code (128 + n when signal n ended it).
 
-    to_stderr: what it prints goes to stderr too, where stdout belongs to a document of ours.
-
     Its standard input is a pipe that stays silent and open: watchers such as esbuild end when theirs closes. What
     still lives in its group when it has ended is ended too. Raises Trouble when it cannot be started.
+
+    env: all of it, as text or as bytes; started: is told the pid; fix: when the program is not there
+    to_stderr: what it prints goes to stderr too, where stdout belongs to a document of ours
     """
     silent, keep_open = os.pipe()
     taken.starting = True

@@ -11,9 +11,8 @@ from msgspec import Meta, Struct, field
 
 Text = Annotated[str, Meta(min_length=1)]
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-Slot = Annotated[
-    str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")
-]  # stands in a header and a name
+# A slot stands in a header and in the intercept's name.
+Slot = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")]
 Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Login = Literal["auto", "browser", "device-code", "managed-identity", "service-principal", "federated-token"]
@@ -78,8 +77,9 @@ class Telepresence(_Group, frozen=True, kw_only=True):
 class Ingress(_Group, frozen=True, kw_only=True):
     """How requests reach the cluster's ingress.
 
-    scheme: of the catalogue's hosts. environment: which of them is this cluster's (`dev`). address: where to connect instead of the host's own address (URL), the Host
-    header stays; empty for DNS. service_url: for services without a host; {service} {namespace} {port} are filled in.
+    scheme: of the catalogue's hosts. environment: which of them is this cluster's (`dev`). address: where to connect
+    instead of the host's own address (URL), the Host header stays; empty for DNS. service_url: for services without a
+    host; {service} {namespace} {port} are filled in.
     """
 
     scheme: Literal["http", "https"] = "https"

@@ -279,9 +279,8 @@ def _programs(box: Path) -> None:
     (box / "client").chmod(0o700)
     for tool in TOOLS:
         (box / "bin" / tool).symlink_to("../client")
-    (box / "bin" / "inv").symlink_to(
-        _ROOT / "scripts" / "inv"
-    )  # who enters the sandbox types `inv`, as in the container
+    # Who enters the sandbox types `inv`, as in the container.
+    (box / "bin" / "inv").symlink_to(_ROOT / "scripts" / "inv")
 
 
 def _search_path(box: Path, path: str) -> str:

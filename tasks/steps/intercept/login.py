@@ -18,7 +18,7 @@ def life(s: Settings) -> str:
     """
     context = kubeconfig.load([base.frozen_kubeconfig(s)]).context(s.cluster.context)
     plugin = context.plugin if context else None
-    if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != "azurecli":
+    if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != kubeconfig.THROUGH_AZ:
         return ""
     try:
         left = az.token_expiry(s) - time.time()

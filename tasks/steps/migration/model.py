@@ -85,7 +85,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step came to. references: found, but not blocking. by_hand: lines of a person that were kept or lost."""
+    """What a step came to. references: found, but not blocking. commits: those that bring it about, in order."""
 
     key: str
     phase: int

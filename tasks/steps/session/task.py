@@ -120,9 +120,8 @@ def quit(*, yes: bool, dry: bool) -> None:
     for entry in journal.entries("session"):
         journal.forget(entry)
     if changes:
-        for (
-            entry
-        ) in open_ones:  # they ended with the session: nothing is held that a later `inv down` would have to free
+        # They ended with the session: nothing is held that a later `inv down` would have to free.
+        for entry in open_ones:
             if not entry.owner_lives and entry.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
                 journal.forget(entry)
     ui.say("the session is ended" if changes else "there was no session: nothing to do")
