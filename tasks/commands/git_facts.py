@@ -20,6 +20,7 @@ _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
     "REVERT_HEAD": ("a revert", "git revert --continue, or git revert --abort"),
     "BISECT_LOG": ("a bisect", "git bisect reset"),
 }
+TRAILER, UNDO = "Remote-First", "UNDO"  # in each commit of the migration: its step's key; in one that takes it back
 _ID = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -132,21 +133,29 @@ class Facts:
         return self._cache[key]  # type: ignore[return-value]
 
     def ever(self, commits: Iterable[str], paths: list[str]) -> set[tuple[str, Entry]]:
-        """What stood at these paths in the commits or in any of their ancestors. One process, whatever their number."""
+        """What stood at these paths in the commits or in any of their ancestors. One process, whatever their number.
+
+        What the migration itself put there and an undo took away again does not count: it is to be put there anew.
+        """
         starts = sorted(set(commits))
         if not starts or not paths:
             return set()
-        wanted, found = set(paths), set()
+        wanted, found, undone, key = set(paths), set(), set(), ""
         some = [f":(literal){p}" for p in paths] if len(paths) <= 200 else []
+        shown_as = f"--format=%x01%(trailers:key={TRAILER},valueonly)"
         log = self.git.read(
-            "log", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "-z", "--format=", *starts, "--", *some
+            "log", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "-z", shown_as, *starts, "--", *some
         )
         words = iter(decode(log).split("\0"))
-        for word in words:
+        for word in words:  # newest first
             head = word.strip("\n")
-            if head.startswith(":"):
+            if head.startswith("\x01"):
+                key = head[1:].strip()
+            elif head.startswith(":"):
                 path, fields = next(words), head[1:].split()
-                if path in wanted and fields[1] != "000000":
+                if key == UNDO:
+                    undone.add(path)
+                elif path in wanted and fields[1] != "000000" and not (key and path in undone):
                     found.add((path, Entry(fields[1], fields[3])))
         return found
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.commands import git_import, git_locks, git_write
-from tasks.commands.git_facts import Facts
+from tasks.commands.git_facts import TRAILER, UNDO, Facts
 from tasks.commands.git_objects import Entry, Git, decode
 from tasks.commands.git_worktree import Place
 from tasks.core.errors import Refused, ToolError
@@ -88,20 +88,25 @@ def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, 
 
 def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str], None]) -> None:
     """Move one repository from where it stands in the plan to the plan's end."""
-    ids = [c.id for c in side.commits]
-    if not ids or side.facts.head == ids[-1]:
+    rest = ahead(side)
+    if not rest:
         return
-    old = side.facts.head
-    ahead = side.commits[ids.index(old) + 1 :] if old in ids else side.commits
+    old, last = side.facts.head, rest[-1].id
     place = Place(side.facts.folder, side.facts.git_dir, side.facts.branch, session.run)
     place.own.mkdir(exist_ok=True)
-    tell("running", f"{side.name}: {len(ahead)} commits, {sum(len(c.edits) for c in ahead)} paths")
-    needed = [e[1] for c in ahead for e in c.edits.values() if e and e[0] != "160000"]
+    tell("running", f"{side.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
+    needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != "160000"]
     missing = git_import.absent(place.git, needed)
-    git_import.import_commits(place.git, map(_written, ahead), lambda oids: _bytes(world, side, oids), missing, ids[-1])
-    git_write.move(place, old, ids[-1], _together(ahead, side), session.since)
-    for one in ahead:
+    git_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
+    git_write.move(place, old, last, _together(rest, side), session.since)
+    for one in rest:
         tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
+
+
+def ahead(side: Side) -> list[Commit]:
+    """The plan's commits that this repository has not made yet."""
+    ids = [c.id for c in side.commits]
+    return side.commits[ids.index(side.facts.head) + 1 :] if side.facts.head in ids else side.commits
 
 
 def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]:
@@ -129,10 +134,20 @@ def _bytes(world: World, side: Side, oids: list[str]) -> Iterator[tuple[str, byt
 
 
 def _tag(side: Side, commit: str, run: str) -> None:
-    """Tag where the repository stood before the first commit of the migration; an older tag stays."""
+    """Tag where the repository stood before the first commit of the migration; the tag of one that was taken back moves."""
     git = Git(side.facts.folder, run)
-    if not git.read("tag", "--list", TAG):
-        git.read("update-ref", f"refs/tags/{TAG}", commit, "0" * len(commit))
+    old = git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}", ok=(0, 1))
+    if not old or not _goes_on(git, f"{TAG}..{commit}", commit):
+        git.read("update-ref", f"refs/tags/{TAG}", commit, old or "0" * len(commit))
+
+
+def _goes_on(git: Git, since: str, commit: str) -> bool:
+    """Does a migration that began at the tag go on here? Also when its commits were squashed into one."""
+    shown_as = f"--format=%(trailers:key={TRAILER},valueonly)"
+    newest = git.line("log", "-1", f"--grep=^{TRAILER}: ", shown_as, since)
+    if newest:
+        return newest != UNDO
+    return bool(git.read("grep", "-l", "-F", "<!-- remote-first:", commit, "--", "README.md", ok=(0, 1)))
 
 
 def _is_pushed(facts: Facts, commit: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tasks.core.settings import Settings, repository_root, settings
 from tasks.core.steps import State
 from tasks.steps.migration import applying, engine, render, saved
 from tasks.steps.migration.engine import Plan, Request
+from tasks.steps.migration.model import Outcome
 from tasks.steps.migration.world import Consumer, World, refuse_hindered
 
 ALL = (1, 2, 3, 4, 5)
@@ -45,7 +46,7 @@ def places(asked: Asked, s: Settings) -> tuple[Path, Path]:
 
 def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
     """What is asked for. Raises Trouble for an unknown step or history."""
-    if asked.history not in {"keep", "none"}:
+    if asked.history not in engine.HISTORIES:
         raise Trouble(f"--history {asked.history} is not known", fix="--history keep, or --history none")
     core, gitops = places(asked, settings())
     return Request(core, gitops, engine.selected(phases, asked.only or ()), tuple(asked.accept or ()), asked.history)
@@ -101,15 +102,14 @@ def status(asked: Asked) -> None:
 def plan(asked: Asked, out: str) -> None:
     """`inv migrate.plan`."""
     found = _planned(request(asked))
-    document = render.document(found)
     if out:
         if found.hindrances:
             _close(found)
             first = found.hindrances[0]
             raise Trouble(first.what, fix=first.fix, code=REFUSED)
-        saved.write(Path(out), found, document)
+        saved.write(Path(out), found, render.document(found))
         ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
-    _show(asked, found, document)
+    _show(asked, found)
     _close(found)
     _leave(_code(found, check=asked.check))
 
@@ -119,7 +119,7 @@ def phase(asked: Asked, number: int) -> None:
     wanted = request(asked, (number,))
     if asked.dry or asked.check:
         found = _planned(wanted)
-        _show(asked, found, render.document(found))
+        _show(asked, found)
         _close(found)
         _leave(_code(found, check=asked.check, trials=True))
         return
@@ -141,35 +141,45 @@ def apply(asked: Asked, file: str) -> None:
     accept = (*wanted.accept, *(asked.accept or ()))
     wanted = Request(core, gitops, keys, accept, wanted.history, wanted.at, wanted.idents)
 
-    def look() -> Plan:
+    def look() -> tuple[Plan, bool]:
+        """The plan, made again on what is there, and whether both repositories are at its end already."""
         world = world_of(wanted)
         applying.must_match(world, commits, wanted.at)
-        refuse_hindered(world)
+        ended = any(commits.values()) and all(
+            s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (world.core, world.gitops)
+        )
+        if not ended:
+            refuse_hindered(world)
         found = engine.plan(wanted, world)
         made = {s.name: [c.id for c in s.commits] for s in (world.core, world.gitops)}
-        ended = all(s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (world.core, world.gitops))
         if made != commits and not narrowed:
             _close(found)
-            if ended:
-                ui.say("this plan is carried out; there is nothing left to do")
-                raise SystemExit(0)
+            if ended:  # another plan would be made today, but this one is done
+                return _planned(replace(wanted, at={}, idents={})), True
             raise Trouble(
                 "the plan no longer fits what is there: another one would be made today",
                 why="a file in the way, the mapping, the settings or the cluster has changed since",
                 fix=f"make a new plan: inv migrate.plan --out {file}",
                 code=REFUSED,
             )
-        return found
+        return found, ended and not _trials(found)
 
     if asked.dry or asked.check:
-        found = look()
-        _show(asked, found, render.document(found))
+        found, ended = look()
+        if ended:
+            _told_as_done(asked, found)
+            return
+        _show(asked, found)
         _close(found)
         _leave(_code(found, check=asked.check))
         return
     with applying.session(wanted.core, wanted.gitops) as session:
         _tell(session)
-        _do(asked, look(), session, unknown=0)
+        found, ended = look()
+        if ended:
+            _told_as_done(asked, found)
+        else:
+            _do(asked, found, session, unknown=0)
 
 
 def explain(asked: Asked, path: str) -> None:
@@ -178,7 +188,7 @@ def explain(asked: Asked, path: str) -> None:
 
     _no_flag(path, "explain")
     found = _planned(request(asked))
-    told = telling.explain(found, path.removeprefix("./"))
+    told = telling.explain(found, _of_core(found.world, path))
     if asked.json:
         ui.as_json(told.as_json())
     else:
@@ -193,7 +203,8 @@ def references(asked: Asked, path: str) -> None:
 
     _no_flag(path, "references")
     world = world_of(request(asked))
-    rows = telling.references(world, path.removeprefix("./"))
+    path = _of_core(world, path)
+    rows = telling.references(world, path)
     if asked.json:
         ui.as_json({"path": path, "references": [row.as_json() for row in rows]})
     elif rows:
@@ -202,6 +213,17 @@ def references(asked: Asked, path: str) -> None:
     else:
         ui.say(f"nothing in core names {path}")
     world.close()
+
+
+def _of_core(world: World, path: str) -> str:
+    """The path from core's root; one that a shell completed may be absolute."""
+    if not path.startswith("/"):
+        return path.removeprefix("./")
+    try:
+        found = str(Path(path).relative_to(world.core.facts.folder))
+    except ValueError:
+        raise Trouble(f"{path} is not in {world.core.facts.folder}", fix="name a path of core") from None
+    return found + "/" * path.endswith("/")
 
 
 def undo(asked: Asked) -> None:
@@ -213,7 +235,11 @@ def undo(asked: Asked) -> None:
 
 
 def _planned(wanted: Request) -> Plan:
-    return engine.plan(wanted, world_of(wanted))
+    world = world_of(wanted)
+    for word in wanted.accept:
+        if not word.endswith("/") and world.core.tree.has_folder(word):
+            raise Trouble(f"--accept {word} names a folder: it would accept nothing", fix=f"--accept {word}/")
+    return engine.plan(wanted, world)
 
 
 def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -> None:
@@ -221,29 +247,20 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
     work = found.pending or bool(found.person)
     if work:
         refuse_hindered(found.world)
-    runs = [c for o in found.outcomes for c in o.changes if c.kind == "run"]
     if work:
         if not asked.json:
-            for line in render.lines(found):
+            for line in (*render.lines(found), *_diffs(asked, found)):
                 ui.talk(line)
         _confirm(asked, found)
     waits = applying.carry_out(
         found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text)
     )
     outcomes = applying.after(found.outcomes, waits)
-    if runs and not waits:
+    if _trials(found) and not waits:
         from tasks.steps.migration import validating
 
         outcomes = validating.run(found.world, outcomes)
-    document = render.document(found, outcomes)
-    for name in ("core", "gitops"):
-        _now(found, document, name)
-    if asked.json:
-        ui.as_json(document)
-    else:
-        for line in render.lines(found, outcomes, most=2):
-            ui.say(line)
-    _close(found)
+    _report(asked, found, outcomes)
     if waits:
         raise Trouble(
             f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED
@@ -252,32 +269,58 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
 
-def _now(found: Plan, document: dict[str, Any], name: str) -> None:
-    """Tell where the repository is now, and that it is where the plan said."""
-    side = found.world.core if name == "core" else found.world.gitops
-    head, tree = side.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
-    document[name] |= {"head": head, "tree": tree}
+def _told_as_done(asked: Asked, found: Plan) -> None:
+    """A plan that was carried out before: nothing is asked and nothing written; what was blocked then is told again."""
+    ui.talk("this plan is carried out; there is nothing left to do")
+    outcomes = applying.after(found.outcomes, "")
+    _report(asked, found, outcomes)
+    _leave(REFUSED if any(o.state is State.BLOCKED for o in outcomes) else 0)
+
+
+def _report(asked: Asked, found: Plan, outcomes: Sequence[Outcome]) -> None:
+    """Show what became of the plan, and where the repositories are now."""
+    document = render.document(found, outcomes)
+    for side in (found.world.core, found.world.gitops):
+        head, tree = side.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
+        document[side.name] |= {"head": head, "tree": tree}
+    if asked.json:
+        ui.as_json(document)
+    else:
+        for line in render.lines(found, outcomes, most=2):
+            ui.say(line)
+    _close(found)
+
+
+def _trials(found: Plan) -> bool:
+    """Does the plan hold trials on the target?"""
+    return any(c.kind == "run" for o in found.outcomes for c in o.changes)
 
 
 def _confirm(asked: Asked, found: Plan) -> None:
+    sides = (found.world.core, found.world.gitops)
+    ahead = [c for side in sides for c in applying.ahead(side)]
     lost = [c.destroys for o in found.outcomes for c in o.changes if c.destroys]
-    deletes = sum(1 for o in found.outcomes for c in o.changes if c.kind == "delete")
-    counts = f"{len(found.commits)} commits, {deletes} deletions"
+    deletes = sum(entry is None for c in ahead for entry in c.edits.values())
+    counts = f"{len(ahead)} commits, {deletes} deletions"
     more = f", {len(lost)} of them lose something" if lost else ""
     ui.confirm(f"do this ({counts}{more})?", yes=asked.yes, fix="run it again with --yes")
 
 
-def _show(asked: Asked, found: Plan, document: dict[str, Any]) -> None:
+def _show(asked: Asked, found: Plan) -> None:
     if asked.json:
-        ui.as_json(document)
+        document = render.document(found)
+        ui.as_json({**document, "diff": "\n".join(_diffs(asked, found))} if asked.diff else document)
         return
-    for line in render.lines(found, every=asked.dry or asked.check):
+    for line in (*render.lines(found, every=asked.dry or asked.check), *_diffs(asked, found)):
         ui.say(line)
+
+
+def _diffs(asked: Asked, found: Plan) -> Iterator[str]:
+    """The rewritten files as unified diffs, when they were asked for."""
     if asked.diff:
         from tasks.steps.migration import telling
 
-        for line in telling.diffs(found):
-            ui.say(line)
+        yield from telling.diffs(found)
 
 
 def _code(found: Plan, *, check: bool, trials: bool = False) -> int:
@@ -302,7 +345,7 @@ def _tell(session: applying.Session) -> None:
 
 
 def _no_flag(word: str, task: str) -> None:
-    if word.startswith("-") or not word:
+    if word.startswith("-") or word in {"", ".", "./"}:
         raise Trouble(
             f"'{word}' is not a path",
             fix=f"the path comes first: inv migrate.{task} PATH; help: inv --help migrate.{task}",

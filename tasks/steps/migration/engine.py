@@ -19,6 +19,7 @@ from tasks.steps.migration.world import Consumer, Draft, Side, World, commit
 
 STEPS: tuple[Step, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
+HISTORIES = ("keep", "none")
 _DELETING = {"DC-16"} | {s.key for s in phase4.STEPS if s.plan is phase4.gone}
 
 

@@ -98,6 +98,18 @@ class References:
                     blocking = not mention.comment and not self._listed.match(path)
                     yield Reference(path, mention.line, target, mention.kind, mention.text, sure, blocking)
 
+    def naming(self, area: str, survivors: Iterable[str]) -> Iterator[Reference]:
+        """The references from these files to a file or folder that is not there, or to something below it."""
+        paths, name = list(survivors), area.rstrip("/")
+        self.read(paths)
+        for path in paths:
+            for mention in self._known.get((path, self._world.core.tree.files[path].oid), ()):
+                if mention.pattern == name or mention.pattern.startswith(name + "/"):
+                    blocking = not mention.comment and not self._listed.match(path)
+                    yield Reference(
+                        path, mention.line, mention.pattern, mention.kind, mention.text, mention.sure, blocking
+                    )
+
     def _dangles(self, mention: Mention, doomed: set[str]) -> tuple[str, bool]:
         pattern = mention.pattern.rstrip("/")
         if pattern in doomed:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Refused, Trouble
-from tasks.steps.migration.engine import Plan, Request
+from tasks.steps.migration.engine import BY_KEY, HISTORIES, Plan, Request
 
 SCHEMA = 1
 
@@ -43,7 +43,7 @@ def read(path: Path) -> tuple[Request, dict[str, list[str]]]:
         data = json.loads(path.read_text())
     except FileNotFoundError:
         raise Trouble(f"{path} is not there", fix="make the plan first: inv migrate.plan --out FILE") from None
-    except (OSError, ValueError) as why:
+    except (OSError, ValueError, RecursionError) as why:
         raise Trouble(f"{path} is no plan: {why}", fix=new) from None
     try:
         if data["schema"] != SCHEMA:
@@ -55,10 +55,12 @@ def read(path: Path) -> tuple[Request, dict[str, list[str]]]:
             tuple(map(str, replay["keys"])),
             tuple(map(str, replay["accept"])),
             str(replay["history"]),
-            {str(k): str(v) for k, v in replay["at"].items()},
+            {name: str(replay["at"][name]) for name in ("core", "gitops")},
             {str(k): (str(v[0]), str(v[1])) for k, v in replay["idents"].items()},
         )
         commits = {name: [str(c) for c in replay["commits"][name]] for name in ("core", "gitops")}
+        if request.history not in HISTORIES or not set(request.keys) <= BY_KEY.keys():
+            raise Refused(f"{path} is of another version of the suite", fix=new)
     except (KeyError, TypeError, AttributeError, IndexError):
         raise Trouble(f"{path} is no plan of this suite", fix=new) from None
     return request, commits

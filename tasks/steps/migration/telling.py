@@ -13,6 +13,7 @@ from tasks.steps.migration.consumers import Consumers
 from tasks.steps.migration.engine import Plan
 from tasks.steps.migration.references import References
 from tasks.steps.migration.render import readable
+from tasks.steps.migration.rules import matching
 from tasks.steps.migration.world import World
 
 
@@ -99,14 +100,18 @@ class Named:
 
 
 def references(world: World, path: str) -> list[Named]:
-    """Who in core names the path or something below it, as core is now; and who syncs from it."""
+    """Who in core names the path (or what a glob matches) or something below it, as core is now; and who syncs from it.
+
+    A path that is gone is looked for as well: who names it names nothing any more.
+    """
     tree = world.core.tree
-    area = path if path in tree else path.rstrip("/") + "/"
-    doomed = {path} if path in tree else set(tree.under(area))
+    area = path if path in tree or "*" in path or "?" in path else path.rstrip("/") + "/"
+    doomed = set(matching(tree, area))
     index = References(world, [*(p for row in world.mapping.cleanup for p in row.paths), area])
+    survivors = [p for p in tree.files if p not in doomed]
+    rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
     found = [
-        Named(r.where, r.target, r.kind, r.text, r.sure, r.blocking and (r.sure or "*" not in r.target))
-        for r in index.to(doomed, [p for p in tree.files if p not in doomed])
+        Named(r.where, r.target, r.kind, r.text, r.sure, r.blocking and (r.sure or "*" not in r.target)) for r in rows
     ]
     who = Consumers(world)
     for consumer in who.known:

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.commands.git_facts import Facts, shown
+from tasks.commands.git_facts import TRAILER, Facts, shown
 from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
 from tasks.core.errors import Refused
 from tasks.core.migration_mapping import Mapping, covering
 from tasks.core.settings import Settings
 from tasks.steps.migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
-
-TRAILER = "Remote-First"
 
 
 @dataclass
