@@ -146,3 +146,10 @@ def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
                 assert set(re.findall(r" (--[a-z-]+)", words)) <= flags, f"{where}{words}"
                 seen += 1
     assert seen > 200
+
+
+def test_the_help_of_setup_names_its_steps_and_no_other():
+    from tasks.steps.setup import COMMANDS, STEPS
+
+    said = inv("--help", "setup").stdout.split("run this step alone (repeatable):")[1].split("  -")[0]
+    assert set(said.split()) == {step.key for step in STEPS} == set(COMMANDS)

@@ -23,35 +23,18 @@ from tasks.steps.setup import (
 )
 from tasks.steps.setup.work import Work
 
-STEPS: tuple[Step[Work], ...] = (
-    tools.STEP,
-    login.STEP,
-    credentials.STEP,
-    kubelogin.STEP,
-    connect.STEP,
-    packages.STEP,
-    submodules.STEP,
-    registry.STEP,
-    access.STEP,
-    ready.STEP,
-)
-# What a person would type for each step: shown by a dry run, also where nothing can be planned yet.
-COMMANDS: dict[str, Callable[[Settings], tuple[str, ...]]] = {
-    "tools": tools.commands,
-    "login": login.commands,
-    "credentials": credentials.commands,
-    "kubelogin": kubelogin.commands,
-    "connect": connect.commands,
-    "packages": packages.commands,
-    "submodules": submodules.commands,
-    "registry": registry.commands,
-    "access": access.commands,
-    "ready": ready.commands,
-}
+# In the order in which they are shown. Each has STEP, and in `commands` what a person would type for it.
+_MODULES = (tools, login, credentials, kubelogin, connect, packages, submodules, registry, access, ready)
+STEPS: tuple[Step[Work], ...] = tuple(module.STEP for module in _MODULES)
+# Shown by a dry run, also where nothing can be planned yet.
+COMMANDS: dict[str, Callable[[Settings], tuple[str, ...]]] = {m.STEP.key: m.commands for m in _MODULES}
 
 
 def chosen(s: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Work], ...]:
-    """The steps that are asked for, as these settings want them. Raises Trouble for an unknown name, with the nearest, and when none is left."""
+    """The steps that are asked for, as these settings want them.
+
+    Raises Trouble for an unknown name, with the nearest, and when none is left.
+    """
     known = [step.key for step in STEPS]
     for name in (*only, *skip):
         if name not in known:
