@@ -15,7 +15,7 @@ from typing import Any
 from tasks.commands import base
 from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.tool import Tool, clean
 
 TILTFILE = "(Tiltfile)"
 _TILTFILE_ERROR = 5  # exit code of `tilt alpha tiltfile-result`, from its help
@@ -66,7 +66,8 @@ def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str,
     program = tool(s, env=env)
     done = program.call(*words, timeout=60, cwd=str(tiltfile.parent))
     if done.exit == _TILTFILE_ERROR:
-        raise Refusal(_error_in(done.stderr), tool="tilt", exit=done.exit, stderr=done.stderr)
+        said = clean(done.stderr)
+        raise Refusal(_error_in(said), tool="tilt", exit=done.exit, stderr=said)
     if done.exit != 0:
         raise program.failed(words, done)
     import json

@@ -108,9 +108,11 @@ class Piped:
 
     def failed(self) -> ToolError:
         """The error for a child that ended badly, with what it said."""
+        from tasks.core.tool import clean
+
         code = self._process.wait()
         self._reader.join(5.0)
-        text = b"".join(self._errors).decode("utf-8", "replace")
+        text = clean(b"".join(self._errors).decode("utf-8", "replace"))
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         first = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
         how = first or (f"killed by signal {-code}" if code < 0 else f"exit code {code}")

@@ -34,6 +34,7 @@ _SECRET = re.compile(
     r"|((?:access|refresh|id)?_?token)(\"?\s*[:=]\s*\"?)(?![a-z]+:?(?:\s|$))"
     r")[^\s\"',]{6,}"
 )
+_IN_URL = re.compile(r"(?<=://)(?:[^/\s@:]*:[^/\s@]+|[^/\s@:]{20,})(?=@)")  # git names a remote as it is written
 _JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 
 
@@ -244,7 +245,7 @@ def last_line(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without tokens and passwords, known or recognised by their shape."""
-    return ui.masked(_JWT.sub("***", _SECRET.sub(r"\1\2\3\4***", text)))
+    return ui.masked(_JWT.sub("***", _IN_URL.sub("***", _SECRET.sub(r"\1\2\3\4***", text))))
 
 
 def _text(data: bytes | None) -> str:

@@ -52,6 +52,14 @@ def test_a_failure_tells_the_line_that_says_why(tmp_path: Path):
         assert accepted.result(ok=(0, 3)) == b""
 
 
+def test_a_failure_quotes_no_password_of_a_remote(tmp_path: Path):
+    code = "import sys; sys.exit('fatal: could not read from https://ada:hunter2hunter2@git.example.com/gitops.git')"
+    with child(code, tmp_path) as failing, pytest.raises(ToolError) as why:
+        failing.result()
+    assert "git.example.com/gitops.git" in why.value.what
+    assert "hunter2" not in why.value.what + why.value.stderr
+
+
 def test_bytes_go_in_and_come_out_as_they_are(tmp_path: Path):
     with child("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])", tmp_path, stdin=True) as echo:
         echo.stdin.write(b"\x00\xff\n")

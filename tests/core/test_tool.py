@@ -90,6 +90,8 @@ def test_a_last_newline_may_be_missing_in_json():
         '"accessToken": "abcdefghijklmnop"',
         "Authorization: Bearer abcdefghijklmnop",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+        "fatal: clone of 'https://ada:hunter2hunter2@git.example.com/gitops.git' into submodule path failed",
+        "fatal: unable to access 'https://abcdefghijklmnop0123456789@git.example.com/gitops.git'",
     ],
 )
 def test_what_looks_like_a_secret_is_masked(said: str):
@@ -104,6 +106,7 @@ def test_what_looks_like_a_secret_is_masked(said: str):
     [
         "Error: failed to get token: unexpected end of JSON input",
         "failed to get token: AzureCLICredential: ERROR: Please run 'az login' to setup account.",
+        "fatal: cannot reach ssh://git@git.example.com:22/gitops.git, nor http://127.0.0.1:8080/a@b",
     ],
 )
 def test_a_sentence_about_a_token_is_no_secret(said: str):
