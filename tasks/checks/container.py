@@ -189,8 +189,10 @@ def _may_connect(place: Path) -> bool:
 
 
 def _volumes(s: Settings, machine: Machine) -> Iterator[Finding]:
-    azure = Path(machine.environment.get("AZURE_CONFIG_DIR") or machine.home / ".azure")
-    state = Path(machine.environment.get("REMOTE_DEV_STATE") or machine.home / ".local/state/remote-dev")
+    env = machine.environment
+    azure = Path(env.get("AZURE_CONFIG_DIR") or machine.home / ".azure")
+    states = Path(env.get("XDG_STATE_HOME") or machine.home / ".local/state")
+    state = Path(env.get("REMOTE_DEV_STATE") or states / "remote-dev")  # as core/state.py has it
     for folder in (azure, machine.home / ".kube", state):
         subject = f"folder {folder}"
         try:

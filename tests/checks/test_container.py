@@ -11,6 +11,7 @@ import pytest
 from tasks.checks import container
 from tasks.checks.container import Machine
 from tasks.checks.finding import Finding, State
+from tasks.core import state as core_state
 from tests.made import settings
 
 ALL = 0x1FF_FFFF_FFFF
@@ -124,3 +125,11 @@ def test_docker_is_asked_through_its_socket(tmp_path):
         assert look(short)["docker engine"].state is State.OK
     assert look(short)["docker engine"].state is State.MISSING  # nobody listens any more
     assert look(machine(tmp_path / "tcp", DOCKER_HOST="tcp://10.0.0.1:2376"))["docker engine"].state is State.OK
+
+
+def test_the_folder_for_state_that_is_looked_at_is_the_one_that_is_used(tmp_path, monkeypatch):
+    monkeypatch.delenv("REMOTE_DEV_STATE")
+    for name, place in (("XDG_STATE_HOME", tmp_path / "states"), ("REMOTE_DEV_STATE", tmp_path / "own")):
+        monkeypatch.setenv(name, str(place))
+        found = look(machine(tmp_path / name, **{name: str(place)}))
+        assert f"folder {core_state.folder()}" in found
