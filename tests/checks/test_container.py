@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,5 +132,5 @@ def test_the_folder_for_state_that_is_looked_at_is_the_one_that_is_used(tmp_path
     monkeypatch.delenv("REMOTE_DEV_STATE")
     for name, place in (("XDG_STATE_HOME", tmp_path / "states"), ("REMOTE_DEV_STATE", tmp_path / "own")):
         monkeypatch.setenv(name, str(place))
-        found = look(machine(tmp_path / name, **{name: str(place)}))
+        found = look(replace(machine(tmp_path / name), environment={name: str(place)}))
         assert f"folder {core_state.folder()}" in found
