@@ -13,7 +13,7 @@ from tasks.steps.migration.dockerfile import lacks_tools, with_tools
 from tasks.steps.migration.jsonc import Jsonc, plain
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.phase4 import gone
-from tasks.steps.migration.shell import Chosen, choose, statements
+from tasks.steps.migration.shell import Chosen, Statement, choose, statements
 from tasks.steps.migration.world import Draft
 
 _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
@@ -97,28 +97,28 @@ def simplified(draft: Draft) -> None:
         return
     text = old.decode("utf-8", "surrogateescape")
     found = _sorted(text, rules.obsolete, rules.ours)
-    if found.lost and not world.accepted(rules.path):
-        for line in found.lost:
-            place, _, said = line.partition(": ")
-            fix = (
-                f"`{said[:80]}` can be kept nowhere by itself; put it into {rules.kept_in}, then --accept {rules.path}"
-            )
-            draft.block(rules.path, "custom", f"{rules.path}:{place}", fix)
+    if _has_lost(draft, found, rules.path, rules.kept_in):
         return
-    team = _kept(found, rules.path)
+    team = _kept(found, rules.path, world.core.text(rules.kept_in))
     lost = "; ".join(found.lost)
-    if team and rules.kept_in not in world.core.tree:
-        draft.write(
-            "core",
-            rules.kept_in,
-            team,
-            f"{len(found.kept)} statements of the team, kept from {rules.path}",
-            mode="100755",
-        )
-        places = ", ".join(_ranges(found))
-        draft.note(f"kept in {rules.kept_in}: lines {places} of {rules.path}")
+    if team:
+        said = f"{len(found.kept)} statements of the team, kept from {rules.path}"
+        draft.write("core", rules.kept_in, team, said, mode="100755")
+        draft.note(f"kept in {rules.kept_in}: lines {_ranges(found.kept)} of {rules.path}")
+    draft.note(f"gone with the local cluster: lines {_ranges(found.dropped)} of {rules.path}")
     body = _with_team(new.decode(), rules.kept_in) if team else new.decode()
     draft.write("core", rules.path, body.encode(), "about 50 lines that call inv setup", mode="100755", destroys=lost)
+
+
+def _has_lost(draft: Draft, found: Chosen, path: str, instead: str) -> bool:
+    """Block for each line that would be lost, unless the person accepts it."""
+    if draft.world.accepted(path):
+        return False
+    for line in found.lost:
+        place, _, said = line.partition(": ")
+        fix = f"`{said[:80]}` can be kept nowhere by itself; put it into {instead}, then --accept {path}"
+        draft.block(path, "custom", f"{path}:{place}", fix)
+    return bool(found.lost)
 
 
 def _sorted(text: str, obsolete: list[str], ours: list[str]) -> Chosen:
@@ -128,13 +128,14 @@ def _sorted(text: str, obsolete: list[str], ours: list[str]) -> Chosen:
     )
 
 
-def _kept(found: Chosen, name: str) -> bytes:
-    """The team's file; empty when only definitions would be in it."""
+def _kept(found: Chosen, name: str, there: bytes | None) -> bytes:
+    """The team's file, behind what stands there already; empty when only definitions would be in it."""
     if not found.calls and all(s.function or s.assigned or s.code.startswith("cd ") for s in found.kept):
         return b""
-    parts = [_TEAM_HEAD.format(name=name), *(f"{_plain_comments(s.text)}\n" for s in found.kept)]
-    parts += [f"{call}\n" for call in found.calls]
-    return "".join(parts).encode("utf-8", "surrogateescape")
+    old = (there or b"").decode("utf-8", "surrogateescape").rstrip("\r\n")
+    rows = [_plain_comments(s.text) for s in found.kept if s.code not in old] + [c for c in found.calls if c not in old]
+    head = f"{old}\n" if old else _TEAM_HEAD.format(name=name)
+    return (head + "".join(f"{row}\n" for row in rows)).encode("utf-8", "surrogateescape")
 
 
 def _plain_comments(text: str) -> str:
@@ -150,8 +151,8 @@ def _with_team(script: str, team: str) -> str:
     return f"{before.rstrip()}\n{call}{mark}{after}" if mark else script.rstrip() + "\n" + call
 
 
-def _ranges(found: Chosen) -> list[str]:
-    return [f"{s.first}-{s.last}" if s.first != s.last else f"{s.first}" for s in found.kept if not s.assigned]
+def _ranges(rows: list[Statement]) -> str:
+    return ", ".join(f"{s.first}-{s.last}" if s.first != s.last else f"{s.first}" for s in rows if not s.assigned)
 
 
 def _is_old(data: bytes, obsolete: list[str]) -> bool:
@@ -170,8 +171,7 @@ def start_script(draft: Draft) -> None:
             continue
         text = old.decode("utf-8", "surrogateescape")
         found = _sorted(text, rules.obsolete, [])
-        if found.lost and not world.accepted(path):
-            draft.block(path, "custom", f"{path}:{found.lost[0]}", f"decide over this line, then --accept {path}")
+        if _has_lost(draft, found, path, "a script of yours"):
             continue
         head = "#!/usr/bin/env bash\n" if text.startswith("#!") else ""
         body = "\n".join([_plain_comments(s.text) for s in found.kept] + found.calls)
@@ -180,6 +180,7 @@ def start_script(draft: Draft) -> None:
             path,
             f"{head}{body.strip()}\n".encode("utf-8", "surrogateescape"),
             "only what needs no local cluster",
+            destroys="; ".join(found.lost),
         )
 
 

@@ -6,8 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-_FUNCTION = re.compile(r"^\s*(?:function\s+)?([\w-]+)\s*\(\)\s*[{(]")
+from tasks.steps.migration.shell_commands import HEREDOC, commands, says_only
+
+_FUNCTION = re.compile(r"^\s*(?:function\s+([\w-]+)\s*(?:\(\s*\)\s*)?|([\w-]+)\s*\(\s*\)\s*)[{(]")
+_HEADER = re.compile(
+    r"^\s*(?:function\s+[\w-]+\s*(?:\(\s*\))?|[\w-]+\s*\(\s*\))\s*(?:#.*)?$"
+)  # its bracket comes below
 _ASSIGN = re.compile(r"^\s*(?:export\s+|readonly\s+)?(\w+)=", re.MULTILINE)
 _OPEN, _CLOSE = {"if", "case", "do", "{"}, {"fi", "esac", "done", "}"}
 
@@ -25,7 +29,7 @@ class Statement:
     def function(self) -> str:
         """The name, when it defines a function."""
         found = _FUNCTION.match(self.code)
-        return found[1] if found else ""
+        return (found[1] or found[2]) if found else ""
 
     @property
     def assigned(self) -> set[str]:
@@ -96,7 +100,7 @@ class _Scan:
             )
             before = line[place + step - 1 : place + step] or " "
             place += step
-        if not self._stack and re.search(r"(?:\|\||&&|\|)\s*(?:#.*)?$", line):
+        if not self._stack and (re.search(r"(?:\|\||&&|\|)\s*(?:#.*)?$", line) or _HEADER.match(line)):
             self._goes_on = True
 
     def _inside(self, line: str, place: int) -> int:
@@ -107,8 +111,18 @@ class _Scan:
             return 1
         if char == "\\":
             return 2
+        if top in {"((", "(1"}:  # arithmetic: `<<` is no here-document
+            if line.startswith("))" if top == "((" else ")", place):
+                self._stack.pop()
+                return len(top) if top == "((" else 1
+            if char == "(":
+                self._stack.append("(1")
+            return 1
         if char == {'"': '"', "{": "}", "`": "`"}[top]:
             self._stack.pop()
+        elif line.startswith("$((", place):
+            self._stack.append("((")
+            return 3
         elif line.startswith("$(", place):
             self._stack.append("(")
             return 2
@@ -131,6 +145,15 @@ class _Scan:
         elif line.startswith("${", place):
             self._stack.append("{")
             return 2
+        elif line.startswith(
+            (
+                "((",
+                "$((",
+            ),
+            place,
+        ):
+            self._stack.append("((")
+            return 3 if char == "$" else 2
         elif char == "(":
             if line.startswith("()", place):
                 return 2
@@ -140,7 +163,7 @@ class _Scan:
                 self._stack.pop()
         elif line.startswith("<<<", place):
             return 3
-        elif found := _HEREDOC.match(line, place):
+        elif found := HEREDOC.match(line, place):
             self._heredocs.append(found[2])
             return len(found[0])
         elif not self._stack and before in " \t;&|()" and (word := re.match(r"[a-z]+|[{}]", line[place:])):
@@ -155,7 +178,8 @@ def choose(script: Sequence[Statement], obsolete: re.Pattern[str], ours: re.Patt
     """Drop what matches `obsolete` or `ours`; keep all else, with the functions and variables it needs.
 
     A function that goes by its content, not by its name, is looked into: its lines that are no part of the local cluster
-    are kept as lines of their own where they can stand alone. A function that stays is still called.
+    are kept as lines of their own where they can stand alone. A function that stays is still called. What an `if`, a loop
+    or a list that goes holds beside the local cluster is lost: whether it should run is for a person to say.
     """
     functions = {s.function: s for s in script if s.function}
     bad = {n for n, s in functions.items() if _says(obsolete, s) or _says(ours, s)}
@@ -164,6 +188,16 @@ def choose(script: Sequence[Statement], obsolete: re.Pattern[str], ours: re.Patt
     kept: list[Statement] = []
     inside: dict[str, None] = {}
     entered: set[str] = set()
+
+    def leave_out(code: str, first: int) -> None:
+        """Name what goes with this piece of the script and is none of the local cluster. first: its first line."""
+        for offset, said in commands(code):
+            head = said.partition("\n")[0]
+            if HEREDOC.search(head):  # what a text holds does not say what is done with it
+                said = head
+            gone = obsolete.search(said) or ours.search(said) or says_only(said) or any(_names(n, said) for n in bad)
+            if not gone:
+                found.lost.append(f"{first + offset}: {head}")
 
     def enter(name: str) -> None:
         """Sort the lines of a function that goes, and of those it calls."""
@@ -179,10 +213,12 @@ def choose(script: Sequence[Statement], obsolete: re.Pattern[str], ours: re.Patt
                 elif whole and part.code.strip() == other:
                     inside.setdefault(other)
             named_bad = any(_names(n, part.code) for n in bad)
-            if whole or named_bad or _says(obsolete, part) or _says(ours, part) or _is_local(part.code):
+            if whole or _is_local(part.code):
                 continue
-            if re.search(r"\$\{?[0-9@*#]|\breturn\b", part.code):
-                found.lost.append(f"{one.first + part.first}: {part.code.strip().splitlines()[0]}")
+            if named_bad or _says(obsolete, part) or _says(ours, part):
+                leave_out(part.code, one.first + part.first - 1)
+            elif re.search(r"\$\{?[0-9@*#]|\breturn\b", part.code):
+                found.lost.append(f"{one.first + part.first - 1}: {part.code.strip().splitlines()[0]}")
             else:
                 inside.setdefault(part.code.strip())
 
@@ -192,6 +228,7 @@ def choose(script: Sequence[Statement], obsolete: re.Pattern[str], ours: re.Patt
         called = {n for n in functions if _names(n, one.code)}
         if _says(obsolete, one) or _says(ours, one) or called & bad:
             found.dropped.append(one)
+            leave_out(one.code, one.first)
             for name in sorted(called & bad):
                 enter(name)
         else:
@@ -215,8 +252,8 @@ def choose(script: Sequence[Statement], obsolete: re.Pattern[str], ours: re.Patt
 
 def _body(code: str) -> str:
     """The lines between a function's brackets."""
-    inner = code[code.index("{") + 1 :] if "{" in code else ""
-    return inner.rstrip().removesuffix("}")
+    found = _FUNCTION.match(code)
+    return code[found.end() :].rstrip().removesuffix("}").removesuffix(")") if found else ""
 
 
 def _is_local(code: str) -> bool:
