@@ -18,6 +18,7 @@ from tasks.checks.finding import Finding, State, unknown
 from tasks.checks.workload import PREFIXES, Place, annotation, has_agent
 from tasks.commands import kubectl
 from tasks.commands.kubectl import Object
+from tasks.commands.versions import parts
 from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
 
@@ -174,7 +175,7 @@ def _ignored(
 ) -> Iterator[Finding]:
     own = argo_rules.of_application(application)
     rules = [r for r in (*own, *(common or ())) if r.applies_to(place.kind, place.name, _namespace(place))]
-    key = f"{PREFIXES[1] if _older(s.telepresence.version, (2, 22)) else PREFIXES[0]}/restartedAt"
+    key = f"{PREFIXES[1] if parts(s.telepresence.version) < (2, 22) else PREFIXES[0]}/restartedAt"
     wide = [r for r in rules if r.is_wide]
     narrow = any(r.ignores(key) for r in rules if not r.is_wide)
     respects = argo_rules.respects(application)
@@ -303,8 +304,3 @@ def manager_namespace(pod: Object) -> str:
 
 def _namespace(place: Place) -> str:
     return str((place.workload.get("metadata") or {}).get("namespace") or "")
-
-
-def _older(version: str, than: tuple[int, int]) -> bool:
-    parts = [int(p) for p in version.split(".")[:2] if p.isdigit()]
-    return tuple(parts) < than

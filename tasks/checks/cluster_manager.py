@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tasks.checks.finding import Finding, State
 from tasks.commands import kubectl, telepresence
 from tasks.commands.kubectl import Object
+from tasks.commands.versions import parts
 from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
 
@@ -55,9 +56,9 @@ def versions(s: Settings, theirs: str) -> Finding:
     except ToolError:
         ours = ""
     ours = ours or s.telepresence.version
-    mine, other = _parts(ours), _parts(theirs)
+    mine, other = parts(ours)[:2], parts(theirs)[:2]
     fix = f"bring both to one version: helm upgrade in gitops, or telepresence.version in config/settings.yaml ({ours})"
-    if not other:
+    if not theirs:
         return Finding(SUBJECT, State.OK, f"ready; its version is not to be seen (the client is {ours})")
     if mine >= (2, 25) and other < _OLDEST:
         return Finding(
@@ -121,7 +122,3 @@ def _ask(namespace: str) -> str:
 def _ready(pod: Object) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

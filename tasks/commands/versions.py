@@ -71,12 +71,12 @@ def question(name: str) -> tuple[str, ...]:
 
 def fits(pin: Pin, version: str) -> bool:
     """Is it the pinned version, or a newer one where that is fine?"""
-    have, wanted = _parts(version), _parts(pin.version)
+    have, wanted = parts(version), parts(pin.version)
     return have >= wanted if pin.at_least else have == wanted
 
 
-def _parts(version: str) -> tuple[int, ...]:
-    """1.30.4-rc.1+build as (1, 30, 4)."""
+def parts(version: str) -> tuple[int, ...]:
+    """1.30.4-rc.1+build as (1, 30, 4); what has no number is (0, 0, 0)."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", version)
     numbers = [int(part) for part in found.group(1).split(".")] if found else []
     return tuple([*numbers, 0, 0, 0][:3])

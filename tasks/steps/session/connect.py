@@ -220,5 +220,5 @@ def _at_stake(now: Look) -> list[str]:
 
 def _beyond_one(found: list[Process]) -> list[Process]:
     """With one session there is one user daemon, and a root daemon; more user daemons are ones that `status` hides."""
-    users = [p for p in found if any(word in {"userd", "connector-foreground"} for word in p.argv[1:3])]
+    users = [p for p in found if daemons.is_called(p, user=True)]
     return sorted(users, key=lambda p: p.start)[:-1] if len(users) > 1 else []

@@ -12,7 +12,7 @@ from tasks.core.processes import Process
 from tasks.core.settings import Settings
 from tasks.core.wait import until
 
-_NAMES = {"userd", "rootd", "connector-foreground", "daemon-foreground"}
+_USER, _ROOT = {"userd", "connector-foreground"}, {"rootd", "daemon-foreground"}  # 2.31 and before it
 
 
 def ours(s: Settings) -> list[Process]:
@@ -42,6 +42,11 @@ def _end(found: list[Process]) -> None:
             return
 
 
+def is_called(process: Process, *, user: bool = False) -> bool:
+    """Do its first arguments say that it is a daemon of Telepresence? user: the user daemon alone."""
+    return bool((_USER if user else _USER | _ROOT) & set(process.argv[1:3]))
+
+
 def _is_daemon(process: Process) -> bool:
     program = os.path.basename(process.argv[0])
-    return "telepresence" in program and any(word in _NAMES for word in process.argv[1:3])
+    return "telepresence" in program and is_called(process)

@@ -13,10 +13,9 @@ from tasks.core import foreground, journal, processes, ui
 from tasks.core.journal import Entry
 from tasks.core.processes import Process
 from tasks.core.wait import until
+from tasks.steps.session import daemons
 from tasks.steps.tilt.handover import MARK
 
-# Telepresence's daemons inherit the mark, and belong to the session, which other work may need.
-_DAEMONS = {"userd", "rootd", "connector-foreground", "daemon-foreground"}
 _TO_LEAVE = 20.0  # seconds an intercept gets to leave
 
 
@@ -65,12 +64,15 @@ def stop(entry: Entry) -> list[str]:
 
 
 def marked(run: str) -> list[Process]:
-    """Leaders of sessions with this mark, without this process, its own parents and the daemons of Telepresence."""
+    """Leaders of sessions with this mark, without this process, its own parents and the daemons of Telepresence.
+
+    The daemons inherit the mark, and belong to the session, which other work may need.
+    """
     own = _ancestors()
     return [
         p
         for p in processes.running()
-        if p.pid not in own and not _DAEMONS & set(p.argv[1:3]) and p.variable(MARK) == run and _session(p.pid) == p.pid
+        if p.pid not in own and not daemons.is_called(p) and p.variable(MARK) == run and _session(p.pid) == p.pid
     ]
 
 
