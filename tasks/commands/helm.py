@@ -10,9 +10,10 @@ from typing import Any
 
 from tasks.commands import base, capabilities, kubectl
 from tasks.core.change import Change
-from tasks.core.errors import ToolError
+from tasks.core.errors import ToolError, Trouble
 from tasks.core.settings import Settings
 from tasks.core.tool import Tool
+from tasks.core.yaml import loader
 
 HOLDER = "held-by"  # the label of a release; Helm keeps it with every revision, and lists by it
 Object = dict[str, Any]
@@ -78,8 +79,7 @@ def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets:
     import yaml
 
     out = tool(s).run("template", release, str(chart), *_values(values), *_sets(sets))
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [found for found in yaml.load_all(out, Loader=loader) if isinstance(found, dict)]
+    return [found for found in yaml.load_all(out, Loader=loader()) if isinstance(found, dict)]
 
 
 def upgrade(
@@ -135,14 +135,16 @@ def applied(s: Settings, release: str) -> str:
 
 
 def chart_values(chart: Path, values: Sequence[Path]) -> Object:
-    """The chart's own values with these files over them, as Helm merges them."""
+    """The chart's own values with these files over them, as Helm merges them. Raises Trouble for what is no YAML."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     merged: Object = {}
     for path in (chart / "values.yaml", *values):
         if path.is_file():
-            found = yaml.load(path.read_text("utf-8"), Loader=loader)
+            try:
+                found = yaml.load(path.read_text("utf-8"), Loader=loader())
+            except (yaml.YAMLError, UnicodeDecodeError) as why:
+                raise Trouble(f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"mend {path}") from None
             merged = _over(merged, found if isinstance(found, dict) else {})
     return merged
 

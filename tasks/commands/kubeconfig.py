@@ -20,6 +20,7 @@ from tasks.core.change import Change
 from tasks.core.errors import Blocked
 from tasks.core.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
 from tasks.core.settings import Settings
+from tasks.core.yaml import loader
 
 THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gives the token, whatever way az was logged in
 _INLINED = {
@@ -279,7 +280,7 @@ def _composed(content: str, source: str) -> Node:
     import yaml
 
     try:
-        node = yaml.compose(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        node = yaml.compose(content, Loader=loader())
     except yaml.YAMLError as why:
         mark = getattr(why, "problem_mark", None)
         place = f"{source}:{mark.line + 1}" if mark else source

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tasks.core import nodes
 from tasks.core.nodes import Node
+from tasks.core.yaml import loader
 
 Place = tuple[int, int, str]  # from, to, and what stands there then
 _NULL = "tag:yaml.org,2002:null"
@@ -22,16 +23,15 @@ def changed(text: str, wanted: Node) -> str:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     anew = nodes.serialized(wanted)
     lines = "\r\n" if "\r\n" in text else "\n"
     try:
-        old = yaml.compose(text, Loader=loader)
+        old = yaml.compose(text, Loader=loader())
         places = list(_places(text, old, wanted)) if old is not None else [(len(text), len(text), _after(text) + anew)]
         order = sorted(range(len(places)), key=lambda number: (places[number][0], number))
         for start, end, new in (places[number] for number in reversed(order)):  # from behind: no place moves another
             text = text[:start] + new.replace("\n", lines) + text[end:]
-        return text if _same(yaml.compose(text, Loader=loader), wanted) else anew
+        return text if _same(yaml.compose(text, Loader=loader()), wanted) else anew
     except (_Anew, yaml.YAMLError):
         return anew
 

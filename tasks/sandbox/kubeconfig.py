@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.core.yaml import loader
 from tasks.sandbox.call import Call
 
 
@@ -86,7 +87,7 @@ def read(path: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as why:
         raise Broken(f'error loading config file "{path}": {why}') from None
     try:
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data = yaml.load(text, Loader=loader())
     except yaml.YAMLError as why:
         mark = getattr(why, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""

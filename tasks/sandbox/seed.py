@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tasks.core.yaml import loader
 from tasks.sandbox.cluster import Cluster, Namespace, Pod, Port, Workload
 from tasks.sandbox.world import Places, User, World
 
@@ -212,7 +213,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
     try:
         text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        data = yaml.load(text, Loader=loader())
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
+from tasks.core.yaml import loader
 from tasks.sandbox.legacy.archive import DATA
 
 
@@ -88,4 +89,4 @@ def definition() -> Definition:
     import yaml
 
     text = (DATA / "pair.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), Definition)
+    return msgspec.convert(yaml.load(text, Loader=loader()), Definition)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.core.yaml import loader
+
 
 class HelmError(Exception):
     """What follows `Error: `."""
@@ -120,7 +122,7 @@ def _yaml(text: str, before: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = yaml.load(text, Loader=loader())
     except yaml.MarkedYAMLError as why:
         line = why.problem_mark.line + 1 if why.problem_mark else 1
         raise HelmError(f"{before}yaml: line {line}: {why.problem}") from None

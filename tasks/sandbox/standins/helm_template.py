@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core.yaml import loader
 from tasks.sandbox.standins.go_template import Node, Template, TemplateError
 from tasks.sandbox.standins.go_template_run import Raised, Run
 from tasks.sandbox.standins.helm_chart import Chart, HelmError, coalesced, enabled
@@ -192,7 +193,7 @@ def _manifests(out: dict[str, str]) -> list[Manifest]:
             if not body or all(line.lstrip().startswith("#") or not line.strip() for line in body.splitlines()):
                 continue
             try:
-                data = yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+                data = yaml.load(body, Loader=loader())
             except yaml.MarkedYAMLError as why:
                 line = why.problem_mark.line + 1 if why.problem_mark else 1
                 raise HelmError(

@@ -11,9 +11,8 @@ from typing import Any
 
 import yaml
 
+from tasks.core.yaml import loader
 from tasks.sandbox.starlark.model import Refusal
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Files:
@@ -96,7 +95,7 @@ def decode_yaml(text: str, name: str = "") -> Any:
 def decode_yaml_stream(text: str, name: str = "") -> list[Any]:
     """All documents that are not empty."""
     try:
-        return [_plain(d) for d in yaml.load_all(text, Loader=_LOADER) if d is not None]
+        return [_plain(d) for d in yaml.load_all(text, Loader=loader()) if d is not None]
     except yaml.MarkedYAMLError as why:
         line = why.problem_mark.line + 1 if why.problem_mark else 1
         raise Refusal(

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from tasks.core.settings import repository_root
+from tasks.core.yaml import loader
 from tasks.steps.migration.world import World
 
 
@@ -19,7 +20,7 @@ def _yaml(world: World, path: str) -> dict[str, Any]:
     data = world.core.text(path)
     if data is None:
         data = (repository_root() / path).read_bytes()
-    found = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    found = yaml.load(data, Loader=loader())
     return found if isinstance(found, dict) else {}
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tasks.core.catalogue import Service
+from tasks.core.errors import Trouble
 from tasks.core.settings import Settings
 from tasks.sandbox import control, sample
 from tasks.steps.tilt import deploy
@@ -156,3 +157,12 @@ def test_values_are_merged_as_helm_merges_them(tmp_path: Path):
     (tmp_path / "over.yaml").write_text(yaml.safe_dump({"a": {"y": [3]}, "b": None}))
     found = helm.chart_values(tmp_path, [tmp_path / "over.yaml", tmp_path / "absent.yaml"])
     assert found == {"a": {"x": 1, "y": [3]}, "b": None}
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"a: \xff"])
+def test_a_values_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes):
+    from tasks.commands import helm
+
+    (tmp_path / "over.yaml").write_bytes(content)
+    with pytest.raises(Trouble, match=r"over\.yaml is not YAML"):
+        helm.chart_values(tmp_path, [tmp_path / "over.yaml"])
