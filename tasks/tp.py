@@ -111,15 +111,19 @@ def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
         "env_file": "write it there, mode 0600 (.json, or NAME=value lines)",
         "names": "only the names",
         "json": JSON,
+        "yes": YES,
     },
     auto_shortflags=False,
 )
-def env(c: Context, service: str, env_file: str = "", names: bool = False, json: bool = False) -> None:
+def env(
+    c: Context, service: str, env_file: str = "", names: bool = False, json: bool = False, yes: bool = False
+) -> None:
     """Show the environment of the intercepted pod (it holds secrets)."""
     from tasks.core.catalogue import catalogue
     from tasks.steps.intercept import show
 
-    show.environment(catalogue().named(service, "tp.env"), env_file=env_file, only_names=names, json=json)
+    known = catalogue().named(service, "tp.env")
+    show.environment(known, env_file=env_file, overwrite=yes, only_names=names, json=json)
 
 
 @task(help={"service": "any of its names", "via": "ingress or service", "json": JSON}, auto_shortflags=False)

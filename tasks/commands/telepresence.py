@@ -30,18 +30,22 @@ _HOLDER = re.compile(
 
 
 class Conflict(Refused):
-    """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`."""
+    """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`.
 
-    def __init__(self, workload: str, said: str) -> None:
+    said: Telepresence's line; personal: was a header asked for?
+    """
+
+    def __init__(self, workload: str, said: str, *, personal: bool = False) -> None:
         found = _HOLDER.search(said)
         self.client = (found.group("client") if found else "") or ""
         self.id = (found.group("id") if found else "") or ""
         who = self.client or "somebody else (this version does not tell who)"
         reason = said.rpartition(": ")[2] if self.client else ""
+        both = "personal intercepts live side by side" + ("" if personal else ": set telepresence.slot for yours")
         super().__init__(
             f"{workload} is held by {who}",
             why=reason or clean(said),
-            fix=f"ask {self.client or 'in the team'}; or set telepresence.slot for a personal intercept, where both sides use one",
+            fix=f"ask {self.client or 'in the team'}; where both sides use a slot, {both}",
         )
 
 
@@ -206,9 +210,8 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
     except ToolError as why:
         said = f"{why.what}\n{why.said}"
         if _CONFLICT.search(said) or "filters overlap" in said:
-            raise Conflict(
-                wanted.workload, next((line for line in said.splitlines() if "onflict" in line), why.what)
-            ) from None
+            line = next((line for line in said.splitlines() if "onflict" in line), why.what)
+            raise Conflict(wanted.workload, line, personal=bool(wanted.headers)) from None
         raise
     if not isinstance(info, dict):
         raise ToolError(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tasks.core.errors import Trouble
+from tasks.core.errors import Refused, Trouble
 
 # What belongs to this machine and would break the process when taken from the pod.
 LOCAL = re.compile(
@@ -45,6 +45,19 @@ def build(
                 fix="add it to dev.drop in config/services.yaml",
             )
     return found
+
+
+def may_write(path: Path, *, overwrite: bool, later: str = "") -> None:
+    """The file for the environment can be made: known before a pod is touched. One that is somebody's is not taken
+    without a yes. later: what becomes of it besides."""
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise Trouble(f"--env-file: {path} cannot be written", fix="name a file in a folder that can be written")
+    if path.exists() and not overwrite:
+        raise Refused(
+            f"--env-file: {path} is there already",
+            why=f"it would be overwritten{later}",
+            fix="name another file, or add --yes",
+        )
 
 
 def write_file(path: Path, pod: Mapping[str, str]) -> None:

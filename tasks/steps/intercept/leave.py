@@ -105,6 +105,7 @@ def _end_run(s: Settings, entry: Entry) -> None:
     for wait in (10, 10):
         try:
             os.kill(entry.pid, signal.SIGTERM)
+            os.kill(entry.pid, signal.SIGCONT)  # one that was stopped by Ctrl-Z hears nothing else
         except ProcessLookupError:
             break
         if until(lambda: not entry.owner_lives, every=0.1, for_=wait):

@@ -18,6 +18,7 @@ from tasks.core.catalogue import Service
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.settings import Settings
 from tasks.steps import session
+from tasks.steps.intercept import environment
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Plan:
     argv: tuple[str, ...]
     folder: Path
     personal_why: str = ""
+    alone: str = ""  # how to have one's own requests only, where it is all traffic and could be otherwise
 
     @property
     def mode(self) -> str:
@@ -79,7 +81,8 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
             fix="REMOTE_DEV_TELEPRESENCE__SLOT=yourname, or telepresence.slot in config/settings.local.yaml",
         )
     if request.env_file:
-        _may_write(Path(request.env_file).absolute(), overwrite=request.overwrite)
+        later = ", and removed when the intercept is left"
+        environment.may_write(Path(request.env_file).absolute(), overwrite=request.overwrite, later=later)
     folder = s.core / (service.dev.folder or service.folder)
     argv = request.command or tuple(service.dev.command)
     if not request.run:
@@ -97,19 +100,6 @@ def local_part(s: Settings, request: Request) -> tuple[int, str, tuple[str, ...]
         raise Trouble(f"the local port {local} is in use by {taken}", fix=f"end it, or take another: --port {other}")
     _must_be_there(argv[0], folder, service)
     return local, remote, argv, folder
-
-
-def _may_write(path: Path, *, overwrite: bool) -> None:
-    """The file for the environment can be made: known before the pod is touched. It is removed at the end, so one that
-    is somebody's is not taken without a yes."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise Trouble(f"--env-file: {path} cannot be written", fix="name a file in a folder that can be written")
-    if path.exists() and not overwrite:
-        raise Refused(
-            f"--env-file: {path} is there already",
-            why="it would be overwritten, and removed when the intercept is left",
-            fix="name another file, or add --yes",
-        )
 
 
 def _must_be_there(program: str, folder: Path, service: Service) -> None:
@@ -151,13 +141,13 @@ def make(
         target.result()
         place = found.result()
     port = (
-        workload.choose(place, remote or _catalogue_port(request.service, place))
+        workload.choose(place, remote or catalogue_port(request.service, place))
         if place.service and place.ports
         else None
     )
     if port is not None and remote and remote not in port.called | {str(port.container)}:
         say(
-            f"the Service {place.service_name} has no port {remote}: its only one, {port.identifier} ({port.number}), is taken"
+            f"the Service {place.service_name} has no port {remote}; its only one is intercepted: {port.identifier} ({port.number})"
         )
     preflight.must_pass(place, port, policy.result(), say)
     for finding in argo.findings(s, place, cd.result()):
@@ -169,38 +159,44 @@ def make(
     )
     if own is not None:
         raise preflight.held_by_own(place.name, own.pid)
-    headers, why = _mode(s, request, port)
+    only_all = _only_all(s, request, port)
+    headers, why = _mode(s, request, only_all)
     slot = f"-{s.telepresence.slot}" if s.telepresence.slot else ""
     service_name = place.service_name if place.service_name != place.name else ""
     # `replace` takes no name of one's own: it is called WORKLOAD/CONTAINER, and left by the workload's name.
     name = place.name if request.replace and telepresence.can_replace(s) else f"{place.name}{slot}"
     wanted = Wanted(name, place.name, local, port.identifier, service_name, headers, request.mount)
-    return Plan(request, place, port, wanted, argv, folder, why)
+    slotless = "set telepresence.slot in config/settings.local.yaml"
+    alone = f"inv intercept {request.service.name} --personal" if s.telepresence.slot else slotless
+    return Plan(request, place, port, wanted, argv, folder, why, "" if headers or only_all else alone)
 
 
-def _mode(s: Settings, request: Request, port: Port) -> tuple[tuple[tuple[str, str], ...], str]:
+def _mode(s: Settings, request: Request, only_all: str) -> tuple[tuple[tuple[str, str], ...], str]:
     """The headers of a personal intercept, or none and why."""
     slot = s.telepresence.slot
-    if request.everyone or request.replace or not slot:
-        return (), "" if slot else "no telepresence.slot is set"
-    protocol = next(
-        (p.protocol for p in request.service.ports if p.name == port.name or p.port == port.container), "http"
-    )
-    if protocol == "tcp":
-        reason = f"the port {port.identifier} speaks no HTTP"
-    elif not telepresence.can_filter(s):
-        reason = "this Telepresence cannot filter by header"
-    else:
+    if request.everyone or not slot:
+        return (), only_all or ("" if slot else "no telepresence.slot is set")
+    if not only_all:
         return ((s.telepresence.header, slot),), ""
     if request.personal:
         raise Refused(
-            f"no personal intercept of {request.service.name}: {reason}",
+            f"no personal intercept of {request.service.name}: {only_all}",
             fix=f"inv intercept {request.service.name} --everyone takes all traffic",
         )
-    return (), reason
+    return (), only_all
 
 
-def _catalogue_port(service: Service, place: Place) -> str:
+def _only_all(s: Settings, request: Request, port: Port) -> str:
+    """Why it can only be all traffic; empty when a header could tell whose a request is."""
+    if request.replace:
+        return "the pod's own container is stopped"
+    known = [p.protocol for p in request.service.ports if p.name == port.name or p.port == port.container]
+    if known[:1] == ["tcp"]:
+        return f"the port {port.identifier} speaks no HTTP"
+    return "" if telepresence.can_filter(s) else "this Telepresence cannot filter by header"
+
+
+def catalogue_port(service: Service, place: Place) -> str:
     """The catalogue's first port as the Service calls it; empty when the Service has one port, or none like it."""
     first = service.ports[0]
     known = {p.name for p in place.ports} | {str(p.number) for p in place.ports}

@@ -267,7 +267,7 @@ def _leave_always(s: Settings, entry: Entry, taken: Signals) -> None:
     """Leave after the process has ended. A signal does not cut this short; a failure is said with what mends it."""
     taken.held = True
     try:
-        current = next((e for e in journal.entries("intercept") if e.id == entry.id), entry)
+        current = _current(entry)
         leave.one(s, replace(current, data={**current.data, "group": 0}))
         ui.progress("done", "leave", f"{leave.name_of(entry)} is left")
     except Trouble as why:
@@ -277,13 +277,18 @@ def _leave_always(s: Settings, entry: Entry, taken: Signals) -> None:
         taken.held = False
 
 
+def _current(entry: Entry) -> Entry:
+    """The entry with what was added to it since."""
+    return next((e for e in journal.entries("intercept") if e.id == entry.id), entry)
+
+
 def _leave_failed(s: Settings, entry: Entry, why: BaseException, taken: Signals) -> None:
     if isinstance(why, telepresence.Conflict):
         journal.forget(entry)  # the tool says that it is somebody else's: there is nothing of ours
         return
     taken.held = True
     try:
-        leave.one(s, entry)
+        leave.one(s, _current(entry))
     except Trouble as second:
         ui.talk(second.text().replace("error:", "and leaving failed:", 1))
         ui.warn(f"{leave.name_of(entry)} may still be intercepted; inv down tries again")
@@ -294,6 +299,5 @@ def _leave_failed(s: Settings, entry: Entry, why: BaseException, taken: Signals)
 def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
     if plan.request.env_file:
         path = Path(plan.request.env_file).absolute()
+        journal.update(entry, files=[str(path)])  # noted before it is there: it holds the pod's secrets
         environment.write_file(path, held.environment)
-        if plan.request.run:
-            journal.update(entry, files=[str(path)])

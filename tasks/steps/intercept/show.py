@@ -15,7 +15,7 @@ from tasks.core.errors import Trouble
 from tasks.core.settings import Settings, settings
 from tasks.steps import session
 from tasks.steps.intercept import environment as environments
-from tasks.steps.intercept import notice, proof
+from tasks.steps.intercept import notice, plan, proof
 
 
 def workloads(*, json: bool) -> None:
@@ -40,9 +40,11 @@ def workloads(*, json: bool) -> None:
         ui.say(f"nothing can be intercepted in {s.cluster.namespace}")
 
 
-def environment(service: Service, *, env_file: str, only_names: bool, json: bool) -> None:
+def environment(service: Service, *, env_file: str, overwrite: bool, only_names: bool, json: bool) -> None:
     """The environment of the intercepted pod."""
     s = settings()
+    if env_file:
+        environments.may_write(Path(env_file).absolute(), overwrite=overwrite)
     held = _held(s, service)
     if not held.environment:
         raise Trouble(
@@ -74,12 +76,13 @@ def verify(service: Service, *, via: str, json: bool) -> None:
     place = workload.find(s, service)
     held = [h for w in (_list(s) if session.look(s).here else []) if w.name == place.name for h in w.held]
     port = held[0].local_port if held else service.ports[0].port if service.ports else 0
-    number = workload.choose(place, held[0].remote_port if held else "").number if place.ports else 0
+    remote = held[0].remote_port if held else plan.catalogue_port(service, place)
+    number = workload.choose(place, remote).number if place.ports else 0
     headers = held[0].headers if held else ({s.telepresence.header: s.telepresence.slot} if s.telepresence.slot else {})
-    asked = proof.Asked("unknown", via or "ingress", 0.0, "")
+    asked, nobody = proof.Asked("unknown", via or "ingress", 0.0, ""), False
     for way in proof.ways(s, service, place.service_name, number, via):
         with proof.listening(port) if held else _Nobody() as listener:
-            asked = proof.ask(s, way, port, headers, listener)
+            asked, nobody = proof.ask(s, way, port, headers, listener), listener is not None
         if asked.answered_by != "unknown" or via:
             break
     if asked.answered_by == "local" and not held:
@@ -88,7 +91,9 @@ def verify(service: Service, *, via: str, json: bool) -> None:
         ui.as_json(asked.document())
     else:
         words = {
-            "local": "the local process answers",
+            "local": f"requests arrive here; nothing listens on port {port} yet"
+            if nobody
+            else "the local process answers",
             "baseline": "the baseline answers",
             "none": "nobody answers",
             "unknown": "cannot tell who answers",

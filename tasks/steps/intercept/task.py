@@ -39,6 +39,7 @@ def leave(word: str, *, dry: bool) -> None:
     name = _name(word)
     entries = leaving.all_of(name)
     if not entries:
+        _must_be_known(s, word)
         ui.say(f"nothing of {word} to leave" if word else "nothing to leave")
         return
     failed: Trouble | None = None
@@ -68,6 +69,16 @@ def _name(word: str) -> str:
     return next((service.name for service in catalogue().services if word in service.names), word)
 
 
+def _must_be_known(s: Settings, word: str) -> None:
+    """A typing error must not read as `it is left`; what is no service's name may be that of an intercept, left before."""
+    from tasks.core.catalogue import catalogue
+
+    if word and not any(
+        word == f"{name}-{s.telepresence.slot}" for known in catalogue().services for name in known.names
+    ):
+        catalogue().named(word, "leave")
+
+
 def _show(s: Settings, made: Made, json: bool) -> None:
     if json:
         ui.as_json(made.document())
@@ -78,10 +89,11 @@ def _show(s: Settings, made: Made, json: bool) -> None:
         other = f"all traffic: inv intercept {made.plan.request.service.name} --everyone"
     else:
         mode = f"all traffic{f' ({made.plan.personal_why})' if made.plan.personal_why else ''}"
-        other = "yours alone: set telepresence.slot in config/settings.local.yaml"
+        other = f"yours alone: {made.plan.alone}" if made.plan.alone else ""
     ui.say(f"{made.plan.request.service.name} -> 127.0.0.1:{wanted.local_port}   {mode}")
     ui.say(f"  {made.asked.curl or '(no curl: ' + made.asked.error + ')'}")
-    ui.say(f"  {other}")
+    if other:
+        ui.say(f"  {other}")
     proof = {"local": f"a request through the {made.asked.via} arrived here ({made.asked.ms:.0f} ms)"}.get(
         made.asked.answered_by, "not proven by a request"
     )

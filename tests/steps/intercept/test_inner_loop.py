@@ -195,6 +195,20 @@ def test_a_dry_run_writes_nothing(newest: Box):
     assert not [c for c in newest.calls()[before:] if c["writes"]]
 
 
+def test_a_hint_at_requests_of_ones_own_can_be_followed(box: Box):
+    slot = {"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}
+    can = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=slot).stdout
+    for words, env, hint in (
+        (("--everyone",), slot, f"yours alone: inv intercept {WWW} --personal"),
+        ((), {}, "yours alone: set telepresence.slot"),
+        (("--replace",), {}, ""),
+    ):
+        made = inv(box, *INTERCEPT, *words, "--no-run", env=env)
+        assert made.returncode == 0, made.stderr
+        assert inv(box, "leave", env=env).returncode == 0
+        assert ("yours alone" in made.stdout, hint in made.stdout) == (bool(can and hint), bool(can or not hint))
+
+
 def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: Box):
     import subprocess
 

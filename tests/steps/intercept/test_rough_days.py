@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -122,6 +123,47 @@ def test_an_env_file_that_cannot_be_written_is_said_before_anything_changes(box:
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
     assert len(writes(box)) == before
+
+
+def test_an_env_file_goes_with_its_intercept_and_tp_env_takes_nobodys(box: Box, tmp_path: Path):
+    file = tmp_path / "pod.json"
+    assert inv(box, "intercept", WWW, "--port", PORT, "--env-file", str(file), "--no-run").returncode == 0
+    assert json.loads(file.read_text())["API_TOKEN"]
+    again = inv(box, "tp.env", WWW, "--env-file", str(file))
+    assert (again.returncode, "is there already" in again.stderr) == (3, True)
+    assert inv(box, "tp.env", WWW, "--env-file", str(file), "--yes").returncode == 0
+    assert inv(box, "leave").returncode == 0
+    assert not file.exists()
+
+
+def test_a_run_that_was_stopped_by_ctrl_z_is_ended_by_down(box: Box):
+    with started(box, "intercept", WWW, "--port", PORT, "--", *SLEEP) as run:
+        assert until(lambda: held(box) == [WWW] and "-> run" in run.said), run.said
+        os.kill(run.process.pid, signal.SIGSTOP)
+        done = inv(box, "down")
+        assert done.returncode == 0, done.stderr
+        assert run.process.wait(5) == 143
+    assert held(box) == []
+    assert inv(box, "tp.connect").returncode == 0
+
+
+def test_a_typing_error_is_not_taken_for_something_that_is_left(box: Box):
+    assert inv(box, "leave", WWW).stdout == f"nothing of {WWW} to leave\n"
+    wrong = inv(box, "leave", "www-ameide-plattform")
+    assert wrong.returncode == 1
+    assert f"did you mean {WWW}" in wrong.stderr
+
+
+def test_verify_takes_the_catalogues_port_where_a_service_has_several(box: Box):
+    done = inv(box, "tp.verify", "graph", "--json")
+    assert json.loads(done.stdout)["answered_by"] == "baseline", done.stdout + done.stderr
+
+
+def test_verify_says_that_requests_arrive_and_nobody_listens(box: Box):
+    assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
+    done = inv(box, "tp.verify", WWW)
+    assert done.stdout.startswith(f"requests arrive here; nothing listens on port {PORT} yet"), done.stdout
+    assert inv(box, "leave").returncode == 0
 
 
 def test_the_environment_as_json_is_one_document_with_every_flag(box: Box, tmp_path: Path):
