@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -174,8 +174,7 @@ class Mapping(_Row, frozen=True, dict=True):
     @cached_property
     def places(self) -> re.Pattern[str]:
         """Matches what any move or superseded entry may be about; all else needs no look."""
-        patterns = [p.pattern for _, p, _ in self._moves] + [glob(s.path).pattern for s in self.superseded]
-        return re.compile("|".join(f"(?:{p})" for p in patterns) or r"(?!)", re.DOTALL)
+        return _either([p for _, p, _ in self._moves] + [glob(s.path) for s in self.superseded])
 
     def move_of(self, path: str) -> tuple[Move, str] | None:
         """The most special move that covers the path, with its destination in gitops."""
@@ -223,6 +222,15 @@ def glob(text: str) -> re.Pattern[str]:
             out.append({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char))
             place += 1
     return re.compile("".join(out) + ("" if text.endswith("/") else r"\Z"), re.DOTALL)
+
+
+def any_glob(texts: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of the paths that one of these globs covers; without one it matches nothing."""
+    return _either(glob(text) for text in texts)
+
+
+def _either(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{p.pattern})" for p in patterns) or r"(?!)", re.DOTALL)
 
 
 def _move_pattern(source: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.commands import git_import, git_locks, git_write
 from tasks.commands.git_facts import TRAILER, UNDO, Facts
-from tasks.commands.git_objects import Entry, Git, decode
+from tasks.commands.git_objects import GITLINK, Entry, Git, decode
 from tasks.commands.git_worktree import Place
 from tasks.core.errors import Refused, ToolError
 from tasks.core.steps import State
@@ -95,7 +95,7 @@ def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str]
     place = Place(side.facts.folder, side.facts.git_dir, side.facts.branch, session.run)
     place.own.mkdir(exist_ok=True)
     tell("running", f"{side.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
-    needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != "160000"]
+    needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != GITLINK]
     missing = git_import.absent(place.git, needed)
     git_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
     git_write.move(place, old, last, _together(rest, side), session.since)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.commands.git_facts import shown
+from tasks.commands.git_objects import GITLINK
 from tasks.core import timing
-from tasks.core.migration_mapping import glob
+from tasks.core.migration_mapping import any_glob
 from tasks.core.steps import State
 from tasks.steps.migration.engine import Plan
 
@@ -68,13 +69,12 @@ def infrastructure(plan: Plan) -> list[str]:
     """The files of core, as it is now, that are infrastructure wherever they lie."""
     world = plan.world
     rules = world.mapping.infrastructure
-    excepted = _any([k.path for k in rules.exceptions])
-    links = [p for p, e in world.core.facts.tree.files.items() if e.mode == "160000"]
-    plain, either = _any(rules.paths), _any([*rules.paths, *rules.manifests])
+    excepted = any_glob(k.path for k in rules.exceptions).match
+    plain, either = any_glob(rules.paths).match, any_glob([*rules.paths, *rules.manifests]).match
     found: list[str] = []
     asked: dict[str, list[str]] = {}
     for path, entry in world.core.facts.tree.files.items():
-        if not either(path) or excepted(path) or path in world.own or path in links:
+        if not either(path) or excepted(path) or path in world.own or entry.mode == GITLINK:
             continue  # most are neither: that is asked first
         if plain(path):
             found.append(path)
@@ -86,10 +86,6 @@ def infrastructure(plan: Plan) -> list[str]:
             if content.search(data):
                 found.extend(asked[oid])
     return sorted(found)
-
-
-def _any(patterns: list[str]) -> Any:
-    return re.compile("|".join(f"(?:{glob(p).pattern})" for p in patterns) or r"(?!)", re.DOTALL).match
 
 
 def _single_source(plan: Plan) -> Criterion:

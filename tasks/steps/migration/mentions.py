@@ -66,6 +66,7 @@ class Words:
     needles: tuple[str, ...]
     parents: tuple[str, ...]
     _line: re.Pattern[str] = field(init=False, repr=False)
+    _bytes: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_line", re.compile("|".join(map(re.escape, self.needles)) or r"(?!)"))
@@ -73,7 +74,7 @@ class Words:
 
     def in_data(self, data: bytes) -> bool:
         """Could the file mention one?"""
-        return any(n in data for n in self._bytes)  # type: ignore[attr-defined]
+        return any(n in data for n in self._bytes)
 
     def in_line(self, line: str) -> bool:
         """Could the line?"""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from tasks.commands.git_facts import shown
 from tasks.commands.git_objects import GITLINK, Entry
 from tasks.core.migration_mapping import Move, glob
 from tasks.steps.migration.markers import section_in
 from tasks.steps.migration.mentions import Words, mentions
-from tasks.steps.migration.model import Step
+from tasks.steps.migration.model import Repo, Step
 from tasks.steps.migration.rewriting import rewritten
-from tasks.steps.migration.world import Draft, World, shown
+from tasks.steps.migration.world import Draft, World
 
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
 
@@ -113,8 +114,8 @@ def readmes(draft: Draft) -> None:
     _section(draft, "gitops", gitops)
 
 
-def _section(draft: Draft, repo: str, text: str) -> None:
-    side = draft.world.side(repo)  # type: ignore[arg-type]
+def _section(draft: Draft, repo: Repo, text: str) -> None:
+    side = draft.world.side(repo)
     old = side.text("README.md") or b""
     new = section_in(old, "moved", text)
     draft.write(side.name, "README.md", new, "say where things went")
@@ -241,7 +242,7 @@ def _needs_pin(world: World) -> bool:
 
 STEPS = (
     *(Step(key, 1, "", copied(key)) for key in COPIES),
-    Step("INFRA-15", 1, "the READMEs of both repositories say where things went", readmes, needs=()),
-    Step("RF-10", 1, "paths inside the copies hold in gitops", paths_hold, needs=()),
+    Step("INFRA-15", 1, "the READMEs of both repositories say where things went", readmes),
+    Step("RF-10", 1, "paths inside the copies hold in gitops", paths_hold),
     Step("RF-11", 1, "core pins the gitops commit that has the copies", pinned, needs=COPIES),
 )

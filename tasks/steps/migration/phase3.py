@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from tasks.core.errors import Trouble
-from tasks.core.migration_mapping import Mapping, glob
+from tasks.core.migration_mapping import Mapping, any_glob
 from tasks.steps.migration import tiltfile_inserting, tiltfile_names, tiltfile_removing
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.world import Draft, World
@@ -139,7 +139,7 @@ def local_gone(world: World, text: str) -> str:
 
 def _local(mapping: Mapping) -> tiltfile_names.Local:
     areas = [p for row in mapping.cleanup for p in row.paths]
-    rule = re.compile("|".join(f"(?:{glob(p).pattern})" for p in areas) or r"(?!)", re.DOTALL)
+    rule = any_glob(areas)
     folders = {p.rstrip("/") for p in areas}
 
     def goes(path: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tasks.commands.git_objects import GITLINK, SYMLINK, Entry, Tree, decode
-from tasks.core.migration_mapping import glob
+from tasks.core.migration_mapping import any_glob, glob
 from tasks.steps.migration.mentions import Mention, Words, mentions
 from tasks.steps.migration.model import Reference
 from tasks.steps.migration.world import World
@@ -25,8 +25,8 @@ class References:
         self._areas = [a for a in areas if a]
         self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
         self.words = _words(world.core.tree, self._areas)
-        self._listed = _one(world.mapping.references.listed)
-        self._ignored = _one(world.mapping.references.ignored)
+        self._listed = any_glob(world.mapping.references.listed)
+        self._ignored = any_glob(world.mapping.references.ignored)
         self._known: dict[tuple[str, str], list[Mention]] = {}
         self._matches: dict[str, list[str]] = {}
         self._links = [p for p, e in world.core.facts.tree.files.items() if e.mode == GITLINK]
@@ -179,7 +179,3 @@ def _words(tree: Tree, areas: list[str]) -> Words:
             name = parent.rpartition("/")[2]
             needles.update((f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"))
     return Words(tuple(sorted(needles)), tuple(sorted(parents)))
-
-
-def _one(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{glob(p).pattern})" for p in patterns) or r"(?!)", re.DOTALL)

@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tasks.commands.git_facts import shown
 from tasks.commands.git_objects import GITLINK, Entry, Tree, encode, object_id
 from tasks.core.migration_mapping import covering, glob
 from tasks.steps.migration import consumers
 from tasks.steps.migration.consumers import Consumers
-from tasks.steps.migration.model import Block, Reference
+from tasks.steps.migration.model import Block, Reason, Reference
 from tasks.steps.migration.references import References, targets
-from tasks.steps.migration.world import World, shown
+from tasks.steps.migration.world import World
 
 
 @dataclass
@@ -285,5 +286,5 @@ def _referenced(reference: Reference) -> Block:
     return Block(reference.target, "referenced", shown(reference.where), fix)
 
 
-def _block(found: Verdicts, path: str, reason: str, where: str, fix: str) -> None:
-    found.blocks.setdefault(path, []).append(Block(path, reason, where, fix))  # type: ignore[arg-type]
+def _block(found: Verdicts, path: str, reason: Reason, where: str, fix: str) -> None:
+    found.blocks.setdefault(path, []).append(Block(path, reason, where, fix))

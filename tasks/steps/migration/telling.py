@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.commands.git_facts import shown
+from tasks.commands.git_objects import GITLINK
 from tasks.core.migration_mapping import glob
 from tasks.steps.migration.consumers import Consumers
 from tasks.steps.migration.engine import Plan
@@ -126,7 +127,7 @@ def diffs(plan: Plan) -> Iterator[str]:
         edited = {p for c in side.commits for p, e in c.edits.items() if e is not None}
         for path in sorted(edited):
             before, after = side.facts.tree.get(path), side.tree.get(path)
-            if before is None or after is None or before == after or after.mode == "160000":
+            if before is None or after is None or before == after or after.mode == GITLINK:
                 continue
             old, new = side.blobs.get(before.oid), side.blobs.get(after.oid)
             if b"\0" in old[:8000] or b"\0" in new[:8000]:

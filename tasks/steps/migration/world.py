@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.commands.git_facts import TRAILER, Facts, shown
+from tasks.commands.git_facts import TRAILER, Facts
 from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
 from tasks.core.errors import Refused
 from tasks.core.migration_mapping import Mapping, covering
@@ -243,6 +243,3 @@ def refuse_hindered(world: World) -> None:
     for side in (world.core, world.gitops):
         for hindrance in side.facts.hindrances:
             raise Refused(hindrance.what, fix=hindrance.fix)
-
-
-__all__ = ["Consumer", "Draft", "Side", "World", "commit", "refuse_hindered", "shown"]
