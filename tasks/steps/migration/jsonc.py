@@ -19,6 +19,8 @@ def plain(text: str, name: str) -> dict[str, Any]:
         found = json.loads(_LAST_COMMA.sub(lambda m: m[1] or "", bare))
     except ValueError:
         found = Jsonc(text, name).plain()
+    except RecursionError:
+        raise Trouble(f"{name} is nested too deeply", fix=f"mend {name}") from None
     if not isinstance(found, dict):
         raise Trouble(f"{name} is not an object", fix=f"mend {name}")
     return found
@@ -92,11 +94,11 @@ class Jsonc:
 
     def remove(self, *path: str) -> None:
         """Take the member away, with the comment behind it."""
-        parent = self._at(path[:-1])
-        for key, value in self._members(parent) if parent is not None else []:
-            if self._value(key) == path[-1]:
-                self._cut(self._span(key)[0], self._span(value)[1])
+        while (parent := self._at(path[:-1])) is not None:  # a key that is there twice goes twice
+            found = next(((k, v) for k, v in self._members(parent) if self._value(k) == path[-1]), None)
+            if found is None:
                 return
+            self._cut(self._span(found[0])[0], self._span(found[1])[1])
 
     def drop(self, path: tuple[str, ...], value: Any) -> None:
         """Take the value out of the list at this path."""
@@ -109,7 +111,8 @@ class Jsonc:
     def _at(self, path: tuple[str, ...]) -> Any:
         node = self._root
         for part in path:
-            node = next((v for k, v in self._members(node) if self._value(k) == part), None)
+            # Of a key that is there twice the last one counts.
+            node = next((v for k, v in reversed(self._members(node)) if self._value(k) == part), None)
             if node is None:
                 return None
         return node
@@ -123,7 +126,8 @@ class Jsonc:
         import json5
 
         text = self.text[start:end]
-        return json5.loads(text) if text[:1] in "\"'[{-0123456789tfn" else text
+        bare = re.fullmatch(r"[A-Za-z_$][\w$]*", text) and text not in {"true", "false", "null", "NaN", "Infinity"}
+        return text if bare else json5.loads(text)
 
     def _span(self, node: Any) -> tuple[int, int]:
         return (
@@ -135,7 +139,7 @@ class Jsonc:
         start, end = self._span(parent)
         kids = [v for _, v in self._members(parent)] or list(getattr(parent, "values", []))
         if not kids:
-            self._splice(start + 1, end - 1, f" {text} " if self.text[start] == "{" else text)
+            self._fill(start, end, text)
             return
         last = self._span(kids[-1])[1]
         after = self._skip(last)
@@ -152,6 +156,21 @@ class Jsonc:
         self._splice(stop, stop, f"{ending}{indent}{text}" + ("," if comma else ""), parse=comma)
         if not comma:
             self._splice(last, last, ",")
+
+    def _fill(self, start: int, end: int, text: str) -> None:
+        """Put the first member into an empty object or list, behind the comments that are there."""
+        inside = self.text[start + 1 : end - 1]
+        if not inside.strip():
+            self._splice(start + 1, end - 1, f" {text} " if self.text[start] == "{" else text)
+            return
+        line = self.text.rfind("\n", 0, end - 1) + 1
+        indent = self.text[line : end - 1]
+        if line <= start or indent.strip():  # the bracket is not alone in its line
+            self._splice(end - 1, end - 1, f" {text} ")
+            return
+        ending = "\r\n" if self.text[line - 2 : line] == "\r\n" else "\n"
+        step = "\t" if indent.startswith("\t") else "  "
+        self._splice(line, line, f"{indent}{step}{text}{ending}")
 
     def _cut(self, start: int, end: int) -> None:
         after = self._skip(end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -84,7 +85,8 @@ def simplified(draft: Draft) -> None:
     """postCreate.sh is the suite's; what the team did beside it is kept in a file that still runs."""
     world, rules = draft.world, draft.world.mapping.post_create
     old = world.core.text(rules.path)
-    if old is None or not _is_old(old, rules.obsolete):
+    called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
+    if not (called if old is None else _is_old(old, rules.obsolete)):
         return
     new = suite.template(".devcontainer/postCreate.sh")
     if new is None:
@@ -95,8 +97,7 @@ def simplified(draft: Draft) -> None:
             "run this from the suite's own checkout, which has the new script",
         )
         return
-    text = old.decode("utf-8", "surrogateescape")
-    found = _sorted(text, rules.obsolete, rules.ours)
+    found = _sorted((old or b"").decode("utf-8", "surrogateescape"), rules.obsolete, rules.ours)
     if _has_lost(draft, found, rules.path, rules.kept_in):
         return
     team = _kept(found, rules.path, world.core.text(rules.kept_in))
@@ -105,7 +106,8 @@ def simplified(draft: Draft) -> None:
         said = f"{len(found.kept)} statements of the team, kept from {rules.path}"
         draft.write("core", rules.kept_in, team, said, mode="100755")
         draft.note(f"kept in {rules.kept_in}: lines {_ranges(found.kept)} of {rules.path}")
-    draft.note(f"gone with the local cluster: lines {_ranges(found.dropped)} of {rules.path}")
+    if found.dropped:
+        draft.note(f"gone with the local cluster: lines {_ranges(found.dropped)} of {rules.path}")
     body = _with_team(new.decode(), rules.kept_in) if team else new.decode()
     draft.write("core", rules.path, body.encode(), "about 50 lines that call inv setup", mode="100755", destroys=lost)
 
@@ -190,13 +192,18 @@ def container(draft: Draft) -> None:
     path = f"{rules.folder}/devcontainer.json"
     old = world.core.text(path)
     if old is None:
+        for other in (p for p in world.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
+            fix = "name its folder there (dev_container.folder)"
+            draft.block(other, "custom", "config/migration.yaml", f"no {path} is here, but this one; {fix}")
         return
     text = old.decode("utf-8", "surrogateescape")
     template = suite.template(".devcontainer/devcontainer.json")
     try:
-        edits = _edits(
-            plain(text, path), plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules
-        )
+        now = plain(text, path)
+        edits = _edits(now, plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules)
+        script = world.mapping.post_create.path
+        if script not in json.dumps(now.get("postCreateCommand", script)):
+            draft.note(f"postCreateCommand does not call {script}: nothing runs inv setup when the container is made")
         if not edits:
             return
         found = Jsonc(text, path)
@@ -219,17 +226,23 @@ def container(draft: Draft) -> None:
 
 
 _Edit = tuple[str, tuple[str, ...], Any]
+_KINDS: dict[str, type] = {
+    "features": dict, "containerEnv": dict, "portsAttributes": dict, "runArgs": list, "capAdd": list, "mounts": list, "forwardPorts": list,
+}  # fmt: skip
 
 
 def _edits(now: dict[str, Any], wanted: dict[str, Any], rules: DevContainer) -> list[_Edit]:
     """What is to be changed: remove a key, drop an entry of a list, append entries, set a key. Nothing when all holds."""
     found: list[_Edit] = []
+    for key, kind in _KINDS.items():
+        if not isinstance(now.get(key, kind()), kind):
+            raise Trouble(f"`{key}` is no {'list' if kind is list else 'object'}", fix="mend devcontainer.json")
     for feature in now.get("features", {}):
         if any(re.search(p, feature) for p in rules.drop_features):
             found.append(("remove", ("features", feature), None))
     for port in rules.drop_ports:
-        if port in now.get("forwardPorts", []):
-            found.append(("drop", ("forwardPorts",), port))
+        said = (port, str(port), f"localhost:{port}")
+        found += [("drop", ("forwardPorts",), v) for v in now.get("forwardPorts", []) if v in said]
         if str(port) in now.get("portsAttributes", {}):
             found.append(("remove", ("portsAttributes", str(port)), None))
     for name in now.get("containerEnv", {}):
@@ -237,7 +250,16 @@ def _edits(now: dict[str, Any], wanted: dict[str, Any], rules: DevContainer) -> 
             found.append(("remove", ("containerEnv", name), None))
     flags = {str(v).partition("=")[0] for v in now.get("runArgs", [])}
     args = [v for v in wanted.get("runArgs", []) if v not in now.get("runArgs", [])]
-    more = {"runArgs": [v for v in args if "device" in v or str(v).partition("=")[0] not in flags]}
+    devices = {
+        str(v).removeprefix("--device=") for v in now.get("runArgs", [])
+    }  # a flag and its value may be two entries
+    more = {
+        "runArgs": [
+            v
+            for v in args
+            if v.removeprefix("--device=") not in devices and ("device" in v or str(v).partition("=")[0] not in flags)
+        ]
+    }
     more |= {k: [v for v in wanted.get(k, []) if v not in now.get(k, [])] for k in ("capAdd", "forwardPorts")}
     shared, more["mounts"] = _mounts(now.get("mounts", []), wanted.get("mounts", []))
     found += [("drop", ("mounts",), mount) for mount in shared]
