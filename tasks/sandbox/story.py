@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core import ports, ui
+from tasks.core.catalogue import Catalogue, Service, catalogue
 from tasks.core.errors import Trouble
-from tasks.core.settings import repository_root
+from tasks.core.settings import repository_root, settings
 from tasks.sandbox import control
 from tasks.sandbox.control import Box
 
-SERVICE = "www-ameide-platform"
 _PAGE = 'GREETING = "hello from the local process"\n'
 _SERVER = '''"""A service in development: it reads page.py afresh for every request, as a dev server does."""
 import http.server, json, os, runpy
@@ -49,41 +49,53 @@ except KeyboardInterrupt:
 def tell(latency: str = "aks") -> None:
     """Tell it. Raises Trouble where a promise of it does not hold."""
     began = time.monotonic()
+    service = hero(catalogue(), settings().ingress.environment)
     with tempfile.TemporaryDirectory(prefix="remote-first-demo-") as folder, _world(latency) as box:
-        core = _core(Path(folder))
+        core = _core(Path(folder), service)
         env = box.environment(REMOTE_DEV_REPOSITORIES__CORE=str(core), REMOTE_DEV_PACKAGES__FOLDER=str(core))
         _chapter("A container has started. One command prepares it:")
         _inv(env, "setup")
         _chapter("Again: everything is there, nothing is written:")
         _inv(env, "setup", "--check")
-        _chapter(f"The cluster's traffic of {SERVICE}, before anything is intercepted:")
-        _expect(_request(box), "baseline")
+        _chapter(f"The cluster's traffic of {service.name}, before anything is intercepted:")
+        _expect(service, _request(box, service), "baseline")
         _chapter("One command sends it to a process here, which runs with the pod's environment:")
-        with _intercepting(env) as run:
-            answer = _until_local(box, run)
+        with _intercepting(env, service) as run:
+            answer = _until_local(box, service, run)
             run.show()
-            _expect(answer, "local")
+            _expect(service, answer, "local")
             if not answer.get("from_the_pod"):
                 raise Trouble(
                     "the local process has no value of the pod's environment",
                     fix="inv demo again; if it stays, this is a bug",
                 )
             _chapter("An edit of the local code is in the next request:")
-            ui.say("$ sed -i s/hello/edited/ services/www_ameide_platform/page.py")
-            page = core / "services" / "www_ameide_platform" / "page.py"
+            page = _place(core, service) / "page.py"
+            ui.say(f"$ sed -i s/hello/edited/ {page.relative_to(core)}")
             page.write_text(_PAGE.replace("hello", "edited"), encoding="utf-8")
-            answer = _request(box)
-            _expect(answer, "local")
+            answer = _request(box, service)
+            _expect(service, answer, "local")
             if "edited" not in str(answer.get("greeting")):
                 raise Trouble("the edit is not in the next request", fix="inv demo again; if it stays, this is a bug")
             _chapter("Ctrl-C ends the process and leaves the intercept:")
-        _expect(_until(box, "baseline"), "baseline")
+        _expect(service, _until(box, service, "baseline"), "baseline")
         _chapter("Where things stand, and the way down:")
         _inv(env, "status")
         _inv(env, "down")
     ui.say()
     ui.say(f"All of it in {time.monotonic() - began:.0f} s. Nothing of it is left: no process, no port, no file.")
     ui.say("On your own cluster the same commands are: inv setup, then inv intercept SERVICE.")
+
+
+def hero(known: Catalogue, environment: str) -> Service:
+    """The service that the story is about: the first that has a port and a host here. Raises Trouble for none."""
+    for service in known.services:
+        if service.ports and service.hosts.get(environment):
+            return service
+    raise Trouble(
+        f"no service of config/services.yaml has a port and a host for '{environment}'",
+        fix=f"give one of them `ports`, and `hosts` with {environment}; or set ingress.environment",
+    )
 
 
 @contextmanager
@@ -95,10 +107,14 @@ def _world(latency: str) -> Iterator[Box]:
         control.down(box)
 
 
-def _core(folder: Path) -> Path:
+def _place(core: Path, service: Service) -> Path:
+    return core / (service.dev.folder or service.folder)
+
+
+def _core(folder: Path, service: Service) -> Path:
     """A core repository as small as can be: one service with a dev command, and a lock file to install from."""
-    service = folder / "services" / "www_ameide_platform"
-    service.mkdir(parents=True)
+    place = _place(folder, service)
+    place.mkdir(parents=True)
     (folder / "package.json").write_text(
         '{"name": "core", "private": true, "dependencies": {"left-pad": "1.3.0"}}\n', encoding="utf-8"
     )
@@ -109,13 +125,11 @@ def _core(folder: Path) -> Path:
         "snapshots:\n\n  left-pad@1.3.0: {}\n",
         encoding="utf-8",
     )
-    (service / "package.json").write_text(
-        json.dumps({"name": SERVICE, "private": True, "scripts": {"dev": f"{shlex.quote(sys.executable)} server.py"}})
-        + "\n",
-        encoding="utf-8",
-    )
-    (service / "page.py").write_text(_PAGE, encoding="utf-8")
-    (service / "server.py").write_text(_SERVER % "APP_GREETING", encoding="utf-8")
+    scripts = {service.dev.command[-1]: f"{shlex.quote(sys.executable)} server.py"}
+    package = {"name": service.name, "private": True, "scripts": scripts}
+    (place / "package.json").write_text(json.dumps(package) + "\n", encoding="utf-8")
+    (place / "page.py").write_text(_PAGE, encoding="utf-8")
+    (place / "server.py").write_text(_SERVER % "APP_GREETING", encoding="utf-8")
     return folder
 
 
@@ -148,9 +162,10 @@ def _program(*words: str) -> list[str]:
 class _Run:
     """The intercept that runs while the story goes on; what it says is shown when the story comes to it."""
 
-    def __init__(self, env: dict[str, str]) -> None:
-        port = _catalogue_port()
-        words = ("intercept", SERVICE, *(() if ports.owner(port) is None else ("--port", str(ports.free()))))
+    def __init__(self, env: dict[str, str], service: Service) -> None:
+        words = ["intercept", service.name]
+        words += [] if ports.owner(service.ports[0].port) is None else ["--port", str(ports.free())]
+        words += [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]  # what it is written in
         ui.say(f"$ inv {' '.join(words)}")
         self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed in end()
         self.shown = 0
@@ -179,18 +194,21 @@ class _Run:
 
 
 @contextmanager
-def _intercepting(env: dict[str, str]) -> Iterator[_Run]:
-    run = _Run(env)
+def _intercepting(env: dict[str, str], service: Service) -> Iterator[_Run]:
+    run = _Run(env, service)
     try:
         yield run
     finally:
         run.end()
 
 
-def _request(box: Box) -> dict[str, object]:
+def _host(service: Service) -> str:
+    return service.hosts[settings().ingress.environment]
+
+
+def _request(box: Box, service: Service) -> dict[str, object]:
     """One request through the ingress, as a browser would send it."""
-    host = _host()
-    request = urllib.request.Request(box.ingress + "/", headers={"Host": host})
+    request = urllib.request.Request(box.ingress + "/", headers={"Host": _host(service)})
     try:
         with urllib.request.urlopen(request, timeout=5) as reply:
             found = json.loads(reply.read())
@@ -199,22 +217,10 @@ def _request(box: Box) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _catalogue_port() -> int:
-    from tasks.core.catalogue import catalogue
-
-    return catalogue().named(SERVICE).ports[0].port
-
-
-def _host() -> str:
-    from tasks.core.catalogue import catalogue
-
-    return catalogue().named(SERVICE).hosts["dev"]
-
-
-def _until_local(box: Box, run: _Run) -> dict[str, object]:
+def _until_local(box: Box, service: Service, run: _Run) -> dict[str, object]:
     end = time.monotonic() + 40
     while time.monotonic() < end and run.process.poll() is None:
-        answer = _request(box)
+        answer = _request(box, service)
         if answer.get("answered_by") == "local":
             time.sleep(1.2)  # the run itself says when a request has reached the process; let it be seen
             return answer
@@ -222,18 +228,18 @@ def _until_local(box: Box, run: _Run) -> dict[str, object]:
     return {"answered_by": "nobody"}
 
 
-def _until(box: Box, who: str) -> dict[str, object]:
+def _until(box: Box, service: Service, who: str) -> dict[str, object]:
     end = time.monotonic() + 10
-    answer = _request(box)
+    answer = _request(box, service)
     while answer.get("answered_by") != who and time.monotonic() < end:
         time.sleep(0.2)
-        answer = _request(box)
+        answer = _request(box, service)
     return answer
 
 
-def _expect(answer: dict[str, object], who: str) -> None:
+def _expect(service: Service, answer: dict[str, object], who: str) -> None:
     shown = {k: v for k, v in answer.items() if k in {"answered_by", "service", "greeting", "from_the_pod"}}
-    ui.say(f"$ curl -H 'Host: {_host()}' $INGRESS/")
+    ui.say(f"$ curl -H 'Host: {_host(service)}' $INGRESS/")
     ui.say(f"  {json.dumps(shown, ensure_ascii=False)}")
     if answer.get("answered_by") != who:
         raise Trouble(
