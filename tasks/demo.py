@@ -16,6 +16,9 @@ from invoke.tasks import task
 def demo(c: Context, fast: bool = False, migration: bool = False) -> None:
     """Show setup, intercept, a real request, an edit, and leave, in under a minute."""
     if migration:
+        from tasks.core.settings import must_be_here
+
+        must_be_here("tasks/sandbox/legacy")
         from tasks.sandbox import story_migration
 
         story_migration.tell()

@@ -23,8 +23,9 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     """Run the tests; words after -- go to pytest."""
     from tasks.core import ui
     from tasks.core.errors import Trouble
-    from tasks.core.settings import repository_root
+    from tasks.core.settings import must_be_here, repository_root
 
+    must_be_here("tests/test_house.py")  # in a core repository pytest would run that one's own tests
     root = repository_root()
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
     chosen = rest()
@@ -57,8 +58,9 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
 )
 def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:
     """Measure the suite as ratios in one run; writes docs/benchmarks.md."""
-    from tasks.core.settings import repository_root
+    from tasks.core.settings import must_be_here, repository_root
 
+    must_be_here("benchmarks")
     argv = [
         sys.executable,
         "-m",

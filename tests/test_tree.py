@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,23 @@ def test_the_help_of_setup_names_its_steps_and_no_other():
 
     said = inv("--help", "setup").stdout.split("run this step alone (repeatable):")[1].split("  -")[0]
     assert set(said.split()) == {step.key for step in STEPS} == set(COMMANDS)
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A core repository with the suite as the migration carries it there."""
+    root = tmp_path_factory.mktemp("core")
+    left = shutil.ignore_patterns("legacy", "__pycache__")
+    shutil.copytree(ROOT / "tasks", root / "tasks", ignore=left)
+    shutil.copytree(ROOT / "config", root / "config")
+    shutil.copy(ROOT / "tasks.py", root)
+    return root
+
+
+@pytest.mark.parametrize("words", [("test",), ("bench",), ("demo", "--migration"), ("sandbox.legacy", "pair")])
+def test_what_is_not_carried_into_a_core_repository_is_said(carried: Path, words: tuple[str, ...]):
+    program = [sys.executable, "-m", "invoke", "--search-root", str(carried), *words]
+    done = subprocess.run(program, cwd=carried, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert "the suite's own checkout" in done.stderr

@@ -202,6 +202,18 @@ def repository_root() -> Path:
     return Path(__file__).resolve().parent.parent.parent
 
 
+def must_be_here(path: str) -> None:
+    """Raise Trouble when this part of the suite was not carried into this repository: daily work does without it."""
+    from tasks.core.errors import Trouble
+
+    if not (repository_root() / path).exists():
+        raise Trouble(
+            f"{path} is not in this repository",
+            why="the suite was carried here without what only its own making needs",
+            fix="run this in the suite's own checkout",
+        )
+
+
 @functools.cache
 def settings() -> Settings:
     """The settings of this run. Raises Trouble with file, line or variable and the nearest known key."""

@@ -131,6 +131,9 @@ def legacy(
     json: bool = False,
 ) -> None:
     """Make two git repositories as they were before the migration, to try it on."""
+    from tasks.core.settings import must_be_here
+
+    must_be_here("tasks/sandbox/legacy")
     from tasks.sandbox.legacy import task as making
 
     if list_faults:
