@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from tasks.core.errors import Trouble
 from tasks.core.migration_mapping import Mapping, any_glob
-from tasks.steps.migration import tiltfile_inserting, tiltfile_names, tiltfile_removing
+from tasks.steps.migration import tiltfile_inserting, tiltfile_names, tiltfile_removing, tiltfile_switch
 from tasks.steps.migration.model import Step
 from tasks.steps.migration.world import Draft, World
 
 _HOST = "REMOTE_FIRST['registry']['host']"
 _CONTEXT = "REMOTE_FIRST['cluster']['context']"
+_RELEASE = re.compile(r"\b(?:helm_app|helm_resource)\(\s*(?:#[^\n]*\n\s*)*(?:name\s*=\s*)?([^,)]*)")
+_RESOURCE = re.compile(r"\b\w+_resource\(\s*(?:name\s*=\s*)?['\"]([^'\"]+)['\"]")
 _HEAD = (
     "# The shared cluster: settings of config/settings.yaml, and the guard that stops before anything touches another one.",
     "load('./tilt/catalogue.star', 'services_of')",
@@ -48,6 +50,9 @@ def _edited(text_of: Callable[[World, str], str], said: str) -> Callable[[Draft]
             draft.block(path, "custom", where, f"{reason}; {why.fix}")
             return
         draft.write("core", path, (bom + new).encode("utf-8", "surrogateescape"), said)
+        gone = set(_RESOURCE.findall(text)) - set(_RESOURCE.findall(new))
+        if gone:
+            draft.note(f"resources that go: {', '.join(sorted(gone))}")
 
     return plan
 
@@ -64,7 +69,7 @@ def context(world: World, text: str) -> str:
     """Only the cluster of the settings may be touched; the remote mode is the only one."""
     rules = world.mapping.tiltfile
     if rules.remote_switch and re.search(rf"\b{rules.remote_switch}\b", text):
-        text = tiltfile_removing.resolved(text, rules.remote_switch)
+        text = tiltfile_switch.resolved(text, rules.remote_switch)
     for name in rules.context_variables:
         if re.search(rf"^{name}\s*=(?!.*REMOTE_FIRST)", text, re.MULTILINE):
             text = tiltfile_inserting.with_value(text, name, _CONTEXT)
@@ -125,9 +130,11 @@ def local_gone(world: World, text: str) -> str:
     releases = world.mapping.tiltfile.releases
 
     def keep(code: str) -> bool:
-        return re.search(r"^(?:helm_app|helm_resource)\(", code.lstrip(), re.MULTILINE) is not None and bool(
-            re.search(releases, code)
-        )
+        """Does it declare a release, by its name or by one that is computed?"""
+        if code.lstrip().startswith("def "):
+            return False  # what calls it declares them
+        names = [found[1].strip() for found in _RELEASE.finditer(code)]
+        return any(re.search(releases, name) or not re.fullmatch(r"'[^']*'|\"[^\"]*\"", name) for name in names)
 
     new, stuck = tiltfile_removing.without_local(text, local, keep)
     if stuck:

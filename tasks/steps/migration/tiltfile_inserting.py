@@ -23,7 +23,7 @@ def repointed(text: str, change: Callable[[str], str]) -> str:
 
 
 def with_lines(text: str, lines: Iterable[str], *, after_loads: bool) -> str:
-    """The text with these lines behind its last load() at the top level, or at its end."""
+    """The text with these lines behind its first load()s at the top level, or at its end."""
     end = "\r\n" if "\r\n" in text else "\n"
     block = "".join(line + end for line in lines)
     if not after_loads:
@@ -42,6 +42,8 @@ def with_lines(text: str, lines: Iterable[str], *, after_loads: bool) -> str:
             and not assigned(one)
         ):
             last = places[one].end.line
+        elif last:  # what comes between could reach a cluster already
+            break
     rows = text.splitlines(keepends=True)
     if not last:  # behind the comments at the top
         last = next((n for n, row in enumerate(rows) if row.strip() and not row.startswith("#")), len(rows))
@@ -64,13 +66,16 @@ def with_registry(text: str, expression: str) -> str:
             if not (isinstance(updated_node.func, cst.Name) and updated_node.func.value == "default_registry"):
                 return updated_node
             host = next((a for a in updated_node.args if a.keyword is None or a.keyword.value == "host"), None)
+            first = cst.Arg(value)
             if host is not None and isinstance(host.value, cst.Name):
                 names.add(host.value.value)
-                first = host.with_changes(
-                    keyword=None, equal=cst.MaybeSentinel.DEFAULT, comma=cst.MaybeSentinel.DEFAULT
-                )
+                first = cst.Arg(host.value)
+            others = [
+                a for a in updated_node.args if a.keyword and a.keyword.value not in {"host", "host_from_cluster"}
+            ]
+            if not others:
                 return updated_node.with_changes(args=[first])
-            return updated_node.with_changes(args=[cst.Arg(value)])
+            return updated_node.with_changes(args=[first.with_changes(comma=updated_node.args[0].comma), *others])
 
     module = module.visit(Registry())
 

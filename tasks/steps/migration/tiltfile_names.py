@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,10 +43,13 @@ def parsed(text: str, name: str = "Tiltfile") -> cst.Module:
     try:
         return cst.parse_module(text)
     except cst.ParserSyntaxError as why:
-        reason = why.message.splitlines()[0][:160]
-        raise Trouble(
-            f"{name}:{why.raw_line}: {reason}", fix="mend the line; `tilt alpha tiltfile-result` says more"
-        ) from None
+        line, reason = why.raw_line, why.message.splitlines()[0][:160]
+        if "tokenizer" in reason:  # which tells no line
+            try:
+                compile(text, name, "exec", flags=ast.PyCF_ONLY_AST)
+            except SyntaxError as told:
+                line, reason = told.lineno or line, told.msg
+        raise Trouble(f"{name}:{line}: {reason}", fix="mend the line; `tilt alpha tiltfile-result` says more") from None
 
 
 def calls(text: str, name: str) -> list[tuple[int, str]]:
@@ -110,11 +114,15 @@ def assigned(node: Any) -> set[str]:
 
 
 def defined(node: Any) -> set[str]:
-    """Names that a top-level statement defines: assignments, functions, what load() brings."""
+    """Names that a top-level statement defines: assignments, functions, what load() brings; in a branch or loop as well."""
     import libcst as cst
 
     if isinstance(node, cst.FunctionDef):
         return {node.name.value}
+    if isinstance(node, cst.If | cst.For | cst.Else):
+        found = {node.target.value} if isinstance(node, cst.For) and isinstance(node.target, cst.Name) else set()
+        below = [*node.body.body, *([node.orelse] if not isinstance(node, cst.Else) and node.orelse else [])]
+        return found.union(*(defined(one) for one in below))
     found = assigned(node)
     if isinstance(node, cst.SimpleStatementLine):
         for small in node.body:

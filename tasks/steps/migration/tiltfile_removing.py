@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tasks.steps.migration.tiltfile_names import Local, assigned, defined, parsed, plain, resource_names, strings, used
+from tasks.steps.migration.tiltfile_names import Local, defined, parsed, plain, resource_names, strings, used
 
 
-def resolved(text: str, switch: str) -> str:
-    """The text with the variable `switch` taken as true: its branches stay, the others go, and so does the variable."""
-    import libcst as cst
+@dataclass
+class _Row:
+    """A statement at the top level. first: as it was read; now: what is left of it, None when it goes."""
 
-    def known(test: cst.BaseExpression) -> bool | None:
-        if isinstance(test, cst.Name) and test.value == switch:
-            return True
-        if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-            inner = known(test.expression)
-            return None if inner is None else not inner
-        return None
-
-    class Resolve(cst.CSTTransformer):
-        def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
-            found = known(updated_node.test)
-            if found is None:
-                return updated_node
-            if found:
-                return _unwrapped(updated_node.body, updated_node.leading_lines)
-            rest = updated_node.orelse
-            if rest is None:
-                return cst.RemoveFromParent()
-            if isinstance(rest, cst.Else):
-                return _unwrapped(rest.body, updated_node.leading_lines)
-            return rest.with_changes(leading_lines=updated_node.leading_lines)
-
-        def leave_IfExp(self, original_node: cst.IfExp, updated_node: cst.IfExp) -> Any:
-            found = known(updated_node.test)
-            if found is None:
-                return updated_node
-            return updated_node.body if found else updated_node.orelse
-
-        def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
-            return cst.RemoveFromParent() if switch in assigned(updated_node) else updated_node
-
-    module = parsed(text).visit(Resolve())
-
-    class Rest(cst.CSTTransformer):
-        def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
-            return updated_node.with_changes(value="True") if updated_node.value == switch else updated_node
-
-    return module.visit(Rest()).code
-
-
-def _unwrapped(body: Any, leading: Sequence[Any]) -> Any:
-    import libcst as cst
-
-    if not isinstance(body, cst.IndentedBlock):
-        return cst.FlattenSentinel([cst.SimpleStatementLine(body.body, leading_lines=leading)])
-    rows: list[Any] = list(body.body)
-    rows[0] = rows[0].with_changes(leading_lines=[*leading, *rows[0].leading_lines])
-    return cst.FlattenSentinel(rows)
+    first: Any
+    now: Any
 
 
 def without_local(text: str, local: Local, keep: Callable[[str], bool]) -> tuple[str, list[tuple[int, str]]]:
     """The text without statements and list entries of the local cluster, and what could not be taken out (line, why).
 
+    Of an `if` or a loop only what is local goes; the rest of it stays.
     keep: is this statement's text one that must stay, such as a release?
     """
     import libcst as cst
@@ -73,27 +29,35 @@ def without_local(text: str, local: Local, keep: Callable[[str], bool]) -> tuple
     module = parsed(text)
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     lines = wrapper.resolve(PositionProvider)
-    body = list(module.body)
-    gone: list[Any] = []
+    rows = [_Row(one, one) for one in module.body]
     stuck: list[tuple[int, str]] = []
-    for one in body:
-        if any(local.says(s) for s in strings(one, outside_lists=True)):
-            if keep(module.code_for_node(one)):
-                stuck.append((lines[one].start.line, "a release names something local"))
-            else:
-                gone.append(one)
-    while True:  # what needs a name that went goes too, if nothing else needs it
-        left = [s for s in body if s not in gone]
-        lost = {n for s in gone for n in defined(s)} - {n for s in left for n in defined(s)}
-        users = [s for s in left if used(s) & lost]
-        movable = [s for s in users if not keep(module.code_for_node(s))]
-        if not movable:
-            stuck += [(lines[s].start.line, f"needs {', '.join(sorted(used(s) & lost))}, which goes") for s in users]
+
+    def take(row: _Row, bad: Callable[[Any], bool], why: str) -> None:
+        rest, held = _rest(row.now, bad, lambda node: keep(module.code_for_node(node)))
+        if held is None:
+            row.now = rest
+        else:
+            stuck.append((lines[held if held in lines else row.first].start.line, why))
+
+    def says_local(node: Any) -> bool:
+        return any(local.says(s) for s in strings(node, outside_lists=True))
+
+    for row in rows:
+        if says_local(row.now):
+            take(row, says_local, f"{_what(row.now)} names something local")
+    while not stuck:  # what needs a name that went goes too, if nothing else needs it
+        left = [r for r in rows if r.now is not None]
+        lost = {n for r in rows for n in defined(r.first)} - {n for r in left for n in defined(r.now)}
+        users = [r for r in left if used(r.now) & lost]
+        if not users:
             break
-        gone += movable
+        for row in users:
+            names = ", ".join(sorted(used(row.now) & lost))
+            take(row, lambda node, lost=lost: bool(used(node) & lost), f"needs {names}, which goes")  # type: ignore[misc]
     if stuck:
         return text, stuck
-    resources = {n for s in gone for n in resource_names(s)}
+    resources = {n for r in rows for n in resource_names(r.first)}
+    resources -= {n for r in rows if r.now is not None for n in resource_names(r.now)}
 
     class Entries(cst.CSTTransformer):
         def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
@@ -111,17 +75,102 @@ def without_local(text: str, local: Local, keep: Callable[[str], bool]) -> tuple
                 else updated_node.with_changes(elements=_relisted(updated_node, rows))
             )
 
-    kept = _with_headings(body, gone)
-    return module.with_changes(body=kept).visit(Entries()).code, []
+    return module.with_changes(body=_with_headings(rows)).visit(Entries()).code, []
 
 
-def _with_headings(body: list[Any], gone: list[Any]) -> list[Any]:
+def _what(node: Any) -> str:
+    import libcst as cst
+
+    return "a branch or a loop" if isinstance(node, cst.If | cst.For) else "a release"
+
+
+def _rest(node: Any, bad: Callable[[Any], bool], keep: Callable[[Any], bool]) -> tuple[Any, Any]:
+    """What is left of a statement without the bad ones in it (None: nothing), and the part that cannot be taken out."""
+    import libcst as cst
+
+    if not isinstance(node, cst.If | cst.For):
+        return (node, node) if keep(node) else (None, None)
+    headers, parts = _parts(node)
+    if any(bad(h) for h in headers):  # a condition that can never hold any more takes its branch with it
+        plain_if = isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
+        return (None, None) if plain_if and not keep(node) else (node, node)
+    hit = [p for p in parts if bad(p)]
+    if all(p in hit or _is_idle(p) for p in parts):
+        return (node, node) if keep(node) else (None, None)
+    for part in hit:
+        if keep(part) or not _is_call(part):
+            return node, part
+
+    class Without(cst.CSTTransformer):
+        def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
+            return cst.RemoveFromParent() if any(original_node is p for p in hit) else updated_node
+
+        def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
+            return cst.RemoveFromParent() if updated_node.orelse is None and _is_empty(updated_node) else updated_node
+
+        def leave_Else(self, original_node: cst.Else, updated_node: cst.Else) -> Any:
+            return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
+
+        def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
+            return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
+
+    return node.visit(Without()), None
+
+
+def _parts(node: Any) -> tuple[list[Any], list[Any]]:
+    """The conditions and the statements in an `if` or a loop, of those inside of it too."""
+    import libcst as cst
+
+    headers = [node.test] if isinstance(node, cst.If) else [node.iter]
+    parts: list[Any] = []
+    below = list(node.body.body) if isinstance(node.body, cst.IndentedBlock) else [node.body]
+    rest = node.orelse
+    if isinstance(rest, cst.If):
+        below.append(rest)
+    elif rest is not None:
+        below += list(rest.body.body) if isinstance(rest.body, cst.IndentedBlock) else [rest.body]
+    for one in below:
+        if isinstance(one, cst.If | cst.For):
+            more, inner = _parts(one)
+            headers += more
+            parts += inner
+        else:
+            parts.append(one)
+    return headers, parts
+
+
+def _is_call(node: Any) -> bool:
+    import libcst as cst
+
+    return isinstance(node, cst.SimpleStatementLine) and all(isinstance(s, cst.Expr) for s in node.body)
+
+
+def _is_idle(node: Any) -> bool:
+    """Does the statement do nothing, or only print?"""
+    import libcst as cst
+
+    def idle(small: Any) -> bool:
+        call = small.value if isinstance(small, cst.Expr) else None
+        return isinstance(small, cst.Pass) or (
+            isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value == "print"
+        )
+
+    return isinstance(node, cst.SimpleStatementLine) and all(idle(s) for s in node.body)
+
+
+def _is_empty(node: Any) -> bool:
+    import libcst as cst
+
+    return isinstance(node.body, cst.IndentedBlock) and not node.body.body
+
+
+def _with_headings(rows: list[_Row]) -> list[Any]:
     """The statements that stay. A banner of comments above one that goes stays, set above the next."""
     found: list[Any] = []
     banner: list[Any] = []
-    for one in body:
-        if one in gone:
-            lines = list(one.leading_lines)
+    for row in rows:
+        if row.now is None:
+            lines = list(row.first.leading_lines)
             cut = next(
                 (
                     n
@@ -133,6 +182,7 @@ def _with_headings(body: list[Any], gone: list[Any]) -> list[Any]:
             if cut >= 0 and not banner:
                 banner = lines[: cut + 1]
             continue
+        one = row.now
         if banner:
             own = list(one.leading_lines)
             has_own = any(ln.comment and set(ln.comment.value) <= set("# -=") for ln in own)
