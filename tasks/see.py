@@ -34,17 +34,14 @@ def status(c: Context, json: bool = False, watch: bool = False, cached: bool = F
 )
 def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
     """Undo what this workstation made: intercepts, processes, files, the session."""
-    from tasks.core import state
     from tasks.steps.overview import down as way
 
-    if dry(c, dry_run):
-        state.only_read()
     way.run(dry=dry(c, dry_run), tilt=tilt)
 
 
 @task(
     help={
-        "what": "setup, connect or intercept, with the steps of it; default: all three",
+        "what": "setup, connect, intercept or tilt, with the steps of it; default: all that was measured",
         "json": JSON,
         "assert_": "end with 1 when a newest time is over its budget",
     },

@@ -11,7 +11,7 @@ from tasks.commands import az, capabilities
 from tasks.commands.az import LoginNeeded
 from tasks.core import ui
 from tasks.core.change import Change
-from tasks.core.errors import Blocked, Trouble
+from tasks.core.errors import Blocked, TimedOut, Trouble
 from tasks.core.names import nearest
 from tasks.core.settings import Login, Settings
 from tasks.core.signatures import LOGIN
@@ -76,12 +76,20 @@ def _run(s: Settings, way: Login, args: tuple[str, ...], secret: str) -> None:
     tool = az.tool(s)
     if way == "managed-identity" and "--client-id" in args and "client-id" not in capabilities.flags(tool, "login"):
         args = tuple("--username" if word == "--client-id" else word for word in args)  # az before 2.69
-    done = tool.call(
-        *args,
-        stdin=secret.encode() if secret else None,
-        timeout=s.deadlines.login if needs_person(way) else s.deadlines.az * 2,
-        echo=ui.talk if needs_person(way) else None,
-    )
+    person = needs_person(way)
+    try:
+        done = tool.call(
+            *args,
+            stdin=secret.encode() if secret else None,
+            timeout=s.deadlines.login if person else s.deadlines.az * 2,
+            echo=ui.talk if person else None,
+        )
+    except TimedOut as late:
+        if not person:
+            raise
+        raise LoginNeeded(
+            late.what, why="nobody ended the login in the browser", fix=f"{LOGIN}, or {LOGIN} --mode {_other(way)}"
+        ) from None
     if done.exit != 0:
         why = az.failed(s, args, done)
         raise LoginNeeded(why.what, why=why.why, fix=why.fix or f"{LOGIN} --mode {_other(way)}")

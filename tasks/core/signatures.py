@@ -46,6 +46,7 @@ AADSTS: dict[str, tuple[str, str]] = {
         "this account is not in the tenant",
         f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
     ),
+    "50126": ("the login was declined, or the password was wrong", LOGIN),
     "50034": (
         "this account does not exist in the tenant",
         f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
@@ -146,7 +147,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"unable to dial root daemon",
         "the root daemon of an earlier connect did not start; it needs sudo without a password",
-        "inv tp.quit; then run as root, or allow sudo without a password, and inv tp.connect",
+        "inv tp.quit; then allow sudo without a password (the dev container's user has it), and inv tp.connect",
         ("telepresence",),
     ),
     Signature(
@@ -156,6 +157,11 @@ SIGNATURES: tuple[Signature, ...] = (
         ("telepresence",),
     ),
     Signature(r"localhost:8080 was refused", "kubectl was given no context", "inv aks.credentials"),
+    Signature(
+        r"unable to load root certificates|unable to parse bytes as PEM|illegal base64 data",
+        "a certificate in the kubeconfig is broken",
+        "inv aks.credentials --force",
+    ),
     Signature(
         r"x509: certificate signed by unknown authority|CERTIFICATE_VERIFY_FAILED",
         "the certificate is not known: the cluster was made anew, or a proxy opens TLS",
@@ -215,7 +221,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"failed to launch the daemon service|exec: \"sudo\": executable file not found|Need root privileges|sudo: a password is required",
         "the root daemon needs sudo without a password",
-        "run as root, or allow sudo without a password in the container",
+        "allow sudo without a password (the dev container's user has it), then inv tp.connect",
     ),
     Signature(
         r"Cluster configuration changed", "a session to another place is open", "inv tp.quit, then inv tp.connect"
@@ -251,12 +257,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"while waiting for agent|DeadlineExceeded|the intercept timed out",
         "the Traffic Agent did not come up, or the login ran out meanwhile",
-        "kubectl get events, then inv aks.login if the token has expired",
+        "inv aks.login --check tells about the login, kubectl get events about the pod",
     ),
     Signature(
         r"overlaps with existing route",
         "a VPN or Docker network uses the cluster's addresses",
-        "connect with --never-proxy, or change the local network",
+        "list that network under routing.allowConflictingSubnets in ~/.config/telepresence/config.yml, or change the local one",
     ),
     Signature(
         r"DOCKER_COMMAND_ERROR|Cannot connect to the Docker daemon|docker daemon running\?|failed to connect to the docker API",
@@ -272,6 +278,11 @@ SIGNATURES: tuple[Signature, ...] = (
         r"docker-credential-\S+.*executable file not found",
         "the credential helper in ~/.docker/config.json is not installed",
         'remove "credsStore" from ~/.docker/config.json',
+    ),
+    Signature(
+        r"pushing image .*(?:denied|unauthorized|authentication required)|unauthorized: authentication required",
+        "the registry does not take the login: it has ended, or a role is missing (AcrPush)",
+        "inv aks.registry; inv aks.check tells about the roles",
     ),
     Signature(
         r"CONNECTIVITY_REFRESH_TOKEN_ERROR|Access to registry .* was denied|Unable to authenticate using AAD",

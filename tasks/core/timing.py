@@ -55,14 +55,15 @@ def keep_if_possible(what: str, seconds: float, *, cold: bool = False, **more: A
 
 
 def kept(what: str = "") -> list[dict[str, Any]]:
-    """The noted times, oldest first; of one thing if given. Broken lines are passed over."""
+    """The noted times, oldest first; of one thing if given. Broken lines are passed over, and runs that stopped half
+    way: how soon a setup failed says nothing of its length."""
     found = []
     for line in (state.read(_path()) or "").splitlines():
         try:
             note = json.loads(line)
         except ValueError:
             continue
-        if isinstance(note, dict) and (not what or note.get("what") == what):
+        if isinstance(note, dict) and note.get("done", True) and (not what or note.get("what") == what):
             found.append(note)
     return found
 

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -116,6 +117,7 @@ class Tool:
                 raise TimedOut(
                     f"{self._said(args)}: no answer in {limit:g} s",
                     tool=self.name,
+                    fix=f"see whether `{self._said(args)}` answers by hand: a VPN, a proxy or a lock may hold it up",
                     stdout=clean(_text(out)),
                     stderr=clean(_text(err)),
                 ) from None
@@ -222,6 +224,16 @@ def end_running(*, interrupted: bool = False) -> None:
     later = threading.Timer(_GRACE, lambda: _tell(tuple(set(asked) & _running), signal.SIGKILL))
     later.daemon = True
     later.start()
+
+
+@contextmanager
+def not_needed_after_a_failure() -> Iterator[None]:
+    """What other threads still run is told to end when the block fails: nobody waits for an answer that counts no more."""
+    try:
+        yield
+    except BaseException:
+        end_running()
+        raise
 
 
 def _tell(groups: tuple[int, ...], number: signal.Signals) -> None:

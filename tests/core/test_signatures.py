@@ -26,6 +26,9 @@ ensure CRDs are installed first
         ("helm", NO_KIND, "does not know HTTPRoute (gateway.networking.k8s.io/v1)", "inv aks.check"),
         ("az", "ERROR: AADSTS70043: The refresh token has expired", "(AADSTS70043)", "inv aks.login"),
         ("az", "ERROR: AADSTS999999: new", "AADSTS999999", "login.microsoftonline.com/error?code=999999"),
+        ("az", "ERROR: AADSTS50126: Error validating credentials", "declined", "inv aks.login"),
+        ("kubectl", "error: unable to load root certificates: unable to parse bytes as PEM block", "certificate", "inv aks.credentials --force"),
+        ("tilt", 'docker push: pushing image "r.io/www": denied: requested access to the resource is denied', "AcrPush", "inv aks.registry"),
         ("git", "fatal: nothing that is known", "", ""),
     ],
 )  # fmt: skip

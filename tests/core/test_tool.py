@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tasks.core import processes, ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.tool import Tool, clean, last_line
+from tasks.core.tool import Tool, clean, last_line, not_needed_after_a_failure
 
 PYTHON = Tool(sys.executable)
 
@@ -45,9 +46,22 @@ def test_a_file_that_may_not_be_executed_is_no_traceback(tmp_path: Path):
         Tool(str(program)).run()
 
 
+def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
+    def ask() -> None:
+        with ThreadPoolExecutor(max_workers=1) as pool, not_needed_after_a_failure():
+            pool.submit(Tool("sleep").run, "473")
+            time.sleep(0.2)
+            Tool("sh").run("-c", "exit 3")
+
+    began = time.monotonic()
+    with pytest.raises(ToolError, match="sh"):
+        ask()
+    assert time.monotonic() - began < 5
+
+
 def test_at_the_deadline_the_grandchild_goes_too():
     began = time.monotonic()
-    with pytest.raises(TimedOut, match=r"no answer in 0\.3 s"):
+    with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
         Tool("sh").run("-c", "sleep 471 & sleep 471; echo", timeout=0.3)
     assert time.monotonic() - began < 3
     assert not [p for p in processes.running() if p.argv == ("sleep", "471")]

@@ -23,6 +23,8 @@ def of_container(s: Settings, *, files: str, json: bool, check: bool) -> None:
     """This machine, or the files of a `.devcontainer` folder."""
     if files:
         folder = Path(files)
+        if not folder.exists():
+            raise Trouble(f"{files} is not there", fix="inv devcontainer.check --files .devcontainer")
         found = container_files.look(s, folder if folder.is_dir() else folder.parent)
     else:
         found = container.look(s, container.Machine.this())

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.checks import guard
-from tasks.commands import az_cluster, kubeconfig, telepresence
+from tasks.commands import az_cluster, telepresence
 from tasks.commands.az_cluster import Cluster
+from tasks.commands.looking import without_trace
 from tasks.core import ui
 from tasks.core.change import Change, perform
 from tasks.core.errors import MISSING, Refused, ToolError
 from tasks.core.settings import Settings
+from tasks.steps import session
 from tasks.steps.cluster.schedule import Hours
 
 HOURS_A_WEEK = 168
@@ -68,6 +70,14 @@ def costs(cluster: Cluster) -> list[str]:
 def switch(s: Settings, verb: str, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
     """Start or stop the cluster, when it may be: never production, never unasked."""
     guard.names(s)
+    if dry or check:
+        with without_trace():
+            _switch(s, verb, yes=yes, dry=True, check=check, json=json)
+    else:
+        _switch(s, verb, yes=yes, dry=False, check=False, json=json)
+
+
+def _switch(s: Settings, verb: str, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
     cluster = az_cluster.show(s)
     _not_production(s, cluster)
     wanted = verb == "start"
@@ -75,15 +85,15 @@ def switch(s: Settings, verb: str, *, yes: bool, dry: bool, check: bool, json: b
         _tell(s, json, None, f"{s.cluster.name} is {cluster.power} already: nothing to do")
         return
     change = az_cluster.start(s) if wanted else az_cluster.stop(s)
-    if dry or check:
+    if not wanted:  # with everything: the namespace's labels too, while the cluster still answers
+        session.allowed(s, dry=dry)
+    if dry:
         _tell(s, json, change, change.would)
         if check:
             raise SystemExit(MISSING)
         return
-    if not wanted:
-        _target(s)
-        for line in _in_use(s):
-            ui.talk(line)
+    for line in _in_use(s) if not wanted else ():
+        ui.talk(line)
     ui.confirm(
         f"{change.text}?" + (f" it ends {change.destroys}" if change.destroys else ""),
         yes=yes,
@@ -92,14 +102,6 @@ def switch(s: Settings, verb: str, *, yes: bool, dry: bool, check: bool, json: b
     ui.talk(f"{change.text}: this takes some minutes")
     perform(change)
     _tell(s, json, change, f"{s.cluster.name} {'runs' if wanted else 'is stopped'}")
-
-
-def _target(s: Settings) -> None:
-    """The guard with everything: the namespace's labels too, while the cluster still answers."""
-    freeze = kubeconfig.freeze(s)
-    if freeze is not None:
-        perform(freeze)
-    guard.assess(s)
 
 
 def _not_production(s: Settings, cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ from tasks.core import journal, ports, state
 from tasks.core.catalogue import Service
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.settings import Settings
+from tasks.core.tool import not_needed_after_a_failure
 from tasks.steps import session
 from tasks.steps.intercept import environment
 
@@ -129,7 +130,7 @@ def make(
     guard.names(s)
     local, remote, argv, folder = local_part(s, request)
     session.prepare(s, dry=dry)
-    with ThreadPoolExecutor(max_workers=5) as pool:
+    with ThreadPoolExecutor(max_workers=5) as pool, not_needed_after_a_failure():
         target = pool.submit(guard.assess, s)
         found = pool.submit(workload.find, s, request.service)
         policy = pool.submit(_policy, s)

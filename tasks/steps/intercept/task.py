@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.checks import guard
+from tasks.commands.looking import without_trace
 from tasks.core import state, ui
 from tasks.core.change import perform
 from tasks.core.errors import Trouble
@@ -17,9 +18,9 @@ def intercept(request: Request, *, dry: bool, json: bool) -> None:
     """Intercept and run; the process's exit code is this run's."""
     s = settings()
     if dry:
-        state.only_read()
-        found = plan.make(s, request, lambda line: ui.talk(f"   {line}"), lambda: login.life(s), dry=True)
-        changes = run.steps_of(s, found)
+        with without_trace():
+            found = plan.make(s, request, lambda line: ui.talk(f"   {line}"), lambda: login.life(s), dry=True)
+            changes = run.steps_of(s, found)
         if json:
             ui.as_json({"mode": found.mode, "changes": [{"text": c.text, "command": c.command} for c in changes]})
             return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 from tasks.checks import guard
 from tasks.commands import base, telepresence
+from tasks.commands.looking import without_trace
 from tasks.core import foreground, journal, processes, ui
 from tasks.core.change import Change, perform
 from tasks.core.errors import Absent, TimedOut, Trouble
@@ -20,45 +22,68 @@ from tasks.steps.session import daemons
 
 def run(*, dry: bool, tilt: bool) -> None:
     """Undo all; go on after a failure, and fail at the end. Releases of Tilt only when asked."""
-    s = settings()
+    with without_trace() if dry else nullcontext():
+        _run(settings(), dry=dry, tilt=tilt)
+
+
+def _run(s: Settings, *, dry: bool, tilt: bool) -> None:
     _guarded(s)
-    failed: Trouble | None = None
+    failures: list[Trouble] = []
     undone = 0
-    for change in changes(s, tilt=tilt):
-        if dry:
-            ui.say(change.would)
-            undone += 1
-            continue
+    for change in changes(s, failures, tilt=tilt):
         try:
-            perform(change)
-            ui.progress("done", "down", change.text)
+            if dry:
+                ui.say(change.would)
+            else:
+                perform(change)
+                ui.progress("done", "down", change.text)
             undone += 1
         except Trouble as why:
-            if failed:
-                ui.talk(why.text())
-            failed = failed or why
-    if failed:
-        raise Trouble(f"not all is undone: {failed.what}", why=failed.why, fix=failed.fix or "inv down again")
+            failures.append(why)
+    for other in failures[1:]:
+        ui.talk(other.text())
+    if failures:
+        first = failures[0]
+        raise Trouble(f"not all is undone: {first.what}", why=first.why, fix=first.fix or "inv down again")
     if not undone:
         ui.say("nothing to undo")
     if not tilt and journal.entries("release"):
         ui.say("releases of Tilt stay: inv tilt.down removes this workstation's")
 
 
-def changes(s: Settings, *, tilt: bool = False) -> Iterator[Change]:
-    """What is there to undo, in the order that is safe: intercepts, processes, files, the session."""
-    yield from leave.changes(s, journal.entries("intercept"))
+def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change]:
+    """What is there to undo, in the order that is safe: intercepts, processes, files, releases, the session.
+
+    failures: takes what could not be looked at; the rest goes on.
+    """
+    for part in (
+        leave.changes(s, journal.entries("intercept")),
+        _here(),
+        _releases(s) if tilt else (),
+        _session(s),
+    ):
+        try:
+            yield from part
+        except Trouble as why:
+            failures.append(why)
+
+
+def _here() -> Iterator[Change]:
+    """What was made on this machine."""
     for entry in journal.entries("process"):
         yield Change(
             f"end {entry.data.get('name', 'a process')} (pid {entry.data.get('group')})", run=partial(_end, entry)
         )
     for entry in journal.entries("file"):
         yield Change(f"remove {entry.data.get('path')}", run=partial(_remove, entry))
-    if tilt:
-        from tasks.steps.tilt import down as releases
 
+
+def _releases(s: Settings) -> Iterator[Change]:
+    """Tilt's; where nobody has been in the cluster from here there are none."""
+    from tasks.steps.tilt import down as releases
+
+    if base.frozen_kubeconfig(s).exists() or journal.entries("release"):
         yield from releases.changes(s)
-    yield from _session(s)
 
 
 def _guarded(s: Settings) -> None:

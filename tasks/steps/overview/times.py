@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from tasks.core import timing, ui
-from tasks.core.errors import FAILED
+from tasks.core.errors import FAILED, Trouble
+from tasks.core.names import nearest
 from tasks.core.settings import Settings, settings
+
+KNOWN = ("setup", "connect", "intercept", "tilt", "login", "credentials", "registry")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ def show(*, what: str, json: bool, must: bool) -> None:
     """Show them; with `must` a newest time over its budget, or none at all, ends with 1."""
     s = settings()
     found = rows(s, what)
+    if what and not found and what not in KNOWN:
+        near = nearest(what, KNOWN, 1)
+        raise Trouble(
+            f"nothing is measured as '{what}': {', '.join(KNOWN)}",
+            fix=f"inv timing --what {near[0] if near else KNOWN[0]}",
+        )
     late = [row for row in found if not row.kept]
     if json:
         ui.as_json({"times": [{**asdict(row), "kept": row.kept} for row in found]})

@@ -87,6 +87,22 @@ def prepare(s: Settings, *, dry: bool = False) -> None:
     perform(change)
 
 
+def allowed(s: Settings, *, dry: bool) -> None:
+    """The guard's verdict on the place of the settings; in a dry run nothing is cut for it.
+
+    Raises Refused for production and for what cannot be looked at, Blocked when the user has no such context.
+    """
+    change = kubeconfig.freeze(s)
+    if change is None:
+        guard.assess(s)
+    elif dry:
+        with kubeconfig.private(kubeconfig.through_az(s, kubeconfig.wanted_context(s))) as file:
+            guard.assess(s, kubeconfig=file)
+    else:
+        perform(change)
+        guard.assess(s)
+
+
 def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
     """Be connected to the place of the settings. Seconds that it took; 0 when it already was.
 

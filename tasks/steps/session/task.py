@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 from tasks.checks import guard
 from tasks.commands import base, telepresence
+from tasks.commands.looking import without_trace
 from tasks.core import journal, state, ui
 from tasks.core.change import perform
 from tasks.core.errors import MISSING, Refused, Trouble
 from tasks.core.settings import settings
 from tasks.steps.session import daemons
-from tasks.steps.session.connect import connect_changes, ensure, look, prepare
+from tasks.steps.session.connect import allowed, connect_changes, ensure, look
 
 
 def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
@@ -19,19 +20,19 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
     s = settings()
     guard.names(s)
     if dry or check:
-        state.only_read()
-        changes = list(connect_changes(s, yes=yes))
+        with without_trace():
+            allowed(s, dry=True)
+            changes = list(connect_changes(s, yes=yes))
         if json:
             ui.as_json({"connected": not changes, "changes": [{"text": c.text, "command": c.command} for c in changes]})
-        for change in changes:
-            ui.talk(change.would)
+        for change in changes if not json else ():
+            ui.say(change.would)
         if not json and not changes:
             ui.say("connected already: nothing to do")
         if check and changes:
             raise SystemExit(MISSING)
         return
-    prepare(s)
-    guard.assess(s)
+    allowed(s, dry=False)
     seconds = ensure(s, yes=yes, guarded=True)
     if json:
         ui.as_json({"connected": True, "seconds": round(seconds, 3), "session": asdict(look(s).session)})

@@ -14,6 +14,7 @@ from tasks.core.catalogue import Service
 from tasks.core.change import Change
 from tasks.core.errors import Refused, Trouble
 from tasks.core.settings import Settings
+from tasks.core.tool import not_needed_after_a_failure
 from tasks.steps import session
 from tasks.steps.tilt import handover, holder
 from tasks.steps.tilt.request import Request
@@ -38,7 +39,7 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
     """
     guard.names(s)
     session.prepare(s, dry=dry)
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool, not_needed_after_a_failure():
         target = pool.submit(guard.assess, s)
         names = pool.submit(_declared, s, request)
         held = pool.submit(_held, s)

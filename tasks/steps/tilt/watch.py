@@ -11,6 +11,7 @@ from tasks.commands.tilt import Resource
 from tasks.core import timing, ui
 from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
+from tasks.core.signatures import explain
 
 
 class Watcher:
@@ -50,7 +51,7 @@ class Watcher:
         wanted = [r for r in found if r.enabled and not r.waits]
         for resource in wanted:
             if resource.failed:
-                self._say("failed", resource.name, resource.error.splitlines()[0] if resource.error else "see above")
+                self._say("failed", resource.name, _why(resource.error))
             elif resource.ready and resource.name != tilt.TILTFILE:
                 # What only serves is ready for Tilt as soon as its process runs.
                 self._say("done", resource.name, "runs" if resource.update == "not_applicable" else "ready")
@@ -59,10 +60,18 @@ class Watcher:
             return False
         seconds = time.monotonic() - self._began
         ui.progress("done", "tilt", f"{len(resources)} up; page: http://localhost:{self._port}/", seconds)
-        timing.keep("tilt", seconds, resources=len(resources))
+        timing.keep_if_possible("tilt", seconds, resources=len(resources))
         return True
 
     def _say(self, state: str, name: str, text: str) -> None:
         if self._said.get(name) != text:
             self._said[name] = text
             ui.progress(state, name, text, time.monotonic() - self._began)
+
+
+def _why(error: str) -> str:
+    """The first line of a resource's error, with its cause and what mends it where they are known."""
+    if not error:
+        return "see above"
+    why, fix = explain("tilt", error)
+    return error.splitlines()[0] + (f"\n  why: {why}\n  fix: {fix}" if why else "")

@@ -79,6 +79,15 @@ def test_a_dry_run_says_the_command_and_check_exits_2(azure, capsys):
     assert azure["did"] == []
 
 
+def test_a_dry_run_promises_nothing_that_is_refused_for_production(azure, monkeypatch):
+    def production(s):
+        raise Refused("its labels say production")
+
+    monkeypatch.setattr(guard, "assess", production)
+    with pytest.raises(Refused):
+        switch("stop", dry=True)
+
+
 def test_a_stopped_cluster_is_started_although_it_cannot_be_asked_for_labels(azure):
     azure["cluster"] = replace(azure["cluster"], power="Stopped")
     switch("start", yes=True)

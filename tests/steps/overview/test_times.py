@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tasks.core import timing
+from tasks.core.errors import Trouble
 from tasks.core.settings import settings
 from tasks.steps.overview import times
 
@@ -33,6 +34,17 @@ def test_a_missed_budget_ends_with_1_when_asked_for(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit, match="1"):
         times.show(what="", json=False, must=True)
     assert "missed" in capsys.readouterr().out
+
+
+def test_a_setup_that_stopped_half_way_measures_nothing():
+    timing.keep("setup", 9.0, done=True)
+    timing.keep("setup", 0.1, done=False)
+    assert [row.newest for row in times.rows(settings())] == [9.0]
+
+
+def test_what_nobody_measures_is_named_with_the_nearest():
+    with pytest.raises(Trouble, match="inv timing --what intercept"):
+        times.show(what="intercepts", json=False, must=False)
 
 
 def test_nothing_measured_is_said(capsys: pytest.CaptureFixture[str]):
