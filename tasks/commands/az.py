@@ -175,8 +175,13 @@ def failed(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
     verbs = " ".join(word for word in args[:3] if not word.startswith("-"))
     return ToolError(
         f"az {verbs}: {said}",
-        tool="az", exit=done.exit, stdout=plain.stdout, stderr=plain.stderr, why=plain.why, fix=plain.fix,
-    )  # fmt: skip
+        tool="az",
+        exit=done.exit,
+        stdout=plain.stdout,
+        stderr=plain.stderr,
+        why=plain.why,
+        fix=plain.fix,
+    )
 
 
 def _login_error(why: ToolError) -> ToolError | LoginNeeded:

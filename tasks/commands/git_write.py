@@ -41,8 +41,8 @@ def _move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], s
     if current.exists():
         shutil.copyfile(current, index)
     place.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
-    write_json(own / "journal.json", {"run": place.run, "pid": os.getpid(), "start": started(os.getpid()), "old": old,
-                                  "new": new, "branch": place.branch})  # fmt: skip
+    run = {"run": place.run, "pid": os.getpid(), "start": started(os.getpid())}
+    write_json(own / "journal.json", {**run, "old": old, "new": new, "branch": place.branch})
     lock = place.git_dir / "index.lock"
     try:
         os.link(index, lock)

@@ -60,8 +60,13 @@ def _install(s: Settings, args: tuple[str, ...]) -> None:
     if line:
         why = ToolError(
             f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}",
-            tool="pnpm", exit=done.exit, stdout=why.stdout, stderr=why.stderr, why=why.why, fix=why.fix,
-        )  # fmt: skip
+            tool="pnpm",
+            exit=done.exit,
+            stdout=why.stdout,
+            stderr=why.stderr,
+            why=why.why,
+            fix=why.fix,
+        )
     raise why
 
 

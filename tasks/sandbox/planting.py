@@ -104,9 +104,16 @@ def _conflict(world: World, on: bool) -> None:
         workload = next(w for w in cluster.workloads if w.ports)
         session = f"planted-{new_id()}"
         made = Intercept(
-            f"{session}:{workload.name}", workload.name, workload.name, workload.namespace, colleague.client, session,
-            colleague.key, workload.ports[0], 65000,
-        )  # fmt: skip
+            id=f"{session}:{workload.name}",
+            name=workload.name,
+            workload=workload.name,
+            namespace=workload.namespace,
+            client=colleague.client,
+            session=session,
+            user=colleague.key,
+            port=workload.ports[0],
+            local_port=65000,
+        )
         world.alive_sessions.add(session)
         made.routed = rollout.inject(world, workload, time.monotonic(), evicts=False)
         cluster.intercepts.append(made)

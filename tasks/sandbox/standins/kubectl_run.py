@@ -24,8 +24,10 @@ _SWITCHES = {
     "disable-compression", "local", "record", "follow", "previous", "timestamps", "prune", "merge", "show-managed-fields",
     "output-watch-events", "stdin", "tty", "kustomize", "create-namespace", "short", "force-conflicts",
 }  # fmt: skip
-_SHORT = {"n": "namespace", "o": "output", "l": "selector", "f": "filename", "A": "all-namespaces", "q": "quiet", "w": "watch",
-          "s": "server", "c": "container", "h": "help", "R": "recursive", "p": "patch", "v": "v", "i": "stdin", "t": "tty"}  # fmt: skip
+_SHORT = {
+    "n": "namespace", "o": "output", "l": "selector", "f": "filename", "A": "all-namespaces", "q": "quiet", "w": "watch",
+    "s": "server", "c": "container", "h": "help", "R": "recursive", "p": "patch", "v": "v", "i": "stdin", "t": "tty",
+}  # fmt: skip
 _OPTIONAL = {"dry-run": "unchanged", "raw": "true", "cascade": "background", "validate": "strict", "wait": "true"}
 
 
@@ -117,7 +119,7 @@ def _flag(run: Run, name: str, value: str | None, rest: list[str], shown: str, c
     see = f"See 'kubectl {verb} --help' for usage." if verb else "See 'kubectl --help' for usage."
     if name not in _VALUED | _SWITCHES:
         raise Refused(f"Error: unknown flag: {shown}\n{see}\n")
-    switch = name in _SWITCHES or (name == "raw" and config_view) or (name == "output" and False)
+    switch = name in _SWITCHES or (name == "raw" and config_view)
     if value is None:
         if switch:
             value = "true"

@@ -63,9 +63,8 @@ def _arguments(run: Run) -> None:
     syntax = parsed.one("env-syntax", "docker")
     if syntax.split(":")[0] not in ("docker", "compose", "sh", "csh", "ps", "cmd", "json"):
         raise Failure(f'invalid argument "{syntax}" for "--env-syntax" flag: invalid env syntax: {syntax}')
-    for name, why in (("replace", "Use the replace command."),):
-        if parsed.command == "intercept" and name in parsed.flags and not run.old:
-            run.err.append(f"Flag --{name} has been deprecated, {why}\n")
+    if parsed.command == "intercept" and "replace" in parsed.flags and not run.old:
+        run.err.append("Flag --replace has been deprecated, Use the replace command.\n")
     for name in ("namespace", "local-only"):
         if run.old and name in parsed.flags:
             run.say(f"Flag --{name} has been deprecated, use telepresence connect to set the namespace")

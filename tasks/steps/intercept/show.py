@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def verify(service: Service, *, via: str, json: bool) -> None:
     headers = held[0].headers if held else ({s.telepresence.header: s.telepresence.slot} if s.telepresence.slot else {})
     asked, nobody = proof.Asked("unknown", via or "ingress", 0.0, ""), False
     for way in proof.ways(s, service, place.service_name, number, via):
-        with proof.listening(port) if held else _Nobody() as listener:
+        with proof.listening(port) if held else nullcontext() as listener:
             asked, nobody = proof.ask(s, way, port, headers, listener), listener is not None
         if asked.answered_by != "unknown" or via:
             break
@@ -186,13 +187,3 @@ def _plain(found: Workload) -> dict[str, Any]:
         {"name": h.name, "mode": _mode(h), "local_port": h.local_port, "disposition": h.disposition} for h in found.held
     ]
     return {"name": found.name, "kind": found.kind, "agent": found.agent, "reason": found.reason, "intercepts": held}
-
-
-class _Nobody:
-    """No listener: this workstation holds nothing, so nothing must appear on the port."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *why: object) -> None:
-        return None

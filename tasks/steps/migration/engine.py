@@ -149,15 +149,15 @@ def plan(request: Request, world: World) -> Plan:
         if step.key not in world.selected:
             continue
         unmet = [n for n in step.needs if n in BY_KEY and _unmet(world, BY_KEY[n], barred)]
-        outcome, made = _one(world, step, unmet)
+        outcome = _one(world, step, unmet)
         barred[step.key] = bool(unmet)
         outcomes[step.key] = outcome
-        if made and step.key not in _DELETING:
+        if outcome.commits and step.key not in _DELETING:
             world.cache.pop("verdicts", None)
     return Plan(request, world, list(outcomes.values()), start)
 
 
-def _one(world: World, step: Step, unmet: list[str]) -> tuple[Outcome, list[Commit]]:
+def _one(world: World, step: Step, unmet: list[str]) -> Outcome:
     title = step.title or _title(world.mapping, step.key)
     draft = Draft(world, step.key, barred=bool(unmet))
     step.plan(draft)
@@ -173,14 +173,18 @@ def _one(world: World, step: Step, unmet: list[str]) -> tuple[Outcome, list[Comm
         state = State.UNKNOWN
     else:
         state = State.PENDING if changes else State.DONE
-    blocks = tuple(draft.blocks)
-    return (
-        Outcome(
-            step.key, step.phase, title, state, step.needs, changes, blocks, "\n".join(notes), tuple(draft.references),
-            tuple(made),
-        ),
-        made,
-    )  # fmt: skip
+    return Outcome(
+        key=step.key,
+        phase=step.phase,
+        title=title,
+        state=state,
+        needs=step.needs,
+        changes=changes,
+        blocks=tuple(draft.blocks),
+        note="\n".join(notes),
+        references=tuple(draft.references),
+        commits=tuple(made),
+    )
 
 
 def _unmet(world: World, need: Step, barred: dict[str, bool]) -> bool:

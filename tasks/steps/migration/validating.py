@@ -45,16 +45,26 @@ class Record:
         return f"{self.date}: {self.seconds:.1f} s, {within} the budget of {self.budget:g} s, on {self.target} at {self.commit[:12]}"
 
 
+_INV = "./scripts/inv"
 TRIALS = {
-    "VAL-10": Trial("start the dev container's script", (("bash", ".devcontainer/postCreate.sh"), ("./scripts/inv", "setup", "--check")), "setup"),
-    "VAL-11": Trial("let Tilt build and deploy {service}", (("./scripts/inv", "tilt.ci", "--only", "{service}"),), "clone_to_running", (("./scripts/inv", "tilt.down"),)),
-    "VAL-12": Trial(
-        "intercept {service}, with proof",
-        (("./scripts/inv", "intercept", "{service}", "--no-run"), ("./scripts/inv", "tp.verify", "{service}")),
-        "intercept",
-        (("./scripts/inv", "leave", "{service}"),),
+    "VAL-10": Trial(
+        text="start the dev container's script",
+        commands=(("bash", ".devcontainer/postCreate.sh"), (_INV, "setup", "--check")),
+        budget="setup",
     ),
-}  # fmt: skip
+    "VAL-11": Trial(
+        text="let Tilt build and deploy {service}",
+        commands=((_INV, "tilt.ci", "--only", "{service}"),),
+        budget="clone_to_running",
+        after=((_INV, "tilt.down"),),
+    ),
+    "VAL-12": Trial(
+        text="intercept {service}, with proof",
+        commands=((_INV, "intercept", "{service}", "--no-run"), (_INV, "tp.verify", "{service}")),
+        budget="intercept",
+        after=((_INV, "leave", "{service}"),),
+    ),
+}
 
 _NOT_DONE = re.compile(r"[a-z-]+ +(blocked|unknown|missing|failed): ")  # a line of the summary of `inv setup`
 
