@@ -48,6 +48,12 @@ def without_trace() -> Iterator[None]:
 def _copies(folder: Path) -> dict[str, str]:
     try:
         return _copied(folder)
+    except PermissionError as why:  # a volume that belongs to root, in a container that was just made
+        place = why.filename or "az's own files"
+        raise Trouble(
+            f"cannot read {place}: {why.strerror}",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {_azure()}; inv devcontainer.check looks at it",
+        ) from None
     except OSError as why:
         raise Trouble(
             f"az's own files cannot be copied to {folder}: {why.strerror}",
@@ -55,8 +61,13 @@ def _copies(folder: Path) -> dict[str, str]:
         ) from None
 
 
+def _azure() -> Path:
+    """Where az keeps its files."""
+    return Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
+
+
 def _copied(folder: Path) -> dict[str, str]:
-    az = Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
+    az = _azure()
     copy = folder / "azure"
     copy.mkdir(mode=0o700)
     for name in _AZ_FILES:
