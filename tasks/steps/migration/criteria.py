@@ -10,6 +10,7 @@ from tasks.commands.git_facts import shown
 from tasks.commands.git_objects import GITLINK
 from tasks.core import timing
 from tasks.core.migration_mapping import any_glob
+from tasks.core.settings import Budgets
 from tasks.core.steps import State
 from tasks.steps.migration.engine import Plan
 
@@ -42,12 +43,12 @@ class Criterion:
 
 def judge(plan: Plan) -> list[Criterion]:
     """All six. Times come from what was measured here, trees from git."""
-    b = plan.world.settings.budgets
+    fresh, connected, routed, running = measured(plan.world.settings.budgets)
     left = infrastructure(plan)
     return [
-        _timed(1, f"a fresh dev container starts in under {b.setup:g} s", "setup", b.setup),
-        _timed(2, f"telepresence connects in under {b.connect:g} s", "connect", b.connect),
-        _timed(3, f"an intercept routes in under {b.intercept:g} s", "intercept", b.intercept),
+        fresh,
+        connected,
+        routed,
         Criterion(
             4,
             "no infrastructure code in core",
@@ -56,13 +57,23 @@ def judge(plan: Plan) -> list[Criterion]:
             tuple(left),
         ),
         _single_source(plan),
-        _timed(
-            6,
-            f"from clone to a running service in under {b.clone_to_running:g} s",
-            "clone_to_running",
-            b.clone_to_running,
-        ),
+        running,
     ]
+
+
+def measured(b: Budgets) -> tuple[Criterion, Criterion, Criterion, Criterion]:
+    """The four about time. Fresh is a setup that had something to do and ended well: a second run proves nothing."""
+    setup, intercept = _newest("setup", fresh=True), _newest("intercept")
+    both = None if setup is None or intercept is None else setup + intercept
+    counted = "setup and an intercept's first request, without the clone itself"
+    return (
+        _timed(1, f"a fresh dev container starts in under {b.setup:g} s", setup, b.setup),
+        _timed(2, f"telepresence connects in under {b.connect:g} s", _newest("connect"), b.connect),
+        _timed(3, f"an intercept routes in under {b.intercept:g} s", intercept, b.intercept),
+        _timed(
+            6, f"from clone to a running service in under {b.clone_to_running:g} s", both, b.clone_to_running, counted
+        ),
+    )
 
 
 def infrastructure(plan: Plan) -> list[str]:
@@ -97,9 +108,13 @@ def _single_source(plan: Plan) -> Criterion:
     return Criterion(5, title, True, "everything that moved stands in gitops alone, and core pins it")
 
 
-def _timed(number: int, title: str, what: str, budget: float) -> Criterion:
-    seen = timing.kept(what)
-    if not seen:
+def _newest(what: str, *, fresh: bool = False) -> float | None:
+    """The seconds of the newest run that was kept; fresh: of those that began cold and ended well."""
+    runs = [n for n in timing.kept(what) if not fresh or (n.get("cold") and n.get("done"))]
+    return float(runs[-1].get("seconds", 0)) if runs else None
+
+
+def _timed(number: int, title: str, seconds: float | None, budget: float, counted: str = "measured last") -> Criterion:
+    if seconds is None:
         return Criterion(number, title, None, "not measured on this machine (inv timing shows what is)")
-    seconds = float(seen[-1].get("seconds", 0))
-    return Criterion(number, title, seconds < budget, f"{seconds:.1f} s, measured last")
+    return Criterion(number, title, seconds < budget, f"{seconds:.1f} s, {counted}")
