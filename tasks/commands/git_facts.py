@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tasks.commands.git_objects import Entry, Git, Tree, decode
@@ -22,6 +23,7 @@ _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
 }
 TRAILER, UNDO = "Remote-First", "UNDO"  # in each commit of the migration: its step's key; in one that takes it back
 _ID = re.compile(r"[0-9a-f]{40,64}")
+Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs that narrow it
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Facts:
     """What is known of one repository, read once.
 
     name: core or gitops; folder: its work tree; git_dir: absolute; branch: full name of the ref, empty when detached
-    head, tree: ids of HEAD; at, at_tree: of the commit that is planned on (HEAD unless a saved plan names another)
+    head, head_tree: ids of HEAD and of its tree; at, tree: the commit that is planned on, and what stands in it (HEAD,
+    unless a saved plan names another)
     dirty: tracked paths that differ from HEAD, in the work tree or the index
     hindrances: why nothing may be committed now
     """
@@ -52,7 +55,8 @@ class Facts:
     tree: Tree
     dirty: tuple[str, ...] = ()
     hindrances: tuple[Hindrance, ...] = ()
-    _cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    _searches: dict[Search, Piped | set[str]] = field(default_factory=dict, compare=False, repr=False)
+    _trees: dict[str, Tree] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def git(self) -> Git:
@@ -66,11 +70,11 @@ class Facts:
 
     def remotes(self) -> list[str]:
         """The names of the remotes."""
-        found = self._cache.setdefault("remotes", None)
-        if not isinstance(found, list):
-            found = decode(self.git.read("remote")).split()
-            self._cache["remotes"] = found
-        return [str(name) for name in found]
+        return list(self._remotes)
+
+    @cached_property
+    def _remotes(self) -> list[str]:
+        return decode(self.git.read("remote")).split()
 
     def remote_urls(self) -> list[str]:
         """The URLs of the remotes."""
@@ -98,11 +102,10 @@ class Facts:
 
     def search(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> None:
         """Let git begin to look for what `holding` will be asked for; other work goes on meanwhile."""
-        key = f"grep {words} {where}"
-        if key not in self._cache:
+        if (words, where) not in self._searches:
             patterns = [part for word in words for part in ("-e", word)]
             argv = ["grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", *where]
-            self._cache[key] = self.git.start(*argv)
+            self._searches[words, where] = self.git.start(*argv)
 
     def holding(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> set[str]:
         """The regular files of the planned commit whose text holds one of the words; git searches with all processors.
@@ -110,27 +113,25 @@ class Facts:
         where: pathspecs of git that narrow the search
         """
         self.search(words, where)
-        key = f"grep {words} {where}"
-        child = self._cache[key]
-        if isinstance(child, Piped):
-            with child:
-                found = decode(child.result(ok=(0, 1)))
-            self._cache[key] = {name.partition(":")[2] for name in found.split("\0") if name}
-        return self._cache[key]  # type: ignore[return-value]
+        found = self._searches[words, where]
+        if isinstance(found, Piped):
+            with found as child:
+                names = decode(child.result(ok=(0, 1))).split("\0")
+            found = self._searches[words, where] = {name.partition(":")[2] for name in names if name}
+        return found
 
     def close(self) -> None:
         """End the searches that nobody asked for."""
-        for child in self._cache.values():
+        for child in self._searches.values():
             if isinstance(child, Piped):
                 child.__exit__(None, None, None)
 
     def tree_of(self, commit: str) -> Tree:
         """The tree of a commit."""
-        key = f"tree {commit}"
-        if key not in self._cache:
+        if commit not in self._trees:
             root = self.git.line("rev-parse", f"{commit}^{{tree}}")
-            self._cache[key] = Tree.parse(self.git.read("ls-tree", "-r", "-t", "-z", commit), root)
-        return self._cache[key]  # type: ignore[return-value]
+            self._trees[commit] = Tree.parse(self.git.read("ls-tree", "-r", "-t", "-z", commit), root)
+        return self._trees[commit]
 
     def ever(self, commits: Iterable[str], paths: list[str]) -> set[tuple[str, Entry]]:
         """What stood at these paths in the commits or in any of their ancestors. One process, whatever their number.
