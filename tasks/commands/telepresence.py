@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,20 +33,19 @@ _HOLDER = re.compile(
 class Conflict(Refused):
     """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`.
 
-    said: Telepresence's line; personal: was a header asked for?
+    said: Telepresence's line; ways: what can be done besides asking, with `{id}` where the intercept is named.
     """
 
-    def __init__(self, workload: str, said: str, *, personal: bool = False) -> None:
+    def __init__(self, workload: str, said: str, ways: Sequence[str] = ()) -> None:
         found = _HOLDER.search(said)
         self.client = (found.group("client") if found else "") or ""
         self.id = (found.group("id") if found else "") or ""
         who = self.client or "somebody else (this version does not tell who)"
         reason = said.rpartition(": ")[2] if self.client else ""
-        both = "personal intercepts live side by side" + ("" if personal else ": set telepresence.slot for yours")
         super().__init__(
             f"{workload} is held by {who}",
             why=reason or clean(said),
-            fix=f"ask {self.client or 'in the team'}; where both sides use a slot, {both}",
+            fix="; ".join((f"ask {self.client or 'in the team'}", *(way.format(id=self.id) for way in ways))),
         )
 
 
@@ -211,7 +211,7 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
         said = f"{why.what}\n{why.said}"
         if _CONFLICT.search(said) or "filters overlap" in said:
             line = next((line for line in said.splitlines() if "onflict" in line), why.what)
-            raise Conflict(wanted.workload, line, personal=bool(wanted.headers)) from None
+            raise Conflict(wanted.workload, line, list(_beside_asking(s, wanted))) from None
         raise
     if not isinstance(info, dict):
         raise ToolError(
@@ -228,6 +228,15 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
         headers=dict(wanted.headers),
         environment={str(k): str(v) for k, v in (info.get("environment") or {}).items()},
     )
+
+
+def _beside_asking(s: Settings, wanted: Wanted) -> Iterator[str]:
+    """What this client can do about an intercept that somebody else holds."""
+    if can_filter(s):
+        yours = "" if wanted.headers else ": set telepresence.slot for yours"
+        yield f"where both sides use a slot, personal intercepts live side by side{yours}"
+    if "revoke" in capabilities.commands(tool(s)):  # a dead holder reads like a living one, and holds for ever
+        yield "when that workstation is gone for good: telepresence revoke {id}"
 
 
 def _ask(s: Settings, *args: str, timeout: float | None = None) -> Any:

@@ -260,6 +260,12 @@ SIGNATURES: tuple[Signature, ...] = (
         "inv aks.login --check tells about the login, kubectl get events about the pod",
     ),
     Signature(
+        r"unable to find a default route",
+        "this machine has no default route, and Telepresence before 2.31 needs one",
+        "connect to a network, then inv tp.connect",
+        ("telepresence",),
+    ),
+    Signature(
         r"overlaps with existing route",
         "a VPN or Docker network uses the cluster's addresses",
         "list that network under routing.allowConflictingSubnets in ~/.config/telepresence/config.yml, or change the local one",

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 PORT = str(ports.free())  # not the catalogue's: another run on this machine may hold that
 SERVE = [sys.executable, "-m", "http.server", PORT, "--bind", "127.0.0.1"]
 INTERCEPT = ("intercept", WWW, "--port", PORT)
+SLOT = {"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -131,6 +132,8 @@ def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_
     refused = inv(box, *INTERCEPT, "--", "true")
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "held by colleague@" in refused.stderr
+    can_filter = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
+    assert ("set telepresence.slot for yours" in refused.stderr) == can_filter
     assert "all traffic, since" in refused.stderr
     assert "colleague@" in inv(box, "tp.who").stdout
     assert held(box, env=colleague) == [WWW]
@@ -196,10 +199,9 @@ def test_a_dry_run_writes_nothing(newest: Box):
 
 
 def test_a_hint_at_requests_of_ones_own_can_be_followed(box: Box):
-    slot = {"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}
-    can = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=slot).stdout
+    can = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
     for words, env, hint in (
-        (("--everyone",), slot, f"yours alone: inv intercept {WWW} --personal"),
+        (("--everyone",), SLOT, f"yours alone: inv intercept {WWW} --personal"),
         ((), {}, "yours alone: set telepresence.slot"),
         (("--replace",), {}, ""),
     ):
