@@ -173,15 +173,7 @@ def failed(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
         return plain
     said = clean(lines[-1].split(" Trace ID:")[0])[:300]
     verbs = " ".join(word for word in args[:3] if not word.startswith("-"))
-    return ToolError(
-        f"az {verbs}: {said}",
-        tool="az",
-        exit=done.exit,
-        stdout=plain.stdout,
-        stderr=plain.stderr,
-        why=plain.why,
-        fix=plain.fix,
-    )
+    return plain.told(f"az {verbs}: {said}")
 
 
 def _login_error(why: ToolError) -> ToolError | LoginNeeded:

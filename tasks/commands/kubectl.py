@@ -138,15 +138,7 @@ def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
         or "provide credentials" in done.stderr
     ):
         kind = Unauthorized
-    return kind(
-        plain.what,
-        tool="kubectl",
-        exit=done.exit,
-        stdout=plain.stdout,
-        stderr=plain.stderr,
-        why=plain.why,
-        fix=plain.fix,
-    )
+    return plain.told(kind=kind)
 
 
 def _answer(s: Settings, args: list[str], kubeconfig: str = "") -> Object:

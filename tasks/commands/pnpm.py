@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tasks.commands import base
 from tasks.core.change import Change
-from tasks.core.errors import ToolError
 from tasks.core.settings import Settings
 from tasks.core.tool import Tool, clean
 
@@ -58,15 +57,7 @@ def _install(s: Settings, args: tuple[str, ...]) -> None:
     why = tool(s).failed(args, done)
     line = next((found for found in f"{done.stdout}\n{done.stderr}".splitlines() if _ERROR.search(found)), "")
     if line:
-        why = ToolError(
-            f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}",
-            tool="pnpm",
-            exit=done.exit,
-            stdout=why.stdout,
-            stderr=why.stderr,
-            why=why.why,
-            fix=why.fix,
-        )
+        why = why.told(f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}")
     raise why
 
 

@@ -73,6 +73,18 @@ class ToolError(Trouble):
         """Both streams as one text, for a search by pattern."""
         return f"{self.stderr}\n{self.stdout}"
 
+    def told(self, what: str = "", *, why: str = "", fix: str = "", kind: type[ToolError] | None = None) -> ToolError:
+        """The same failure in other words, or as a more special kind; what is not given stays."""
+        return (kind or type(self))(
+            what or self.what,
+            tool=self.tool,
+            exit=self.exit,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            why=why or self.why,
+            fix=fix or self.fix,
+        )
+
 
 class Absent(ToolError):
     """The program is not installed (not found on PATH)."""

@@ -194,16 +194,8 @@ def _explained(error: ToolError, logs: dict[str, int]) -> ToolError:
     if not why and isinstance(error, TimedOut):
         why = "the API server or the credential plugin gives no answer"
         fix = "inv aks.login, then inv tp.connect; behind a VPN look whether it is up"
-    kind = TimedOut if isinstance(error, TimedOut) else ToolError
-    return kind(
-        error.what,
-        tool=error.tool,
-        exit=error.exit,
-        stdout=error.stdout,
-        stderr=error.stderr,
-        why=why or error.why,
-        fix=fix or error.fix or (_AS_ROOT if _DEAF in error.what else "inv tp.quit, then inv tp.connect"),
-    )
+    otherwise = _AS_ROOT if _DEAF in error.what else "inv tp.quit, then inv tp.connect"
+    return error.told(why=why, fix=fix or error.fix or otherwise)
 
 
 def _elsewhere(s: Settings, session: Session) -> str:
