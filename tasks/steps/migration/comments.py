@@ -17,6 +17,7 @@ _SLASHES = {
 _HASH_NAMES = re.compile(
     r"^(?:Dockerfile|Makefile|GNUmakefile|CODEOWNERS|Tiltfile|Jenkinsfile|\.env|justfile|\.gitmodules)"
 )
+_READ = ("//go:embed ", "//go:generate ", "/// <reference ")  # comments that a compiler reads
 _PYTHON = {"py", "star", "tilt", "bzl"}
 
 
@@ -86,7 +87,7 @@ def _hash_place(line: str) -> int:
 def _slashes(lines: list[str]) -> Iterator[tuple[int, str, str]]:
     inside = False
     for number, line in enumerate(lines, 1):
-        if not inside and "//" not in line and "/*" not in line:
+        if (not inside and "//" not in line and "/*" not in line) or line.lstrip().startswith(_READ):
             yield number, line, ""
             continue
         code, comment, place, quote = [], [], 0, ""

@@ -68,6 +68,11 @@ class Reference:
         """`file:line`; a symlink or a submodule is its path alone."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
+    @property
+    def holds(self) -> bool:
+        """Does it hold the path back? A guess with parts that are not known is only told."""
+        return self.blocking and (self.sure or "*" not in self.target)
+
 
 @dataclass(frozen=True)
 class Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 
 from tasks.steps.migration.model import Step
@@ -22,8 +23,11 @@ def gone(draft: Draft) -> None:
         proof = found.proofs.get(path)
         if proof is not None and path not in found.blocks and not draft.barred:
             draft.delete("core", path, proof, path if proof == "accepted by name" else "")
-    told = [r for r in found.references if _begins(paths, r.target.rstrip("*"))]
-    draft.reference(told)
+    row = draft.world.mapping.cleanup_of(draft.key)
+    folders = tuple(p for p in row.paths if p.endswith("/")) if row else ()
+    draft.reference(
+        r for r in found.references if r.target.startswith(folders) or _begins(paths, re.split(r"[*?]", r.target)[0])
+    )
     for note in found.notes:
         draft.note(note)
 

@@ -24,12 +24,12 @@ class References:
         self._world = world
         self._areas = [a for a in areas if a]
         self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
-        self.words = _words(world.core.tree, self._areas)
         self._listed = any_glob(world.mapping.references.listed)
         self._ignored = any_glob(world.mapping.references.ignored)
         self._known: dict[tuple[str, str], list[Mention]] = {}
         self._matches: dict[str, list[str]] = {}
         self._links = [p for p, e in world.core.facts.tree.files.items() if e.mode == GITLINK]
+        self.words = _words(world.core.tree, self._areas, self._links)
 
     def read(self, paths: Iterable[str]) -> None:
         """Read these files' mentions, as far as they are not known."""
@@ -58,14 +58,14 @@ class References:
     def look_ahead(self) -> None:
         """Let git begin to search what lies outside of the folders that may go: most of it stays."""
         if len(self._world.core.tree.files) > _MANY and self.words.needles:
-            self._world.core.facts.search(self.words.needles, self._outside)
+            self._world.core.facts.search(self.words.sought, self._outside)
 
     @property
     def _outside(self) -> tuple[str, ...]:
         return (".", *(f":(exclude,literal){f}" for f in self._folders))
 
     def _holding(self, where: tuple[str, ...]) -> set[str]:
-        return self._world.core.facts.holding(self.words.needles, where)
+        return self._world.core.facts.holding(self.words.sought, where)
 
     def _drop(self, path: str, wanted: dict[str, Entry]) -> None:
         """Git found nothing in this file: it need not be read, if it is still what git searched."""
@@ -77,6 +77,8 @@ class References:
     def _of(self, path: str, entry: Entry, data: bytes) -> list[Mention]:
         if entry.mode == SYMLINK:
             target = decode(data)
+            if checkout := re.match(r"/workspaces/[^/]+/", target):
+                return [Mention(0, posixpath.normpath(target[checkout.end() :]), "symlink", True, False, target)]
             place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
             inside = not place.startswith("..") and not target.startswith("/")
             return [Mention(0, place, "symlink", True, False, target)] if inside else []
@@ -94,9 +96,11 @@ class References:
                 if any(mention.pattern == link or mention.pattern.startswith(link + "/") for link in self._links):
                     continue  # the submodule's own content
                 target, sure = self._dangles(mention, doomed)
+                blocking = not mention.comment and not self._listed.match(path)
                 if target:
-                    blocking = not mention.comment and not self._listed.match(path)
                     yield Reference(path, mention.line, target, mention.kind, mention.text, sure, blocking)
+                elif mention.sure and self._was_never(mention.pattern, doomed):
+                    yield Reference(path, mention.line, mention.pattern, mention.kind, mention.text, False, False)
 
     def naming(self, area: str, survivors: Iterable[str]) -> Iterator[Reference]:
         """The references from these files to a file or folder that is not there, or to something below it."""
@@ -134,6 +138,14 @@ class References:
             return (target, False) if not mention.sure or mention.kind == "composed path" else ("", True)
         return target, mention.sure
 
+    def _was_never(self, pattern: str, doomed: set[str]) -> bool:
+        """Is this a path that git does not know, below a folder that goes: something made or expected there?"""
+        area = next((f for f in self._folders if pattern.startswith(f)), "")
+        tree = self._world.core.tree
+        if not area or "*" in pattern or "?" in pattern or pattern in tree or tree.has_folder(pattern):
+            return False
+        return next((p in doomed for p in tree.under(area)), False)
+
     def _globbed(self, pattern: str) -> list[str]:
         if pattern not in self._matches:
             head = re.split(r"[*?]", pattern)[0]
@@ -153,10 +165,11 @@ def targets(pattern: str, doomed: Iterable[str]) -> list[str]:
     return [p for p in doomed if p == pattern]
 
 
-def _words(tree: Tree, areas: list[str]) -> Words:
+def _words(tree: Tree, areas: list[str], links: list[str]) -> Words:
     """What a line must hold: the last part of each area behind a slash or quote, files by name, and whole parents."""
     needles: set[str] = set()
     parents: set[str] = set()
+    wholes: set[str] = set()
     for area in areas:
         folder, _, name = area.rstrip("/").rpartition("/")
         if "*" in name or "?" in name:
@@ -166,7 +179,7 @@ def _words(tree: Tree, areas: list[str]) -> Words:
         if not area.endswith("/"):
             needles.add(name)
         elif folder:
-            needles.update((f"/{name}", f"'{name}", f'"{name}', f"`{name}"))
+            needles.update((f"/{name}", f"'{name}", f'"{name}', f"`{name}", f"\\{name}", area[:-1].replace("/", ".")))
         else:
             needles.update((f"{name}/", f"'{name}'", f'"{name}"'))
         if folder:
@@ -178,4 +191,8 @@ def _words(tree: Tree, areas: list[str]) -> Words:
         if below and going * 2 > len(below):
             name = parent.rpartition("/")[2]
             needles.update((f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"))
-    return Words(tuple(sorted(needles)), tuple(sorted(parents)))
+            if going == len(below) and "/" not in parent:
+                wholes.add(parent)
+    loose = [f"{before}{p}" for p in parents for before in ("cd ", "pushd ", "directory: ")]
+    loose += [f"{before}{w}" for w in wholes for before in (" ", "=")]
+    return Words(*(tuple(sorted(found)) for found in (needles, parents, wholes, areas, loose, links)))

@@ -245,7 +245,7 @@ def _by_references(world: World, found: Verdicts) -> None:
         doomed = set(found.proofs)
         again: set[str] = set()
         for reference in index.to(doomed, fresh):
-            if not reference.blocking or (not reference.sure and "*" in reference.target):
+            if not reference.holds:
                 told.add(reference)
                 continue
             hit = [p for p in targets(reference.target, doomed) if found.proofs[p] != "accepted by name"]
@@ -272,12 +272,16 @@ def _tell_references(world: World, paths: set[str], found: Verdicts) -> None:
     if not rest:
         return
     survivors = [p for p in world.core.tree.files if p not in paths]
+    told = set(found.references)
     for reference in references(world).to(paths, survivors):
-        if reference.blocking and reference.sure and not world.accepted(reference.file):
-            block = _referenced(reference)
-            for path in targets(reference.target, rest):
-                if block not in found.blocks.setdefault(path, []):
-                    found.blocks[path].append(block)
+        if not reference.holds or world.accepted(reference.file):
+            told.add(reference)
+            continue
+        block = _referenced(reference)
+        for path in targets(reference.target, rest):
+            if block not in found.blocks.setdefault(path, []):
+                found.blocks[path].append(block)
+    found.references = sorted(told, key=lambda r: (r.file, r.line))
 
 
 def _referenced(reference: Reference) -> Block:

@@ -111,9 +111,7 @@ def references(world: World, path: str) -> list[Named]:
     index = References(world, [*(p for row in world.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
     rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
-    found = [
-        Named(r.where, r.target, r.kind, r.text, r.sure, r.blocking and (r.sure or "*" not in r.target)) for r in rows
-    ]
+    found = [Named(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     who = Consumers(world)
     for consumer in who.known:
         if any(who.covers(consumer, p) for p in doomed):

@@ -11,6 +11,7 @@ import pytest
 
 from tasks.sandbox.legacy.faults_written import VICTIMS
 from tasks.steps.migration import commands
+from tasks.steps.migration.engine import Plan
 from tests.steps.migration.conftest import Repos, blocks, code_of
 
 REFERENCES = {
@@ -202,3 +203,35 @@ def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[...,
 )
 def test_two_truths_are_told_with_both_paths(pair: Callable[..., Repos], fault: str, path: str, other: str):
     assert (path, "diverged", other) in blocks(pair(fault).plan((1,)))
+
+
+def notes(plan: Plan) -> dict[str, str]:
+    """What names a path without holding it back: place and target."""
+    return {r.where: r.target for o in plan.outcomes for r in o.references}
+
+
+@pytest.mark.slow
+def test_what_only_may_name_a_path_is_told_and_holds_nothing_back(ready: Repos):
+    ready.commit("core", "scripts/own/all.sh", b"L=.devcontainer/lib\nfor m in argocd helm; do . $L/$m.sh; done\n")
+    ready.commit("core", "services/own/compose.yaml", b"env_file: infra/environments/dev/.env\n")
+    ready.commit("core", "services/own/own.toml", b'exclude = ["infra"]\n')
+    found = ready.plan((4,))
+    assert blocks(found) == set()
+    told = notes(found)
+    assert told["scripts/own/all.sh:2"] == ".devcontainer/lib/*.sh"
+    assert (
+        told["services/own/compose.yaml:1"] == "infra/environments/dev/.env"
+    )  # git does not know it, but it is awaited
+    assert told["services/own/own.toml:1"] == "infra/*"
+
+
+@pytest.mark.slow
+def test_documents_are_told_too_while_paths_stay_for_another_reason(pair: Callable[..., Repos]):
+    assert any(where.startswith("docs/") for where in notes(pair().plan((4,))))
+
+
+def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Repos):
+    (ready.core / "run-it").symlink_to("/workspaces/ameide-core/infra/kubernetes/scripts/common.sh")
+    ready.git("core", "add", "run-it")
+    ready.git("core", "commit", "--quiet", "-m", "a link")
+    assert ("infra/kubernetes/scripts/common.sh", "referenced", "run-it") in blocks(ready.plan((4,)))
