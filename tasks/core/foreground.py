@@ -72,6 +72,7 @@ def run(
     started: Callable[[int], None] = lambda pid: None,
     fix: str = "",
     to_stderr: bool = False,
+    stderr: int | None = None,
 ) -> int:
     """Run the command in its own group and return its exit code (128 + n when signal n ended it).
 
@@ -80,6 +81,7 @@ def run(
 
     env: all of it, as text or as bytes; started: is told the pid; fix: when the program is not there
     to_stderr: what it prints goes to stderr too, where stdout belongs to a document of ours
+    stderr: where its own goes; default ours
     """
     silent, keep_open = os.pipe()
     taken.starting = True
@@ -89,7 +91,7 @@ def run(
             list(argv[1:]),
             stdin=silent,
             stdout=2 if to_stderr else None,
-            stderr=None,
+            stderr=stderr,
             cwd=str(cwd),
             env=dict(env),
             new_session=True,

@@ -89,7 +89,7 @@ class Tool:
         limit = self.timeout if timeout is None else timeout
         environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
         began = time.monotonic()
-        lines = _Lines(echo) if echo is not None else None
+        lines = Lines(echo) if echo is not None else None
         try:
             process: Any = local_command(self.name).popen(
                 [*self.base, *args],
@@ -178,7 +178,7 @@ class Tool:
         return " ".join((self.name, *verbs))
 
 
-class _Lines:
+class Lines:
     """The reading end of a child's stderr, told on line by line from a thread."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:

@@ -111,8 +111,10 @@ def made(s: Settings) -> Iterator[Fact]:
     for entry in journal.entries():
         if entry.kind == "session":
             continue
-        name = str(entry.data.get("name") or entry.id)
-        if entry.owner_lives:
+        name = str(entry.data.get("name") or entry.data.get("release") or entry.id)
+        if entry.kind == "release":  # it outlives the run that made it, as it should
+            yield Fact("made here", name, "release of Tilt, kept until inv tilt.down")
+        elif entry.owner_lives:
             port = int(entry.data.get("local_port") or 0)
             listens = f", port {port}: {ports.owner(port) or 'nobody listens'}" if port else ""
             yield Fact("running", name, f"{entry.kind} of pid {entry.pid}{listens}")

@@ -16,7 +16,8 @@ from tasks.core.change import perform
 from tasks.core.errors import Trouble
 from tasks.core.foreground import Interrupted
 from tasks.core.settings import Settings, settings
-from tasks.core.tool import Tool
+from tasks.core.signatures import explain
+from tasks.core.tool import Lines, Tool
 from tasks.steps.tilt import handover, leftovers
 from tasks.steps.tilt.preflight import Ready, ready
 from tasks.steps.tilt.request import Request
@@ -47,16 +48,27 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
         entry = journal.record("process", name="tilt", port=at, tiltfile=str(handover.tiltfile(s)))
         expected = [service.release for service in found.releases]
         watcher = Watcher(s, at, expected, s.tilt.upsert_timeout + s.budgets.clone_to_running)
+        said = Lines(ui.talk)
         try:
             env = _environment(tilt.tool(s, at, handover.environment(s, entry.id)))
 
             def started(pid: int) -> None:
                 journal.update(entry, group=pid, start=processes.started(pid), run=entry.id)
                 watcher.start()
+                said.started()
 
-            return foreground.run(
-                argv, env=env, cwd=Path(s.root), taken=taken, started=started, fix=base.how_to_get(s, "tilt")
+            code = foreground.run(
+                argv,
+                env=env,
+                cwd=Path(s.root),
+                taken=taken,
+                started=started,
+                fix=base.how_to_get(s, "tilt"),
+                stderr=said.writing,
             )
+            if code:
+                _explain(said.all().decode("utf-8", "replace"))
+            return code
         except Interrupted as why:
             return why.exit
         finally:
@@ -106,6 +118,13 @@ def _say(s: Settings, found: Ready, port: int, seconds: float) -> None:
     ui.progress("running", "tilt", f"http://localhost:{port}/  {', '.join(names) or 'nothing enabled'}", seconds)
     if found.releases:
         ui.talk(f"   into {s.cluster.namespace} of {s.cluster.context}; inv tilt.down removes them again")
+
+
+def _explain(error: str) -> None:
+    """Tilt's last words have been shown; their cause and what mends it, where they are known."""
+    why, fix = explain("tilt", error)
+    if why:
+        ui.talk(f"  why: {why}\n  fix: {fix}")
 
 
 def _say_dry(found: Ready, argv: list[str]) -> None:

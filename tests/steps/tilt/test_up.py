@@ -157,6 +157,17 @@ def test_ci_ends_by_itself_with_tilts_own_code(team: Team):
         assert team.inv("aks.registry").returncode == 0
 
 
+def test_a_registry_that_takes_no_push_is_explained_although_docker_is_logged_in(team: Team):
+    control.fault(team.box, "registry-refused")
+    try:
+        done = team.inv("tilt.ci", "--only", "platform")
+    finally:
+        control.fault(team.box, "registry-refused", on=False)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("fix: inv aks.registry; inv aks.check tells about the roles"), done.stderr
+    assert "apps-platform-tilt" not in team.releases()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: int):
     assert until(lambda: ports.owner(3001) is None, 60), "another run on this machine has the service's port"
