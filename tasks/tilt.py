@@ -29,7 +29,13 @@ ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
     auto_shortflags=False,
 )
 def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = "", dry_run: bool = False) -> None:
-    """Start Tilt: guarded, with the session's kubeconfig, and nothing left running when it ends."""
+    """Start Tilt: guarded, with the session's kubeconfig, and nothing left running when it ends.
+
+    inv tilt.up --only SERVICE         builds it and deploys your release beside the baseline
+    inv tilt.up --intercept SERVICE    runs it here in an intercept
+    inv tilt.up -- ARGUMENTS           hands them to the Tiltfile
+    inv tilt.up -- FLAGS -- ARGUMENTS  gives Tilt flags too
+    """
     from tasks.commands import tilt
     from tasks.steps.tilt import up as life
 

@@ -63,7 +63,11 @@ def intercept(
     json: bool = False,
     yes: bool = False,
 ) -> None:
-    """Send a service's traffic to a process here, which runs with the pod's environment; leave when it ends."""
+    """Send a service's traffic to a process here, which runs with the pod's environment; leave when it ends.
+
+    inv intercept SERVICE              runs the catalogue's dev command
+    inv intercept SERVICE -- COMMAND   runs a command of your own
+    """
     from tasks.core.catalogue import catalogue
     from tasks.steps.intercept import task as intercepts
     from tasks.steps.intercept.plan import Request
