@@ -14,6 +14,7 @@ Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 # A slot stands in a header and in the intercept's name.
 Slot = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")]
 Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$")]
+Address = Annotated[str, Meta(pattern=r"^(https?://[^/\s]+.*)?$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Login = Literal["auto", "browser", "device-code", "managed-identity", "service-principal", "federated-token"]
 
@@ -84,7 +85,7 @@ class Ingress(_Group, frozen=True, kw_only=True):
 
     scheme: Literal["http", "https"] = "https"
     environment: Text = "dev"
-    address: str = ""
+    address: Address = ""
     service_url: Text = "http://{service}.{namespace}.svc.cluster.local:{port}/"
     verify_tls: bool = True
 

@@ -66,8 +66,10 @@ def convert(
         place = (origins or {}).get(".".join(keys)) or next(
             (d.where(keys) for d in reversed(documents) if d.where(keys) != str(d.path)), str(documents[0].path)
         )
+        variable = f", or unset {place.split()[0]}" if place.startswith(PREFIX) else ""
         raise Trouble(
-            f"{place}: {'.'.join(keys)}: {_lower(reason)}", fix=f"correct {'.'.join(keys) or documents[0].path.name}"
+            f"{place}: {'.'.join(keys)}: {_lower(reason)}",
+            fix=f"correct {'.'.join(keys) or documents[0].path.name}{variable}",
         ) from None
 
 

@@ -66,7 +66,7 @@ def read(path: Path) -> Document:
 
 def value(text: str) -> Any:
     """A value from the environment: YAML where it looks like a list or mapping, else the text itself."""
-    if text[:1] in "[{":
+    if text.startswith(("[", "{")):
         import yaml
 
         try:

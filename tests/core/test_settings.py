@@ -43,6 +43,16 @@ def test_lists_and_labels_can_be_given_in_the_environment(root: Path):
     assert s.guard.production.labels["env"] == "live"
 
 
+def test_an_empty_variable_is_an_empty_text(root: Path):
+    s = load(root, {"REMOTE_DEV_TELEPRESENCE__SLOT": "", "REMOTE_DEV_CLUSTER__MAPPED_NAMESPACES": ""})
+    assert (s.telepresence.slot, s.cluster.mapped_namespaces) == ("", [])
+
+
+def test_a_wrong_variable_is_named_in_the_fix(root: Path):
+    with pytest.raises(Trouble, match="unset REMOTE_DEV_INGRESS__ADDRESS"):
+        load(root, {"REMOTE_DEV_INGRESS__ADDRESS": "no-url"})
+
+
 WRONG = {
     "unknown key": ("clustr: {}\n", r"settings\.local\.yaml:1: the key 'clustr' is not known", "cluster"),
     "unknown key below": ("tilt:\n  port: 1\n  prt: 2\n", r"settings\.local\.yaml:3: the key 'tilt\.prt'", "port"),

@@ -68,9 +68,14 @@ def ways(s: Settings, service: Service, k8s_service: str, port: int, via: str = 
         scheme = urlsplit(s.ingress.address).scheme if s.ingress.address else s.ingress.scheme
         found.append(Way("ingress", f"{scheme}://{host}{path}", s.ingress.address))
     if via in {"", "service"}:
-        base = s.ingress.service_url.format(
-            service=k8s_service or service.name, namespace=s.cluster.namespace, port=port
-        )
+        named = {"service": k8s_service or service.name, "namespace": s.cluster.namespace, "port": port}
+        try:
+            base = s.ingress.service_url.format(**named)
+        except (KeyError, IndexError, ValueError):
+            raise Trouble(
+                f"ingress.service_url is '{s.ingress.service_url}', and only {', '.join(f'{{{name}}}' for name in named)} are filled in",
+                fix="correct ingress.service_url in the settings",
+            ) from None
         found.append(Way("service", base.rstrip("/") + path))
     if not found:
         raise Trouble(
