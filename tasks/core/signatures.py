@@ -348,9 +348,15 @@ SIGNATURES: tuple[Signature, ...] = (
         "a Helm release was left pending by a killed run",
         "inv tilt.down removes your own release; or helm rollback",
     ),
-    Signature(r"No space left on device", "the disk is full", "free some space, then run it again"),
     Signature(
-        r"Read-only file system|Permission denied",
+        r"Permission denied \(publickey|Host key verification failed",
+        "the server does not take your ssh key",
+        "ssh-add -l shows your keys; or use the repository's https address",
+        ("git",),
+    ),
+    Signature(r"[Nn]o space left on device", "the disk is full", "free some space, then run it again"),
+    Signature(
+        r"[Rr]ead-only file system|[Pp]ermission denied",
         "a file or folder may not be written",
         "look at the owner of the named path; inv devcontainer.check looks at the volumes",
     ),

@@ -292,7 +292,11 @@ def main() -> None:
     """Started by the stand-in in place of its client."""
     given: dict[str, Any] = json.loads(sys.argv[1])
     options = Options(**{**given, "args": tuple(given["args"])})
-    engine = Engine(options, dict(os.environ))
+    try:
+        engine = Engine(options, dict(os.environ))
+    except OSError as why:  # as a Go program says it
+        sys.stderr.write(f"Error: mkdir {why.filename}: {(why.strerror or '').lower()}\n")
+        sys.exit(1)
     code = engine.down() if options.verb == "down" else engine.run()
     sys.stdout.flush()
     os._exit(code)
