@@ -30,7 +30,7 @@ def number(text: str, what: str = "--port") -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= 65535:
         raise Trouble(
             f"{what}: '{text}' is no port",
-            fix="a port is a number from 1 to 65535, such as --port 3001 or --port 3001:http",
+            fix=f"a port is a number from 1 to 65535, such as {what} 3001",
         )
     return int(text)
 

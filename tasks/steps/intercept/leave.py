@@ -33,8 +33,8 @@ def changes(s: Settings, entries: list[Entry]) -> Iterator[Change]:
             text = f"end the run of {name_of(entry)} (pid {entry.pid})"
             yield Change(text, words, partial(_end_run, s, entry))
         else:
-            words = ("telepresence", "leave", name_of(entry))
-            yield Change(f"leave the intercept {name_of(entry)}", words, partial(one, s, entry))
+            where = "" if _same_place(s, entry) else f", once the settings point to {_place(entry)} again"
+            yield Change(f"leave the intercept {name_of(entry)}{where}", _words(s, entry), partial(one, s, entry))
 
 
 def one(s: Settings, entry: Entry) -> None:
@@ -42,7 +42,7 @@ def one(s: Settings, entry: Entry) -> None:
     end_process(entry)
     if not _same_place(s, entry):
         raise Refused(
-            f"the intercept {name_of(entry)} was made in {entry.data.get('context')}/{entry.data.get('namespace')}",
+            f"the intercept {name_of(entry)} was made in {_place(entry)}",
             why="the settings point elsewhere now, and only the place where it was made is touched",
             fix=f"REMOTE_DEV_CLUSTER__CONTEXT={entry.data.get('context')} REMOTE_DEV_CLUSTER__NAMESPACE={entry.data.get('namespace')} inv down",
         )
@@ -94,6 +94,18 @@ def all_of(word: str = "") -> list[Entry]:
     """The journalled intercepts; of one service, workload or intercept name when given."""
     found = journal.entries("intercept")
     return [e for e in found if not word or word in {name_of(e), e.data.get("service"), e.data.get("workload")}]
+
+
+def _words(s: Settings, entry: Entry) -> tuple[str, ...]:
+    """The command as this client has it; one that cannot be asked stops nothing here."""
+    try:
+        return telepresence.leave(s, name_of(entry)).argv
+    except ToolError:
+        return ("telepresence", "leave", name_of(entry))
+
+
+def _place(entry: Entry) -> str:
+    return f"{entry.data.get('context')}/{entry.data.get('namespace')}"
 
 
 def _same_place(s: Settings, entry: Entry) -> bool:

@@ -147,6 +147,22 @@ def test_a_run_that_was_stopped_by_ctrl_z_is_ended_by_down(box: Box):
     assert inv(box, "tp.connect").returncode == 0
 
 
+def test_a_dry_run_says_what_is_left_only_from_the_place_where_it_was_made(box: Box):
+    assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
+    here = inv(box, "leave", "--dry-run").stdout
+    assert here == f"would leave the intercept {WWW}\n    $ telepresence detach {WWW}\n"
+    elsewhere = {"REMOTE_DEV_CLUSTER__NAMESPACE": "ambassador"}
+    assert (
+        "once the settings point to ameide-dev-aks/ameide again" in inv(box, "leave", "--dry-run", env=elsewhere).stdout
+    )
+    refused = inv(box, "leave", env=elsewhere)
+    assert refused.returncode == 3
+    fix = refused.stderr.rpartition("fix: ")[2].split()
+    assert fix[2:] == ["inv", "down"]
+    assert inv(box, "leave", env={**elsewhere, **dict(word.split("=") for word in fix[:2])}).returncode == 0
+    assert held(box) == []
+
+
 def test_a_typing_error_is_not_taken_for_something_that_is_left(box: Box):
     assert inv(box, "leave", WWW).stdout == f"nothing of {WWW} to leave\n"
     wrong = inv(box, "leave", "www-ameide-plattform")
