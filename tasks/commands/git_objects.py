@@ -34,7 +34,11 @@ _FOREIGN = (
     "GIT_GLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
 )
-_PINNED = ("-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+# What a person's configuration may say otherwise. With submodule.recurse git would look into submodules at each move.
+_PINNED = (
+    *("-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+    *("-c", "submodule.recurse=false"),
+)
 MARK = "REMOTE_FIRST_RUN"  # in the environment of every git child: a later run knows by it whose child it is
 SYMLINK, GITLINK = "120000", "160000"
 

@@ -53,7 +53,7 @@ class Plan:
     @property
     def hindrances(self) -> list[Hindrance]:
         """Why nothing may be committed now."""
-        return [*self.world.core.facts.hindrances, *self.world.gitops.facts.hindrances]
+        return [*self.world.core.hindrances, *self.world.gitops.hindrances]
 
     @property
     def person(self) -> str:

@@ -16,6 +16,7 @@ from tasks.commands.git_worktree import Place
 from tasks.core import ui
 from tasks.core.errors import REFUSED, Refused
 from tasks.steps.migration.applying import TAG, session
+from tasks.steps.migration.world import identities
 
 # A squashed commit has the messages of those it is made of, indented or not.
 _OURS = re.compile(rf"^\s*{TRAILER}: \S+\s*$", re.MULTILINE)
@@ -210,7 +211,7 @@ def _go(back: Back, run: str, since: int) -> None:
     if back.how == "reset":
         git_write.move(place, facts.head, back.tag, back.edits, since)
         return
-    author, committer = (facts.git.line("var", f"GIT_{who}_IDENT") for who in ("AUTHOR", "COMMITTER"))
+    author, committer = identities(facts)
     tree = facts.tree.copy()
     tree.apply(back.edits)
     message = f"{UNDO}: {len(back.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.commands.git_facts import TRAILER, Facts
+from tasks.commands.git_facts import TRAILER, Facts, Hindrance
 from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, ToolError
 from tasks.core.migration_mapping import Mapping, covering
 from tasks.core.settings import Settings
 from tasks.steps.migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
+
+_NOBODY = "nobody <nobody@localhost> 0 +0000"  # a plan can be looked at without; it is not saved and not carried out
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Side:
     head: str
     ident: tuple[str, str] | None = None
     commits: list[Commit] = field(default_factory=list)
+    unnamed: Hindrance | None = None
 
     @property
     def width(self) -> int:
@@ -38,11 +41,28 @@ class Side:
         return None if entry is None or entry.mode == GITLINK else self.blobs.get(entry.oid)
 
     def identities(self) -> tuple[str, str]:
-        """Author and committer, with the date, as git would write them now."""
+        """Author and committer, with the date, as git would write them now; nobody, when git does not know."""
         if self.ident is None:
-            git = self.facts.git
-            self.ident = (git.line("var", "GIT_AUTHOR_IDENT"), git.line("var", "GIT_COMMITTER_IDENT"))
+            try:
+                self.ident = identities(self.facts)
+            except Refused as why:
+                self.ident = (_NOBODY, _NOBODY)
+                self.unnamed = Hindrance(why.what, why.fix)
         return self.ident
+
+    @property
+    def hindrances(self) -> tuple[Hindrance, ...]:
+        """Why nothing may be committed here."""
+        return (*self.facts.hindrances, *([self.unnamed] if self.unnamed else []))
+
+
+def identities(facts: Facts) -> tuple[str, str]:
+    """Author and committer, with the date. Raises Refused when git does not know who commits."""
+    try:
+        return facts.git.line("var", "GIT_AUTHOR_IDENT"), facts.git.line("var", "GIT_COMMITTER_IDENT")
+    except ToolError:
+        fix = f"git -C {facts.folder} config user.name NAME && git -C {facts.folder} config user.email MAIL"
+        raise Refused(f"{facts.name}: git does not know who commits in {facts.folder}", fix=fix) from None
 
 
 @dataclass(frozen=True)
@@ -241,5 +261,5 @@ def commit(world: World, draft: Draft, title: str) -> list[Commit]:
 def refuse_hindered(world: World) -> None:
     """Raise the first reason why nothing may be committed now."""
     for side in (world.core, world.gitops):
-        for hindrance in side.facts.hindrances:
+        for hindrance in side.hindrances:
             raise Refused(hindrance.what, fix=hindrance.fix)

@@ -11,9 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.steps.migration.conftest import Repos
+from tasks.steps.migration import commands
+from tests.steps.migration.conftest import Repos, code_of
 
 pytestmark = pytest.mark.slow
+ODD_SETTINGS = {
+    "submodule.recurse": "true",  # what the team of the legacy pair sets
+    "core.quotePath": "true",
+    "color.ui": "always",
+    "diff.noprefix": "true",
+    "diff.relative": "true",
+    "format.pretty": "fuller",
+    "grep.lineNumber": "true",
+    "log.showRoot": "false",
+    "log.showSignature": "true",
+    "status.short": "true",
+    "core.abbrev": "4",
+    "core.autocrlf": "true",
+}
 
 
 @contextmanager
@@ -152,7 +167,6 @@ def fill(place: Path, left: int) -> Path:
 
 def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
     from tasks.steps.migration import undoing
-    from tests.steps.migration.conftest import code_of
 
     repos = pair(remotes=True)
     trees = [repos.tree(n) for n in ("core", "gitops")]
@@ -171,3 +185,38 @@ def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
     # A second undo has nothing to do; and the way forward is open again.
     assert code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
     assert repos.git("core", "rev-parse", "HEAD~1") == pushed[0]
+
+
+def test_a_persons_configuration_of_git_changes_nothing(pair: Callable[..., Repos]):
+    repos = pair()
+    for name in ("core", "gitops"):
+        for key, value in ODD_SETTINGS.items():
+            repos.git(name, "config", key, value)
+    for number in (1, 2, 3, 4):
+        assert repos.run(number) == 0
+    for name in ("core", "gitops"):
+        for key in ODD_SETTINGS:
+            repos.git(name, "config", "--unset", key)
+    assert clean(repos)
+
+
+def test_who_is_not_known_to_git_may_look_but_not_commit(
+    pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    repos = pair()
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    for name in ("core", "gitops"):
+        repos.git(name, "config", "user.useConfigOnly", "true")
+        for key in ("user.name", "user.email"):
+            repos.git(name, "config", "--unset", key)
+    before = heads(repos)
+    assert code_of(lambda: commands.status(repos.asked())) == 0
+    assert "does not know who commits" in capsys.readouterr().out
+    assert code_of(lambda: commands.plan(repos.asked(), str(tmp_path / "plan.json"))) == 3
+    assert not (tmp_path / "plan.json").exists()
+    capsys.readouterr()
+    assert repos.run(1) == 3
+    assert "config user.email" in one_error(capsys.readouterr().err)
+    assert heads(repos) == before
