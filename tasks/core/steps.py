@@ -93,9 +93,6 @@ def apply(
         return replace(_look(step, context), made=tuple(made))
 
     def turn() -> Outcome:
-        seen = _look(step, context)
-        if seen.state is not State.PENDING:
-            return seen
         with _alone(step.alone, lambda: tell(step, Change("wait for another run, which does the same"))):
             return work()
 
