@@ -287,11 +287,53 @@ def read(path: Path) -> Mapping:
     for name, number, key in steps:
         if not _KEY.fullmatch(key):
             raise wrong((name, str(number), "step"), f"'{key}' is no step's key", "such as INFRA-10 or RF-40")
+    for spot, place in _places(found):
+        safe(spot, place)
     for number, rewrite in enumerate(found.rewrites):
         if bool(rewrite.find) == bool(rewrite.pattern):
             raise wrong(("rewrites", str(number)), "either `find` or `pattern` is expected", "keep one of them")
+    for spot, pattern in _patterns(found):
         try:
-            re.compile(rewrite.pattern)
+            re.compile(pattern)
         except re.error as why:
-            raise wrong(("rewrites", str(number), "pattern"), f"no regular expression: {why}", "mend it") from None
+            raise wrong(spot, f"no regular expression: {why}", "mend it") from None
+    for number, rewrite in enumerate(found.rewrites):
+        try:
+            re.sub(rewrite.pattern, rewrite.replacement if rewrite.pattern else "", "")
+        except (re.error, IndexError) as why:
+            raise wrong(
+                ("rewrites", str(number), "replacement"), f"does not fit the pattern: {why}", "mend it"
+            ) from None
     return found
+
+
+def _places(found: Mapping) -> list[tuple[tuple[str, ...], str]]:
+    """Single paths that are written, read or guarded, each with its keys."""
+    start, container = found.post_create, found.dev_container
+    twins = [
+        (("twins", str(n), k), p) for n, t in enumerate(found.twins) for k, p in (("one", t.one), ("other", t.other))
+    ]
+    return [
+        *((("never",), path) for path in found.never if path != ".git/"),
+        *((("docs", key), path) for key, path in found.docs.items()),
+        *twins,
+        *((("post_create", "also"), path) for path in start.also),
+        (("post_create", "path"), start.path),
+        (("post_create", "kept_in"), start.kept_in),
+        (("dev_container", "folder"), container.folder),
+        (("tiltfile", "path"), found.tiltfile.path),
+    ]
+
+
+def _patterns(found: Mapping) -> list[tuple[tuple[str, ...], str]]:
+    """The regular expressions, each with its keys."""
+    start, container = found.post_create, found.dev_container
+    return [
+        *((("post_create", "obsolete"), pattern) for pattern in start.obsolete),
+        *((("post_create", "ours"), pattern) for pattern in start.ours),
+        *((("dev_container", "drop_features"), pattern) for pattern in container.drop_features),
+        *((("dev_container", "drop_env"), pattern) for pattern in container.drop_env),
+        (("tiltfile", "releases"), found.tiltfile.releases),
+        (("infrastructure", "content"), found.infrastructure.content),
+        *((("rewrites", str(n), "pattern"), r.pattern) for n, r in enumerate(found.rewrites)),
+    ]
