@@ -11,9 +11,11 @@ from tasks.steps.migration.world import Consumer, Side, World
 _KIND = re.compile(rb"kind['\"]?\s*:\s*['\"]?Application(?:Set)?\b")
 _URL = re.compile(r"""repoURL['"]?\s*:\s*['"]?([^\s'",}#]+)""")
 _PATH = re.compile(r"""(?:^|[\s{,"'-])path['"]?\s*:\s*['"]?([^\s'",}#]+)""")
+# A base of Kustomize's or a module of Terraform's: REPOSITORY//FOLDER?ref=...
+_BASE = re.compile(r"""((?:[\w+.-]+:)*(?://)?[\w@.-]+[:/][\w./~-]*?[\w-])(?:\.git)?//([\w.*-][\w./*-]*)""")
 _MANY = 1000  # from here on git looks which files are worth reading
-_ENDINGS = (".yaml", ".yml", ".json", ".tpl")
-_SOUGHT = ("repoURL",), tuple(f"*{ending}" for ending in _ENDINGS)
+_ENDINGS = (".yaml", ".yml", ".json", ".tpl", ".tf")
+_SOUGHT = ("repoURL", ".git//", "?ref="), tuple(f"*{ending}" for ending in _ENDINGS)
 
 
 def urls_of_core(world: World) -> set[str]:
@@ -23,7 +25,7 @@ def urls_of_core(world: World) -> set[str]:
 
 def plain_url(url: str) -> str:
     """`host/owner/name` in lower case, whatever the scheme, the user and the ending were."""
-    text = url.strip().rstrip("/").lower().removesuffix(".git")
+    text = url.strip().rstrip("/").lower().removesuffix(".git").removeprefix("git::")
     text = re.sub(r"^[a-z+]+://", "", text)
     text = re.sub(r"^[^/@]+@", "", text)
     return re.sub(r"^([^/:]+):(?:\d+/)?", r"\1/", text) if not text.startswith("/") else text
@@ -36,8 +38,9 @@ def look_ahead(world: World) -> None:
             side.facts.search(*_SOUGHT)
 
 
-def in_tree(side: Side, paths: Iterable[str]) -> Iterator[Consumer]:
-    """The Applications in these files: every repoURL with every path of its document."""
+def in_tree(side: Side, paths: Iterable[str], *, bases: bool) -> Iterator[Consumer]:
+    """The Applications in these files: every repoURL with every path of its document. bases: also who takes a folder of another
+    repository as a base or a module."""
     wanted: dict[str, list[str]] = {}
     some = [p for p in paths if p.endswith(_ENDINGS) and p in side.tree]
     if len(some) > _MANY:
@@ -47,6 +50,12 @@ def in_tree(side: Side, paths: Iterable[str]) -> Iterator[Consumer]:
         if path.endswith(_ENDINGS):
             wanted.setdefault(side.tree.files[path].oid, []).append(path)
     for oid, data in side.blobs.many(wanted):
+        if bases and (b".git//" in data or b"?ref=" in data):
+            for number, row in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+                for found in _BASE.finditer(row.partition("#")[0]):
+                    yield from (
+                        Consumer(f"{side.name}:{p}:{number}", found[1], found[2].strip("/")) for p in wanted[oid]
+                    )
         if b"repoURL" not in data or not _KIND.search(data):
             continue
         line = 1
@@ -70,7 +79,7 @@ class Consumers:
         def of_core(found: Iterable[Consumer]) -> list[Consumer]:
             return [c for c in found if plain_url(c.repo_url) in urls]
 
-        self.known = of_core(in_tree(world.gitops, world.gitops.tree.files))
+        self.known = of_core(in_tree(world.gitops, world.gitops.tree.files, bases=True))
         self.why_unknown = ""
         self.possible: list[Consumer] = []
         try:
@@ -80,7 +89,7 @@ class Consumers:
         except Trouble as why:
             self.why_unknown = why.what
             # Core's own manifests tell what was once given to a cluster: there, not knowing is a reason to stop.
-            self.possible = of_core(in_tree(world.core, world.core.facts.tree.files))
+            self.possible = of_core(in_tree(world.core, world.core.facts.tree.files, bases=False))
 
     @staticmethod
     def covers(consumer: Consumer, path: str) -> bool:

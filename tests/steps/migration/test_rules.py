@@ -235,3 +235,27 @@ def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Rep
     ready.git("core", "add", "run-it")
     ready.git("core", "commit", "--quiet", "-m", "a link")
     assert ("infra/kubernetes/scripts/common.sh", "referenced", "run-it") in blocks(ready.plan((4,)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("sources/own/kustomization.yaml", "resources:\n  - https://github.com/ameideio/ameide.git//infra/bicep?ref=main\n"),
+        ("sources/own/kustomization.yaml", "resources:\n- github.com/ameideio/ameide-core//infra/bicep/?ref=v1\n"),
+        ("sources/own/main.tf", 'module "a" {\n  source = "git::ssh://git@github.com/ameideio/ameide.git//infra/bicep?ref=x"\n'),
+        ("sources/own/main.tf", 'module "a" {\n  source = "git::git@github.com:ameideio/ameide.git//infra/bicep"\n'),
+    ],
+)  # fmt: skip
+def test_a_base_or_module_of_gitops_that_lies_in_core_is_a_consumer(ready: Repos, path: str, text: str):
+    ready.commit("gitops", path, text.encode())
+    found = ready.plan((4,))
+    assert ("infra/bicep/", "consumed", f"gitops:{path}:2") in blocks(found)
+
+
+def test_a_base_that_lies_elsewhere_is_none(ready: Repos):
+    text = (
+        "resources:\n- github.com/other/one//infra/bicep?ref=v1\n# - github.com/ameideio/ameide//infra/bicep?ref=v1\n"
+    )
+    ready.commit("gitops", "sources/own/kustomization.yaml", text.encode())
+    assert blocks(ready.plan((4,)), "consumed") == set()
