@@ -9,15 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.commands import git_import, git_locks, git_write
-from tasks.commands.git_facts import TRAILER, UNDO, Facts
-from tasks.commands.git_objects import GITLINK, Entry, Git, decode
-from tasks.commands.git_worktree import Place
+from migration.engine import Plan
+from migration.git import commit_import, locks, write
+from migration.git.facts import TRAILER, UNDO, Facts
+from migration.git.objects import GITLINK, Entry, Git, decode
+from migration.git.worktree import Place
+from migration.model import Commit, Outcome
+from migration.simulation import Side, World, refuse_hindered
 from tasks.core.errors import Refused, ToolError
-from tasks.core.steps import State
-from tasks.steps.migration.engine import Plan
-from tasks.steps.migration.model import Commit, Outcome
-from tasks.steps.migration.world import Side, World, refuse_hindered
+from tasks.core.plan.steps import State
 
 TAG = "before-remote-first"
 
@@ -40,8 +40,8 @@ def session(core: Path, gitops: Path) -> Iterator[Session]:
         for folder in (core, gitops):
             place = _place(folder, run)
             if place is not None:
-                stack.enter_context(git_locks.held(place.git_dir, run))
-                line = git_write.resume(place)
+                stack.enter_context(locks.held(place.git_dir, run))
+                line = write.resume(place)
                 if line:
                     found.told.append(line)
         found.since = time.time_ns()
@@ -69,7 +69,7 @@ def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, 
     for side in (world.gitops, world.core):
         if side.commits or side.facts.head != side.facts.at:
             _tag(side, plan.start[side.name], session.run)
-    from tasks.steps.migration import history
+    from migration import history
 
     if world.grafts:
         history.bring(world)
@@ -96,9 +96,9 @@ def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str]
     place.own.mkdir(exist_ok=True)
     tell("running", f"{side.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != GITLINK]
-    missing = git_import.absent(place.git, needed)
-    git_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
-    git_write.move(place, old, last, _together(rest, side), session.since)
+    missing = commit_import.absent(place.git, needed)
+    commit_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
+    write.move(place, old, last, _together(rest, side), session.since)
     for one in rest:
         tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
 
@@ -111,7 +111,7 @@ def ahead(side: Side) -> list[Commit]:
 
 def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]:
     edits = {p: Entry(*e) if e else None for p, e in one.edits.items()}
-    return one.id, git_import.commit_head(one.author, one.committer, one.message), edits, one.parents
+    return one.id, commit_import.commit_head(one.author, one.committer, one.message), edits, one.parents
 
 
 def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:

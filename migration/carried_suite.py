@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.commands.git_objects import Git, decode
+from migration.git.objects import Git, decode
 from tasks.core.errors import ToolError
-from tasks.core.settings import repository_root
+from tasks.core.repository import repository_root
 
 # Task files, settings, the starter with its lock, and what the Tiltfile loads.
-_CARRIED = ("tasks.py", "tasks/", "config/", "scripts/inv", "scripts/completion.bash", "scripts/requirements", "tilt/")
+_CARRIED = (
+    "tasks.py",
+    "tasks/",
+    "migration/",
+    "starlark_harness/",
+    "config/",
+    "scripts/inv",
+    "scripts/completion.bash",
+    "scripts/requirements.in",
+    "scripts/requirements.lock",
+    "tilt/",
+)
 _NEVER = ("config/settings.local.yaml",)
-_MARK = ".not-carried"  # a folder that holds this file is of use where the suite is made, and nowhere else
 
 
 def files(core: Path) -> tuple[dict[str, tuple[str, bytes]], frozenset[str]]:
@@ -39,10 +49,7 @@ def _listed(root: Path) -> list[str]:
             raise ToolError("not committed here")
     except ToolError:
         names = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    marked = tuple(n.removesuffix(_MARK) for n in names if n.endswith(f"/{_MARK}"))
-    return sorted(
-        n for n in names if n.startswith(_CARRIED) and not n.startswith((*_NEVER, *marked)) and (root / n).is_file()
-    )
+    return sorted(n for n in names if n.startswith(_CARRIED) and not n.startswith(_NEVER) and (root / n).is_file())
 
 
 def template(path: str) -> bytes | None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.core import migration_mapping, ui
+from migration import apply as applying
+from migration import engine, plan_file, render
+from migration import mapping as migration_mapping
+from migration.engine import Plan, Request
+from migration.model import Outcome
+from migration.simulation import Consumer, World, refuse_hindered
+from tasks.core import ui
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
-from tasks.core.settings import Settings, repository_root, settings
-from tasks.core.steps import State
-from tasks.steps.migration import applying, engine, render, saved
-from tasks.steps.migration.engine import Plan, Request
-from tasks.steps.migration.model import Outcome
-from tasks.steps.migration.world import Consumer, World, refuse_hindered
+from tasks.core.plan.steps import State
+from tasks.core.repository import repository_root
 
 ALL = (1, 2, 3, 4, 5)
 
@@ -54,8 +57,8 @@ def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
 
 def live(s: Settings) -> list[Consumer]:
     """The Applications of the cluster, as consumers. Raises Trouble when it cannot be asked."""
-    from tasks.commands import kubectl
-    from tasks.commands.base import frozen_kubeconfig
+    from tasks.tools import kubectl
+    from tasks.tools.base import frozen_kubeconfig
 
     if not frozen_kubeconfig(s).is_file():
         raise Trouble(f"the cluster {s.cluster.name} was not asked: there is no kubeconfig of the suite here")
@@ -82,7 +85,7 @@ def world_of(wanted: Request) -> World:
 
 def status(asked: Asked) -> None:
     """`inv migrate.status`."""
-    from tasks.steps.migration import criteria
+    from migration import criteria
 
     found = _planned(request(asked))
     rows = criteria.judge(found)
@@ -107,7 +110,7 @@ def plan(asked: Asked, out: str) -> None:
             _close(found)
             first = found.hindrances[0]
             raise Trouble(first.what, fix=first.fix, code=REFUSED)
-        saved.write(Path(out), found, render.document(found))
+        plan_file.write(Path(out), found, render.document(found))
         ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
     _show(asked, found)
     _close(found)
@@ -133,7 +136,7 @@ def apply(asked: Asked, file: str) -> None:
     """`inv migrate.apply FILE`: do what the file says."""
     if file.startswith("-"):
         raise Trouble(f"'{file}' is not a file", fix="inv migrate.apply FILE --yes; help: inv --help migrate.apply")
-    wanted, commits = saved.read(Path(file))
+    wanted, commits = plan_file.read(Path(file))
     narrowed = bool(asked.only or asked.accept)
     core = Path(asked.core).expanduser().absolute() if asked.core else wanted.core
     gitops = Path(asked.gitops).expanduser().absolute() if asked.gitops else wanted.gitops
@@ -184,7 +187,7 @@ def apply(asked: Asked, file: str) -> None:
 
 def explain(asked: Asked, path: str) -> None:
     """`inv migrate.explain PATH`."""
-    from tasks.steps.migration import telling
+    from migration import explain as telling
 
     _no_flag(path, "explain")
     found = _planned(request(asked))
@@ -199,7 +202,7 @@ def explain(asked: Asked, path: str) -> None:
 
 def references(asked: Asked, path: str) -> None:
     """`inv migrate.references PATH`."""
-    from tasks.steps.migration import telling
+    from migration import explain as telling
 
     _no_flag(path, "references")
     world = world_of(request(asked))
@@ -228,7 +231,7 @@ def _of_core(world: World, path: str) -> str:
 
 def undo(asked: Asked) -> None:
     """`inv migrate.undo`."""
-    from tasks.steps.migration import undoing
+    from migration import undo as undoing
 
     core, gitops = places(asked, settings())
     undoing.undo(core, gitops, yes=asked.yes, dry=asked.dry, json=asked.json)
@@ -257,7 +260,7 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
     )
     outcomes = applying.after(found.outcomes, waits)
     if _trials(found) and not waits:
-        from tasks.steps.migration import validating
+        from migration import trials as validating
 
         outcomes = validating.run(found.world, outcomes)
     _report(asked, found, outcomes)
@@ -318,7 +321,7 @@ def _show(asked: Asked, found: Plan) -> None:
 def _diffs(asked: Asked, found: Plan) -> Iterator[str]:
     """The rewritten files as unified diffs, when they were asked for."""
     if asked.diff:
-        from tasks.steps.migration import telling
+        from migration import explain as telling
 
         yield from telling.diffs(found)
 

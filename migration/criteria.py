@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.commands.git_facts import shown
-from tasks.commands.git_objects import GITLINK
-from tasks.core import timing
-from tasks.core.migration_mapping import any_glob
-from tasks.core.settings import Budgets
-from tasks.core.steps import State
-from tasks.steps.migration.engine import Plan
+from migration.engine import Plan
+from migration.git.facts import shown
+from migration.git.objects import GITLINK
+from migration.mapping import any_glob
+from tasks.core.config.settings import Budgets
+from tasks.core.plan.steps import State
+from tasks.core.state import timing
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tasks.commands.git_facts import shown
-from tasks.commands.git_objects import GITLINK, Entry, Tree, encode, object_id
-from tasks.core.migration_mapping import covering, glob
-from tasks.steps.migration import consumers
-from tasks.steps.migration.consumers import Consumers
-from tasks.steps.migration.model import Block, Reason, Reference
-from tasks.steps.migration.references import References, targets
-from tasks.steps.migration.world import World
+from migration.git.facts import shown
+from migration.git.objects import GITLINK, Entry, Tree, encode, object_id
+from migration.mapping import covering, glob
+from migration.model import Block, Reason, Reference
+from migration.references import argo_consumers
+from migration.references.argo_consumers import Consumers
+from migration.references.search import References, targets
+from migration.simulation import World
 
 
 @dataclass
@@ -64,7 +64,7 @@ def look_ahead(world: World) -> None:
     """Let git begin to search for what the verdicts will ask, when there is something to judge."""
     rows = [row for row in world.mapping.cleanup if row.step in world.selected]
     if any(matching(world.core.tree, area) for row in rows for area in row.paths):
-        consumers.look_ahead(world)
+        argo_consumers.look_ahead(world)
         References(world, _areas(world)).look_ahead()
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.commands.git_facts import Facts, Hindrance, look
-from tasks.commands.git_objects import GITLINK, Blobs
+from migration import carried_suite, deletion
+from migration.git.facts import Facts, Hindrance, look
+from migration.git.objects import GITLINK, Blobs
+from migration.mapping import Mapping
+from migration.model import Commit, Outcome, Step
+from migration.phases import phase1, phase2, phase3, phase4, phase5
+from migration.simulation import Consumer, Draft, Side, World, commit
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.migration_mapping import Mapping
-from tasks.core.settings import Settings
-from tasks.core.steps import State
-from tasks.steps.migration import phase1, phase2, phase3, phase4, phase5, rules, suite
-from tasks.steps.migration.model import Commit, Outcome, Step
-from tasks.steps.migration.world import Consumer, Draft, Side, World, commit
+from tasks.core.plan.steps import State
 
 STEPS: tuple[Step, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
@@ -78,7 +79,7 @@ class Plan:
 
 def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
     """The keys of these phases, or of them those named. Raises Trouble for a key that is none of them."""
-    from tasks.core.names import nearest
+    from tasks.core.cli.names import nearest
 
     among = [s.key for s in STEPS if s.phase in set(phases)]
     for key in only:
@@ -105,7 +106,7 @@ def make_world(
     world.live, world.history = live, request.history
     world.selected = frozenset(request.keys)
     world.pin_path = _pin_path(core, gitops, str(inside), settings.repositories.gitops)
-    world.suite, world.own = suite.files(core.folder)
+    world.suite, world.own = carried_suite.files(core.folder)
     return world
 
 
@@ -121,7 +122,7 @@ def _pin_path(core: Facts, gitops: Facts, inside: str, setting: str) -> str:
             return path
     if not links:
         return ""
-    from tasks.steps.migration.consumers import plain_url
+    from migration.references.argo_consumers import plain_url
 
     urls = {plain_url(u) for u in gitops.remote_urls()} | {plain_url(str(gitops.folder))}
     config = core.git.read(
@@ -141,10 +142,10 @@ def plan(request: Request, world: World) -> Plan:
     outcomes: dict[str, Outcome] = {}
     barred: dict[str, bool] = {}
     if world.history == "keep" and any(k in world.selected for k in phase1.COPIES):
-        from tasks.steps.migration import history
+        from migration import history
 
         world.grafts = history.grafts(world)
-    rules.look_ahead(world)
+    deletion.look_ahead(world)
     for step in STEPS:
         if step.key not in world.selected:
             continue

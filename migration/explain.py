@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.commands.git_facts import shown
-from tasks.commands.git_objects import GITLINK
-from tasks.core.migration_mapping import glob
-from tasks.steps.migration.consumers import Consumers
-from tasks.steps.migration.engine import Plan
-from tasks.steps.migration.references import References
-from tasks.steps.migration.render import readable
-from tasks.steps.migration.rules import matching
-from tasks.steps.migration.world import World
+from migration.deletion import matching
+from migration.engine import Plan
+from migration.git.facts import shown
+from migration.git.objects import GITLINK
+from migration.mapping import glob
+from migration.references.argo_consumers import Consumers
+from migration.references.search import References
+from migration.render import readable
+from migration.simulation import World
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tasks.commands.git_objects import Git, environment
-from tasks.core.pipe import Piped
-from tasks.steps.migration import phase1
-from tasks.steps.migration.world import World
+from migration.git.objects import Git, environment
+from migration.phases import phase1
+from migration.simulation import World
+from tasks.core.process.pipe import Piped
 
 REF = "refs/remote-first/history"
 

@@ -240,10 +240,10 @@ def _move_pattern(source: str) -> re.Pattern[str]:
 
 def read(path: Path) -> Mapping:
     """The mapping in this file. Raises Trouble with file, line and what is wrong."""
-    from tasks.core import yaml
-    from tasks.core.settings_sources import convert, known_keys
+    from tasks.core.config.sources import convert, known_keys
+    from tasks.core.yaml import strict
 
-    document = yaml.read(path)
+    document = strict.read(path)
     known_keys(document, Mapping)
     found: Mapping = convert(document.data, Mapping, [document])
 

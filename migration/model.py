@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core.steps import State
+from tasks.core.plan.steps import State
 
 if TYPE_CHECKING:
-    from tasks.steps.migration.world import Draft
+    from migration.simulation import Draft
 
 Repo = Literal["core", "gitops"]
 Kind = Literal["write", "delete", "move", "copy", "run", "person"]

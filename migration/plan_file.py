@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from migration.engine import BY_KEY, HISTORIES, Plan, Request
 from tasks.core.errors import Refused, Trouble
-from tasks.steps.migration.engine import BY_KEY, HISTORIES, Plan, Request
 
 SCHEMA = 1
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tasks.commands.git_facts import shown
-from tasks.core.steps import State
-from tasks.steps.migration.engine import Plan
-from tasks.steps.migration.model import Outcome
+from migration.engine import Plan
+from migration.git.facts import shown
+from migration.model import Outcome
+from tasks.core.plan.steps import State
 
 _NAMES = {
     1: "infrastructure stands in gitops",

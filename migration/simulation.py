@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.commands.git_facts import TRAILER, Facts, Hindrance
-from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
+from migration.git.facts import TRAILER, Facts, Hindrance
+from migration.git.objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
+from migration.mapping import Mapping, covering
+from migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
-from tasks.core.migration_mapping import Mapping, covering
-from tasks.core.settings import Settings
-from tasks.steps.migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
 
 _NOBODY = "nobody <nobody@localhost> 0 +0000"  # a plan can be looked at without; it is not saved and not carried out
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tasks.core import state, ui
+from migration.model import Outcome
+from migration.simulation import World
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError, Trouble
-from tasks.core.settings import Settings
-from tasks.core.steps import State
-from tasks.core.tool import Done, Tool
-from tasks.steps.migration.model import Outcome
-from tasks.steps.migration.world import World
+from tasks.core.plan.steps import State
+from tasks.core.process.tool import Done, Tool
+from tasks.core.state import store
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ _NOT_DONE = re.compile(r"[a-z-]+ +(blocked|unknown|missing|failed): ")  # a line
 
 def told(key: str) -> str:
     """What the trial does, for a person."""
-    from tasks.core.catalogue import catalogue
+    from tasks.core.config.catalogue import catalogue
 
     return TRIALS[key].text.format(service=catalogue().services[0].name)
 
 
 def record_of(key: str, world: World) -> Record | None:
     """The record of this trial for the commit that core has in the simulation; None when there is none."""
-    text = state.read(_path(key))
+    text = store.read(_path(key))
     try:
         found = Record(**json.loads(text)) if text else None
     except (ValueError, TypeError):
@@ -88,7 +89,7 @@ def record_of(key: str, world: World) -> Record | None:
 
 def must_have_target(s: Settings) -> None:
     """Raise Trouble when there is nothing to try it on."""
-    from tasks.commands.base import frozen_kubeconfig
+    from tasks.tools.base import frozen_kubeconfig
 
     if not frozen_kubeconfig(s).is_file():
         raise Trouble(
@@ -108,7 +109,7 @@ def run(world: World, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _try(one: Outcome, world: World) -> Outcome:
-    from tasks.core.catalogue import catalogue
+    from tasks.core.config.catalogue import catalogue
 
     trial, s = TRIALS[one.key], world.settings
     service = catalogue().services[0].name
@@ -140,7 +141,7 @@ def _try(one: Outcome, world: World) -> Outcome:
     record = Record(
         one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget)
     )
-    state.write(_path(one.key), json.dumps(asdict(record)))
+    store.write(_path(one.key), json.dumps(asdict(record)))
     return replace(one, state=State.DONE, note=record.text())
 
 
@@ -153,4 +154,4 @@ def _said(ended: Done) -> str:
 
 
 def _path(key: str) -> Path:
-    return state.folder("validation", f"{key}.json")
+    return store.folder("validation", f"{key}.json")

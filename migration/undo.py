@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import git_import, git_write
-from tasks.commands.git_facts import TRAILER, UNDO, Facts, Hindrance, look, shown
-from tasks.commands.git_objects import GITLINK, Entry, Tree, commit_body, object_id
-from tasks.commands.git_worktree import Place
+from migration.apply import TAG, session
+from migration.git import commit_import, write
+from migration.git.facts import TRAILER, UNDO, Facts, Hindrance, look, shown
+from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
+from migration.git.worktree import Place
+from migration.simulation import identities
 from tasks.core import ui
 from tasks.core.errors import REFUSED, Refused
-from tasks.steps.migration.applying import TAG, session
-from tasks.steps.migration.world import identities
 
 # A squashed commit has the messages of those it is made of, indented or not.
 _OURS = re.compile(rf"^\s*{TRAILER}: \S+\s*$", re.MULTILINE)
@@ -209,7 +209,7 @@ def _go(back: Back, run: str, since: int) -> None:
     facts = back.facts
     place = Place(facts.folder, facts.git_dir, facts.branch, run)
     if back.how == "reset":
-        git_write.move(place, facts.head, back.tag, back.edits, since)
+        write.move(place, facts.head, back.tag, back.edits, since)
         return
     author, committer = identities(facts)
     tree = facts.tree.copy()
@@ -217,7 +217,7 @@ def _go(back: Back, run: str, since: int) -> None:
     message = f"{UNDO}: {len(back.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"
     body = commit_body(tree.id(), (facts.head,), author, committer, message)
     new = object_id("commit", body, len(facts.head))
-    head = git_import.commit_head(author, committer, message)
+    head = commit_import.commit_head(author, committer, message)
     place.own.mkdir(exist_ok=True)
-    git_import.import_commits(place.git, [(new, head, back.edits, (facts.head,))], lambda oids: iter(()), [], new)
-    git_write.move(place, facts.head, new, back.edits, since)
+    commit_import.import_commits(place.git, [(new, head, back.edits, (facts.head,))], lambda oids: iter(()), [], new)
+    write.move(place, facts.head, new, back.edits, since)

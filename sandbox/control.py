@@ -24,15 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.server.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
+from sandbox.world.latency import PROFILES
+from sandbox.world.state import TOOLS
 from tasks.core.errors import Trouble
-from tasks.core.processes import started
-from tasks.sandbox.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
-from tasks.sandbox.latency import PROFILES
-from tasks.sandbox.world import TOOLS
+from tasks.core.process.processes import started
 
 VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
 _LONGEST = 80  # bytes of a box's path: a unix socket's address has 108
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def up(
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
     with open(box / "server.log", "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.sandbox.server", str(box)],
+            [sys.executable, "-m", "sandbox.server.main", str(box)],
             cwd=_ROOT,
             env={k: v for k, v in environ.items() if not k.startswith("PYTHON")},
             stdin=subprocess.DEVNULL,
@@ -151,7 +151,7 @@ def as_user(box: Box, user: str) -> dict[str, str]:
 
 def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin: bool = False) -> Path:
     """Write the dev cluster's kubeconfig for this environment's user: with a token, or with kubelogin as plug-in."""
-    from tasks.sandbox import kubeconfig
+    from sandbox.standins import kubeconfig
 
     env = box.env if env is None else env
     found = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
@@ -205,7 +205,7 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 
 def down(box: Box) -> None:
     """End the sandbox: no process, port or file of it is left. Ended already: nothing to do."""
-    from tasks.sandbox.planting import release
+    from sandbox.faults.apply_fault import release
 
     start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
     try:
@@ -274,7 +274,7 @@ def _folder() -> Path:
 def _programs(box: Path) -> None:
     """The client under each tool's name. Its interpreter is named by its real path: a virtual environment costs time."""
     interpreter = os.path.realpath(sys.executable)
-    source = (Path(__file__).parent / "client.py").read_text(encoding="utf-8").replace("@BOX@", str(box))
+    source = (Path(__file__).parent / "server" / "client.py").read_text(encoding="utf-8").replace("@BOX@", str(box))
     (box / "client").write_text(f"#!{interpreter} -SEs\n{source}", encoding="utf-8")
     (box / "client").chmod(0o700)
     for tool in TOOLS:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.starlark.model import Refusal
+from starlark_harness.model import Refusal
 
 _TYPES = {"string_list": "list[string]", "string": "string", "bool": "", "object": "object"}
 

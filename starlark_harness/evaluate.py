@@ -12,14 +12,14 @@ from typing import Any
 
 import starlark
 
-from tasks.sandbox.starlark import files as reading
-from tasks.sandbox.starlark.arguments import Arguments
-from tasks.sandbox.starlark.files import Files
-from tasks.sandbox.starlark.images import Images
-from tasks.sandbox.starlark.model import Declared, Image, Manifest, Mode, Refusal, Stop
-from tasks.sandbox.starlark.resources import Resources
-from tasks.sandbox.starlark.session import Session
-from tasks.sandbox.starlark.wording import argument_error, worded
+from starlark_harness import files as reading
+from starlark_harness.arguments import Arguments
+from starlark_harness.files import Files
+from starlark_harness.images import Images
+from starlark_harness.model import Declared, Image, Manifest, Mode, Refusal, Stop
+from starlark_harness.resources import Resources
+from starlark_harness.session import Session
+from starlark_harness.wording import argument_error, worded
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
 _PRELUDE = """

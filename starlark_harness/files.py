@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from tasks.core.yaml import loader
-from tasks.sandbox.starlark.model import Refusal
+from starlark_harness.model import Refusal
+from tasks.core.yaml.strict import loader
 
 
 class Files:

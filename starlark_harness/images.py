@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.starlark.files import Files, argv, environment, strings
-from tasks.sandbox.starlark.model import Command, Declared, Image, Refusal, Step, in_order
+from starlark_harness.files import Files, argv, environment, strings
+from starlark_harness.model import Command, Declared, Image, Refusal, Step, in_order
 
 
 class Images:

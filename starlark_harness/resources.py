@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.sandbox.starlark.files import Files, argv, decode_yaml_stream, environment, strings
-from tasks.sandbox.starlark.model import Command, Declared, Manifest, Mode, Probe, Refusal
+from starlark_harness.files import Files, argv, decode_yaml_stream, environment, strings
+from starlark_harness.model import Command, Declared, Manifest, Mode, Probe, Refusal
 
 AUTO = Mode(False)
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tasks.sandbox.starlark.files import Files, argv, environment, strings
-from tasks.sandbox.starlark.model import Declared, Refusal, Stop
+from starlark_harness.files import Files, argv, environment, strings
+from starlark_harness.model import Declared, Refusal, Stop
 
 VERSION = "0.37.6"
 _LOCAL_CONTEXTS = re.compile(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import JSON
+from tasks.core.cli.flags import JSON
+from tasks.core.repository import must_be_here
 
 ID = "which sandbox; default: this shell's, or the only one"
 START = {
@@ -26,8 +27,9 @@ def up(
     json: bool = False,
 ) -> None:
     """Start a sandbox; several can run side by side."""
+    must_be_here("sandbox")
+    from sandbox import control
     from tasks.core import ui
-    from tasks.sandbox import control
 
     box = control.up(telepresence or control.VERSIONS[-1], latency, repo or None, logged_in=not logged_out)
     if json:
@@ -51,8 +53,9 @@ def env(
     """Print a sandbox's environment as shell exports; starts one when none runs or its kind is named."""
     import shlex
 
+    must_be_here("sandbox")
+    from sandbox import control
     from tasks.core import ui
-    from tasks.sandbox import control
 
     if not id and (telepresence or latency or repo or logged_out or not control.running()):
         box = control.up(
@@ -70,8 +73,9 @@ def env(
 @task(help={"id": ID, "all": "every sandbox of this user"}, auto_shortflags=False)
 def down(c: Context, id: str = "", all: bool = False) -> None:
     """End a sandbox: no process, port or file of it is left."""
+    must_be_here("sandbox")
+    from sandbox import control
     from tasks.core import ui
-    from tasks.sandbox import control
 
     boxes = control.running() if all or not id else [control.find(id)]
     if len(boxes) > 1 and not all:
@@ -86,8 +90,9 @@ def down(c: Context, id: str = "", all: bool = False) -> None:
 @task(help={"name": "as `inv sandbox.faults` lists it", "off": "take it away again", "id": ID}, auto_shortflags=False)
 def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
     """Plant a named fault in a sandbox."""
+    must_be_here("sandbox")
+    from sandbox import control
     from tasks.core import ui
-    from tasks.sandbox import control
 
     control.fault(control.find(id), name, on=not off)
     ui.say(f"{name} is {'gone' if off else 'planted'}")
@@ -96,9 +101,10 @@ def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
 @task(help={"id": ID, "json": JSON}, auto_shortflags=False)
 def faults(c: Context, id: str = "", json: bool = False) -> None:
     """List the faults, and which are planted."""
+    must_be_here("sandbox")
+    from sandbox import control
+    from sandbox.faults.catalogue import FAULTS
     from tasks.core import ui
-    from tasks.sandbox import control
-    from tasks.sandbox.faults import FAULTS
 
     found = {name: {"help": text, "on": False} for name, text in FAULTS.items()}
     if id or control.running():
@@ -131,10 +137,8 @@ def legacy(
     json: bool = False,
 ) -> None:
     """Make two git repositories as they were before the migration, to try it on."""
-    from tasks.core.settings import must_be_here
-
-    must_be_here("tasks/sandbox/legacy")
-    from tasks.sandbox.legacy import task as making
+    must_be_here("sandbox")
+    from sandbox.legacy import cli as making
 
     if list_faults:
         making.show_faults()

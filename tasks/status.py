@@ -1,12 +1,12 @@
-"""See where this workstation stands, and undo what it made."""
+"""Show the state of this workstation, and the measured times."""
 
 from __future__ import annotations
 
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.cli.flags import JSON
 from tasks.core.errors import Trouble
-from tasks.core.flags import JSON, dry
 
 
 @task(
@@ -19,24 +19,13 @@ from tasks.core.flags import JSON, dry
 )
 def status(c: Context, json: bool = False, watch: bool = False, cached: bool = False) -> None:
     """Show tools, login, context, session, intercepts, processes, setup and times, each with its age."""
-    from tasks.steps.overview import status as overview
+    from tasks.flows.status import cli as overview
 
     if watch and (json or cached):
         raise Trouble("--watch goes with neither --json nor --cached", fix="inv status --watch")
     if watch:
         overview.watch(5)
     overview.show(json=json, cached=cached)
-
-
-@task(
-    help={"dry_run": "say what would be undone, write nothing", "tilt": "this workstation's Tilt releases too"},
-    auto_shortflags=False,
-)
-def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
-    """Undo what this workstation made: intercepts, processes, files, the session."""
-    from tasks.steps.overview import down as way
-
-    way.run(dry=dry(c, dry_run), tilt=tilt)
 
 
 @task(
@@ -49,6 +38,6 @@ def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
 )
 def timing(c: Context, what: str = "", json: bool = False, assert_: bool = False) -> None:
     """Show measured times against the budgets, cold and warm apart."""
-    from tasks.steps.overview import times
+    from tasks.flows.status import timing_report
 
-    times.show(what=what, json=json, must=assert_)
+    timing_report.show(what=what, json=json, must=assert_)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tasks.core.settings import repository_root
-from tasks.core.yaml import loader
-from tasks.steps.migration.world import World
+from migration.simulation import World
+from tasks.core.repository import repository_root
+from tasks.core.yaml.strict import loader
 
 
 def _yaml(world: World, path: str) -> dict[str, Any]:

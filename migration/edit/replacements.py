@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from tasks.core.migration_mapping import Rewrite
-from tasks.steps.migration.rules import matching
-from tasks.steps.migration.world import Draft
+from migration.deletion import matching
+from migration.mapping import Rewrite
+from migration.simulation import Draft
 
 
 def rewritten(data: bytes, rule: Rewrite) -> bytes:

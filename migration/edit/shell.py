@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tasks.steps.migration.shell_commands import HEREDOC, commands, says_only
+from migration.edit.shell_commands import HEREDOC, commands, says_only
 
 _FUNCTION = re.compile(r"^\s*(?:function\s+([\w-]+)\s*(?:\(\s*\)\s*)?|([\w-]+)\s*\(\s*\)\s*)[{(]")
 _HEADER = re.compile(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tasks.commands.git_locks import NEXT
-from tasks.commands.git_objects import Entry, Git, decode, encode
+from migration.git.locks import NEXT
+from migration.git.objects import Entry, Git, decode, encode
 from tasks.core.errors import Trouble
 
 

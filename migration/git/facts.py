@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tasks.commands.git_objects import Entry, Git, Tree, decode
+from migration.git.objects import Entry, Git, Tree, decode
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.pipe import Piped
+from tasks.core.process.pipe import Piped
 
 _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),

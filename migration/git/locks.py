@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.commands.git_objects import MARK
+from migration.git.objects import MARK
 from tasks.core.errors import Refused, Trouble
-from tasks.core.processes import started
+from tasks.core.process.processes import started
 
 NEXT = "refs/remote-first/next"  # what fast-import writes to; no branch of anybody
 OWN = "remote-first"  # our folder inside the git folder

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import ToolError
-from tasks.core.pipe import Piped
+from tasks.core.process.pipe import Piped
 
 # Variables of a surrounding git (a hook, an alias) would point every call to another repository.
 _FOREIGN = (

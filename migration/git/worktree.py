@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.commands.git_locks import OWN
-from tasks.commands.git_objects import GITLINK, SYMLINK, Blobs, Entry, Git, Tree
+from migration.git.locks import OWN
+from migration.git.objects import GITLINK, SYMLINK, Blobs, Entry, Git, Tree
 from tasks.core.errors import Trouble
 
 

@@ -13,11 +13,11 @@ import shutil
 import stat
 from collections.abc import Mapping
 
-from tasks.commands.git_locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
-from tasks.commands.git_objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
-from tasks.commands.git_worktree import Place, lay_out, restore, writing
+from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
+from migration.git.objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
+from migration.git.worktree import Place, lay_out, restore, writing
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.processes import started
+from tasks.core.process.processes import started
 
 
 def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:

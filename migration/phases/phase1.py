@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from tasks.commands.git_facts import shown
-from tasks.commands.git_objects import GITLINK, Entry
-from tasks.core.migration_mapping import Move, glob
-from tasks.steps.migration.markers import section_in
-from tasks.steps.migration.mentions import Words, mentions
-from tasks.steps.migration.model import Repo, Step
-from tasks.steps.migration.rewriting import rewritten
-from tasks.steps.migration.world import Draft, World
+from migration.edit.doc_sections import section_in
+from migration.edit.replacements import rewritten
+from migration.git.facts import shown
+from migration.git.objects import GITLINK, Entry
+from migration.mapping import Move, glob
+from migration.model import Repo, Step
+from migration.references.path_scan import Words, mentions
+from migration.simulation import Draft, World
 
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
 

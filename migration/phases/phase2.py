@@ -6,16 +6,16 @@ import json
 import re
 from typing import Any
 
-from tasks.commands.git_objects import Entry
+from migration import carried_suite
+from migration.edit.dockerfile import lacks_tools, with_tools
+from migration.edit.jsonc import Jsonc, plain
+from migration.edit.shell import Chosen, Statement, choose, statements
+from migration.git.objects import Entry
+from migration.mapping import DevContainer
+from migration.model import Step
+from migration.phases.phase4 import gone
+from migration.simulation import Draft
 from tasks.core.errors import Trouble
-from tasks.core.migration_mapping import DevContainer
-from tasks.steps.migration import suite
-from tasks.steps.migration.dockerfile import lacks_tools, with_tools
-from tasks.steps.migration.jsonc import Jsonc, plain
-from tasks.steps.migration.model import Step
-from tasks.steps.migration.phase4 import gone
-from tasks.steps.migration.shell import Chosen, Statement, choose, statements
-from tasks.steps.migration.world import Draft
 
 _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
 _TEAM_CALL = """
@@ -88,7 +88,7 @@ def simplified(draft: Draft) -> None:
     called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
     if not (called if old is None else _is_old(old, rules.obsolete)):
         return
-    new = suite.template(".devcontainer/postCreate.sh")
+    new = carried_suite.template(".devcontainer/postCreate.sh")
     if new is None:
         draft.block(
             rules.path,
@@ -197,7 +197,7 @@ def container(draft: Draft) -> None:
             draft.block(other, "custom", "config/migration.yaml", f"no {path} is here, but this one; {fix}")
         return
     text = old.decode("utf-8", "surrogateescape")
-    template = suite.template(".devcontainer/devcontainer.json")
+    template = carried_suite.template(".devcontainer/devcontainer.json")
     try:
         now = plain(text, path)
         edits = _edits(now, plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules)
@@ -305,7 +305,7 @@ def image(draft: Draft) -> None:
         return  # DC-11 says it
     path = f"{rules.folder}/{build.get('dockerfile', 'Dockerfile')}"
     old = world.core.text(path)
-    template = suite.template(".devcontainer/Dockerfile")
+    template = carried_suite.template(".devcontainer/Dockerfile")
     if old is None:
         fix = f"build the image from a Dockerfile: {rules.folder}/Dockerfile, named in devcontainer.json"
         draft.block(path, "custom", f"core:{rules.folder}/devcontainer.json", fix)
@@ -316,7 +316,7 @@ def image(draft: Draft) -> None:
     new, copies = with_tools(old.decode("utf-8", "surrogateescape"), template.decode(), prefix)
     draft.write("core", path, new.encode("utf-8", "surrogateescape"), "pinned tools, each verified by its checksum")
     for name in copies:
-        data = suite.template(f".devcontainer/{name}")
+        data = carried_suite.template(f".devcontainer/{name}")
         if data is not None:
             mode = "100755" if name.endswith(".sh") else "100644"
             draft.write("core", f"{rules.folder}/{name}", data, "what the Dockerfile copies", mode=mode)

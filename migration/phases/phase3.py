@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from migration.edit.tiltfile import insert, remove, switch
+from migration.edit.tiltfile import names as tiltfile_names
+from migration.mapping import Mapping, any_glob
+from migration.model import Step
+from migration.simulation import Draft, World
 from tasks.core.errors import Trouble
-from tasks.core.migration_mapping import Mapping, any_glob
-from tasks.steps.migration import tiltfile_inserting, tiltfile_names, tiltfile_removing, tiltfile_switch
-from tasks.steps.migration.model import Step
-from tasks.steps.migration.world import Draft, World
 
 _HOST = "REMOTE_FIRST['registry']['host']"
 _CONTEXT = "REMOTE_FIRST['cluster']['context']"
@@ -62,19 +63,19 @@ def helpers(world: World, text: str) -> str:
     if re.search(r"^load\(['\"]\./tilt/settings\.star", text, re.MULTILINE):
         return text
     tiltfile_names.parsed(text)
-    return tiltfile_inserting.with_lines(text, _HEAD, after_loads=True)
+    return insert.with_lines(text, _HEAD, after_loads=True)
 
 
 def context(world: World, text: str) -> str:
     """Only the cluster of the settings may be touched; the remote mode is the only one."""
     rules = world.mapping.tiltfile
     if rules.remote_switch and re.search(rf"\b{rules.remote_switch}\b", text):
-        text = tiltfile_switch.resolved(text, rules.remote_switch)
+        text = switch.resolved(text, rules.remote_switch)
     for name in rules.context_variables:
         if re.search(rf"^{name}\s*=(?!.*REMOTE_FIRST)", text, re.MULTILINE):
-            text = tiltfile_inserting.with_value(text, name, _CONTEXT)
+            text = insert.with_value(text, name, _CONTEXT)
     if not re.search(r"^guard\(", text, re.MULTILINE):
-        text = tiltfile_removing.without_calls(text, {"allow_k8s_contexts"}) if "allow_k8s_contexts" in text else text
+        text = remove.without_calls(text, {"allow_k8s_contexts"}) if "allow_k8s_contexts" in text else text
         mark = re.search(r"^REMOTE_FIRST = .*$", text, re.MULTILINE)
         if mark is None:
             raise Trouble("the settings are not read yet", fix="TILT-16 comes first")
@@ -96,7 +97,7 @@ def registry(world: World, text: str) -> str:
             raise Trouble("the guard is not there yet", fix="TILT-11 comes first")
         stop = mark.end() - (1 if text[mark.end() - 1] == "\r" else 0)
         return text[:stop] + ("\r\n" if "\r\n" in text else "\n") + row + text[stop:]
-    return tiltfile_inserting.with_registry(text, _HOST)
+    return insert.with_registry(text, _HOST)
 
 
 def paths(world: World, text: str) -> str:
@@ -104,7 +105,7 @@ def paths(world: World, text: str) -> str:
     change = _repointing(world)
     if change(text) == text:
         return text
-    return tiltfile_inserting.repointed(text, change)
+    return insert.repointed(text, change)
 
 
 def _repointing(world: World) -> Callable[[str], str]:
@@ -136,7 +137,7 @@ def local_gone(world: World, text: str) -> str:
         names = [found[1].strip() for found in _RELEASE.finditer(code)]
         return any(re.search(releases, name) or not re.fullmatch(r"'[^']*'|\"[^\"]*\"", name) for name in names)
 
-    new, stuck = tiltfile_removing.without_local(text, local, keep)
+    new, stuck = remove.without_local(text, local, keep)
     if stuck:
         line, why = stuck[0]
         path = world.mapping.tiltfile.path
@@ -185,7 +186,7 @@ def intercepts(world: World, text: str) -> str:
     """Intercepts are resources of Tilt."""
     if "intercept_resource(" in text:
         return text
-    return tiltfile_inserting.with_lines(text, _FOOT, after_loads=False)
+    return insert.with_lines(text, _FOOT, after_loads=False)
 
 
 STEPS = (

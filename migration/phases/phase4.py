@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from tasks.steps.migration.model import Step
-from tasks.steps.migration.rewriting import mapped
-from tasks.steps.migration.rules import candidates, verdicts
-from tasks.steps.migration.world import Draft
+from migration.deletion import candidates, verdicts
+from migration.edit.replacements import mapped
+from migration.model import Step
+from migration.simulation import Draft
 
 
 def gone(draft: Draft) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from migration import trials
+from migration.edit import documents
+from migration.edit.doc_sections import section_in
+from migration.model import Step
+from migration.simulation import Draft, World
 from tasks.core.errors import Trouble
-from tasks.steps.migration import documents, validating
-from tasks.steps.migration.markers import section_in
-from tasks.steps.migration.model import Step
-from tasks.steps.migration.world import Draft, World
 
 _PLACES = {
     "DOC-10": "docs/dev-workflows/telepresence.md",
@@ -34,16 +35,16 @@ def _documented(text_of: Callable[[World], str]) -> Callable[[Draft], None]:
 def _proven(draft: Draft) -> None:
     """It was run for real on the target, for this commit."""
     world = draft.world
-    record = validating.record_of(draft.key, world)
+    record = trials.record_of(draft.key, world)
     if record is not None:
         draft.note(record.text())
         return
     try:
-        validating.must_have_target(world.settings)
+        trials.must_have_target(world.settings)
     except Trouble as why:
         draft.unknown = f"{why.what}; {why.fix}"
         return
-    draft.run("core", f"{validating.told(draft.key)} and keep the seconds")
+    draft.run("core", f"{trials.told(draft.key)} and keep the seconds")
 
 
 STEPS = (

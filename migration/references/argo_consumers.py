@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from migration.simulation import Consumer, Side, World
 from tasks.core.errors import Trouble
-from tasks.steps.migration.world import Consumer, Side, World
 
 _KIND = re.compile(rb"kind['\"]?\s*:\s*['\"]?Application(?:Set)?\b")
 _URL = re.compile(r"""repoURL['"]?\s*:\s*['"]?([^\s'",}#]+)""")

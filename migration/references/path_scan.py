@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tasks.steps.migration import path_idioms as idioms
-from tasks.steps.migration.comments import split_comments
-from tasks.steps.migration.path_idioms import HERE, ROOT, SOME
+from migration.references import path_idioms as idioms
+from migration.references.comments import split_comments
+from migration.references.path_idioms import HERE, ROOT, SOME
 
 _MODULES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".vue")  # where an import leaves the ending away
 _BACKSLASHES = (".ps1", ".bat", ".cmd")

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 
-from tasks.commands.git_objects import GITLINK, SYMLINK, Entry, Tree, decode
-from tasks.core.migration_mapping import any_glob, glob
-from tasks.steps.migration.mentions import Mention, Words, mentions
-from tasks.steps.migration.model import Reference
-from tasks.steps.migration.world import World
+from migration.git.objects import GITLINK, SYMLINK, Entry, Tree, decode
+from migration.mapping import any_glob, glob
+from migration.model import Reference
+from migration.references.path_scan import Mention, Words, mentions
+from migration.simulation import World
 
 _MANY = 1000  # from here on git looks which files are worth reading
 _BIG = 5_000_000  # bytes; a larger file is data

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox import control
+from sandbox.control import Box
 from tasks.core import ports, ui
-from tasks.core.catalogue import Catalogue, Service, catalogue
+from tasks.core.config.catalogue import Catalogue, Service, catalogue
+from tasks.core.config.settings import settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import repository_root, settings
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from tasks.core.repository import repository_root
 
 _PAGE = 'GREETING = "hello from the local process"\n'
 _SERVER = '''"""A service in development: it reads page.py afresh for every request, as a dev server does."""

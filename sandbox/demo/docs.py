@@ -3,7 +3,7 @@
 A command line is one that starts with `$ ` in a block fenced as ```console. An HTML comment right before the fence says
 more, several words apart by `;`:
 
-    show             the output stands in the block; `python -m tasks.sandbox.docs` puts it there
+    show             the output stands in the block; `python -m sandbox.demo.docs` puts it there
     exit N           the commands end with N instead of 0
     until: TEXT      the last command goes on; when it has said TEXT it gets Ctrl-C
     with: FAULT      this fault is planted while the block runs
@@ -26,12 +26,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import control, sample
+from sandbox.control import Box
 from tasks.core import ports, ui
-from tasks.core.catalogue import catalogue, read
+from tasks.core.config.catalogue import catalogue, read
+from tasks.core.config.settings import settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import repository_root, settings
-from tasks.sandbox import control, sample
-from tasks.sandbox.control import Box
+from tasks.core.repository import repository_root
 
 _BLOCK = re.compile(r"(?:^<!-- (?P<marks>.+?) -->\n)?^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LIMIT = 120.0  # seconds for one command
@@ -70,7 +71,7 @@ def _block(found: re.Match[str]) -> Block:
     for word in (found["marks"] or "").split(";"):
         name, _, value = word.strip().partition(":") if ":" in word else word.strip().partition(" ")
         if name not in {"", "show", "exit", "until", "with", "before", "not run"}:
-            raise Trouble(f"a comment before a console block says '{word.strip()}'", fix="see tasks/sandbox/docs.py")
+            raise Trouble(f"a comment before a console block says '{word.strip()}'", fix="see sandbox/demo/docs.py")
         known[name] = value.strip()
     return Block(
         commands=tuple(line[2:] for line in body.splitlines() if line.startswith("$ ")),

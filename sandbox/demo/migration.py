@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from sandbox.legacy import make
 from tasks.core import ui
 from tasks.core.errors import REFUSED, Trouble
-from tasks.core.settings import repository_root
-from tasks.sandbox.legacy import make
+from tasks.core.repository import repository_root
 
 _PHASES = re.compile(r"^(phase \d|error:|  (why|fix):|  \S\S \d\. |success)")
 _STEPS = re.compile(r"^  \S\S [A-Z]+-\d\d ")

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox import platform
-from tasks.sandbox.faults import FAULTS
-from tasks.sandbox.world import TOOLS, World
+from sandbox.faults.catalogue import FAULTS
+from sandbox.world import platform
+from sandbox.world.state import TOOLS, World
 
 
 def fault(world: World, name: str, on: bool) -> dict[str, Any]:
@@ -92,8 +92,8 @@ def release(box: Path) -> None:
 
 def _conflict(world: World, on: bool) -> None:
     """The colleague holds the first service that a host leads to."""
-    from tasks.sandbox import rollout
-    from tasks.sandbox.cluster import Intercept, new_id
+    from sandbox.world import rollout
+    from sandbox.world.cluster import Intercept, new_id
 
     cluster, colleague = world.cluster, world.users["colleague"]
     with world.lock:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster, Intercept, Pod, Workload
+from sandbox.world.cluster import Cluster, Intercept, Pod, Workload
 
 
 @dataclass(frozen=True)

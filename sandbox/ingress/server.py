@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tasks.sandbox.cluster import Intercept
-from tasks.sandbox.routing import Route, route
-from tasks.sandbox.world import World
+from sandbox.ingress.routing import Route, route
+from sandbox.world.cluster import Intercept
+from sandbox.world.state import World
 
 _HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 _PIECE = 1 << 16

@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from tasks.sandbox.legacy.archive import Entry, Member, Tree, members
-from tasks.sandbox.legacy.definition import Definition, Service, definition
-from tasks.sandbox.legacy.paths import recorded
-from tasks.sandbox.legacy.tiltfile import tiltfile
-from tasks.sandbox.legacy.vendored import more, vendored
+from sandbox.legacy.archive import Entry, Member, Tree, members
+from sandbox.legacy.definition import Definition, Service, definition
+from sandbox.legacy.paths import recorded
+from sandbox.legacy.tiltfile import tiltfile
+from sandbox.legacy.vendored import more, vendored
 
 _CORE = ("core-root", "core-devcontainer", "core-tilt", "core-tools", "core-infra", "core-kubernetes")
 _TWINS = ("infra/bicep/managed-application", "infra/azure/managed-application")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.legacy.faults import FAULTS
+from sandbox.legacy.pair import make
 from tasks.core import ui
 from tasks.core.errors import Trouble
-from tasks.sandbox.legacy.faults import FAULTS
-from tasks.sandbox.legacy.pair import make
 
 
 def run_legacy(

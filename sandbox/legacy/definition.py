@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 
-from tasks.core.yaml import loader
-from tasks.sandbox.legacy.archive import DATA
+from sandbox.legacy.archive import DATA
+from tasks.core.yaml.strict import loader
 
 
 @dataclass(frozen=True)

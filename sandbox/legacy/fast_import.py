@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.sandbox.legacy.archive import Tree
-from tasks.sandbox.legacy.git import git
+from sandbox.legacy.archive import Tree
+from sandbox.legacy.git import git
 
 GITLINK = "160000"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from sandbox.legacy import faults_disturbed as disturbed
+from sandbox.legacy import faults_written as written
+from sandbox.legacy.faults_references import REFERENCES
+from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
-from tasks.sandbox.legacy import faults_disturbed as disturbed
-from tasks.sandbox.legacy import faults_written as written
-from tasks.sandbox.legacy.faults_references import REFERENCES
-from tasks.sandbox.legacy.model import Fault
 
 _WITH_COPIES = ("copied", "one-byte", "mode-bit", "moved-on", "uncommitted", "unpushed", "unpinned")
 _NO_WORK_TREE = ("no-gitops", "bare-gitops")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tasks.sandbox.legacy.git import git
-from tasks.sandbox.legacy.model import Pair
+from sandbox.legacy.git import git
+from sandbox.legacy.model import Pair
 
 SECRET_FILES = ("infra/kubernetes/environments/local/.env", "tools/bootstrap/.env")
 """Ignored files of core that hold tokens; they must outlive the folder they lie in."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tasks.sandbox.legacy.archive import members
-from tasks.sandbox.legacy.model import Draft, Fault
+from sandbox.legacy.archive import members
+from sandbox.legacy.model import Draft, Fault
 
 _CODEOWNERS = ".github/CODEOWNERS"
 _SUBMODULE = "infra/kubernetes/policies/shared"

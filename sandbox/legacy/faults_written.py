@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tasks.sandbox.legacy.archive import EXECUTABLE, FILE, Entry, members
-from tasks.sandbox.legacy.definition import definition
-from tasks.sandbox.legacy.model import Draft
+from sandbox.legacy.archive import EXECUTABLE, FILE, Entry, members
+from sandbox.legacy.definition import definition
+from sandbox.legacy.model import Draft
 
 VICTIMS = {
     "one-byte": "infra/kubernetes/scripts/run-migrations.sh",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tasks.sandbox.legacy.archive import Entry, Tree
-from tasks.sandbox.legacy.definition import Chapter
-from tasks.sandbox.legacy.fast_import import Commit
+from sandbox.legacy.archive import Entry, Tree
+from sandbox.legacy.definition import Chapter
+from sandbox.legacy.fast_import import Commit
 
 
 def history(

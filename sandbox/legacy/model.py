@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.sandbox.legacy.archive import Tree
-from tasks.sandbox.legacy.definition import definition
+from sandbox.legacy.archive import Tree
+from sandbox.legacy.definition import definition
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.legacy.archive import EXECUTABLE, LINK, Tree
+from sandbox.legacy.blueprint import blueprint
+from sandbox.legacy.definition import definition
+from sandbox.legacy.fast_import import Commit, write
+from sandbox.legacy.faults import named
+from sandbox.legacy.git import MAINTAINER, MOMENT, git
+from sandbox.legacy.history import history
+from sandbox.legacy.model import Draft, Fault, Pair
+from sandbox.legacy.paths import count_of
 from tasks.core.errors import Trouble
-from tasks.sandbox.legacy.archive import EXECUTABLE, LINK, Tree
-from tasks.sandbox.legacy.blueprint import blueprint
-from tasks.sandbox.legacy.definition import definition
-from tasks.sandbox.legacy.fast_import import Commit, write
-from tasks.sandbox.legacy.faults import named
-from tasks.sandbox.legacy.git import MAINTAINER, MOMENT, git
-from tasks.sandbox.legacy.history import history
-from tasks.sandbox.legacy.model import Draft, Fault, Pair
-from tasks.sandbox.legacy.paths import count_of
 
 _BY = f"{MAINTAINER[0]} <{MAINTAINER[1]}>"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from sandbox.legacy.archive import DATA
 from tasks.core.errors import Trouble
-from tasks.sandbox.legacy.archive import DATA
 
 SIZES = {"S": 300, "M": 3_000, "L": 20_000}
 LARGEST = 500_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.sandbox.legacy.archive import fill, part
-from tasks.sandbox.legacy.definition import Service
+from sandbox.legacy.archive import fill, part
+from sandbox.legacy.definition import Service
 
 _PACKAGES = {
     "node": ("packages/ameide_sdk_ts", "package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"),

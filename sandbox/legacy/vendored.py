@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from tasks.sandbox.legacy.archive import Entry
+from sandbox.legacy.archive import Entry
 
 _PLURALS = {
     "serviceaccount": "ServiceAccount",

@@ -3,6 +3,6 @@
 pair = sample.make(Path("/tmp/x"), catalogue)      # /tmp/x/gitops, /tmp/x/core with it as a submodule
 """
 
-from tasks.sandbox.sample.repositories import Pair, make, suite_in
+from sandbox.sample.repositories import Pair, make, suite_in
 
 __all__ = ["Pair", "make", "suite_in"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.core.catalogue import Service
+from tasks.core.config.catalogue import Service
 
 _HELPERS = """\
 {{- define "app.fullname" -}}

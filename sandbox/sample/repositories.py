@@ -8,8 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.catalogue import Catalogue
-from tasks.sandbox.sample import charts, services
+from sandbox.sample import charts, services
+from tasks.core.config.catalogue import Catalogue
 
 _FIXED = {
     "GIT_AUTHOR_NAME": "sample",

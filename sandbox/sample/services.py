@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import PurePosixPath
 
-from tasks.core.catalogue import Service
+from tasks.core.config.catalogue import Service
 
 _SERVE = '''\
 """Answers every request with who it is. The programs of the sample need no toolchain to run."""

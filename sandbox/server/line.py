@@ -8,7 +8,7 @@ import socket
 import time
 from typing import Any
 
-from tasks.sandbox.call import CallerGone
+from sandbox.server.call import CallerGone
 
 
 class Line:

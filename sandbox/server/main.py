@@ -1,4 +1,4 @@
-"""The state server of one sandbox: `python -m tasks.sandbox.server BOX`. It answers clients, daemons and control."""
+"""The state server of one sandbox: `python -m sandbox.server.main BOX`. It answers clients, daemons and control."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.core.processes import started
-from tasks.sandbox.call import Answer, Call, CallerGone
-from tasks.sandbox.line import Line
-from tasks.sandbox.standins import TABLE
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call, CallerGone
+from sandbox.server.line import Line
+from sandbox.standins import TABLE
+from sandbox.world.state import World
+from tasks.core.process.processes import started
 
 LIFETIME = 12 * 3600.0  # seconds; then the sandbox ends by itself
 
@@ -52,9 +52,9 @@ class Server:
             if message[0] == "call":
                 self._client(line, message)
             elif message[0] == "daemon":
-                from tasks.sandbox.standins import telepresence_daemon
+                from sandbox.standins.telepresence import daemon
 
-                telepresence_daemon.attend(self.world, line, message[1])
+                daemon.attend(self.world, line, message[1])
             elif message[0] == "control":
                 self._control(line, message[1], json.loads(message[2]))
         except CallerGone:
@@ -157,14 +157,14 @@ class Server:
 
     # --- control
     def _control(self, line: Line, verb: str, arguments: dict[str, Any]) -> None:
-        from tasks.sandbox import planting
+        from sandbox.faults import apply_fault
 
         try:
             if verb == "stop":
                 self.end()
                 answer: Any = {}
             else:
-                answer = planting.VERBS[verb](self.world, **arguments)
+                answer = apply_fault.VERBS[verb](self.world, **arguments)
             reply = {"ok": answer}
         except (KeyError, ValueError, OSError) as why:
             reply = {"error": str(why.args[0] if why.args else why)}
@@ -172,9 +172,9 @@ class Server:
 
     def end(self) -> None:
         """No process of this sandbox is left afterwards."""
-        from tasks.sandbox.standins import telepresence_daemon
+        from sandbox.standins.telepresence import daemon
 
-        telepresence_daemon.end_all(self.world)
+        daemon.end_all(self.world)
         children = [i.child for c in self.world.clusters.values() for i in c.intercepts if i.child]
         programs = [pid for pid, start in self._programs.items() if start and started(pid) == start]
         for pid in (*children, *programs):
@@ -187,14 +187,15 @@ class Server:
 
 def main(box: Path) -> None:
     """Build the world, open socket and ingress, say ready, serve until stopped, the box is removed or 12 h are over."""
-    from tasks.sandbox import ingress, seed
-    from tasks.sandbox.standins import az
+    from sandbox.ingress import server as ingress
+    from sandbox.standins.az import cli
+    from sandbox.world import seed
 
     options = json.loads((box / "options.json").read_text(encoding="utf-8"))
     world = seed.build(
         box, Path(options["config"]), options["telepresence"], options["latency"], logged_in=options["logged_in"]
     )
-    az.before_the_first_call(world)
+    cli.before_the_first_call(world)
     server = Server(world, box)
     front = ingress.start(world)
     world.ingress = f"http://127.0.0.1:{front.server_address[1]}"

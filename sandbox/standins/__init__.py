@@ -33,12 +33,12 @@ named in TABLE. It is imported at the program's first call; one that is not writ
 from __future__ import annotations
 
 TABLE = {
-    "az": "tasks.sandbox.standins.az",
-    "kubelogin": "tasks.sandbox.standins.kubelogin",
-    "kubectl": "tasks.sandbox.standins.kubectl",
-    "telepresence": "tasks.sandbox.standins.telepresence",
-    "tilt": "tasks.sandbox.standins.tilt",
-    "helm": "tasks.sandbox.standins.helm",
-    "docker": "tasks.sandbox.standins.docker",
-    "pnpm": "tasks.sandbox.standins.pnpm",
+    "az": "sandbox.standins.az.cli",
+    "kubelogin": "sandbox.standins.kubelogin.cli",
+    "kubectl": "sandbox.standins.kubectl.cli",
+    "telepresence": "sandbox.standins.telepresence.cli",
+    "tilt": "sandbox.standins.tilt.cli",
+    "helm": "sandbox.standins.helm.cli",
+    "docker": "sandbox.standins.docker.cli",
+    "pnpm": "sandbox.standins.pnpm.cli",
 }

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.kubeconfig import Kubeconfig
-from tasks.sandbox.world import OutOfTime, World
+from sandbox.server.call import Call
+from sandbox.standins.kubeconfig import Kubeconfig
+from sandbox.world.cluster import Cluster
+from sandbox.world.state import OutOfTime, World
 
 _MISSING = """exec: executable {name} not found
 

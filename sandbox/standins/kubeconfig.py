@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.core.yaml import loader
-from tasks.sandbox.call import Call
+from sandbox.server.call import Call
+from tasks.core.yaml.strict import loader
 
 
 class Broken(Exception):

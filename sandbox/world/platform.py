@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster, Port, Workload
-from tasks.sandbox.world import World
+from sandbox.world.cluster import Cluster, Port, Workload
+from sandbox.world.state import World
 
 GATEWAY = "envoy-gateway-system"
 _KEY = "/spec/template/metadata/annotations"
@@ -86,7 +86,7 @@ def _absent(world: World) -> set[str]:
 
 
 def _made(world: World) -> list[Workload]:
-    from tasks.sandbox.seed import make_pods
+    from sandbox.world.seed import make_pods
 
     team, argo = world.places.namespace, world.places.argocd_namespace
     made = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tasks.sandbox.cluster import Pod, Workload
-from tasks.sandbox.seed import pod_name
-from tasks.sandbox.world import World
+from sandbox.world.cluster import Pod, Workload
+from sandbox.world.seed import pod_name
+from sandbox.world.state import World
 
 
 def inject(world: World, workload: Workload, active: float, evicts: bool) -> float:

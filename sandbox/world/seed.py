@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.core.yaml import loader
-from tasks.sandbox.cluster import Cluster, Namespace, Pod, Port, Workload
-from tasks.sandbox.world import Places, User, World
+from sandbox.world.cluster import Cluster, Namespace, Pod, Port, Workload
+from sandbox.world.state import Places, User, World
+from tasks.core.yaml.strict import loader
 
 CLIENT_ENV = {
     "APP_EMPTY": "",

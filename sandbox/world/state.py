@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call, CallerGone
-from tasks.sandbox.cluster import Cluster, new_id
-from tasks.sandbox.faults import AADSTS, FAULTS
-from tasks.sandbox.latency import PROFILES, Profile
+from sandbox.faults.catalogue import AADSTS, FAULTS
+from sandbox.server.call import Answer, Call, CallerGone
+from sandbox.world.cluster import Cluster, new_id
+from sandbox.world.latency import PROFILES, Profile
 
 TOOLS = ("az", "kubelogin", "kubectl", "telepresence", "tilt", "helm", "docker", "pnpm")
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks.commands import looking
-from tasks.core import state
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.config.settings import Settings
+from tasks.core.process.tool import Tool
+from tasks.core.state import store
+from tasks.tools import private_caches
 
 # kubelogin obeys these over the kubeconfig, so a variable of another project would log in to another tenant.
 FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
@@ -17,7 +17,7 @@ FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
 
 def session_folder(s: Settings) -> Path:
     """The folder of this context and namespace below the state folder; not made here."""
-    return state.folder("sessions", re.sub(r"[^A-Za-z0-9_.-]", "_", f"{s.cluster.context}.{s.cluster.namespace}"))
+    return store.folder("sessions", re.sub(r"[^A-Za-z0-9_.-]", "_", f"{s.cluster.context}.{s.cluster.namespace}"))
 
 
 def frozen_kubeconfig(s: Settings) -> Path:
@@ -34,7 +34,7 @@ def environment(s: Settings) -> dict[str, str]:
         "AZURE_CORE_COLLECT_TELEMETRY": "false",
         "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
         "SCOUT_DISABLE": "1",
-        **looking.variables(),
+        **private_caches.variables(),
     }
 
 

@@ -9,9 +9,9 @@ import re
 import shutil
 from pathlib import Path
 
-from tasks.core import state
 from tasks.core.errors import Absent
-from tasks.core.tool import Tool
+from tasks.core.process.tool import Tool
+from tasks.core.state import store
 
 _FLAG = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z0-9-]*)", re.MULTILINE)
 _COMMANDS = re.compile(r"^Available Commands:\n((?:[ \t]+\S.*\n?)+)", re.MULTILINE)
@@ -34,21 +34,21 @@ def _help(tool: Tool, *command: str) -> str:
         raise Absent(f"{tool.name} is not installed", tool=tool.name, fix=tool.fix)
     stat = os.stat(place)
     identity = f"{os.path.realpath(place)} {place} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
-    path = state.folder("capabilities", f"{tool.name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json")
+    path = store.folder("capabilities", f"{tool.name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json")
     key = " ".join(command)
     known = _known(path)
     if key not in known:
         done = tool.call(*command, "--help")
         text = done.stdout or done.stderr
         if done.exit == 0 and text:
-            state.cache(path, json.dumps({**_known(path), key: text}))
+            store.cache(path, json.dumps({**_known(path), key: text}))
         return text
     return known[key]
 
 
 def _known(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(state.read(path) or "{}")
+        found = json.loads(store.read(path) or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

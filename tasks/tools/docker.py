@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import base
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.process.tool import Tool
+from tasks.tools import base
 
 _MARGIN = 600  # seconds a login must still live: an image build takes minutes
 

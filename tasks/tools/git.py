@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.commands import base
-from tasks.core.change import Change
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Tool
+from tasks.tools import base
 
 
 def tool(s: Settings, folder: Path) -> Tool:

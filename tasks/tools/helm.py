@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import base, capabilities, kubectl
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError, Trouble
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool
-from tasks.core.yaml import loader
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Tool
+from tasks.core.yaml.strict import loader
+from tasks.tools import base, capabilities, kubectl
 
 HOLDER = "held-by"  # the label of a release; Helm keeps it with every revision, and lists by it
 Object = dict[str, Any]

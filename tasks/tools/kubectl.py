@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tasks.commands import base
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
-from tasks.core.tool import Done, Tool
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Done, Tool
+from tasks.tools import base
 
 Object = dict[str, Any]
 

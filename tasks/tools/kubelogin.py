@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.commands import base
-from tasks.commands import kubeconfig as kc
-from tasks.commands.kubeconfig import Context
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool
+from tasks.core.process.tool import Tool
+from tasks.tools import base
+from tasks.tools import kubeconfig as kc
+from tasks.tools.kubeconfig import Context
 
 
 def tool(s: Settings) -> Tool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tasks.commands import base
-from tasks.core.change import Change
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool, clean
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Tool, clean
+from tasks.tools import base
 
 _ERROR = re.compile(r"^\s*E[A-Z0-9_]{4,}\s")  # in thin spaces, as pnpm 10 prints it: ERROR, ERR_PNPM_x, ECONNREFUSED
 

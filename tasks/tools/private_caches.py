@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core import state
 from tasks.core.errors import Trouble
+from tasks.core.state import store
 
 # What az reads of its folder; the rest (logs, telemetry, extensions) is big, or of no use to a question.
 _AZ_FILES = (
@@ -38,7 +38,7 @@ def without_trace() -> Iterator[None]:
     global _given
     before = _given
     try:
-        with state.only_reading(), state.temporary() as folder:
+        with store.only_reading(), store.temporary() as folder:
             _given = _copies(folder)
             yield
     finally:

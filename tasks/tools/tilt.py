@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import base
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
-from tasks.core.tool import Tool, clean
+from tasks.core.process.tool import Tool, clean
+from tasks.tools import base
 
 TILTFILE = "(Tiltfile)"
 _TILTFILE_ERROR = 5  # exit code of `tilt alpha tiltfile-result`, from its help

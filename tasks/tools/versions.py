@@ -9,10 +9,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.commands import base
-from tasks.core import state
+from tasks.core.config.settings import Pin, Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Pin, Settings
+from tasks.core.state import store
+from tasks.tools import base
 
 _NUMBER = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)?(?:[-+][\w.]+)?)")
 # How to ask, and where the number stands in the answer; other programs are asked with --version.
@@ -55,7 +55,7 @@ def installed(s: Settings, name: str) -> Installed | None:
     said = f"{done.stdout}\n{done.stderr}"
     found = re.search(pattern, said) if pattern else _NUMBER.search(said)
     if found and (done.exit == 0 or name == "kubectl"):
-        state.cache(_file(name), json.dumps({"identity": identity, "version": found.group(1)}))
+        store.cache(_file(name), json.dumps({"identity": identity, "version": found.group(1)}))
         return Installed(name, path, found.group(1))
     if name == "kubelogin":
         return Installed(name, path, wrong="another program of this name (int128's kubelogin), not Azure's")
@@ -83,12 +83,12 @@ def parts(version: str) -> tuple[int, ...]:
 
 
 def _file(name: str) -> Path:
-    return state.folder("versions", f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.json")
+    return store.folder("versions", f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.json")
 
 
 def _kept(name: str) -> dict[str, str]:
     try:
-        found = json.loads(state.read(_file(name)) or "{}")
+        found = json.loads(store.read(_file(name)) or "{}")
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

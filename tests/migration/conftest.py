@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from migration import cli
+from migration.cli import Asked
+from migration.engine import Plan
+from sandbox.legacy.pair import make
 from tasks.core import ui
-from tasks.sandbox.legacy.pair import make
-from tasks.steps.migration import commands
-from tasks.steps.migration.commands import Asked
-from tasks.steps.migration.engine import Plan
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Repos:
     def subjects(self, repo: str) -> list[str]:
         return self.git(repo, "log", "--format=%s").splitlines()
 
-    def plan(self, phases: tuple[int, ...] = commands.ALL, **flags: object) -> Plan:
-        found = commands._planned(commands.request(self.asked(**flags), phases))
+    def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> Plan:
+        found = cli._planned(cli.request(self.asked(**flags), phases))
         found.world.close()
         return found
 
     def run(self, number: int, **flags: object) -> int:
         """One phase, as the task runs it; its exit code."""
-        return code_of(lambda: commands.phase(self.asked(yes=True, **flags), number))
+        return code_of(lambda: cli.phase(self.asked(yes=True, **flags), number))
 
     def commit(self, repo: str, path: str, data: bytes, mode: int = 0o644) -> None:
         folder = self.core if repo == "core" else self.gitops
@@ -132,8 +132,8 @@ def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("finished") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
     repos, saved = Repos(folder), str(folder.parent / "plan.json")
-    assert code_of(lambda: commands.plan(repos.asked(), saved)) == 0
-    assert code_of(lambda: commands.apply(repos.asked(yes=True), saved)) == 0
+    assert code_of(lambda: cli.plan(repos.asked(), saved)) == 0
+    assert code_of(lambda: cli.apply(repos.asked(yes=True), saved)) == 0
     return repos
 
 
@@ -145,12 +145,12 @@ def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
 @pytest.fixture(scope="session", autouse=True)
 def suite_as_it_was() -> None:
     """The suite's files are read once: a plan must not change because somebody edits the suite while tests run."""
-    from tasks.core.settings import repository_root
-    from tasks.steps.migration import suite
+    from migration import carried_suite
+    from tasks.core.repository import repository_root
 
-    carried, own = suite.files(Path("/nonexistent"))
+    carried, own = carried_suite.files(Path("/nonexistent"))
     templates = {
         str(p.relative_to(repository_root())): p.read_bytes() for p in (repository_root() / ".devcontainer").iterdir()
     }
-    suite.files = lambda core: (dict(carried), own)
-    suite.template = templates.get  # type: ignore[assignment]
+    carried_suite.files = lambda core: (dict(carried), own)
+    carried_suite.template = templates.get  # type: ignore[assignment]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.core import timing
-from tasks.core.settings import Budgets
-from tasks.steps.migration.criteria import measured
+from migration.criteria import measured
+from tasks.core.config.settings import Budgets
+from tasks.core.state import timing
 
 
 def test_nothing_is_met_that_was_not_measured():

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox.legacy.faults_written import VICTIMS
-from tasks.steps.migration import commands
-from tasks.steps.migration.engine import Plan
-from tests.steps.migration.conftest import Repos, blocks, code_of
+from migration import cli
+from migration.engine import Plan
+from sandbox.legacy.faults_written import VICTIMS
+from tests.migration.conftest import Repos, blocks, code_of
 
 REFERENCES = {
     "text": "scripts/ops/paths.ini:2",
@@ -88,7 +88,7 @@ def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: C
 def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: Callable[..., Repos], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    assert code_of(lambda: commands.phase(repos.asked(dry=True), 4)) == 3
+    assert code_of(lambda: cli.phase(repos.asked(dry=True), 4)) == 3
     assert fingerprint(repos.folder, Path.home()) == before
     said = capsys.readouterr().out
     assert "Makefile:8" in said
@@ -101,8 +101,8 @@ def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: 
 def test_dry_runs_of_each_phase_are_pure(pair: Callable[..., Repos], number: int):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    code_of(lambda: commands.phase(repos.asked(dry=True), number))
-    code_of(lambda: commands.status(repos.asked()))
+    code_of(lambda: cli.phase(repos.asked(dry=True), number))
+    code_of(lambda: cli.status(repos.asked()))
     assert fingerprint(repos.folder, Path.home()) == before
 
 
@@ -141,7 +141,7 @@ def test_only_what_is_named_is_accepted(ready: Repos):
 
 @pytest.mark.slow
 def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_criterion(pair: Callable[..., Repos]):
-    from tasks.steps.migration.criteria import infrastructure
+    from migration.criteria import infrastructure
 
     repos = pair("terraform")
     for number in (1, 2, 3, 4):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import json5
 import pytest
 
+from migration.edit.jsonc import Jsonc, plain
+from migration.mapping import DevContainer
+from migration.phases.phase2 import _edits
 from tasks.core.errors import Trouble
-from tasks.core.migration_mapping import DevContainer
-from tasks.steps.migration.jsonc import Jsonc, plain
-from tasks.steps.migration.phase2 import _edits
-from tests.steps.migration.conftest import Repos, blocks
+from tests.migration.conftest import Repos, blocks
 
 RULES = DevContainer(drop_ports=[8443], drop_features=["k3d"], drop_env=["^K3D_"])
 WANTED = {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.steps.migration import commands
-from tests.steps.migration.conftest import Repos, code_of
+from migration import cli
+from tests.migration.conftest import Repos, code_of
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def who_names(capsys: pytest.CaptureFixture[str]) -> Callable[..., set[str]]:
 
     def asked(repos: Repos, path: str) -> set[str]:
         capsys.readouterr()
-        assert code_of(lambda: commands.references(repos.asked(json=True), path)) == 0
+        assert code_of(lambda: cli.references(repos.asked(json=True), path)) == 0
         return {row["where"] for row in json.loads(capsys.readouterr().out)["references"]}
 
     return asked
@@ -36,7 +36,7 @@ def test_an_absolute_path_is_one_of_core(pair: Callable[..., Repos], who_names: 
 @pytest.mark.parametrize("path", [".", "/elsewhere"])
 def test_what_is_no_path_of_core_is_refused(pair: Callable[..., Repos], path: str):
     repos = pair()
-    assert code_of(lambda: commands.references(repos.asked(), path)) == 1
+    assert code_of(lambda: cli.references(repos.asked(), path)) == 1
 
 
 @pytest.mark.slow

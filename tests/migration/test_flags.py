@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tasks.sandbox.legacy import make
+from sandbox.legacy import make
 from tests.world import ROOT, program
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.steps.migration import commands
-from tests.steps.migration.conftest import Repos, code_of
+from migration import cli
+from tests.migration.conftest import Repos, code_of
 
 pytestmark = pytest.mark.slow
 ODD_SETTINGS = {
@@ -166,7 +166,7 @@ def fill(place: Path, left: int) -> Path:
 
 
 def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
-    from tasks.steps.migration import undoing
+    from migration import undo
 
     repos = pair(remotes=True)
     trees = [repos.tree(n) for n in ("core", "gitops")]
@@ -175,7 +175,7 @@ def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
     for name in ("core", "gitops"):
         repos.git(name, "push", "--quiet", "origin", "HEAD")
     pushed = heads(repos)
-    assert code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
+    assert code_of(lambda: undo.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
     assert [repos.tree(n) for n in ("core", "gitops")] == trees
     for name, head in zip(("core", "gitops"), pushed, strict=True):
         assert repos.git(name, "rev-parse", "HEAD~1") == head  # one commit on top: what was pushed stays
@@ -183,7 +183,7 @@ def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
         repos.git(name, "push", "--quiet", "origin", "HEAD")
     assert clean(repos)
     # A second undo has nothing to do; and the way forward is open again.
-    assert code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
+    assert code_of(lambda: undo.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
     assert repos.git("core", "rev-parse", "HEAD~1") == pushed[0]
 
 
@@ -212,9 +212,9 @@ def test_who_is_not_known_to_git_may_look_but_not_commit(
         for key in ("user.name", "user.email"):
             repos.git(name, "config", "--unset", key)
     before = heads(repos)
-    assert code_of(lambda: commands.status(repos.asked())) == 0
+    assert code_of(lambda: cli.status(repos.asked())) == 0
     assert "does not know who commits" in capsys.readouterr().out
-    assert code_of(lambda: commands.plan(repos.asked(), str(tmp_path / "plan.json"))) == 3
+    assert code_of(lambda: cli.plan(repos.asked(), str(tmp_path / "plan.json"))) == 3
     assert not (tmp_path / "plan.json").exists()
     capsys.readouterr()
     assert repos.run(1) == 3

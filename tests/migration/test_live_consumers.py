@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
-from tests.steps.migration.conftest import Repos
+from sandbox import control
+from sandbox.control import Box
+from tests.migration.conftest import Repos
 from tests.world import inv
 
 pytestmark = pytest.mark.slow

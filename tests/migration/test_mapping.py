@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import migration_mapping
+from migration import mapping
 from tasks.core.errors import Trouble
 
 FILE = Path(__file__).resolve().parents[2] / "config/migration.yaml"
 
 
 def test_the_mapping_that_stands_with_the_suite_is_read():
-    assert migration_mapping.read(FILE).moves
+    assert mapping.read(FILE).moves
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_leads_out_or_cannot_be_read_is_told_with_its_line(tmp_path: Path, 
     assert old in text
     (tmp_path / "migration.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(Trouble, match=r"migration\.yaml:\d+: .*" + said):
-        migration_mapping.read(tmp_path / "migration.yaml")
+        mapping.read(tmp_path / "migration.yaml")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.sandbox.starlark import Result, TiltfileError, evaluate
-from tests.steps.migration.conftest import Repos
+from starlark_harness import Result, TiltfileError, evaluate
+from tests.migration.conftest import Repos
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = yaml.safe_load((ROOT / "config/settings.yaml").read_text())
 RELEASE = re.compile(r"apps-[a-z-]+-tilt")
 LOCAL = re.compile(r"k3d|k3s\b|localhost:5\d{3}|TILT_REMOTE")

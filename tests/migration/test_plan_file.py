@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from migration import cli, plan_file
 from tasks.core.errors import Trouble
-from tasks.steps.migration import commands, saved
-from tests.steps.migration.conftest import Repos, code_of
+from tests.migration.conftest import Repos, code_of
 
 GOOD: dict[str, Any] = {
     "schema": 1,
@@ -28,7 +28,7 @@ def with_replay(**more: object) -> str:
 
 def test_a_good_plan_is_read(tmp_path: Path):
     (tmp_path / "p").write_text(json.dumps(GOOD))
-    assert saved.read(tmp_path / "p")[0].keys == ("INFRA-10",)
+    assert plan_file.read(tmp_path / "p")[0].keys == ("INFRA-10",)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_good_plan_is_read(tmp_path: Path):
 def test_what_is_no_plan_is_refused_with_what_to_do(tmp_path: Path, text: str, code: int):
     (tmp_path / "p").write_text(text)
     with pytest.raises(Trouble) as why:
-        saved.read(tmp_path / "p")
+        plan_file.read(tmp_path / "p")
     assert why.value.code == code
     assert "migrate.plan --out" in why.value.fix
 
@@ -62,13 +62,13 @@ def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
     pair: Callable[..., Repos], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), str(tmp_path / "plan.json")
-    assert code_of(lambda: commands.plan(repos.asked(json=True), file)) == 0
-    assert code_of(lambda: commands.apply(repos.asked(check=True, json=True), file)) == 2
-    assert code_of(lambda: commands.apply(repos.asked(yes=True), file)) == 0
+    assert code_of(lambda: cli.plan(repos.asked(json=True), file)) == 0
+    assert code_of(lambda: cli.apply(repos.asked(check=True, json=True), file)) == 2
+    assert code_of(lambda: cli.apply(repos.asked(yes=True), file)) == 0
     (repos.core / "README.md").write_text("a person's, not committed\n")
     for flags in ({"check": True}, {"dry": True}, {}):  # no yes, a dirty tree: there is nothing to hinder
         capsys.readouterr()
-        assert code_of(lambda flags=flags: commands.apply(repos.asked(json=True, **flags), file)) == 0  # type: ignore[misc]
+        assert code_of(lambda flags=flags: cli.apply(repos.asked(json=True, **flags), file)) == 0  # type: ignore[misc]
         out = capsys.readouterr().out
         states = {s["state"] for p in json.loads(out)["phases"] for s in p["steps"]}
         assert states <= {"done", "unknown"}
@@ -79,13 +79,13 @@ def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
     pair: Callable[..., Repos], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), tmp_path / "plan.json"
-    assert code_of(lambda: commands.plan(repos.asked(), str(file))) == 0
-    assert code_of(lambda: commands.apply(repos.asked(yes=True), str(file))) == 0
+    assert code_of(lambda: cli.plan(repos.asked(), str(file))) == 0
+    assert code_of(lambda: cli.apply(repos.asked(yes=True), str(file))) == 0
     document = json.loads(file.read_text())
     document["replay"]["idents"] = {n: ["A <a@b> 1 +0000"] * 2 for n in ("core", "gitops")}
     file.write_text(json.dumps(document))
     capsys.readouterr()
-    assert code_of(lambda: commands.apply(repos.asked(yes=True, json=True), str(file))) == 0
+    assert code_of(lambda: cli.apply(repos.asked(yes=True, json=True), str(file))) == 0
     assert json.loads(capsys.readouterr().out)["core"]["head"] == repos.git("core", "rev-parse", "HEAD")
 
 
@@ -94,7 +94,7 @@ def test_diffs_are_part_of_the_json_and_shown_before_a_phase_is_done(
     pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
-    assert code_of(lambda: commands.phase(repos.asked(dry=True, json=True, diff=True), 1)) == 0
+    assert code_of(lambda: cli.phase(repos.asked(dry=True, json=True, diff=True), 1)) == 0
     assert "+++ b/core/README.md" in json.loads(capsys.readouterr().out)["diff"]
     assert repos.run(1, diff=True) == 0
     assert "+++ b/core/README.md" in capsys.readouterr().err

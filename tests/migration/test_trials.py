@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tasks.core.settings import repository_root
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
-from tests.steps.migration.conftest import Repos
+from sandbox import control
+from sandbox.control import Box
+from tasks.core.repository import repository_root
+from tests.migration.conftest import Repos
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.steps.migration import undoing
-from tests.steps.migration.conftest import Repos, code_of
+from migration import undo as undoing
+from tests.migration.conftest import Repos, code_of
 
 pytestmark = pytest.mark.slow
 NAMES = ("core", "gitops")

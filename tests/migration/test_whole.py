@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tasks.steps.migration import commands, undoing
-from tests.steps.migration.conftest import Repos, code_of
+from migration import cli, undo
+from tests.migration.conftest import Repos, code_of
 
 pytestmark = pytest.mark.slow
 
 
 def planned(repos: Repos, path: Path) -> dict:
-    assert code_of(lambda: commands.plan(repos.asked(), str(path))) == 0
+    assert code_of(lambda: cli.plan(repos.asked(), str(path))) == 0
     return json.loads(path.read_text())
 
 
 def apply(repos: Repos, path: Path, **flags: object) -> int:
-    return code_of(lambda: commands.apply(repos.asked(yes=True, **flags), str(path)))
+    return code_of(lambda: cli.apply(repos.asked(yes=True, **flags), str(path)))
 
 
 def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
@@ -35,12 +35,12 @@ def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
         assert repos.tree(name) == document[name]["predicted_tree"]
         assert repos.git(name, "status", "--porcelain", "-uno", "--ignore-submodules") == ""
     heads = [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")]
-    assert code_of(lambda: commands.status(repos.asked(check=True))) == 0
+    assert code_of(lambda: cli.status(repos.asked(check=True))) == 0
     assert apply(repos, tmp_path / "plan.json") == 0
     assert [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")] == heads
     assert nothing_lost(repos, before) == []
     assert not list(repos.core.glob("infra/**/*"))
-    assert code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
+    assert code_of(lambda: undo.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
     assert repos.tree("core") == document["core"]["tree"]
     assert repos.tree("gitops") == document["gitops"]["tree"]
 
@@ -130,7 +130,7 @@ def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., R
     before = [repos.tree(n) for n in ("core", "gitops")]
     for number in range(1, last + 1):
         assert repos.run(number) == 0
-    assert code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
+    assert code_of(lambda: undo.undo(repos.core, repos.gitops, yes=True, dry=False, json=False)) == 0
     assert [repos.tree(n) for n in ("core", "gitops")] == before
 
 
@@ -138,7 +138,7 @@ def test_undo_leaves_what_somebody_changed_afterwards(ready: Repos):
     assert ready.run(4) == 0
     ready.commit("core", "README.md", b"somebody's own\n")
     ready.commit("core", "own.txt", b"own\n")
-    assert code_of(lambda: undoing.undo(ready.core, ready.gitops, yes=True, dry=False, json=False)) == 3
+    assert code_of(lambda: undo.undo(ready.core, ready.gitops, yes=True, dry=False, json=False)) == 3
     assert (ready.core / "README.md").read_text() == "somebody's own\n"
     assert (ready.core / "own.txt").exists()
     assert (ready.core / "infra/kubernetes/scripts/common.sh").exists()

@@ -11,7 +11,7 @@ import pytest
 
 from tasks import completion
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ASK = """
 source "$1"; shift; cd "$1"; shift
 for COMP_LINE in "$@"; do COMP_POINT=${#COMP_LINE}; _remote_dev_complete; printf '%s\\n' "${COMPREPLY[*]}"; done

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # A stand-in for uv: an environment whose `inv` prints its own words, and a note of each lock that was installed.
 UV = """#!/bin/sh
 set -e

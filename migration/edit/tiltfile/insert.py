@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tasks.steps.migration.tiltfile_names import assigned, defined, parsed
+from migration.edit.tiltfile.names import assigned, defined, parsed
 
 
 def repointed(text: str, change: Callable[[str], str]) -> str:

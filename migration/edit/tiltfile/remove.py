@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.steps.migration.tiltfile_names import Local, defined, parsed, plain, resource_names, strings, used
+from migration.edit.tiltfile.names import Local, defined, parsed, plain, resource_names, strings, used
 
 
 @dataclass

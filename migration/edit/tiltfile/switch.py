@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.steps.migration.tiltfile_names import assigned, parsed, plain
+from migration.edit.tiltfile.names import assigned, parsed, plain
 
 if TYPE_CHECKING:
     import libcst as cst

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import Session, arm_error
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import Session, arm_error
 
 VERSION = "2.91.0"
 _ROLES = {"edit": "Azure Kubernetes Service RBAC Writer", "admin": "Azure Kubernetes Service RBAC Cluster Admin"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tasks.sandbox.standins.az_cloud import ARM
-from tasks.sandbox.standins.az_login import listed
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import FILES, NOT_LOGGED_IN, Session, find
+from sandbox.standins.az.cloud import ARM
+from sandbox.standins.az.login import listed
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import FILES, NOT_LOGGED_IN, Session, find
 
 _TYPES = {"arm": ARM, "ms-graph": "https://graph.microsoft.com/", "aad-graph": "https://graph.windows.net/"}
 
@@ -54,7 +54,7 @@ def get_access_token(az: Session) -> Any:
         raise AzError(NOT_LOGGED_IN)
     account = az.account(asked["subscription"])
     if asked["tenant"] and asked["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
-        from tasks.sandbox.standins.az_entra import again, said
+        from sandbox.standins.az.entra import again, said
 
         raise again(said("90002", tenant=asked["tenant"]), tenant=asked["tenant"])
     resource = asked["resource"] or _TYPES.get(asked["resource_type"] or "arm", ARM)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import NOT_LOGGED_IN, Session, arm_error
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import NOT_LOGGED_IN, Session, arm_error
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
 _PROVIDER = "Microsoft.ContainerRegistry/registries"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.standins.az_cloud import PROVIDER
-from tasks.sandbox.standins.az_kubeconfig import convert, credentials, merge, renamed, target
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import Session, arm_error
+from sandbox.standins.az.cloud import PROVIDER
+from sandbox.standins.az.kubeconfig import convert, credentials, merge, renamed, target
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import Session, arm_error
+from sandbox.world.cluster import Cluster
 
 _CERTIFICATE = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nSANDBOX\n-----END CERTIFICATE-----\n").decode()
 _SWITCH = 0.3  # seconds that a start or stop takes; minutes in Azure

@@ -6,8 +6,8 @@ import random
 import uuid
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.world import User, World
+from sandbox.world.cluster import Cluster
+from sandbox.world.state import User, World
 
 SERVER_APP = "6dae42f8-4368-4678-94ff-3960e28e3630"  # Azure Kubernetes Service AAD Server, in every tenant
 CLIENT_APP = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from tasks.sandbox.standins.az_parser import AzError
+from sandbox.standins.az.parser import AzError
 
 # Texts of 70043, 700082, 50076, 50173, 53003, 70020, 50126 and 7000215 are recorded; of the others the code is what counts.
 _TEXTS = {

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.standins.az_cloud import CLIENT_APP, SERVER_APP, Cloud
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import Session
+from sandbox.standins.az.cloud import CLIENT_APP, SERVER_APP, Cloud
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import Session
+from sandbox.world.cluster import Cluster
 
 _HINT = (
     "\nkubelogin is not installed which is required to connect to AAD enabled cluster.\n\n"

@@ -9,9 +9,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.standins import az_entra
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.az_session import FILES, Session
+from sandbox.standins.az import entra
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import FILES, Session
 
 CLI_APP = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 _TRACEBACK = "The command failed with an unexpected error. Here is the traceback:"
@@ -91,9 +91,9 @@ def _device_code(az: Session) -> None:
     az.world.wait(az.call, _ANSWERED)
     for fault, error in (("device-code-expired", "70020"), ("device-code-declined", "50126")):
         if az.fault(fault):
-            raise az_entra.again(az_entra.said(error))
+            raise entra.again(entra.said(error))
     if az.fault("device-code-blocked"):
-        raise az_entra.again(az_entra.said("53003"))
+        raise entra.again(entra.said("53003"))
 
 
 def _in_browser(az: Session) -> None:
@@ -119,7 +119,7 @@ def _tenant_exists(az: Session) -> None:
     if not wanted or wanted.lower() in (az.cloud.tenant, az.cloud.domain):
         return
     authority = f"https://login.microsoftonline.com/{wanted}"
-    description = az_entra.said("90002", tenant=wanted)
+    description = entra.said("90002", tenant=wanted)
     raise AzError(
         f"{_TRACEBACK}\nERROR: Unable to get authority configuration for {authority}. Authority would typically be in a "
         "format of https://login.microsoftonline.com/your_tenant or https://tenant_name.ciamlogin.com or "
@@ -132,14 +132,14 @@ def _tenant_exists(az: Session) -> None:
 
 
 def _refused(az: Session, name: str) -> None:
-    for code in az_entra.BLOCKED:
+    for code in entra.BLOCKED:
         if az.fault(f"login-{code}"):
-            raise az_entra.again(az_entra.said(code, user=name, tenant=az.cloud.tenant))
+            raise entra.again(entra.said(code, user=name, tenant=az.cloud.tenant))
 
 
 def _user(az: Session, name: str) -> Any:
     refresh = f"1.{uuid.uuid4().hex}"
-    _fresh(az, refresh, (*az_entra.MENDED_BY_LOGIN, *az_entra.OF_ROBOTS))
+    _fresh(az, refresh, (*entra.MENDED_BY_LOGIN, *entra.OF_ROBOTS))
     account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
     with FILES:
         az.profile.keep_login(account, name, az.cloud.tenant, refresh, CLI_APP)
@@ -175,7 +175,7 @@ def _service_principal(az: Session) -> Any:
     refused = _robot_refused(az, name, secret if not (certificate or federated) else None, federated)
     if refused:
         raise refused
-    _fresh(az, name, az_entra.MENDED_BY_LOGIN)
+    _fresh(az, name, entra.MENDED_BY_LOGIN)
     with FILES:
         az.profile.keep_robot(entry)
     return _subscriptions(az, name, "servicePrincipal")
@@ -183,14 +183,14 @@ def _service_principal(az: Session) -> Any:
 
 def _robot_refused(az: Session, name: str, secret: str | None, federated: str | None) -> AzError | None:
     if name != az.cloud.robot:
-        return AzError(az_entra.said("700016", user=name, tenant=az.cloud.tenant))
+        return AzError(entra.said("700016", user=name, tenant=az.cloud.tenant))
     if federated and (az.fault("login-700024") or federated.count(".") != 2):
-        return AzError(az_entra.said("700024"))
+        return AzError(entra.said("700024"))
     if secret is not None and az.fault("login-7000222"):
-        return AzError(az_entra.said("7000222", user=name))
+        return AzError(entra.said("7000222", user=name))
     if secret is not None and (secret != az.cloud.robot_secret or az.fault("login-7000215")):
         return AzError(
-            f"{az_entra.said('7000215', user=name)}\nThe error may be caused by passing a service principal certificate "
+            f"{entra.said('7000215', user=name)}\nThe error may be caused by passing a service principal certificate "
             "with --password. Please note that --password no longer accepts a service principal certificate. To pass a "
             "service principal certificate, use --certificate instead."
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tasks.sandbox.standins.az_parser import AzError
-from tasks.sandbox.standins.jmespath_subset import InvalidQuery, search
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.jmespath_subset import InvalidQuery, search
 
 _REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference docs"
 

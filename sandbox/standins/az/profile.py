@@ -11,8 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.world.state import World
 
 
 class Profile:

@@ -6,12 +6,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.standins import az_entra
-from tasks.sandbox.standins.az_cloud import ARM, SERVER_APP, Cloud
-from tasks.sandbox.standins.az_parser import AzError, Parsed
-from tasks.sandbox.standins.az_profile import Profile
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.standins.az import entra
+from sandbox.standins.az.cloud import ARM, SERVER_APP, Cloud
+from sandbox.standins.az.parser import AzError, Parsed
+from sandbox.standins.az.profile import Profile
+from sandbox.world.state import World
 
 NOT_LOGGED_IN = "Please run 'az login' to setup account."
 FILES = threading.RLock()  # az locks its token cache too: parallel calls lose no token
@@ -129,7 +129,7 @@ class Session:
         return refresh
 
     def _refused(self, account: dict[str, Any], credential: str, audience: str, target: str) -> None:
-        for code in az_entra.AT_TOKEN:
+        for code in entra.AT_TOKEN:
             name = f"login-{code}"
             if not self.fault(name):
                 self.cloud.fresh(name).clear()
@@ -140,8 +140,8 @@ class Session:
 
     def _refuse(self, code: str, account: dict[str, Any], audience: str, target: str) -> None:
         tenant = account["tenantId"]
-        text = az_entra.said(code, resource=audience, tenant=tenant, user=account["user"]["name"])
-        raise az_entra.again(text, tenant=tenant, scope=target)
+        text = entra.said(code, resource=audience, tenant=tenant, user=account["user"]["name"])
+        raise entra.again(text, tenant=tenant, scope=target)
 
     def allowed(self, action: str, scope: str) -> None:
         """Raise AuthorizationFailed when the account has no role for this action."""

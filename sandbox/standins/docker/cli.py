@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins import docker_engine, docker_images
-from tasks.sandbox.standins.docker_client import Docker
-from tasks.sandbox.standins.docker_registry import DockerError
-from tasks.sandbox.standins.go_flags import UnknownFlag, Words, parse
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.docker import engine, images
+from sandbox.standins.docker.client import Docker
+from sandbox.standins.docker.registry import DockerError
+from sandbox.standins.go.flags import UnknownFlag, Words, parse
+from sandbox.world.state import World
 
 _BUILD = (
     "add-host= build-arg= cache-from= compress disable-content-trust file/f= force-rm iidfile= label= memory/m= network= "
@@ -123,21 +123,21 @@ def _command_help(name: str) -> str:
 
 
 _VERBS: dict[str, Callable[[Docker], Answer]] = {
-    "version": docker_engine.version,
-    "info": docker_engine.info,
-    "ps": docker_engine.ps,
-    "images": docker_images.images,
-    "login": docker_engine.login,
-    "logout": docker_engine.logout,
-    "build": docker_images.build,
-    "push": docker_images.push,
-    "pull": docker_images.pull,
-    "tag": docker_images.tag,
-    "rmi": docker_images.rmi,
-    "rm": docker_engine.rm,
-    "inspect": docker_images.inspect,
-    "buildx build": docker_images.buildx_build,
-    "buildx version": docker_engine.buildx_version,
-    "context ls": docker_engine.context_ls,
-    "manifest inspect": docker_images.manifest_inspect,
+    "version": engine.version,
+    "info": engine.info,
+    "ps": engine.ps,
+    "images": images.images,
+    "login": engine.login,
+    "logout": engine.logout,
+    "build": images.build,
+    "push": images.push,
+    "pull": images.pull,
+    "tag": images.tag,
+    "rmi": images.rmi,
+    "rm": engine.rm,
+    "inspect": images.inspect,
+    "buildx build": images.buildx_build,
+    "buildx version": engine.buildx_version,
+    "context ls": engine.context_ls,
+    "manifest inspect": images.manifest_inspect,
 }

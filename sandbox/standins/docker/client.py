@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.standins.docker_registry import DockerError, Logins
-from tasks.sandbox.standins.go_flags import Words
-from tasks.sandbox.standins.go_format import BadTemplate, shown
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.standins.docker.registry import DockerError, Logins
+from sandbox.standins.go.flags import Words
+from sandbox.standins.go.format import BadTemplate, shown
+from sandbox.world.state import World
 
 CLIENT = {
     "Version": "28.2.2",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tasks.sandbox.call import Answer
-from tasks.sandbox.standins.docker_client import CLIENT, Docker, filled
-from tasks.sandbox.standins.docker_registry import DockerError, accepts, unreachable
+from sandbox.server.call import Answer
+from sandbox.standins.docker.client import CLIENT, Docker, filled
+from sandbox.standins.docker.registry import DockerError, accepts, unreachable
 
 
 def buildx_version(docker: Docker) -> Answer:

@@ -7,9 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from tasks.sandbox.call import Answer
-from tasks.sandbox.standins.docker_client import Docker, filled, tagged
-from tasks.sandbox.standins.docker_registry import DockerError, allowed, digest, host_of, unreachable
+from sandbox.server.call import Answer
+from sandbox.standins.docker.client import Docker, filled, tagged
+from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of, unreachable
 
 _LEGACY = (
     "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n"

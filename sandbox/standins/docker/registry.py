@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.world.state import World
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
 _UNAUTHORIZED = "unauthorized: authentication required, visit https://aka.ms/acr/authorization for more information."
@@ -35,7 +35,7 @@ def accepts(world: World, call: Call, user: str, secret: str) -> bool:
     if user == TOKEN_USER:
         token = world.bearer(secret)
         return bool(token and token.resource == world.places.registry)
-    from tasks.sandbox.standins.az_cloud import ROBOT_SECRET, Cloud
+    from sandbox.standins.az.cloud import ROBOT_SECRET, Cloud
 
     return user == Cloud(world, world.user(call)).robot and secret == ROBOT_SECRET
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox.standins.go_template import Functions, Node, Operand, Pipe, Template, TemplateError
+from sandbox.standins.go.template import Functions, Node, Operand, Pipe, Template, TemplateError
 
 
 class _Break(Exception):

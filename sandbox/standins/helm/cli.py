@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.api import Session, Unreachable, reach
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins import helm_local, helm_operations, helm_reading
-from tasks.sandbox.standins.go_flags import UnknownFlag, Words, parse
-from tasks.sandbox.standins.helm_chart import HelmError
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins import kubeconfig
+from sandbox.standins.api_server import Session, Unreachable, reach
+from sandbox.standins.go.flags import UnknownFlag, Words, parse
+from sandbox.standins.helm import local, operations, reading
+from sandbox.standins.helm.chart import HelmError
+from sandbox.world.state import World
 
 _GLOBAL = (
     "burst-limit= debug kube-apiserver= kube-as-group= kube-as-user= kube-ca-file= kube-context= kube-insecure-skip-tls-verify "
@@ -106,9 +106,7 @@ class Helm:
 
 
 _VERBS: dict[str, _Verb] = {
-    "version": _Verb(
-        "client/c short template=", 0, 0, "[flags]", "print the helm version information", helm_local.version
-    ),
+    "version": _Verb("client/c short template=", 0, 0, "[flags]", "print the helm version information", local.version),
     "template": _Verb(
         f"{_INSTALL} api-versions/a= include-crds is-upgrade generate-name/g kube-version= name-template= output-dir= "
         "release-name show-only/s= skip-tests validate replace",
@@ -116,7 +114,7 @@ _VERBS: dict[str, _Verb] = {
         2,
         "[NAME] [CHART] [flags]",
         "locally render templates",
-        helm_local.template,
+        local.template,
     ),
     "lint": _Verb(
         f"{_VALUES} kube-version= quiet skip-schema-validation strict with-subcharts",
@@ -124,7 +122,7 @@ _VERBS: dict[str, _Verb] = {
         None,
         "PATH [flags]",
         "examine a chart for possible issues",
-        helm_local.lint,
+        local.lint,
     ),
     "install": _Verb(
         f"{_INSTALL} generate-name/g name-template= replace",
@@ -132,7 +130,7 @@ _VERBS: dict[str, _Verb] = {
         2,
         "[NAME] [CHART] [flags]",
         "install a chart",
-        helm_operations.install,
+        operations.install,
     ),
     "upgrade": _Verb(
         f"{_INSTALL} install/i cleanup-on-fail history-max= reset-then-reuse-values reset-values reuse-values",
@@ -140,7 +138,7 @@ _VERBS: dict[str, _Verb] = {
         2,
         "[RELEASE] [CHART] [flags]",
         "upgrade a release",
-        helm_operations.upgrade,
+        operations.upgrade,
     ),
     "uninstall": _Verb(
         "cascade= description= dry-run ignore-not-found keep-history no-hooks timeout= wait",
@@ -148,7 +146,7 @@ _VERBS: dict[str, _Verb] = {
         None,
         "RELEASE_NAME [...] [flags]",
         "uninstall a release",
-        helm_operations.uninstall,
+        operations.uninstall,
     ),
     "rollback": _Verb(
         "cleanup-on-fail dry-run force history-max= no-hooks recreate-pods timeout= wait wait-for-jobs",
@@ -156,20 +154,20 @@ _VERBS: dict[str, _Verb] = {
         2,
         "<RELEASE> [REVISION] [flags]",
         "roll back a release to a previous revision",
-        helm_operations.rollback,
+        operations.rollback,
     ),
-    "list": _Verb(_LIST, 0, 0, "[flags]", "list releases", helm_reading.list_),
+    "list": _Verb(_LIST, 0, 0, "[flags]", "list releases", reading.list_),
     "status": _Verb(
         "output/o= revision= show-desc show-resources",
         1,
         1,
         "RELEASE_NAME [flags]",
         "display the status of the named release",
-        helm_reading.status,
+        reading.status,
     ),
-    "history": _Verb("max= output/o=", 1, 1, "RELEASE_NAME [flags]", "fetch release history", helm_reading.history),
+    "history": _Verb("max= output/o=", 1, 1, "RELEASE_NAME [flags]", "fetch release history", reading.history),
     "get manifest": _Verb(
-        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the manifest for a named release", helm_reading.manifest
+        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the manifest for a named release", reading.manifest
     ),
     "get values": _Verb(
         "all/a output/o= revision=",
@@ -177,10 +175,10 @@ _VERBS: dict[str, _Verb] = {
         1,
         "RELEASE_NAME [flags]",
         "download the values file for a named release",
-        helm_reading.values,
+        reading.values,
     ),
     "get notes": _Verb(
-        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the notes for a named release", helm_reading.notes
+        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the notes for a named release", reading.notes
     ),
 }
 _ALIASES = {"ls": "list", "delete": "uninstall", "del": "uninstall", "un": "uninstall", "hist": "history"}

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.sandbox.standins.go_template import Functions
-from tasks.sandbox.standins.go_template_run import Raised, printed, truth
+from sandbox.standins.go.template import Functions
+from sandbox.standins.go.template_run import Raised, printed, truth
 
 
 def functions() -> Functions:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.sandbox.call import Answer
-from tasks.sandbox.standins.go_format import BadTemplate, shown
-from tasks.sandbox.standins.helm_chart import HelmError, load, values
-from tasks.sandbox.standins.helm_releases import check_name
-from tasks.sandbox.standins.helm_template import Release, Rendered, render
+from sandbox.server.call import Answer
+from sandbox.standins.go.format import BadTemplate, shown
+from sandbox.standins.helm.chart import HelmError, load, values
+from sandbox.standins.helm.releases import check_name
+from sandbox.standins.helm.template import Release, Rendered, render
 
 if TYPE_CHECKING:
-    from tasks.sandbox.standins.helm import Helm
+    from sandbox.standins.helm.cli import Helm
 
 _BUILD = {"Version": "v3.22.0", "GitCommit": "", "GitTreeState": "", "GoVersion": "go1.26.10"}
 

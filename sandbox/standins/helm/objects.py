@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tasks.sandbox import rollout
-from tasks.sandbox.cluster import Cluster, Port, Workload
-from tasks.sandbox.standins.helm_chart import HelmError
-from tasks.sandbox.standins.helm_template import Manifest
-from tasks.sandbox.world import World
+from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.template import Manifest
+from sandbox.world import rollout
+from sandbox.world.cluster import Cluster, Port, Workload
+from sandbox.world.state import World
 
 _NAME, _NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _MANAGED = "app.kubernetes.io/managed-by"
@@ -190,7 +190,7 @@ def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:
         return
     if not create:
         raise HelmError(f'create: failed to create: namespaces "{namespace}" not found')
-    from tasks.sandbox.cluster import Namespace
+    from sandbox.world.cluster import Namespace
 
     labels = {"kubernetes.io/metadata.name": namespace, "name": namespace}
     cluster.namespaces[namespace] = Namespace(namespace, labels)

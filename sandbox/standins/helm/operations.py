@@ -7,17 +7,17 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.line import Line
-from tasks.sandbox.standins.helm_chart import Chart, HelmError, load, values
-from tasks.sandbox.standins.helm_functions import to_yaml
-from tasks.sandbox.standins.helm_objects import apply, conflict, needs_namespace, remove
-from tasks.sandbox.standins.helm_releases import PENDING, Releases, Revision, check_name
-from tasks.sandbox.standins.helm_template import Manifest, Release, Rendered, render
+from sandbox.server.call import Answer
+from sandbox.server.line import Line
+from sandbox.standins.helm.chart import Chart, HelmError, load, values
+from sandbox.standins.helm.functions import to_yaml
+from sandbox.standins.helm.objects import apply, conflict, needs_namespace, remove
+from sandbox.standins.helm.releases import PENDING, Releases, Revision, check_name
+from sandbox.standins.helm.template import Manifest, Release, Rendered, render
+from sandbox.world.cluster import Cluster
 
 if TYPE_CHECKING:
-    from tasks.sandbox.standins.helm import Helm
+    from sandbox.standins.helm.cli import Helm
 
 _BUSY = "another operation (install/upgrade/rollback) is in progress"
 

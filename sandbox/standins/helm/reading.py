@@ -6,13 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.sandbox.call import Answer
-from tasks.sandbox.standins.helm_chart import HelmError
-from tasks.sandbox.standins.helm_functions import to_yaml
-from tasks.sandbox.standins.helm_releases import PENDING, Releases, Revision
+from sandbox.server.call import Answer
+from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.functions import to_yaml
+from sandbox.standins.helm.releases import PENDING, Releases, Revision
 
 if TYPE_CHECKING:
-    from tasks.sandbox.standins.helm import Helm
+    from sandbox.standins.helm.cli import Helm
 
 
 def list_(helm: Helm) -> Answer:

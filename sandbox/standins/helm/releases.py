@@ -11,9 +11,9 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.standins.helm_chart import HelmError
-from tasks.sandbox.standins.helm_objects import Key
+from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.objects import Key
+from sandbox.world.cluster import Cluster
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 

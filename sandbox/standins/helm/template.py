@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.yaml import loader
-from tasks.sandbox.standins.go_template import Node, Template, TemplateError
-from tasks.sandbox.standins.go_template_run import Raised, Run
-from tasks.sandbox.standins.helm_chart import Chart, HelmError, coalesced, enabled
-from tasks.sandbox.standins.helm_functions import functions
+from sandbox.standins.go.template import Node, Template, TemplateError
+from sandbox.standins.go.template_run import Raised, Run
+from sandbox.standins.helm.chart import Chart, HelmError, coalesced, enabled
+from sandbox.standins.helm.functions import functions
+from tasks.core.yaml.strict import loader
 
 _ORDER = [
     "PriorityClass",

@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tasks.sandbox import platform
-from tasks.sandbox.api import Session
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins import kubectl_write as write
-from tasks.sandbox.standins.kubectl_config import config
-from tasks.sandbox.standins.kubectl_kinds import KINDS, Kind, Object, kind_named
-from tasks.sandbox.standins.kubectl_objects import objects
-from tasks.sandbox.standins.kubectl_print import BadOutput, show
-from tasks.sandbox.standins.kubectl_rights import allowed, forbidden
-from tasks.sandbox.standins.kubectl_run import Refused, Run, parse
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.api_server import Session
+from sandbox.standins.kubectl import write
+from sandbox.standins.kubectl.config import config
+from sandbox.standins.kubectl.kinds import KINDS, Kind, Object, kind_named
+from sandbox.standins.kubectl.objects import objects
+from sandbox.standins.kubectl.print import BadOutput, show
+from sandbox.standins.kubectl.rights import allowed, forbidden
+from sandbox.standins.kubectl.run import Refused, Run, parse
+from sandbox.world import platform
+from sandbox.world.state import World
 
 CLIENT = {
     "major": "1",

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.call import Answer
-from tasks.sandbox.kubeconfig import Kubeconfig
-from tasks.sandbox.standins.kubectl_print import jsonpath
-from tasks.sandbox.standins.kubectl_run import Run
+from sandbox.server.call import Answer
+from sandbox.standins import kubeconfig
+from sandbox.standins.kubeconfig import Kubeconfig
+from sandbox.standins.kubectl.print import jsonpath
+from sandbox.standins.kubectl.run import Run
 
 
 def config(run: Run) -> Answer:

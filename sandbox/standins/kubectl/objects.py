@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tasks.sandbox import platform
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.standins.kubectl_kinds import Kind, Object
-from tasks.sandbox.standins.kubectl_workloads import (
+from sandbox.standins.kubectl.kinds import Kind, Object
+from sandbox.standins.kubectl.workloads import (
     controllers,
     manager_version,
     metadata,
@@ -16,7 +14,9 @@ from tasks.sandbox.standins.kubectl_workloads import (
     services,
     slices,
 )
-from tasks.sandbox.world import World
+from sandbox.world import platform
+from sandbox.world.cluster import Cluster
+from sandbox.world.state import World
 
 
 def objects(world: World, cluster: Cluster, kind: Kind) -> list[Object]:

@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-from tasks.sandbox.standins.kubectl_kinds import Kind, Object
+from sandbox.standins.kubectl.kinds import Kind, Object
 
 
 class BadOutput(Exception):

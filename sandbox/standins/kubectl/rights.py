@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.sandbox import platform
-from tasks.sandbox.api import Session
-from tasks.sandbox.standins.kubectl_kinds import Kind
-from tasks.sandbox.world import World
+from sandbox.standins.api_server import Session
+from sandbox.standins.kubectl.kinds import Kind
+from sandbox.world import platform
+from sandbox.world.state import World
 
 _READS = ("get", "list", "watch")
 _CLUSTER_ONLY = {"resourcequotas": _READS, "networkpolicies": _READS}  # what `edit` may only read

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.api import Session, Unreachable, reach
-from tasks.sandbox.call import Call
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.standins import kubeconfig
+from sandbox.standins.api_server import Session, Unreachable, reach
+from sandbox.world.state import World
 
 _VALUED = {
     "kubeconfig", "context", "cluster", "user", "namespace", "server", "token", "request-timeout", "as", "as-group", "as-uid",

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from tasks.sandbox import platform, rollout
-from tasks.sandbox.cluster import Cluster, Pod, Workload
-from tasks.sandbox.standins.kubectl_kinds import Object
-from tasks.sandbox.world import World
+from sandbox.standins.kubectl.kinds import Object
+from sandbox.world import platform, rollout
+from sandbox.world.cluster import Cluster, Pod, Workload
+from sandbox.world.state import World
 
 
 def metadata(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
@@ -112,8 +112,8 @@ def workloads(world: World, cluster: Cluster) -> list[Workload]:
 
 
 def _manager(cluster: Cluster) -> Workload:
-    from tasks.sandbox.cluster import Port
-    from tasks.sandbox.seed import make_pods
+    from sandbox.world.cluster import Port
+    from sandbox.world.seed import make_pods
 
     made = Workload(
         "traffic-manager", cluster.manager_namespace, [Port("api", 8081, 8081, "api", "grpc")], service_ip="10.0.9.9"

@@ -7,14 +7,14 @@ import re
 import time
 from collections.abc import Callable
 
-from tasks.sandbox import rollout
-from tasks.sandbox.api import Session
-from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Namespace, Workload
-from tasks.sandbox.standins.kubectl_kinds import Kind, Object, kind_named
-from tasks.sandbox.standins.kubectl_objects import objects
-from tasks.sandbox.standins.kubectl_rights import allowed, forbidden
-from tasks.sandbox.standins.kubectl_run import Refused, Run
+from sandbox.server.call import Answer
+from sandbox.standins.api_server import Session
+from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
+from sandbox.standins.kubectl.objects import objects
+from sandbox.standins.kubectl.rights import allowed, forbidden
+from sandbox.standins.kubectl.run import Refused, Run
+from sandbox.world import rollout
+from sandbox.world.cluster import Namespace, Workload
 
 
 def documents(run: Run) -> list[Object]:

@@ -8,9 +8,9 @@ import shutil
 import time
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins.kubelogin_convert import METHODS, KubeloginError, convert
-from tasks.sandbox.world import OutOfTime, World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.kubelogin.convert import METHODS, KubeloginError, convert
+from sandbox.world.state import OutOfTime, World
 
 _VERSION = "kubelogin version \ngit hash: v0.2.22\nGo version: go1.26.10\nBuild time: unknown\nPlatform: linux/amd64\n"
 _TROUBLE = "To troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#azure-cli"
@@ -214,7 +214,7 @@ def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[s
         name = flags.get("client-id") or call.env.get("AZURE_CLIENT_ID") or f"{method}-identity"
     code = world.login_fault()
     if code:
-        from tasks.sandbox.standins.az_entra import said
+        from sandbox.standins.az.entra import said
 
         raise KubeloginError(f"failed to get token: {said(code, resource=server, tenant=tenant, user=name)}")
     issued = world.issue(name, 4500, server)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Call
-from tasks.sandbox.world import World
+from sandbox.server.call import Call
+from sandbox.world.state import World
 
 METHODS = ("devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines")
 

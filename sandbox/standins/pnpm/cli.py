@@ -8,18 +8,10 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins.pnpm_install import install, missing_modules
-from tasks.sandbox.standins.pnpm_project import (
-    VERSION,
-    PnpmError,
-    Project,
-    labelled,
-    members,
-    nearest,
-    root_of,
-)
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.pnpm.install import install, missing_modules
+from sandbox.standins.pnpm.project import VERSION, PnpmError, Project, labelled, members, nearest, root_of
+from sandbox.world.state import World
 
 _VALUES = frozenset(
     [

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins.pnpm_project import (
+from sandbox.server.call import Answer, Call
+from sandbox.standins.pnpm.project import (
     VERSION,
     PnpmError,
     Project,
@@ -23,7 +23,7 @@ from tasks.sandbox.standins.pnpm_project import (
     outdated,
     root_of,
 )
-from tasks.sandbox.world import World
+from sandbox.world.state import World
 
 _REGISTRY = "https://registry.npmjs.org"
 _REFUSED = "connect ECONNREFUSED 127.0.0.1:443"

@@ -67,7 +67,7 @@ class Parsed:
 @functools.cache
 def helps(version: str) -> dict[str, str]:
     """The help text by command; `root` is the program's own."""
-    text = (Path(__file__).parents[1] / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for block in text.split("#### ")[1:]:
         name, _, body = block.partition("\n")

@@ -6,8 +6,8 @@ import shlex
 import shutil
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins.telepresence_run import Run
+from sandbox.server.call import Answer, Call
+from sandbox.standins.telepresence.run import Run
 
 
 def start_child(run: Run, words: list[str], environment: dict[str, str], after: str) -> Answer:
@@ -25,8 +25,8 @@ def started(call: Call, world: Any, after: str, pid: int) -> None:
 
 def ended(call: Call, world: Any, after: str, code: int) -> Answer:
     """The child has ended: leave, and exit 1 for whatever code it had."""
-    from tasks.sandbox.standins.telepresence_engage import end
-    from tasks.sandbox.standins.telepresence_status import disconnect
+    from sandbox.standins.telepresence.engage import end
+    from sandbox.standins.telepresence.status import disconnect
 
     words, run = world.user(call).notes.pop("child", ([], None))
     made = _held(world, after)

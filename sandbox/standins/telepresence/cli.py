@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins import telepresence_list as listing
-from tasks.sandbox.standins import telepresence_other as other
-from tasks.sandbox.standins import telepresence_status as status
-from tasks.sandbox.standins.telepresence_args import Parsed, Usage, helps, parse
-from tasks.sandbox.standins.telepresence_child import ended, started
-from tasks.sandbox.standins.telepresence_connect import connect
-from tasks.sandbox.standins.telepresence_engage import engage, leave, revoke
-from tasks.sandbox.standins.telepresence_run import Failure, Run
-from tasks.sandbox.standins.telepresence_target import check_config
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.telepresence import list as listing
+from sandbox.standins.telepresence import other, status
+from sandbox.standins.telepresence.args import Parsed, Usage, helps, parse
+from sandbox.standins.telepresence.child import ended, started
+from sandbox.standins.telepresence.connect import connect
+from sandbox.standins.telepresence.engage import engage, leave, revoke
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.standins.telepresence.target import check_config
+from sandbox.world.state import World
 
 __all__ = ["ended", "handle", "started"]
 

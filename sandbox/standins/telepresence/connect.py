@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Answer, CallerGone
-from tasks.sandbox.cluster import new_id
-from tasks.sandbox.standins.telepresence_args import helps
-from tasks.sandbox.standins.telepresence_daemon import Daemon, launch, stop
-from tasks.sandbox.standins.telepresence_run import Failure, Run
-from tasks.sandbox.standins.telepresence_target import Wanted, authenticate, find_manager, same, set_up_network, wanted
+from sandbox.server.call import Answer, CallerGone
+from sandbox.standins.telepresence.args import helps
+from sandbox.standins.telepresence.daemon import Daemon, launch, stop
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
+from sandbox.world.cluster import new_id
 
 CHANGED = "Cluster configuration changed, please quit telepresence and reconnect"
 
@@ -22,7 +22,7 @@ def connect(run: Run) -> Answer:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
     found = establish(run)
     if run.parsed.rest:
-        from tasks.sandbox.standins.telepresence_child import start_child
+        from sandbox.standins.telepresence.child import start_child
 
         return start_child(run, run.parsed.rest, {}, "connect" if found else "keep")
     return run.answer("")

@@ -7,10 +7,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.sandbox.call import CallerGone
-from tasks.sandbox.cluster import new_id
-from tasks.sandbox.line import Line
-from tasks.sandbox.world import User, World
+from sandbox.server.call import CallerGone
+from sandbox.server.line import Line
+from sandbox.world.cluster import new_id
+from sandbox.world.state import User, World
 
 
 @dataclass
@@ -60,7 +60,7 @@ def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, .
     import sys
     from pathlib import Path
 
-    source = Path(__file__).with_name("telepresence_process.py")
+    source = Path(__file__).with_name("process.py")
     process = subprocess.Popen(
         [sys._base_executable, "-SEs", str(source), str(world.box / "s"), name, *title],  # type: ignore[attr-defined]
         env=environ,

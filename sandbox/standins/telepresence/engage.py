@@ -8,17 +8,18 @@ import signal
 import time
 from typing import Any
 
-from tasks.sandbox import kubeconfig, rollout
-from tasks.sandbox.api import Unreachable, reach
-from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Cluster, Intercept
-from tasks.sandbox.standins import telepresence_shape as shape
-from tasks.sandbox.standins.telepresence_child import start_child
-from tasks.sandbox.standins.telepresence_connect import require
-from tasks.sandbox.standins.telepresence_daemon import Daemon
-from tasks.sandbox.standins.telepresence_env import pod_environment, write_files
-from tasks.sandbox.standins.telepresence_ports import filters, first_port, local_port, refuse_conflict, service_port
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.server.call import Answer
+from sandbox.standins import kubeconfig
+from sandbox.standins.api_server import Unreachable, reach
+from sandbox.standins.telepresence import shape
+from sandbox.standins.telepresence.child import start_child
+from sandbox.standins.telepresence.connect import require
+from sandbox.standins.telepresence.daemon import Daemon
+from sandbox.standins.telepresence.env import pod_environment, write_files
+from sandbox.standins.telepresence.ports import filters, first_port, local_port, refuse_conflict, service_port
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world import rollout
+from sandbox.world.cluster import Cluster, Intercept
 
 
 def engage(run: Run) -> Answer:

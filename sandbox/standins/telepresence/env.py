@@ -7,9 +7,9 @@ import os
 import shlex
 from typing import Any
 
-from tasks.sandbox.cluster import Intercept, Workload
-from tasks.sandbox.standins.telepresence_daemon import Daemon
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.standins.telepresence.daemon import Daemon
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world.cluster import Intercept, Workload
 
 
 def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercept) -> dict[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox import rollout
-from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Intercept
-from tasks.sandbox.standins import telepresence_shape as shape
-from tasks.sandbox.standins.telepresence_connect import require
-from tasks.sandbox.standins.telepresence_env import pod_environment
-from tasks.sandbox.standins.telepresence_run import Failure, Run
-from tasks.sandbox.standins.telepresence_status import mine as held_by
+from sandbox.server.call import Answer
+from sandbox.standins.telepresence import shape
+from sandbox.standins.telepresence.connect import require
+from sandbox.standins.telepresence.env import pod_environment
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.standins.telepresence.status import mine as held_by
+from sandbox.world import rollout
+from sandbox.world.cluster import Intercept
 
 
 def list_(run: Run) -> Answer:

@@ -7,11 +7,11 @@ import re
 import time
 from typing import Any
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.api import Unreachable, reach
-from tasks.sandbox.call import Answer
-from tasks.sandbox.standins.telepresence_connect import require
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.server.call import Answer
+from sandbox.standins import kubeconfig
+from sandbox.standins.api_server import Unreachable, reach
+from sandbox.standins.telepresence.connect import require
+from sandbox.standins.telepresence.run import Failure, Run
 
 
 def gather_logs(run: Run) -> Answer:

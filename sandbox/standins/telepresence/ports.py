@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tasks.sandbox.cluster import Cluster, Intercept, Port, Workload
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world.cluster import Cluster, Intercept, Port, Workload
 
 _SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.cluster import Cluster
-from tasks.sandbox.standins.telepresence_args import Parsed
-from tasks.sandbox.standins.telepresence_daemon import Daemon
-from tasks.sandbox.world import User, World
+from sandbox.server.call import Answer, Call
+from sandbox.standins.telepresence.args import Parsed
+from sandbox.standins.telepresence.daemon import Daemon
+from sandbox.world.cluster import Cluster
+from sandbox.world.state import User, World
 
 _BUG = (
     '\n\nSee logs for details (1 error found): "{home}/.cache/telepresence/logs/connector.log"\nIf you think you have '

@@ -6,8 +6,8 @@ import base64
 import time
 from typing import Any
 
-from tasks.sandbox.cluster import Intercept, Workload
-from tasks.sandbox.standins.telepresence_run import Run
+from sandbox.standins.telepresence.run import Run
+from sandbox.world.cluster import Intercept, Workload
 
 
 def columns(rows: list[tuple[str, str]], indent: str) -> str:

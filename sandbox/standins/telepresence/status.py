@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox import rollout
-from tasks.sandbox.call import Answer
-from tasks.sandbox.cluster import Intercept
-from tasks.sandbox.standins import telepresence_shape as shape
-from tasks.sandbox.standins.telepresence_daemon import Daemon, stop
-from tasks.sandbox.standins.telepresence_engage import end
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.server.call import Answer
+from sandbox.standins.telepresence import shape
+from sandbox.standins.telepresence.daemon import Daemon, stop
+from sandbox.standins.telepresence.engage import end
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world import rollout
+from sandbox.world.cluster import Intercept
 
 _SUBNETS = ["10.0.0.0/16", "10.244.0.0/16"]
 _EXCLUDED = [".com", ".io", ".net", ".org", ".ru"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.api import Session, Unreachable, reach
-from tasks.sandbox.standins.telepresence_daemon import Daemon
-from tasks.sandbox.standins.telepresence_run import Failure, Run
+from sandbox.standins import kubeconfig
+from sandbox.standins.api_server import Session, Unreachable, reach
+from sandbox.standins.telepresence.daemon import Daemon
+from sandbox.standins.telepresence.run import Failure, Run
 
 NO_MANAGER = (
     "traffic manager not found, if it is not installed, please run 'telepresence helm install'. If it is installed, try "

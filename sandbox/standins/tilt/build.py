@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from tasks.sandbox.starlark import Image, Manifest
-from tasks.sandbox.starlark.model import Command
+from starlark_harness import Image, Manifest
+from starlark_harness.model import Command
 
 Say = Callable[[str], None]
 _NOT_TAGGED = (

@@ -11,14 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.standins import tilt_api as api
-from tasks.sandbox.standins.go_flags import UnknownFlag, Words, parse
-from tasks.sandbox.standins.tilt_engine import VERSION_LINE, Options
-from tasks.sandbox.standins.tilt_result import document
-from tasks.sandbox.starlark import TiltfileError, evaluate
-from tasks.sandbox.world import World
+from sandbox.server.call import Answer, Call
+from sandbox.standins import kubeconfig
+from sandbox.standins.go.flags import UnknownFlag, Words, parse
+from sandbox.standins.tilt import api
+from sandbox.standins.tilt.engine import VERSION_LINE, Options
+from sandbox.standins.tilt.result import document
+from sandbox.world.state import World
+from starlark_harness import TiltfileError, evaluate
 
 _ROOT = str(Path(__file__).resolve().parents[3])
 _EVERYWHERE = "debug/d klog= verbose/v help/h"
@@ -81,7 +81,7 @@ def _start(call: Call, verb: str, asked: Words) -> Answer:
         args=tuple(asked.words),
         timeout=_seconds(asked.one("timeout", "30m")),
     )
-    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from tasks.sandbox.standins.tilt_engine import main; main()"
+    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from sandbox.standins.tilt.engine import main; main()"
     return Answer(run=[sys.executable, "-c", code, json.dumps(asdict(options))], writes=verb != "down")
 
 
@@ -204,7 +204,7 @@ def _switch(verb: str) -> Any:
 
 
 def _logs(call: Call, world: World, at: int, asked: Words) -> Answer:
-    from tasks.sandbox.standins.tilt_state import prefix
+    from sandbox.standins.tilt.state import prefix
 
     wanted = set(asked.words)
     lines = [f"{prefix(name)}{line}\n" for name, line in api.ask(at, "logs") if not wanted or name in wanted]
@@ -244,6 +244,6 @@ def _seconds(text: str) -> float:
 
 
 def _help(name: str) -> str:
-    text = (Path(__file__).resolve().parents[1] / "data" / "tilt-help.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parent / "data" / "tilt-help.txt").read_text(encoding="utf-8")
     found = re.search(rf"^== {re.escape(name)}\n(.*?)(?=^== |\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1] if found else ""

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.standins import tilt_build as building
-from tasks.sandbox.standins.tilt_kubeconfig import frozen
-from tasks.sandbox.standins.tilt_runner import Runner
-from tasks.sandbox.standins.tilt_state import Log, State, Tiltfile, stamp
-from tasks.sandbox.starlark import Result, TiltfileError, evaluate
+from sandbox.standins.tilt import build as building
+from sandbox.standins.tilt.kubeconfig import frozen
+from sandbox.standins.tilt.runner import Runner
+from sandbox.standins.tilt.state import Log, State, Tiltfile, stamp
+from starlark_harness import Result, TiltfileError, evaluate
 
 VERSION_LINE = "v0.37.6, built 2026-07-29"
 GRACE = 2.0
@@ -82,9 +82,9 @@ class Engine:
             self.log.say("Tilt analytics disabled: Environment variable DO_NOT_TRACK=1")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._told)
-        from tasks.sandbox.standins import tilt_api
+        from sandbox.standins.tilt import api
 
-        tilt_api.serve(self)
+        api.serve(self)
         self.log.say("\nInitial Build")
         self.load(self.args)
         if self.options.verb == "ci":
@@ -93,7 +93,7 @@ class Engine:
             pass
         self._stop()
         page.close()
-        tilt_api.forget(self)
+        api.forget(self)
         return self.code
 
     def load(self, args: tuple[str, ...]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tasks.sandbox import kubeconfig
-from tasks.sandbox.call import Call
+from sandbox.server.call import Call
+from sandbox.standins import kubeconfig
 
 
 def frozen(wanted: str, port: int, env: dict[str, str]) -> tuple[str, str, Path | None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.sandbox.starlark import Manifest, Result
-from tasks.sandbox.starlark.model import Command
+from starlark_harness import Manifest, Result
+from starlark_harness.model import Command
 
 
 def document(result: Result) -> dict[str, Any]:

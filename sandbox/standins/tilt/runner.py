@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tasks.sandbox.standins import tilt_build as building
-from tasks.sandbox.standins.tilt_state import Log, State
-from tasks.sandbox.starlark import Result
-from tasks.sandbox.starlark.model import Command, Probe
+from sandbox.standins.tilt import build as building
+from sandbox.standins.tilt.state import Log, State
+from starlark_harness import Result
+from starlark_harness.model import Command, Probe
 
 PARALLEL = 3
 

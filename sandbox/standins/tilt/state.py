@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.sandbox.starlark import Manifest
+from starlark_harness import Manifest
 
 TILTFILE = "(Tiltfile)"
 

@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.checks import argo_rules
+from tasks.checks.argo import rules as argo_rules
 from tasks.checks.finding import Finding, State, unknown
 from tasks.checks.workload import PREFIXES, Place, annotation, has_agent
-from tasks.commands import kubectl
-from tasks.commands.kubectl import Object
-from tasks.commands.versions import parts
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.tools import kubectl
+from tasks.tools.kubectl import Object
+from tasks.tools.versions import parts
 
 OPT_IN = "telepresence.io/inject-traffic-agent"
 _READ = "ask for `get` and `list` on applications.argoproj.io in the namespace {}, or look at Argo CD's page"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tasks.commands.kubectl import Object
+from tasks.tools.kubectl import Object
 
 ANNOTATIONS = ("spec", "template", "metadata", "annotations")
 RESPECT = "RespectIgnoreDifferences=true"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache, partial
 
-from tasks.checks.cluster_azure import node_pools, registry
-from tasks.checks.cluster_manager import manager
+from tasks.checks.cluster.azure import node_pools, registry
+from tasks.checks.cluster.manager import check_manager
 from tasks.checks.finding import Finding, Question, State, answers, unknown, within
-from tasks.commands import kubeconfig, kubectl
-from tasks.core.change import perform
+from tasks.core.config.settings import Component, Settings
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.settings import Component, Settings
+from tasks.core.plan.change import perform
+from tasks.tools import kubeconfig, kubectl
 
 SECONDS = 40.0  # for all of it; every single child gets a third
 ROUTES = "httproutes.gateway.networking.k8s.io"
@@ -53,7 +53,7 @@ def _inside(s: Settings) -> list[Question]:
     return [
         *(Question((f"namespace {name}",), partial(_namespace, s, name)) for name in names),
         *(Question((c.name,), lambda c=c: component(s, c, groups())) for c in s.cluster.components),  # type: ignore[misc]
-        Question(("traffic manager",), partial(manager, s)),
+        Question(("traffic manager",), partial(check_manager, s)),
         Question(("quota",), partial(_quota, s)),
         *(Question((_right(*r),), partial(_may, s, *r)) for r in EDIT),
     ]

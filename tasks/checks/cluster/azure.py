@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.checks.finding import Finding, State, unknown
-from tasks.commands import az, az_cluster
-from tasks.commands.az_cluster import Pool
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.settings import Settings
+from tasks.tools import az
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az.cluster import Pool
 
 _PULL = {"AcrPull", "Container Registry Repository Reader"}
 _PUSH = {"AcrPush", "Container Registry Repository Writer", "Contributor", "Owner"}

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from tasks.checks.finding import Finding, State
-from tasks.commands import kubectl, telepresence
-from tasks.commands.kubectl import Object
-from tasks.commands.versions import parts
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.tools import kubectl, telepresence
+from tasks.tools.kubectl import Object
+from tasks.tools.versions import parts
 
 NAME = "traffic-manager"
 SUBJECT = "traffic manager"
@@ -19,7 +19,7 @@ _OLDEST = (2, 21)  # what clients from 2.25 on accept, by the release notes of T
 RIGHTS = (("get", f"services/{NAME}", ""), ("list", "pods", ""), ("create", "pods", "portforward"))
 
 
-def manager(s: Settings) -> Iterator[Finding]:
+def check_manager(s: Settings) -> Iterator[Finding]:
     """Its place, readiness and version; then the rights that `telepresence connect` needs there."""
     namespace = s.cluster.manager_namespace
     try:

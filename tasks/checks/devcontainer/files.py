@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.checks import container_schema
+from tasks.checks.devcontainer import schema
 from tasks.checks.finding import Finding, State
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
 
 _ARG = re.compile(r"^ARG ([A-Z0-9_]+)=(\S+)\s*$", re.MULTILINE)
 _PER_CLONE = re.compile(r"\$\{(devcontainerId|localWorkspaceFolderBasename)\}")
@@ -20,7 +20,7 @@ def look(s: Settings, folder: Path) -> list[Finding]:
     """The findings for a `.devcontainer` folder. Raises Trouble when its devcontainer.json cannot be read."""
     place = folder / "devcontainer.json"
     found = read(place)
-    wrong = list(container_schema.wrong(found))
+    wrong = list(schema.wrong(found))
     findings = [Finding("schema", State.MISSING, text, fix=f"correct {place}") for text in wrong]
     findings = findings or [Finding("schema", State.OK, f"{place.name} fits the Dev Container Specification")]
     for question in (_network, _user, _docker, _volumes, _port, _host_name, _commands):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.checks.finding import Finding, State
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
 
 NET_ADMIN = 12  # the capability's bit, from linux/capability.h
 SYS_ADMIN = 21

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tasks.core.cli.names import must_be_name, nearest
 from tasks.core.errors import Trouble
-from tasks.core.names import must_be_name, nearest
-from tasks.core.settings import repository_root
+from tasks.core.repository import repository_root
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -104,10 +104,10 @@ class Catalogue(_Entry, frozen=True):
 
 def read(path: Path) -> Catalogue:
     """The catalogue in this file. Raises Trouble with file, line and the nearest known key."""
-    from tasks.core import yaml
-    from tasks.core.settings_sources import convert, known_keys
+    from tasks.core.config.sources import convert, known_keys
+    from tasks.core.yaml import strict
 
-    document = yaml.read(path)
+    document = strict.read(path)
     known_keys(document, Catalogue)
     found: Catalogue = convert(document.data, Catalogue, [document])
     seen: dict[str, str] = {}

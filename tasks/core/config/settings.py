@@ -198,28 +198,12 @@ class Settings(_Group, frozen=True, kw_only=True):
         return (Path(self.root) / self.repositories.gitops).resolve()
 
 
-def repository_root() -> Path:
-    """The folder that holds tasks/ and config/."""
-    return Path(__file__).resolve().parent.parent.parent
-
-
-def must_be_here(path: str) -> None:
-    """Raise Trouble when this part of the suite was not carried into this repository: daily work does without it."""
-    from tasks.core.errors import Trouble
-
-    if not (repository_root() / path).exists():
-        raise Trouble(
-            f"{path} is not in this repository",
-            why="the suite was carried here without what only its own making needs",
-            fix="run this in the suite's own checkout",
-        )
-
-
 @functools.cache
 def settings() -> Settings:
     """The settings of this run. Raises Trouble with file, line or variable and the nearest known key."""
-    from tasks.core import state
-    from tasks.core.settings_sources import load
+    from tasks.core.config.sources import load
+    from tasks.core.repository import repository_root
+    from tasks.core.state import store
 
-    state.must_be_usable()
+    store.must_be_usable()
     return load(repository_root(), os.environ)

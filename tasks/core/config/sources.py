@@ -10,11 +10,11 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from tasks.core import yaml
+from tasks.core.cli.names import nearest
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.names import nearest
-from tasks.core.settings import Settings
-from tasks.core.yaml import Document, KeyPath
+from tasks.core.yaml import strict
+from tasks.core.yaml.strict import Document, KeyPath
 
 PREFIX = "REMOTE_DEV_"
 NOT_SETTINGS = {"REMOTE_DEV_STATE"}
@@ -22,14 +22,14 @@ NOT_SETTINGS = {"REMOTE_DEV_STATE"}
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
     """Read all sources of this repository and environment; later ones win, lists are replaced whole."""
-    base = yaml.read(root / "config" / "settings.yaml")
+    base = strict.read(root / "config" / "settings.yaml")
     known_keys(base, Settings)
     data: dict[str, Any] = base.data
     origins: dict[str, str] = {}
     documents = [base]
     local = root / "config" / "settings.local.yaml"
     if local.exists():
-        document = yaml.read(local)
+        document = strict.read(local)
         known_keys(document, Settings)
         documents.append(document)
         data = _merge(data, document.data)
@@ -125,7 +125,7 @@ def _typed(keys: KeyPath, text: str) -> Any:
             kind = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}[key]
         else:
             kind = get_args(kind)[1]
-    found = yaml.value(text)
+    found = strict.value(text)
     if get_origin(kind) is list and isinstance(found, str):
         return [part.strip() for part in text.split(",") if part.strip()]
     return found

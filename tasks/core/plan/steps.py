@@ -11,9 +11,9 @@ from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import Generic, TypeVar
 
-from tasks.core import state
-from tasks.core.change import Change
 from tasks.core.errors import Blocked, Refused, ToolError, Trouble
+from tasks.core.plan.change import Change
+from tasks.core.state import store as state
 
 Context = TypeVar("Context")
 _PATIENCE = 600.0  # seconds to wait for another run that makes the same

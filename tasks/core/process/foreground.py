@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Trouble
-from tasks.core.interrupt import SIGNALS, Interrupted, unwind
-from tasks.core.processes import deliver, group_lives
-from tasks.core.tool import local_command
+from tasks.core.process.interrupt import SIGNALS, Interrupted, unwind
+from tasks.core.process.processes import deliver, group_lives
+from tasks.core.process.tool import local_command
 
 __all__ = ["Interrupted", "Signals", "end_group", "run", "signals"]
 

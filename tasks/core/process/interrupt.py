@@ -42,7 +42,7 @@ def unwind(number: int) -> None:
 
 
 def _end_children() -> None:
-    tool = sys.modules.get("tasks.core.tool")  # not loaded: then no child was started
+    tool = sys.modules.get("tasks.core.process.tool")  # not loaded: then no child was started
     if tool is not None:
         tool.end_running(interrupted=True)
 
@@ -68,7 +68,7 @@ def tell_failures_as_people_and_programs_read_them() -> None:
             try:
                 return usual(self, *args)
             except ParseError as why:
-                from tasks.core.names import not_understood
+                from tasks.core.cli.names import not_understood
 
                 wrong = not_understood(str(why), why.context, self.parser.contexts)
                 _in_json_too(wrong)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO
 
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.processes import deliver
+from tasks.core.process.processes import deliver
 
 _FIXES = (  # what a child says when the file system fails it, and what a person does then
     (re.compile(r"No space left|[Oo]ut of disk ?space|quota exceeded"), "free some space: df -h {cwd}"),
@@ -108,7 +108,7 @@ class Piped:
 
     def failed(self) -> ToolError:
         """The error for a child that ended badly, with what it said."""
-        from tasks.core.tool import clean
+        from tasks.core.process.tool import clean
 
         code = self._process.wait()
         self._reader.join(5.0)

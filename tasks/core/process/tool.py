@@ -16,9 +16,9 @@ from itertools import takewhile
 from typing import Any
 
 from tasks.core import ui
-from tasks.core.change import Change
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.processes import deliver
+from tasks.core.plan.change import Change
+from tasks.core.process.processes import deliver
 
 _running: set[int] = set()  # process groups of captured children, for whoever has to end them all
 _unwinding = threading.Event()  # the run was interrupted: its threads start nothing any more

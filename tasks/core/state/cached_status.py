@@ -1,6 +1,6 @@
 """`inv status --cached`: what the last `inv status` saw, each fact with its age.
 
-Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E glance.py [--json]`.
+Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E cached_status.py [--json]`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ if TYPE_CHECKING:  # typing itself takes longer to import than all that is done 
 _MARKS = {"ok": "  ", "warn": "! ", "bad": "!!", "unknown": "? "}
 
 
-def path() -> str:
-    """Where the kept facts lie."""
+def state_folder() -> str:
+    """Return the state folder: `$REMOTE_DEV_STATE`, else `remote-dev` in the user's XDG state folder."""
     base = os.environ.get("REMOTE_DEV_STATE")
-    if not base:
-        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-        base = os.path.join(home, "remote-dev")
-    return os.path.join(base, "status.json")
+    if base:
+        return os.path.abspath(base)
+    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(home, "remote-dev")
+
+
+def path() -> str:
+    """Return the file that keeps the last status."""
+    return os.path.join(state_folder(), "status.json")
 
 
 def age(seconds: float) -> str:

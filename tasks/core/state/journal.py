@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.core import state
-from tasks.core.processes import started
+from tasks.core.process.processes import started
+from tasks.core.state import store
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def record(kind: str, **data: Any) -> Entry:
     entry = Entry(
         f"{kind}-{int(time.time())}-{secrets.token_hex(3)}", kind, time.time(), os.getpid(), started(os.getpid()), data
     )
-    state.write(_path(entry.id), json.dumps(asdict(entry)))
+    store.write(_path(entry.id), json.dumps(asdict(entry)))
     return entry
 
 
@@ -49,7 +49,7 @@ def update(entry: Entry, **data: Any) -> Entry:
     """Add to what is known of it (such as a pid that came later); what was added meanwhile stays."""
     kept = next((e for e in entries(entry.kind) if e.id == entry.id), entry)
     newer = replace(kept, data={**kept.data, **data})
-    state.write(_path(entry.id), json.dumps(asdict(newer)))
+    store.write(_path(entry.id), json.dumps(asdict(newer)))
     return newer
 
 
@@ -61,7 +61,7 @@ def forget(entry: Entry) -> None:
 def entries(kind: str = "") -> list[Entry]:
     """What is open, oldest first; of one kind if given. A file that is none of ours is passed over."""
     found = []
-    for path in sorted(state.folder("journal").glob("*.json")):
+    for path in sorted(store.folder("journal").glob("*.json")):
         try:
             entry = Entry(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
@@ -74,4 +74,4 @@ def entries(kind: str = "") -> list[Entry]:
 
 
 def _path(id: str) -> Path:
-    return state.folder("journal", f"{id}.json")
+    return store.folder("journal", f"{id}.json")

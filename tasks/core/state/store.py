@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import Trouble
+from tasks.core.state import cached_status
 
 VARIABLE = "REMOTE_DEV_STATE"
 _only_read = False
@@ -55,13 +56,8 @@ def _below(base: Path) -> Iterator[str]:
 
 
 def folder(*parts: str) -> Path:
-    """A folder below the state folder; not made here."""
-    base = os.environ.get(VARIABLE)
-    if base:
-        return Path(base).absolute().joinpath(*parts)
-    import platformdirs
-
-    return Path(platformdirs.user_state_path("remote-dev")).joinpath(*parts)
+    """Return a folder below the state folder, without creating it."""
+    return Path(cached_status.state_folder()).joinpath(*parts)
 
 
 def made(path: Path) -> Path:
@@ -142,7 +138,7 @@ def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambd
     """
     import filelock
 
-    from tasks.core.tool import stopping
+    from tasks.core.process.tool import stopping
 
     path = made(folder("locks")) / f"{name}.lock"
     held = filelock.FileLock(path, mode=0o600)

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.core import state, ui
+from tasks.core import ui
 from tasks.core.errors import Trouble
+from tasks.core.state import store
 
 _KEEP = 2000
 _LONG = 400_000  # bytes
@@ -22,7 +23,7 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
     """
     path = _path()
     line = json.dumps({"what": what, "seconds": round(seconds, 3), "at": round(time.time(), 1), "cold": cold, **more})
-    state.made(path.parent)
+    store.made(path.parent)
     try:
         # One write of one line to a file opened for appending: the kernel does not mix it with another's, so no lock.
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -41,9 +42,9 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
 
 def _shorten(path: Path) -> None:
     """Keep the newest lines. A line that another run appends meanwhile may be lost: it is a measurement, no more."""
-    with state.lock("timings"):
-        newest = (state.read(path) or "").splitlines()[-_KEEP:]
-        state.write(path, "".join(f"{old}\n" for old in newest))
+    with store.lock("timings"):
+        newest = (store.read(path) or "").splitlines()[-_KEEP:]
+        store.write(path, "".join(f"{old}\n" for old in newest))
 
 
 def keep_if_possible(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
@@ -58,7 +59,7 @@ def kept(what: str = "") -> list[dict[str, Any]]:
     """The noted times, oldest first; of one thing if given. Broken lines are passed over, and runs that stopped half
     way: how soon a setup failed says nothing of its length."""
     found = []
-    for line in (state.read(_path()) or "").splitlines():
+    for line in (store.read(_path()) or "").splitlines():
         try:
             note = json.loads(line)
         except ValueError:
@@ -69,4 +70,4 @@ def kept(what: str = "") -> list[dict[str, Any]]:
 
 
 def _path() -> Path:
-    return state.folder("timings.jsonl")
+    return store.folder("timings.jsonl")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.core import nodes
-from tasks.core.nodes import Node
-from tasks.core.yaml import loader
+from tasks.core.yaml import nodes
+from tasks.core.yaml.nodes import Node
+from tasks.core.yaml.strict import loader
 
 Place = tuple[int, int, str]  # from, to, and what stands there then
 _NULL = "tag:yaml.org,2002:null"

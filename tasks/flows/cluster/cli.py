@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks.checks import argo, cluster, container, container_files, workload
+from tasks.checks import argo, cluster, workload
+from tasks.checks.devcontainer import files as container_files
+from tasks.checks.devcontainer import machine
 from tasks.checks.finding import Finding, State, within
 from tasks.checks.report import report
-from tasks.commands import kubeconfig, kubectl
-from tasks.core.catalogue import Service, catalogue
-from tasks.core.change import perform
+from tasks.core.config.catalogue import Service, catalogue
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
+from tasks.tools import kubeconfig, kubectl
 
 
 def of_cluster(s: Settings, *, json: bool, check: bool) -> None:
@@ -27,7 +29,7 @@ def of_container(s: Settings, *, files: str, json: bool, check: bool) -> None:
             raise Trouble(f"{files} is not there", fix="inv devcontainer.check --files .devcontainer")
         found = container_files.look(s, folder if folder.is_dir() else folder.parent)
     else:
-        found = container.look(s, container.Machine.this())
+        found = machine.look(s, machine.Machine.this())
     report(found, json=json, check=check, about={"looked_at": files or "this machine"})
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.checks import guard
-from tasks.commands import az_cluster, telepresence
-from tasks.commands.az_cluster import Cluster
-from tasks.commands.looking import without_trace
 from tasks.core import ui
-from tasks.core.change import Change, perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import MISSING, Refused, ToolError
-from tasks.core.settings import Settings
-from tasks.steps import session
-from tasks.steps.cluster.schedule import Hours
+from tasks.core.plan.change import Change, perform
+from tasks.flows import session
+from tasks.flows.cluster.schedule import Hours
+from tasks.tools import telepresence
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az.cluster import Cluster
+from tasks.tools.private_caches import without_trace
 
 HOURS_A_WEEK = 168
 

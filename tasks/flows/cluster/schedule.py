@@ -13,8 +13,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, Trouble
-from tasks.core.settings import Settings
 
 PLACE = ".github/workflows/dev-cluster-hours.yaml"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

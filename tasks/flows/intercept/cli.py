@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from tasks.checks import guard
-from tasks.commands.looking import without_trace
-from tasks.core import state, ui
-from tasks.core.change import perform
+from tasks.core import ui
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings, settings
-from tasks.steps.intercept import leave as leaving
-from tasks.steps.intercept import login, plan, run
-from tasks.steps.intercept.plan import Request
-from tasks.steps.intercept.run import Made
+from tasks.core.plan.change import perform
+from tasks.core.state import store
+from tasks.flows.intercept import leave as leaving
+from tasks.flows.intercept import login, plan, run
+from tasks.flows.intercept.plan import Request
+from tasks.flows.intercept.run import Made
+from tasks.tools.private_caches import without_trace
 
 
 def intercept(request: Request, *, dry: bool, json: bool) -> None:
@@ -36,7 +37,7 @@ def leave(word: str, *, dry: bool) -> None:
     s = settings()
     guard.names(s)
     if dry:
-        state.only_read()
+        store.only_read()
     name = _name(word)
     entries = leaving.all_of(name)
     if not entries:
@@ -63,8 +64,8 @@ def _name(word: str) -> str:
     """The service's first name, when the catalogue knows the word; else the word, which may name an intercept."""
     if not word:
         return ""
-    from tasks.core.catalogue import catalogue
-    from tasks.core.names import must_be_name
+    from tasks.core.cli.names import must_be_name
+    from tasks.core.config.catalogue import catalogue
 
     must_be_name(word, "leave")
     return next((service.name for service in catalogue().services if word in service.names), word)
@@ -72,7 +73,7 @@ def _name(word: str) -> str:
 
 def _must_be_known(s: Settings, word: str) -> None:
     """A typing error must not read as `it is left`; what is no service's name may be that of an intercept, left before."""
-    from tasks.core.catalogue import catalogue
+    from tasks.core.config.catalogue import catalogue
 
     if word and not any(
         word == f"{name}-{s.telepresence.slot}" for known in catalogue().services for name in known.names

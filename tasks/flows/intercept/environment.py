@@ -62,7 +62,7 @@ def may_write(path: Path, *, overwrite: bool, later: str = "") -> None:
 
 def write_file(path: Path, pod: Mapping[str, str]) -> None:
     """The pod's environment as a file, mode 0600: JSON for `*.json`, else lines that a shell and dotenv read alike."""
-    from tasks.core import state
+    from tasks.core.state import store
 
     if path.suffix == ".json":
         text = json.dumps(dict(sorted(pod.items())), indent=2, ensure_ascii=False) + "\n"
@@ -70,7 +70,7 @@ def write_file(path: Path, pod: Mapping[str, str]) -> None:
         text = "".join(
             f"{name}={_quoted(value)}\n" for name, value in sorted(pod.items()) if re.fullmatch(r"[A-Za-z_]\w*", name)
         )
-    state.write(path, text)
+    store.write(path, text)
 
 
 def _quoted(value: str) -> str:

@@ -9,15 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from tasks.checks import guard
-from tasks.commands import base, telepresence
-from tasks.core import foreground, journal, processes, ui
-from tasks.core.change import Change, perform
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.journal import Entry
-from tasks.core.settings import Settings
+from tasks.core.plan.change import Change, perform
+from tasks.core.process import foreground, processes
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
 from tasks.core.wait import until
-from tasks.steps import session
-from tasks.steps.intercept import notice
+from tasks.flows import session
+from tasks.flows.intercept import notice
+from tasks.tools import base, telepresence
 
 
 def name_of(entry: Entry) -> str:

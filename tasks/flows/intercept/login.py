@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tasks.commands import az, base, kubeconfig
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
+from tasks.tools import az, base, kubeconfig
 
 _SOON = 300  # seconds
 

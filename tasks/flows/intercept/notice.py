@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Thread
 
-from tasks.commands import base, kubectl, telepresence
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
+from tasks.tools import base, kubectl, telepresence
 
 _LABEL = "app.kubernetes.io/managed-by"
 _OWNER = "remote-first"
@@ -42,7 +42,7 @@ class Notice:
     @property
     def age(self) -> str:
         """How long it stands, as people say it."""
-        from tasks.core.glance import age
+        from tasks.core.state.cached_status import age
 
         return age(time.time() - self.since)
 

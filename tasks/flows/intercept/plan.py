@@ -11,15 +11,16 @@ from pathlib import Path
 
 from tasks.checks import argo, guard, preflight, workload
 from tasks.checks.workload import Place, Port
-from tasks.commands import kubectl, telepresence
-from tasks.commands.telepresence import Wanted
-from tasks.core import journal, ports, state
-from tasks.core.catalogue import Service
+from tasks.core import ports
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.settings import Settings
-from tasks.core.tool import not_needed_after_a_failure
-from tasks.steps import session
-from tasks.steps.intercept import environment
+from tasks.core.process.tool import not_needed_after_a_failure
+from tasks.core.state import journal, store
+from tasks.flows import session
+from tasks.flows.intercept import environment
+from tasks.tools import kubectl, telepresence
+from tasks.tools.telepresence import Wanted
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def make(
         policy = pool.submit(_policy, s)
         cd = pool.submit(argo.read, s)
         life = pool.submit(token) if token else None
-        state.load_locks()
+        store.load_locks()
         if life is not None and (line := life.result()):
             say(line)
         target.result()

@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tasks.core import http, ports
-from tasks.core.catalogue import Service
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
 
 MARK = "X-Remote-First-Proof"
 _GATE = {301, 302, 303, 307, 308, 401, 403, 404, 503}  # answers that a gateway gives without asking the service

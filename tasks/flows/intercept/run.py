@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from tasks.checks import preflight
-from tasks.commands import base, telepresence
-from tasks.commands.telepresence import Held
-from tasks.core import foreground, journal, processes, state, timing, ui
-from tasks.core.change import Change, perform
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.foreground import Interrupted, Signals
-from tasks.core.journal import Entry
-from tasks.core.settings import Settings
-from tasks.steps import session
-from tasks.steps.intercept import environment, leave, notice, proof
-from tasks.steps.intercept.plan import Plan, Request, make
-from tasks.steps.intercept.proof import Asked
+from tasks.core.plan.change import Change, perform
+from tasks.core.process import foreground, processes
+from tasks.core.process.foreground import Interrupted, Signals
+from tasks.core.state import journal, store, timing
+from tasks.core.state.journal import Entry
+from tasks.flows import session
+from tasks.flows.intercept import environment, leave, notice, proof
+from tasks.flows.intercept.plan import Plan, Request, make
+from tasks.flows.intercept.proof import Asked
+from tasks.tools import base, telepresence
+from tasks.tools.telepresence import Held
 
 
 @dataclass
@@ -170,7 +172,7 @@ def _mode(plan: Plan) -> str:
 
 def _claimed(s: Settings, plan: Plan) -> Entry:
     """Note the intercept in the journal, unless a living run of this workstation has noted the same one meanwhile."""
-    with state.lock("intercepts"):
+    with store.lock("intercepts"):
         for other in journal.entries("intercept"):
             if other.data.get("workload") == plan.wanted.workload and other.owner_lives:
                 raise preflight.held_by_own(plan.wanted.workload, other.pid)

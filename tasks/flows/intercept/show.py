@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from tasks.checks import workload
-from tasks.commands import kubectl, telepresence
-from tasks.commands.telepresence import Held, Workload
-from tasks.core import journal, ports, ui
-from tasks.core.catalogue import Service, catalogue
+from tasks.core import ports, ui
+from tasks.core.config.catalogue import Service, catalogue
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings, settings
-from tasks.steps import session
-from tasks.steps.intercept import environment as environments
-from tasks.steps.intercept import notice, plan, proof
+from tasks.core.state import journal
+from tasks.flows import session
+from tasks.flows.intercept import environment as environments
+from tasks.flows.intercept import notice, plan, proof
+from tasks.tools import kubectl, telepresence
+from tasks.tools.telepresence import Held, Workload
 
 
 def workloads(*, json: bool) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tasks.checks import guard
-from tasks.commands import base, telepresence
-from tasks.commands.looking import without_trace
-from tasks.core import journal, state, ui
-from tasks.core.change import perform
+from tasks.core import ui
+from tasks.core.config.settings import settings
 from tasks.core.errors import MISSING, Refused, Trouble
-from tasks.core.settings import settings
-from tasks.steps.session import daemons
-from tasks.steps.session.connect import allowed, connect_changes, ensure, look
+from tasks.core.plan.change import perform
+from tasks.core.state import journal, store
+from tasks.flows.session import daemons
+from tasks.flows.session.connect import allowed, connect_changes, ensure, look
+from tasks.tools import base, telepresence
+from tasks.tools.private_caches import without_trace
 
 
 def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
@@ -89,7 +90,7 @@ def quit(*, yes: bool, dry: bool) -> None:
     """End the session; intercepts of runs that live, and those kept with --no-run, are not ended without a yes."""
     s = settings()
     if dry:
-        state.only_read()
+        store.only_read()
     open_ones = [e for e in journal.entries("intercept") if e.owner_lives or e.data.get("keep")]
     if open_ones and not yes:
         living = next((f": the run still lives (pid {e.pid})" for e in open_ones if e.owner_lives), "")

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.checks import guard
-from tasks.commands import base, kubeconfig, telepresence, telepresence_logs
-from tasks.commands.telepresence import Session
-from tasks.core import journal, state, timing, ui
-from tasks.core.change import Change, perform
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Refused, TimedOut, ToolError
-from tasks.core.processes import Process
-from tasks.core.settings import Settings
-from tasks.steps.session import daemons
+from tasks.core.plan.change import Change, perform
+from tasks.core.process.processes import Process
+from tasks.core.state import journal, store, timing
+from tasks.flows.session import daemons
+from tasks.tools import base, kubeconfig, telepresence
+from tasks.tools.telepresence import Session
+from tasks.tools.telepresence import logs as telepresence_logs
 
 _NOT_YET = "user daemon is not running"
 _DEAF = "a daemon runs that answers no longer"
@@ -114,7 +116,7 @@ def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
     began = time.monotonic()
     if not list(connect_changes(s, yes=yes)):
         return 0.0
-    with state.lock("session", wait=s.deadlines.connect):
+    with store.lock("session", wait=s.deadlines.connect):
         return _connected(s, began, yes=yes, guarded=guarded)
 
 
@@ -167,7 +169,7 @@ def _watched(s: Settings) -> Change:
             namespace=s.cluster.namespace,
             kubeconfig=str(base.frozen_kubeconfig(s)),
         )
-        state.made(base.session_folder(s))
+        store.made(base.session_folder(s))
         before = {p.pid for p in daemons.ours(s)}
         logs = telepresence_logs.mark()
         try:

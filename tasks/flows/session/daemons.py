@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
-from tasks.commands import base
-from tasks.core import processes
-from tasks.core.change import Change
-from tasks.core.processes import Process
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.process import processes
+from tasks.core.process.processes import Process
 from tasks.core.wait import until
+from tasks.tools import base
 
 _USER, _ROOT = {"userd", "connector-foreground"}, {"rootd", "daemon-foreground"}  # 2.31 and before it
 

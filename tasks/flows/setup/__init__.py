@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tasks.core.cli.names import nearest
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.names import nearest
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup import (
+from tasks.core.plan.steps import Step
+from tasks.flows.setup import (
     access,
     connect,
     credentials,
@@ -21,7 +21,7 @@ from tasks.steps.setup import (
     submodules,
     tools,
 )
-from tasks.steps.setup.work import Work
+from tasks.flows.setup.work import Work
 
 # In the order in which they are shown. Each has STEP, and in `commands` what a person would type for it.
 _MODULES = (tools, login, credentials, kubelogin, connect, packages, submodules, registry, access, ready)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tasks.commands import kubectl
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work
+from tasks.tools import kubectl
 
 
 @dataclass(frozen=True)

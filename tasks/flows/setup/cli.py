@@ -10,14 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.checks import guard
-from tasks.commands.looking import without_trace
-from tasks.core import state, steps, timing, ui
-from tasks.core.change import Change
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Blocked, Refused, Trouble
-from tasks.core.settings import Settings
-from tasks.core.steps import Outcome, State, Step
-from tasks.steps.setup import COMMANDS, chosen
-from tasks.steps.setup.work import Work
+from tasks.core.plan import steps
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Outcome, State, Step
+from tasks.core.state import store, timing
+from tasks.flows.setup import COMMANDS, chosen
+from tasks.flows.setup.work import Work
+from tasks.tools.private_caches import without_trace
 
 FILE = "setup.json"  # in the state folder: the last outcome of each step
 
@@ -96,7 +98,7 @@ def document(s: Settings, outcomes: Sequence[Outcome], ran: Sequence[Step[Work]]
 def last() -> dict[str, Any]:
     """The kept outcomes by step, each with `state`, `note`, `fix`, `seconds`, `at`; empty before the first run."""
     try:
-        found = json.loads(state.read(state.folder(FILE)) or "{}")
+        found = json.loads(store.read(store.folder(FILE)) or "{}")
     except ValueError:
         return {}
     known = {"state", "note", "fix", "at"}
@@ -198,7 +200,7 @@ def _keep(name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
     kept = last()
     for o in outcomes:
         kept[o.key] = {"state": str(o.state), "note": o.note, "fix": o.fix, "seconds": round(o.seconds, 3), "at": now}
-    state.cache(state.folder(FILE), json.dumps(kept, indent=1))
+    store.cache(store.folder(FILE), json.dumps(kept, indent=1))
     cold = any(o.made for o in outcomes)
     try:
         timing.keep(name, seconds, cold=cold, done=all(o.state is State.DONE for o in outcomes))

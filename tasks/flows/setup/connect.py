@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.commands import kubeconfig as kc
-from tasks.commands import telepresence
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps import session
-from tasks.steps.setup.work import Work, refusal, wanted
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows import session
+from tasks.flows.setup.work import Work, refusal, wanted
+from tasks.tools import kubeconfig as kc
+from tasks.tools import telepresence
 
 
 def plan(work: Work) -> Iterator[Change]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tasks.commands import az, kubeconfig_merge, kubelogin
-from tasks.commands import kubeconfig as kc
-from tasks.commands.kubeconfig import Context
-from tasks.core.change import Change
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work, wanted
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work, wanted
+from tasks.tools import az, kubelogin
+from tasks.tools import kubeconfig as kc
+from tasks.tools.kubeconfig import Context
+from tasks.tools.kubeconfig import merge as kubeconfig_merge
 
 
 def plan(work: Work) -> Iterator[Change]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tasks.commands import base, kubelogin
-from tasks.commands import kubeconfig as kc
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.credentials import converted_and_merged, place
-from tasks.steps.setup.work import Work, wanted
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.credentials import converted_and_merged, place
+from tasks.flows.setup.work import Work, wanted
+from tasks.tools import base, kubelogin
+from tasks.tools import kubeconfig as kc
 
 
 def plan(work: Work) -> Iterator[Change]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from tasks.commands import az, az_login
-from tasks.commands.az import LoginNeeded
-from tasks.core.change import Change
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work
+from tasks.tools import az
+from tasks.tools.az import LoginNeeded, login
 
 
 def plan(work: Work) -> Iterator[Change]:
@@ -21,7 +21,7 @@ def plan(work: Work) -> Iterator[Change]:
         return
     if not why.mended_by_login:
         raise why
-    change = az_login.login(work.settings, az_login.mode(work.settings, work.way), after=why)
+    change = login.login(work.settings, login.mode(work.settings, work.way), after=why)
 
     def run() -> None:
         change.run()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.commands import pnpm
-from tasks.core.change import Change
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.config.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work
+from tasks.tools import pnpm
 
 
 def plan(work: Work) -> Iterator[Change]:

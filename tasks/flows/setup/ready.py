@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.commands import kubectl
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps import session
-from tasks.steps.setup.work import Work
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows import session
+from tasks.flows.setup.work import Work
+from tasks.tools import kubectl
 
 
 def plan(work: Work) -> Iterator[Change]:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.commands import az, docker
-from tasks.core import state
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.core.state import store
+from tasks.flows.setup.work import Work
+from tasks.tools import az, docker
 
 _LIVES = 2.5 * 3600  # seconds: a login to ACR lives 3 hours; asked only where a helper hides its end
 _SKIP = "or go on without images: inv setup --skip registry"
@@ -49,18 +49,18 @@ def plan(work: Work) -> Iterator[Change]:
 
     def run() -> None:
         change.run()
-        state.cache(_memory(), json.dumps({"host": s.registry.host, "at": time.time()}))
+        store.cache(_memory(), json.dumps({"host": s.registry.host, "at": time.time()}))
 
     yield Change(change.text, change.argv, run)
 
 
 def _memory() -> Path:
-    return state.folder("registry.json")
+    return store.folder("registry.json")
 
 
 def _remembered(s: Settings) -> float:
     try:
-        found = json.loads(state.read(_memory()) or "{}")
+        found = json.loads(store.read(_memory()) or "{}")
         return float(found["at"]) if found.get("host") == s.registry.host else 0.0
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0.0

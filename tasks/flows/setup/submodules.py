@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.commands import git
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.settings import Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work
+from tasks.tools import git
 
 
 def path(s: Settings) -> str:

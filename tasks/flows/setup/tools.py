@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.commands import base, versions
-from tasks.core.change import Change
+from tasks.core.config.settings import Pin, Settings
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.settings import Pin, Settings
-from tasks.core.steps import Step
-from tasks.steps.setup.work import Work
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Step
+from tasks.flows.setup.work import Work
+from tasks.tools import base, versions
 
 
 def pins(s: Settings) -> dict[str, Pin]:

@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from tasks.checks import guard
 from tasks.checks.guard import Target
-from tasks.commands import az, capabilities, kubectl, telepresence
-from tasks.commands import kubeconfig as kc
-from tasks.commands.kubeconfig import Context
-from tasks.core import nodes
+from tasks.core.config.settings import Settings
 from tasks.core.errors import REFUSED, Blocked, Refused, ToolError, Trouble
-from tasks.core.settings import Settings
-from tasks.core.tool import end_running
+from tasks.core.process.tool import end_running
+from tasks.core.yaml import nodes
+from tasks.tools import az, capabilities, kubectl, telepresence
+from tasks.tools import kubeconfig as kc
+from tasks.tools.kubeconfig import Context
 
 Answer = TypeVar("Answer")
 

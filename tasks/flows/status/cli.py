@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
-from tasks.core import glance, ui
-from tasks.core.settings import settings
-from tasks.steps.overview import facts
+from tasks.core import ui
+from tasks.core.config.settings import settings
+from tasks.core.state import cached_status
+from tasks.flows.status import facts
 
 
 def show(*, json: bool, cached: bool) -> None:
     """Look, keep, show. With `cached` only what was kept."""
     if cached:
-        code = glance.main(["--json"] if json else [])
+        code = cached_status.main(["--json"] if json else [])
         if code:
             raise SystemExit(code)
         return
@@ -31,7 +32,7 @@ def show(*, json: bool, cached: bool) -> None:
             }
         )
         return
-    for line in glance.lines({"facts": [asdict(f) for f in found]}, time.time()):
+    for line in cached_status.lines({"facts": [asdict(f) for f in found]}, time.time()):
         ui.say(line)
 
 

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks.core import journal, ports, state, timing
+from tasks.core import ports
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
+from tasks.core.state import journal, timing
+from tasks.core.state import store as state
 
 KEPT = "status.json"
 
@@ -53,8 +55,8 @@ def keep(s: Settings, facts: list[Fact]) -> None:
 
 def tools(s: Settings) -> Iterator[Fact]:
     """Which programs are there, in which version, against the wanted ones."""
-    from tasks.commands import versions
-    from tasks.steps.setup import tools as step
+    from tasks.flows.setup import tools as step
+    from tasks.tools import versions
 
     for name, pin in step.pins(s).items():
         text, fix, optional = step.problem(s, name, pin)
@@ -68,7 +70,7 @@ def tools(s: Settings) -> Iterator[Fact]:
 
 def login(s: Settings) -> Iterator[Fact]:
     """Who is logged in to Azure, and how long the cluster token lives."""
-    from tasks.commands import az
+    from tasks.tools import az
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
@@ -91,7 +93,7 @@ def place(s: Settings) -> Iterator[Fact]:
 
 def session(s: Settings) -> Iterator[Fact]:
     """The Telepresence session and what it intercepts."""
-    from tasks.steps import session as sessions
+    from tasks.flows import session as sessions
 
     now = sessions.look(s)
     if now.here:
@@ -128,7 +130,7 @@ def made(s: Settings) -> Iterator[Fact]:
 
 def setup(s: Settings) -> Iterator[Fact]:
     """How the steps of `inv setup` ended when they were last run."""
-    from tasks.steps.setup.run import last
+    from tasks.flows.setup.cli import last
 
     kept = last()
     if not kept:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from tasks.core import timing, ui
+from tasks.core import ui
+from tasks.core.cli.names import nearest
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, Trouble
-from tasks.core.names import nearest
-from tasks.core.settings import Settings, settings
+from tasks.core.state import timing
 
 KNOWN = ("setup", "connect", "intercept", "tilt", "login", "credentials", "registry")
 

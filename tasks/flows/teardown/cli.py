@@ -8,16 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from tasks.checks import guard
-from tasks.commands import base, telepresence
-from tasks.commands.looking import without_trace
-from tasks.core import foreground, journal, processes, ui
-from tasks.core.change import Change, perform
+from tasks.core import ui
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Absent, TimedOut, Trouble
-from tasks.core.journal import Entry
-from tasks.core.settings import Settings, settings
-from tasks.steps import session
-from tasks.steps.intercept import leave
-from tasks.steps.session import daemons
+from tasks.core.plan.change import Change, perform
+from tasks.core.process import foreground, processes
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
+from tasks.flows import session
+from tasks.flows.intercept import leave
+from tasks.flows.session import daemons
+from tasks.tools import base, telepresence
+from tasks.tools.private_caches import without_trace
 
 
 def run(*, dry: bool, tilt: bool) -> None:
@@ -80,7 +82,7 @@ def _here() -> Iterator[Change]:
 
 def _releases(s: Settings) -> Iterator[Change]:
     """Tilt's; where nobody has been in the cluster from here there are none."""
-    from tasks.steps.tilt import down as releases
+    from tasks.flows.tilt import down as releases
 
     if base.frozen_kubeconfig(s).exists() or journal.entries("release"):
         yield from releases.changes(s)

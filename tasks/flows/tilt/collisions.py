@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tasks.core.catalogue import Service
-from tasks.core.settings import Settings
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 
 Object = dict[str, Any]
 _INSTANCE = "app.kubernetes.io/instance"  # Argo CD tracks by it, unless told otherwise

@@ -1,4 +1,4 @@
-"""One release, as Tilt's apply and delete command: `python -m tasks.steps.tilt.deploy apply SERVICE`.
+"""One release, as Tilt's apply and delete command: `python -m tasks.flows.tilt.deploy apply SERVICE`.
 
 Standard output is for Tilt alone: the objects that stand in the cluster now, as YAML.
 """
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.checks import guard
-from tasks.commands import base, helm, kubeconfig
-from tasks.core import journal, ui
-from tasks.core.catalogue import Service, catalogue
-from tasks.core.change import perform
+from tasks.core import ui
+from tasks.core.config.catalogue import Service, catalogue
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.settings import Settings, settings
-from tasks.steps.tilt import holder
-from tasks.steps.tilt.collisions import collisions
+from tasks.core.plan.change import perform
+from tasks.core.state import journal
+from tasks.flows.tilt import ownership
+from tasks.flows.tilt.collisions import collisions
+from tasks.tools import base, helm, kubeconfig
 
 IMAGE = "TILT_IMAGE_0"  # the image that Tilt built and pushed, with its tag; not set when there is none
 
@@ -32,15 +33,15 @@ def apply(s: Settings, service: Service, image: str) -> str:
     sets = image_flags(helm.chart_values(_chart(s, service), _files(s, service.chart.tilt_values)), image)
     with ThreadPoolExecutor(max_workers=4) as pool:
         target = pool.submit(guard.assess, s)
-        releases = pool.submit(helm.releases, s, holder.holder(s))
+        releases = pool.submit(helm.releases, s, ownership.holder(s))
         ours = pool.submit(rendered, s, service, sets)
         theirs = pool.submit(rendered_baseline, s, service)
         target.result()
-        holder.free_or_mine(s, next((r for r in releases.result() if r.name == service.release), None))
+        ownership.free_or_mine(s, next((r for r in releases.result() if r.name == service.release), None))
         must_not_collide(s, service, ours.result(), theirs.result())
-    holder.noted(s, service.release, service.name)
+    ownership.noted(s, service.release, service.name)
     chart, values = _chart(s, service), _files(s, service.chart.tilt_values)
-    perform(helm.upgrade(s, service.release, chart, values, sets, holder=holder.holder(s)))
+    perform(helm.upgrade(s, service.release, chart, values, sets, holder=ownership.holder(s)))
     return helm.applied(s, service.release)
 
 
@@ -49,9 +50,9 @@ def delete(s: Settings, service: Service) -> None:
     guard.names(s)
     _frozen(s)
     guard.assess(s)
-    found = next((r for r in helm.releases(s, holder.holder(s)) if r.name == service.release), None)
-    entry = holder.entry_of(s, service.release)
-    if found is not None and not holder.is_mine(s, found):
+    found = next((r for r in helm.releases(s, ownership.holder(s)) if r.name == service.release), None)
+    entry = ownership.entry_of(s, service.release)
+    if found is not None and not ownership.is_mine(s, found):
         ui.talk(f"{service.release} is not yours, and stays")
         return
     if found is not None:
@@ -112,7 +113,7 @@ def main(argv: list[str]) -> int:
     """`apply` or `delete`, and the service. Exit code 0, or the Trouble's."""
     verbs: dict[str, Callable[[Settings, Service], None]] = {"apply": _apply, "delete": delete}
     if len(argv) != 2 or argv[0] not in verbs:
-        ui.talk("usage: python -m tasks.steps.tilt.deploy apply|delete SERVICE")
+        ui.talk("usage: python -m tasks.flows.tilt.deploy apply|delete SERVICE")
         return 1
     try:
         verbs[argv[0]](settings(), catalogue().named(argv[1], "tilt.up"))

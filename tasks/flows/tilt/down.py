@@ -7,16 +7,17 @@ from contextlib import nullcontext
 from functools import partial
 
 from tasks.checks import guard
-from tasks.commands import helm
-from tasks.commands.looking import without_trace
-from tasks.core import journal, ui
-from tasks.core.catalogue import Service, catalogue
-from tasks.core.change import Change, perform
+from tasks.core import ui
+from tasks.core.config.catalogue import Service, catalogue
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Trouble
-from tasks.core.journal import Entry
-from tasks.core.settings import Settings, settings
-from tasks.steps import session
-from tasks.steps.tilt import holder, leftovers
+from tasks.core.plan.change import Change, perform
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
+from tasks.flows import session
+from tasks.flows.tilt import orphans, ownership
+from tasks.tools import helm
+from tasks.tools.private_caches import without_trace
 
 
 def run(only: Sequence[Service], *, dry: bool, json: bool) -> None:
@@ -49,8 +50,8 @@ def run(only: Sequence[Service], *, dry: bool, json: bool) -> None:
 
 def changes(s: Settings, only: Sequence[Service] = ()) -> Iterator[Change]:
     """What is there to remove: a Tilt that still runs, then its releases. Another's and the baseline's never are."""
-    for entry in leftovers.runs() if not only else ():
-        if leftovers.lives(entry):
+    for entry in orphans.runs() if not only else ():
+        if orphans.lives(entry):
             yield Change(
                 f"end Tilt (pid {entry.data.get('group')})", ("kill", str(entry.data.get("group"))), _stop(entry)
             )
@@ -58,11 +59,11 @@ def changes(s: Settings, only: Sequence[Service] = ()) -> Iterator[Change]:
             yield Change("end what a killed Tilt left", run=_stop(entry))
     wanted = {service.release for service in only or catalogue().services}
     baseline = {name for service in catalogue().services for name in service.names}
-    there = {r.name: r for r in helm.releases(s, holder.holder(s))}
+    there = {r.name: r for r in helm.releases(s, ownership.holder(s))}
     for name in sorted(wanted - baseline):
-        entry_of = holder.entry_of(s, name)
+        entry_of = ownership.entry_of(s, name)
         release = there.get(name)
-        if release is not None and holder.is_mine(s, release):
+        if release is not None and ownership.is_mine(s, release):
             change = helm.uninstall(s, name)
             yield Change(change.text, change.argv, partial(_uninstall, change, entry_of), change.destroys)
         elif entry_of is not None:
@@ -76,7 +77,7 @@ def _uninstall(change: Change, entry: Entry | None) -> None:
 
 
 def _stop(entry: Entry) -> Callable[[], object]:
-    return partial(leftovers.stop, entry)
+    return partial(orphans.stop, entry)
 
 
 def _show(change: Change, json: bool) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
 
 SETTINGS = "TILT_REMOTE_DEV"  # read by tilt/settings.star
 MARK = "TILT_REMOTE_DEV_RUN"  # in the environment of a Tilt and of all that it starts; the journal entry's id

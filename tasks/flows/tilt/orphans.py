@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 
-from tasks.core import foreground, journal, processes, ui
-from tasks.core.journal import Entry
-from tasks.core.processes import Process
+from tasks.core import ui
+from tasks.core.process import foreground, processes
+from tasks.core.process.processes import Process
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
 from tasks.core.wait import until
-from tasks.steps.session import daemons
-from tasks.steps.tilt.handover import MARK
+from tasks.flows.session import daemons
+from tasks.flows.tilt.environment import MARK
 
 _TO_LEAVE = 20.0  # seconds an intercept gets to leave
 

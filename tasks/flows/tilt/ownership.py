@@ -6,12 +6,12 @@ import getpass
 import re
 import socket
 
-from tasks.commands import helm
-from tasks.commands.helm import Release
-from tasks.core import journal
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.journal import Entry
-from tasks.core.settings import Settings
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
+from tasks.tools import helm
+from tasks.tools.helm import Release
 
 
 def holder(s: Settings) -> str:

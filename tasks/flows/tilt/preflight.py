@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tasks.checks import guard
-from tasks.commands import docker, helm, tilt
-from tasks.commands.helm import Release
-from tasks.core.catalogue import Service
-from tasks.core.change import Change
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, Trouble
-from tasks.core.settings import Settings
-from tasks.core.tool import not_needed_after_a_failure
-from tasks.steps import session
-from tasks.steps.tilt import handover, holder
-from tasks.steps.tilt.request import Request
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import not_needed_after_a_failure
+from tasks.flows import session
+from tasks.flows.tilt import environment, ownership
+from tasks.flows.tilt.request import Request
+from tasks.tools import docker, helm, tilt
+from tasks.tools.helm import Release
 
 Answer = TypeVar("Answer")
 _COMMANDS = ("git ", "inv ", "tilt ", "set ", "correct ")  # how the mending part of a problem begins
@@ -53,21 +53,21 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
         if found.releases:
             mine = {r.name: r for r in held.result()()}
             for service in found.releases:
-                holder.free_or_mine(s, mine.get(service.release))
+                ownership.free_or_mine(s, mine.get(service.release))
             found.changes += login.result()()
     return found
 
 
 def _declared(s: Settings, request: Request) -> list[str]:
     try:
-        return tilt.declared(s, handover.tiltfile(s), request.tiltfile_args, handover.environment(s))
+        return tilt.declared(s, environment.tiltfile(s), request.tiltfile_args, environment.environment(s))
     except tilt.Refusal as why:
         raise _worded(why.what, _also_read(s)) from None
 
 
 def _held(s: Settings) -> Callable[[], list[Release]]:
     """Later, since it matters only when something is deployed: the answer, or its Trouble."""
-    return _later(lambda: helm.releases(s, holder.holder(s)))
+    return _later(lambda: helm.releases(s, ownership.holder(s)))
 
 
 def _registry(s: Settings) -> Callable[[], list[Change]]:
@@ -76,8 +76,8 @@ def _registry(s: Settings) -> Callable[[], list[Change]]:
 
 def _login(s: Settings) -> Iterator[Change]:
     """An engine answers, and Docker may push to the registry for some minutes more."""
-    from tasks.steps.setup import registry
-    from tasks.steps.setup.work import Work
+    from tasks.flows.setup import registry
+    from tasks.flows.setup.work import Work
 
     docker.engine(s)
     yield from registry.plan(Work(s))
@@ -98,7 +98,7 @@ def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:
 
 def _also_read(s: Settings) -> str:
     """A file of Tilt's own that says more than the command line, where there is one."""
-    file = handover.tiltfile(s).with_name("tilt_config.json")
+    file = environment.tiltfile(s).with_name("tilt_config.json")
     return f"{file.name} beside the Tiltfile is read too: {file}" if file.exists() else ""
 
 

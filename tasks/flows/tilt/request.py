@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tasks.core.catalogue import Catalogue, Service
+from tasks.core.config.catalogue import Catalogue, Service
 from tasks.core.errors import Trouble
 
 

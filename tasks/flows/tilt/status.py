@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tasks.commands import base, helm, tilt
 from tasks.core import ui
-from tasks.core.catalogue import catalogue
+from tasks.core.config.catalogue import catalogue
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings, settings
-from tasks.steps.tilt import holder, leftovers
+from tasks.flows.tilt import orphans, ownership
+from tasks.tools import base, helm, tilt
 
 
 def run(*, json: bool) -> None:
@@ -24,7 +24,7 @@ def run(*, json: bool) -> None:
 
 def look(s: Settings) -> dict[str, Any]:
     """`tilt`: the running ones; `resources` of the first; `releases` of the namespace, None when they cannot be seen."""
-    running = [e for e in leftovers.runs() if leftovers.lives(e)]
+    running = [e for e in orphans.runs() if orphans.lives(e)]
     ports = [int(e.data.get("port") or s.tilt.port) for e in running] or [s.tilt.port]
     tilts, resources = [], []
     for port in ports:
@@ -46,7 +46,7 @@ def _releases(s: Settings) -> tuple[list[dict[str, Any]] | None, str]:
     if not base.frozen_kubeconfig(s).exists():
         return None, "there is no kubeconfig of the session yet: inv setup"
     try:
-        found = [r for r in helm.releases(s, holder.holder(s)) if r.name in ours]
+        found = [r for r in helm.releases(s, ownership.holder(s)) if r.name in ours]
     except Trouble as why:
         return None, why.what
     return [
@@ -55,8 +55,8 @@ def _releases(s: Settings) -> tuple[list[dict[str, Any]] | None, str]:
             "service": ours[r.name],
             "status": r.status,
             "revision": r.revision,
-            "holder": holder.holder(s) if holder.is_mine(s, r) else holder.name_of(s, r.name),
-            "mine": holder.is_mine(s, r),
+            "holder": ownership.holder(s) if ownership.is_mine(s, r) else ownership.name_of(s, r.name),
+            "mine": ownership.is_mine(s, r),
         }
         for r in found
     ], ""

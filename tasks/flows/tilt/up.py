@@ -8,20 +8,22 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from tasks.commands import base, tilt
-from tasks.commands.looking import without_trace
-from tasks.core import foreground, journal, ports, processes, ui
-from tasks.core.catalogue import catalogue
-from tasks.core.change import perform
+from tasks.core import ports, ui
+from tasks.core.config.catalogue import catalogue
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Trouble
-from tasks.core.foreground import Interrupted
-from tasks.core.settings import Settings, settings
+from tasks.core.plan.change import perform
+from tasks.core.process import foreground, processes
+from tasks.core.process.foreground import Interrupted
+from tasks.core.process.tool import Lines, Tool
 from tasks.core.signatures import explain
-from tasks.core.tool import Lines, Tool
-from tasks.steps.tilt import handover, leftovers
-from tasks.steps.tilt.preflight import Ready, ready
-from tasks.steps.tilt.request import Request
-from tasks.steps.tilt.watch import Watcher
+from tasks.core.state import journal
+from tasks.flows.tilt import environment, orphans
+from tasks.flows.tilt.preflight import Ready, ready
+from tasks.flows.tilt.request import Request
+from tasks.flows.tilt.watch import Watcher
+from tasks.tools import base, tilt
+from tasks.tools.private_caches import without_trace
 
 Start = Callable[..., list[str]]  # tilt.up or tilt.ci
 
@@ -31,12 +33,12 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
     s = settings()
     began = time.monotonic()
     if not dry:
-        for what in leftovers.recover():
+        for what in orphans.recover():
             ui.talk(f"ended {what}, left by a run that was killed")
     with without_trace() if dry else nullcontext():
         found = ready(s, request, catalogue().services, dry=dry)
     at = free_port(s, port)
-    argv = start(s, handover.tiltfile(s), port=at, flags=request.flags, args=request.tiltfile_args)
+    argv = start(s, environment.tiltfile(s), port=at, flags=request.flags, args=request.tiltfile_args)
     if dry:
         _say_dry(found, argv)
         return 0
@@ -45,12 +47,12 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
         perform(change)
     _say(s, found, at, time.monotonic() - began)
     with foreground.signals() as taken:
-        entry = journal.record("process", name="tilt", port=at, tiltfile=str(handover.tiltfile(s)))
+        entry = journal.record("process", name="tilt", port=at, tiltfile=str(environment.tiltfile(s)))
         expected = [service.release for service in found.releases]
         watcher = Watcher(s, at, expected, s.tilt.upsert_timeout + s.budgets.clone_to_running)
         said = Lines(ui.talk)
         try:
-            env = _environment(tilt.tool(s, at, handover.environment(s, entry.id)))
+            env = _environment(tilt.tool(s, at, environment.environment(s, entry.id)))
 
             def started(pid: int) -> None:
                 journal.update(entry, group=pid, start=processes.started(pid), run=entry.id)
@@ -74,7 +76,7 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
         finally:
             watcher.stop()
             taken.held = True
-            leftovers.end(entry.id)
+            orphans.end(entry.id)
             journal.forget(entry)
             taken.held = False
 
@@ -88,8 +90,8 @@ def free_port(s: Settings, asked: str) -> int:
     owner = ports.owner(wanted)
     if owner is None:
         return wanted
-    for entry in leftovers.runs():
-        if entry.data.get("port") == wanted and leftovers.lives(entry):
+    for entry in orphans.runs():
+        if entry.data.get("port") == wanted and orphans.lives(entry):
             raise Trouble(
                 f"Tilt already runs here (pid {entry.data.get('group')}, http://localhost:{wanted}/)",
                 why="two of them would deploy the same releases over each other",

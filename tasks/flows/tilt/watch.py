@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Iterable
 
-from tasks.commands import tilt
-from tasks.commands.tilt import Resource
-from tasks.core import timing, ui
+from tasks.core import ui
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
 from tasks.core.signatures import explain
+from tasks.core.state import timing
+from tasks.tools import tilt
+from tasks.tools.tilt import Resource
 
 
 class Watcher:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.commands import base
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Done, Tool, clean
 from tasks.core.signatures import LOGIN
-from tasks.core.tool import Done, Tool, clean
+from tasks.tools import base
 
 _ERROR = re.compile(r"^ERROR: (?!The command failed with an unexpected error)(.+)$", re.MULTILINE)
 _LOGGED_OUT = re.compile(r"(?i)please run:? ?['`\"]?az login|run ['`\"]az login|MSAL token cache|token from MSAL cache")

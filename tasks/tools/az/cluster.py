@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.commands import az
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import Change
+from tasks.tools import az
 
 _TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
 

@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Mapping
 from typing import cast, get_args
 
-from tasks.commands import az, capabilities
-from tasks.commands.az import LoginNeeded
 from tasks.core import ui
-from tasks.core.change import Change
+from tasks.core.cli.names import nearest
+from tasks.core.config.settings import Login, Settings
 from tasks.core.errors import Blocked, TimedOut, Trouble
-from tasks.core.names import nearest
-from tasks.core.settings import Login, Settings
+from tasks.core.plan.change import Change
 from tasks.core.signatures import LOGIN
+from tasks.tools import az, capabilities
+from tasks.tools.az import LoginNeeded
 
 _STEP_UP = {"50076", "50078", "50079"}  # a second factor for this resource: the login must name it
 

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tasks.commands import base
-from tasks.core import state
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
-from tasks.core.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
-from tasks.core.settings import Settings
-from tasks.core.yaml import loader
+from tasks.core.plan.change import Change
+from tasks.core.state import store
+from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
+from tasks.core.yaml.strict import loader
+from tasks.tools import base
 
 THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gives the token, whatever way az was logged in
 _INLINED = {
@@ -155,11 +155,11 @@ def freeze(s: Settings, source: Context | None = None) -> Change | None:
     path = base.frozen_kubeconfig(s)
     context = through_az(s, source or wanted_context(s))
     wanted = rendered(replace(context, namespace=s.cluster.namespace))
-    if state.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
+    if store.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
         return None
     return Change(
         f"cut the context {s.cluster.context} into the session's own kubeconfig {display(path)}",
-        run=lambda: state.write(path, wanted),
+        run=lambda: store.write(path, wanted),
     )
 
 
@@ -177,7 +177,7 @@ def wanted_context(s: Settings) -> Context:
 @contextmanager
 def private(context: Context) -> Iterator[str]:
     """The context as a file that only this user can read and that is gone afterwards; its path."""
-    with state.temporary() as folder:
+    with store.temporary() as folder:
         file = folder / "config"
         try:
             file.write_text(rendered(context), encoding="utf-8")

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tasks.core import processes, state
 from tasks.core.errors import Blocked
+from tasks.core.process import processes
+from tasks.core.state import store
 
 _WAIT = 5.0  # seconds for another kubectl to end its write; it holds the lock for milliseconds
 _OURS = "remote-dev"
@@ -25,7 +26,7 @@ _NO_RENAME = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM}
 @contextmanager
 def locked(files: Sequence[Path]) -> Iterator[None]:
     """Hold the own lock and, for each file, the lock of client-go. Raises Blocked for a lock that stays."""
-    with state.lock("kubeconfig"), ExitStack() as held:
+    with store.lock("kubeconfig"), ExitStack() as held:
         for path in sorted(files):  # always in the same order, as client-go does
             if path.is_file() or path == files[-1] or not path.parent.exists():
                 held.enter_context(_client_go_lock(path))
@@ -124,10 +125,10 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def _in_place(path: Path, content: bytes) -> None:
     """Overwrite the file; what stood in it is put back when that fails, and a copy lies in the state until then."""
-    backup = state.folder("backups", f"{path.name}.{os.getpid()}")
+    backup = store.folder("backups", f"{path.name}.{os.getpid()}")
     try:
         old = path.read_bytes()
-        state.write(backup, old)
+        store.write(backup, old)
         with path.open("r+b") as file:
             try:
                 _overwrite(file.fileno(), content)

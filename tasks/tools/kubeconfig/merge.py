@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.commands import kubeconfig as kc
-from tasks.commands.kubeconfig import Context, Kubeconfig
-from tasks.commands.kubeconfig_file import locked, replace_file
-from tasks.core import nodes, yaml_text
-from tasks.core.change import Change
 from tasks.core.errors import Blocked
-from tasks.core.nodes import Node
+from tasks.core.plan.change import Change
+from tasks.core.yaml import edit, nodes
+from tasks.core.yaml.nodes import Node
+from tasks.tools import kubeconfig as kc
+from tasks.tools.kubeconfig import Context, Kubeconfig
+from tasks.tools.kubeconfig.file import locked, replace_file
 
 _SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
@@ -68,7 +68,7 @@ def _write(wanted: Context) -> None:
             path = have.homes.get(("contexts", renamed.name), default)
             edits[path] = nodes.with_value(edits[path], "current-context", nodes.word(renamed.name))
         for path, document in edits.items():
-            replace_file(path, yaml_text.changed(kc.content(path), document).encode())
+            replace_file(path, edit.changed(kc.content(path), document).encode())
 
 
 def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node]]:

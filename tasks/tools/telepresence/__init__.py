@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.commands import base, capabilities
-from tasks.commands import telepresence_answers as answers
-from tasks.commands.telepresence_answers import Held as Held
-from tasks.commands.telepresence_answers import Session as Session
-from tasks.commands.telepresence_answers import Workload as Workload
-from tasks.core.change import Change
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, TimedOut, ToolError
-from tasks.core.settings import Settings
-from tasks.core.tool import Done, Tool, clean
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Done, Tool, clean
+from tasks.tools import base, capabilities
+from tasks.tools.telepresence import answers
+from tasks.tools.telepresence.answers import Held as Held
+from tasks.tools.telepresence.answers import Session as Session
+from tasks.tools.telepresence.answers import Workload as Workload
 
 _GONE = re.compile(r"Intercept named .* not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
 _CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept", re.IGNORECASE)

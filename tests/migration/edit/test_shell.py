@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.steps.migration import commands as tasks_of
-from tasks.steps.migration.phase2 import _kept
-from tasks.steps.migration.shell import Chosen, choose, statements
-from tasks.steps.migration.shell_commands import commands
-from tests.steps.migration.conftest import Repos, blocks, code_of
+from migration import cli as tasks_of
+from migration.edit.shell import Chosen, choose, statements
+from migration.edit.shell_commands import commands
+from migration.phases.phase2 import _kept
+from tests.migration.conftest import Repos, blocks, code_of
 
 LOCAL, OURS = re.compile("k3d|K3D"), re.compile("^set -", re.MULTILINE)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tasks.core import migration_mapping
+from migration import mapping
+from migration.edit.tiltfile.insert import with_lines, with_registry
+from migration.edit.tiltfile.names import parsed
+from migration.edit.tiltfile.switch import resolved
+from migration.phases import phase3
 from tasks.core.errors import Trouble
-from tasks.steps.migration import phase3
-from tasks.steps.migration.tiltfile_inserting import with_lines, with_registry
-from tasks.steps.migration.tiltfile_names import parsed
-from tasks.steps.migration.tiltfile_switch import resolved
 
-MAPPING = migration_mapping.read(Path(__file__).resolve().parents[3] / "config/migration.yaml")
+MAPPING = mapping.read(Path(__file__).resolve().parents[3] / "config/migration.yaml")
 WORLD: Any = SimpleNamespace(
     mapping=MAPPING,
     pin_path="gitops/ameide-gitops",

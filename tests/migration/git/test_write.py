@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import git_import, git_locks, git_write
-from tasks.commands.git_facts import Look
-from tasks.commands.git_objects import Blobs, Entry, Git, Tree, commit_body, object_id
-from tasks.commands.git_worktree import Place
+from migration.git import commit_import, locks, write
+from migration.git.facts import Look
+from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
+from migration.git.worktree import Place
 from tasks.core.errors import Refused, Trouble
 
 FILES = {
@@ -76,10 +76,10 @@ def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tr
     body = commit_body(tree.id(), (facts.head,), who, who, "KEY: it holds\n")
     new = object_id("commit", body)
     oids = [e.oid for e in wanted.values() if e]
-    head = git_import.commit_head(who, who, "KEY: it holds\n")
+    head = commit_import.commit_head(who, who, "KEY: it holds\n")
     place.own.mkdir(exist_ok=True)
-    git_import.import_commits(
-        place.git, [(new, head, wanted, (facts.head,))], blobs.many, git_import.absent(facts.git, oids), new
+    commit_import.import_commits(
+        place.git, [(new, head, wanted, (facts.head,))], blobs.many, commit_import.absent(facts.git, oids), new
     )
     blobs.close()
     return place, facts.head, new, wanted, tree
@@ -99,7 +99,7 @@ def check_new(folder: Path, new: str) -> None:
 def test_the_id_of_a_changed_tree_is_the_one_git_gives(repo: Path):
     place, old, new, wanted, tree = prepared(repo)
     assert git(repo, "rev-parse", f"{new}^{{tree}}") == tree.id()
-    git_write.move(place, old, new, wanted, time.time_ns())
+    write.move(place, old, new, wanted, time.time_ns())
     check_new(repo, new)
 
 
@@ -139,18 +139,18 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
         git(copy, "update-index", "-q", "--refresh")
 
         def work(here: Place = here) -> None:
-            with git_locks.held(here.git_dir, here.run):
-                git_write.move(here, old, new, wanted, time.time_ns())
+            with locks.held(here.git_dir, here.run):
+                write.move(here, old, new, wanted, time.time_ns())
 
         if not killed_at(step, work):
             break
         points += 1
         head = git(copy, "rev-parse", "HEAD")
         assert head in (old, new)
-        with git_locks.held(here.git_dir, "second"):
-            git_write.resume(here)
+        with locks.held(here.git_dir, "second"):
+            write.resume(here)
             if git(copy, "rev-parse", "HEAD") == old:
-                git_write.move(here, old, new, wanted, time.time_ns())
+                write.move(here, old, new, wanted, time.time_ns())
         check_new(copy, new)
         assert not (copy / ".git/remote-first.lock").exists()
     assert points > 15
@@ -159,13 +159,13 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
 def test_a_file_that_somebody_changed_after_the_kill_is_not_touched(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     for step in range(1, 100):
-        if not killed_at(step, lambda: git_write.move(place, old, new, wanted, time.time_ns())):
+        if not killed_at(step, lambda: write.move(place, old, new, wanted, time.time_ns())):
             pytest.fail("never killed between journal and end")
         if (repo / ".git/remote-first/journal.json").exists():
             break
     (repo / "changed.txt").write_text("a person's work\n")
     with pytest.raises(Refused, match=r"changed\.txt"):
-        git_write.resume(place)
+        write.resume(place)
     assert (repo / "changed.txt").read_text() == "a person's work\n"
 
 
@@ -173,19 +173,19 @@ def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     (repo / ".git/index.lock").touch()
     with pytest.raises(Refused, match=r"index\.lock"):
-        git_write.move(place, old, new, wanted, time.time_ns())
+        write.move(place, old, new, wanted, time.time_ns())
     assert (repo / ".git/index.lock").exists()
     assert git(repo, "rev-parse", "HEAD") == old
     with pytest.raises(Refused):
-        git_write.resume(place)
+        write.resume(place)
 
 
 def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path):
     git_dir = repo / ".git"
-    with git_locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), git_locks.held(git_dir, "two"):
+    with locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), locks.held(git_dir, "two"):
         pass
     (git_dir / "remote-first.lock").write_text(json.dumps({"run": "dead", "pid": os.getpid(), "start": 1.0}))
-    with git_locks.held(git_dir, "three"):
+    with locks.held(git_dir, "three"):
         pass
 
 
@@ -195,7 +195,7 @@ def test_a_file_changed_while_the_run_worked_stops_it(repo: Path):
     time.sleep(0.02)
     (repo / "changed.txt").write_text("edited\n")
     with pytest.raises(Refused, match=r"changed\.txt"):
-        git_write.move(place, old, new, wanted, since)
+        write.move(place, old, new, wanted, since)
     assert git(repo, "rev-parse", "HEAD") == old
     assert (repo / "gone/a.txt").exists()
 
@@ -213,7 +213,7 @@ def test_when_a_file_cannot_be_written_all_is_as_it_was(repo: Path, monkeypatch:
     full_once: list[bool] = []
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(Trouble, match="No space left"):
-        git_write.move(place, old, new, wanted, time.time_ns())
+        write.move(place, old, new, wanted, time.time_ns())
     monkeypatch.undo()
     assert git(repo, "rev-parse", "HEAD") == old
     assert git(repo, "status", "--porcelain", "-uno") == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.steps.migration.mentions import Words, mentions
+from migration.references.path_scan import Words, mentions
 
 WORDS = Words(
     ("/kubernetes", "'kubernetes", '"kubernetes', "k3d.sh", "infra/", "'infra'", '"infra"'),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox.faults import AADSTS
-from tasks.sandbox.standins.az_profile import Profile
+from sandbox.faults.catalogue import AADSTS
+from sandbox.standins.az.profile import Profile
 from tests.sandbox.desk import SERVER_ID, Desk
 
 NOT_LOGGED_IN = "ERROR: Please run 'az login' to setup account.\n"
@@ -173,7 +173,7 @@ def test_a_wrong_tenant_ends_in_a_traceback(desk: Desk):
 class TestServicePrincipals:
     @pytest.fixture
     def robot(self, desk: Desk) -> str:
-        from tasks.sandbox.standins.az_cloud import made_id
+        from sandbox.standins.az.cloud import made_id
 
         return made_id(desk.places.tenant, "robot")
 

@@ -146,7 +146,7 @@ def test_logins_are_checked_kept_and_forgotten(desk: Desk):
     done = desk("docker", "login", host, "-u", "x", "--password-stdin", stdin="y")
     assert done.exit == 1
     assert "unauthorized: authentication required" in done.err
-    from tasks.sandbox.standins.az_cloud import made_id
+    from sandbox.standins.az.cloud import made_id
 
     robot = made_id(desk.places.tenant, "robot")
     done = desk("docker", "login", host, "-u", robot, "--password-stdin", stdin="robot-secret\n")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.sandbox.standins.go_template import Template, TemplateError
-from tasks.sandbox.standins.go_template_run import Raised, Run
-from tasks.sandbox.standins.helm_functions import from_yaml, functions, to_yaml
+from sandbox.standins.go.template import Template, TemplateError
+from sandbox.standins.go.template_run import Raised, Run
+from sandbox.standins.helm.functions import from_yaml, functions, to_yaml
 
 DATA: dict[str, Any] = {
     "a": {"b": "x", "n": 3, "yes": True, "none": None, "empty": ""},

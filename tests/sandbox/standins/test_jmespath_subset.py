@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.sandbox.standins.az_output import shown
-from tasks.sandbox.standins.jmespath_subset import InvalidQuery, search
+from sandbox.standins.az.output import shown
+from sandbox.standins.jmespath_subset import InvalidQuery, search
 
 DATA = {
     "azure-cli": "2",

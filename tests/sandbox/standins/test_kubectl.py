@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.standins.kubectl_print import jsonpath
+from sandbox import control
+from sandbox.standins.kubectl.print import jsonpath
 
 SERVER = "ameide-dev-aks-dns-0a1b2c3d.hcp.westeurope.azmk8s.io"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.standins.telepresence_args import flags, helps
+from sandbox import control
+from sandbox.standins.telepresence.args import flags, helps
 from tests.sandbox.shell import CONNECT, SERVICE, free_port
 
 ALL = ("2.19.1", "2.25.1", "2.31.0")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.checks import argo, argo_rules
+from tasks.checks import argo
 from tasks.checks.argo import Argo
+from tasks.checks.argo import rules as argo_rules
 from tasks.checks.finding import Finding, State
 from tasks.checks.workload import PREFIXES, place
-from tasks.commands import kubectl
 from tasks.core.errors import ToolError
+from tasks.tools import kubectl
 from tests.made import settings
 
 KEY = "telepresence.io/restartedAt"

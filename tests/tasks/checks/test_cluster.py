@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from tasks.checks import cluster, cluster_azure, cluster_manager
+from tasks.checks import cluster
+from tasks.checks.cluster import azure
+from tasks.checks.cluster import manager as cluster_manager
 from tasks.checks.finding import Finding, State
-from tasks.commands import az, az_cluster, kubeconfig, kubectl, telepresence
-from tasks.commands.az import Account
-from tasks.commands.az_cluster import Cluster, Pool
 from tasks.core.errors import ToolError
+from tasks.tools import az, kubeconfig, kubectl, telepresence
+from tasks.tools.az import Account
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az.cluster import Cluster, Pool
 from tests.made import settings
 
 GROUPS = ("argoproj.io", "gateway.envoyproxy.io", "postgresql.cnpg.io")
@@ -226,7 +229,7 @@ def test_a_registry_that_is_no_acr_is_not_asked_through_az(world):
 
 def test_the_pool_for_the_system_does_not_count_as_a_pool_for_work(world):
     world.azure = Cluster("Running", "", "", "", (replace(POOLS[0], spot=True), replace(POOLS[1], spot=False)))
-    found = {f.subject: f for f in cluster_azure.node_pools(settings())}
+    found = {f.subject: f for f in azure.node_pools(settings())}
     assert found["spot nodes"].state is State.MISSING
 
 

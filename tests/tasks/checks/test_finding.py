@@ -10,7 +10,7 @@ import pytest
 from tasks.checks.finding import Finding, Question, State, answers, exit_code, within
 from tasks.checks.report import report
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.tool import Tool
+from tasks.core.process.tool import Tool
 from tests.made import settings
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tasks.checks import guard
+from tasks.core.config.settings import Production, settings
 from tasks.core.errors import Refused
-from tasks.core.settings import Production, settings
 
 SERVER = "https://prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443"
 

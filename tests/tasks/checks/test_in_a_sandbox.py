@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.core.settings import repository_root
-from tasks.core.settings_sources import load
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from sandbox import control
+from sandbox.control import Box
+from tasks.core.config.sources import load
+from tasks.core.repository import repository_root
 from tests.world import WWW, inv, writes
 
 SETTINGS = load(repository_root(), {})

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from tasks.core.process.tool import last_line
 from tasks.core.signatures import AADSTS, SIGNATURES, explain
-from tasks.core.tool import last_line
 
 FORBIDDEN = 'Error from server (Forbidden): {0}s.{1} is forbidden: User "d@example.com" cannot list resource "{0}s" in API group "{1}" in the namespace "argocd"'
 ROUTES = 'Error: could not get information about the resource HTTPRoute "x" in namespace "ameide": httproutes.gateway.networking.k8s.io "x" is forbidden: User "d@example.com" cannot get resource "httproutes" in API group "gateway.networking.k8s.io" in the namespace "ameide"'

@@ -13,7 +13,7 @@ import pytest
 from tasks.core import ui
 from tasks.core.errors import Trouble
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def python(code: str, **more: object) -> subprocess.CompletedProcess[str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checks import container_files
-from tasks.core.settings import repository_root, settings
+from tasks.checks.devcontainer import files
+from tasks.core.config.settings import settings
+from tasks.core.repository import repository_root
 
 FOLDER = repository_root() / ".devcontainer"
 BIN = Path(sys.executable).parent
@@ -29,8 +30,8 @@ def test_linters_find_nothing(words):
 
 
 def test_dockerfile_and_settings_name_the_same_versions_and_checksums():
-    there = container_files.arguments(FOLDER / "Dockerfile")
-    wanted = container_files.wanted(settings())
+    there = files.arguments(FOLDER / "Dockerfile")
+    wanted = files.wanted(settings())
     assert {key: there.get(key) for key in wanted} == wanted
     assert set(there) == set(wanted) | {"AZ_KEY"}
     assert set(wanted) >= {
@@ -47,7 +48,7 @@ def test_every_pin_is_exact_and_every_checksum_has_its_length():
 def test_the_image_and_the_features_are_named_by_digest():
     assert re.search(r"^FROM \S+@sha256:[0-9a-f]{64}$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)
     locked = json.loads((FOLDER / "devcontainer-lock.json").read_text())["features"]
-    assert set(locked) == set(container_files.read(FOLDER / "devcontainer.json")["features"])
+    assert set(locked) == set(files.read(FOLDER / "devcontainer.json")["features"])
     for name, feature in locked.items():
         assert feature["resolved"] == f"{name.rpartition(':')[0]}@{feature['integrity']}"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import repository_root
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from sandbox import control
+from sandbox.control import Box
+from tasks.core.repository import repository_root
 from tests.world import inv, writes
 
 FOLDER = repository_root() / ".devcontainer"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from sandbox import control
+from sandbox.control import Box
 from tests.world import ROOT, inv, program, writes
 
 pytestmark = pytest.mark.slow

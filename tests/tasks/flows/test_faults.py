@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox import control
+from sandbox.control import Box
 from tasks.core import ports
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
 from tests.world import ROOT, WWW, inv, program
 
 pytestmark = pytest.mark.slow

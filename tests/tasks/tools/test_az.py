@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import az, az_login
-from tasks.commands.az import LoginNeeded
 from tasks.core import ui
-from tasks.core.change import perform
 from tasks.core.errors import Absent, Blocked, ToolError, Trouble
+from tasks.core.plan.change import perform
+from tasks.tools import az
+from tasks.tools.az import LoginNeeded, login
 from tests.made import settings
 
 TENANT, SUBSCRIPTION = "0f0e0d0c-1a1b-4c1d-8e1f-435435435435", "5f1d2c3b-4a59-4687-9685-435435435436"
@@ -228,14 +228,14 @@ def test_the_way_that_fits(monkeypatch, variables: dict[str, str], mode: str):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert az_login.mode(settings()) == mode
-    assert az_login.mode(settings(azure__login="managed-identity")) == "managed-identity"
-    assert az_login.mode(settings(), "browser") == "browser"
+    assert login.mode(settings()) == mode
+    assert login.mode(settings(azure__login="managed-identity")) == "managed-identity"
+    assert login.mode(settings(), "browser") == "browser"
 
 
 def test_an_unknown_way_names_the_nearest():
     with pytest.raises(Trouble) as why:
-        az_login.mode(settings(), "devicecode")
+        login.mode(settings(), "devicecode")
     assert why.value.fix == "inv aks.login --mode device-code"
 
 
@@ -243,13 +243,13 @@ def test_an_unknown_way_names_the_nearest():
 def test_without_a_terminal_nobody_is_asked(way, monkeypatch):
     monkeypatch.setattr(ui, "can_ask", lambda: False)
     with pytest.raises(Blocked) as why:
-        az_login.login(settings(), way)
+        login.login(settings(), way)
     assert why.value.fix == "inv aks.login"
 
 
 def test_a_second_factor_is_asked_for_the_cluster(monkeypatch):
     monkeypatch.setattr(ui, "can_ask", lambda: True)
-    change = az_login.login(settings(azure__tenant="T"), "device-code", after=LoginNeeded("x", aadsts="50076"))
+    change = login.login(settings(azure__tenant="T"), "device-code", after=LoginNeeded("x", aadsts="50076"))
     assert change.command == (
         "az login --use-device-code --tenant T --scope 6dae42f8-4368-4678-94ff-3960e28e3630/.default --output none"
     )
@@ -257,7 +257,7 @@ def test_a_second_factor_is_asked_for_the_cluster(monkeypatch):
 
 def test_missing_variables_are_named():
     with pytest.raises(Blocked, match="AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE"):
-        az_login.login(settings(), "federated-token")
+        login.login(settings(), "federated-token")
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def real_az(tmp_path: Path, monkeypatch) -> Path:
 def test_the_secret_reaches_az_and_stands_in_no_argument(real_az: Path, monkeypatch, capfd):
     for name, value in {"CLIENT_ID": "robot", "CLIENT_SECRET": "s3cret-value", "TENANT_ID": "T"}.items():
         monkeypatch.setenv(f"AZURE_{name}", value)
-    change = az_login.login(settings(), "service-principal")
+    change = login.login(settings(), "service-principal")
     assert "s3cret" not in repr(change) + change.command
     perform(change)
     argv, stdin = eval(real_az.read_text())
@@ -301,7 +301,7 @@ def test_the_secret_reaches_az_and_stands_in_no_argument(real_az: Path, monkeypa
 def test_a_federated_token_stays_in_its_file(real_az: Path, monkeypatch):
     for name, value in {"CLIENT_ID": "robot", "FEDERATED_TOKEN_FILE": "/run/token", "TENANT_ID": "T"}.items():
         monkeypatch.setenv(f"AZURE_{name}", value)
-    perform(az_login.login(settings(), "federated-token"))
+    perform(login.login(settings(), "federated-token"))
     argv, _ = eval(real_az.read_text())
     assert argv[-4:] == ["--federated-token", "@/run/token", "--output", "none"]
 
@@ -311,7 +311,7 @@ def test_the_device_code_is_shown_while_az_waits_and_a_refusal_is_explained(real
     monkeypatch.setenv("SAYS", "To sign in, use a web browser and enter the code B98HKB5BZ\n" + aadsts("53003"))
     monkeypatch.setenv("EXIT", "1")
     with pytest.raises(LoginNeeded) as why:
-        perform(az_login.login(settings(), "device-code"))
+        perform(login.login(settings(), "device-code"))
     assert "B98HKB5BZ" in capfd.readouterr().err
     assert "AADSTS53003" in why.value.why
     assert why.value.fix == "inv aks.login --mode browser"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.commands import docker
 from tasks.core.errors import Blocked, ToolError
+from tasks.tools import docker
 from tests.made import settings
 
 HOST = "dev.azurecr.io"

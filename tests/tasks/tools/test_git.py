@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import git
-from tasks.core.change import perform
 from tasks.core.errors import ToolError
+from tasks.core.plan.change import perform
+from tasks.tools import git
 from tests.made import settings
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import kubeconfig, kubelogin
-from tasks.commands.kubeconfig import Context
 from tasks.core.errors import ToolError
+from tasks.tools import kubeconfig, kubelogin
+from tasks.tools.kubeconfig import Context
 from tests.made import settings
 
 SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import pnpm
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
+from tasks.tools import pnpm
 from tests.made import settings
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands.looking import variables, without_trace
 from tasks.core.errors import Trouble
+from tasks.tools.private_caches import variables, without_trace
 
 
 @pytest.fixture

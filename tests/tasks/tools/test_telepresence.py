@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from tasks.commands import capabilities, telepresence
-from tasks.commands.telepresence import Wanted
-from tasks.core.change import perform
+from tasks.core.config.settings import settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import settings
+from tasks.core.plan.change import perform
+from tasks.tools import capabilities, telepresence
+from tasks.tools.telepresence import Wanted
 
 IDLE_219 = '{"root_daemon":{},"traffic_manager":{"name":"","traffic_agent":"","version":""},"user_daemon":{}}\n'
 IDLE_231 = '{"user_daemon":{"running":false,"in_docker":false,"daemon_port":0},"root_daemon":{"managed":false,"running":false,"api_version":0},"traffic_manager":{"name":"","traffic_agent":"","version":""}}'

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import versions
-from tasks.core import state
+from tasks.core.config.settings import Pin
 from tasks.core.errors import ToolError
-from tasks.core.settings import Pin
+from tasks.core.state import store
+from tasks.tools import versions
 from tests.made import settings
 
 SAID = {
@@ -64,7 +64,7 @@ def test_it_is_asked_once_as_long_as_its_file_stays_the_same(program):
 
 def test_nothing_is_remembered_while_only_reading(program):
     program("pnpm", "10.34.9\n")
-    with state.only_reading():
+    with store.only_reading():
         versions.installed(settings(), "pnpm")
     assert not Path(os.environ["REMOTE_DEV_STATE"]).exists()
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.checks import container_files, container_schema
+from tasks.checks.devcontainer import files, schema
 from tasks.checks.finding import Finding, State
 from tasks.core.errors import Trouble
-from tasks.core.settings import repository_root
+from tasks.core.repository import repository_root
 from tests.made import settings
 
 OURS = repository_root() / ".devcontainer"
@@ -27,10 +27,10 @@ def folder(tmp_path):
 
 def changed(folder: Path, **keys: object) -> list[Finding]:
     """The findings with these properties changed; None takes one away."""
-    found = {**container_files.read(folder / "devcontainer.json"), **keys}
+    found = {**files.read(folder / "devcontainer.json"), **keys}
     found = {key: value for key, value in found.items() if value is not None}
     (folder / "devcontainer.json").write_text(json.dumps(found))
-    return container_files.look(settings(), folder)
+    return files.look(settings(), folder)
 
 
 def missing(findings: list[Finding]) -> set[str]:
@@ -38,7 +38,7 @@ def missing(findings: list[Finding]) -> set[str]:
 
 
 def test_our_own_files_have_everything():
-    assert {f.state for f in container_files.look(settings(), OURS)} == {State.OK}
+    assert {f.state for f in files.look(settings(), OURS)} == {State.OK}
 
 
 @pytest.mark.parametrize(
@@ -81,29 +81,29 @@ def test_a_volume_that_two_clones_share_is_refused_and_one_of_the_host_is_doubte
 def test_another_version_or_checksum_in_the_dockerfile_is_named(folder):
     place = folder / "Dockerfile"
     place.write_text(place.read_text().replace("ARG HELM_VERSION=", "ARG HELM_VERSION=9."))
-    assert missing(container_files.look(settings(), folder)) == {"versions HELM_VERSION"}
+    assert missing(files.look(settings(), folder)) == {"versions HELM_VERSION"}
 
 
 def test_a_script_that_still_makes_a_local_cluster_is_told(folder):
     (folder / "postCreate.sh").write_text("#!/bin/bash\n# no k3d\nk3d cluster create\n")
-    assert missing(container_files.look(settings(), folder)) == {"postCreate.sh"}
+    assert missing(files.look(settings(), folder)) == {"postCreate.sh"}
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "null", "{'a': }"])
 def test_what_is_no_mapping_is_one_clear_error(folder, text):
     (folder / "devcontainer.json").write_text(text)
     with pytest.raises(Trouble) as why:
-        container_files.look(settings(), folder)
+        files.look(settings(), folder)
     assert "devcontainer.json" in why.value.what
     assert why.value.fix
 
 
-@given(st.dictionaries(st.sampled_from([*container_schema.PROPERTIES, "nonsense"]),
+@given(st.dictionaries(st.sampled_from([*schema.PROPERTIES, "nonsense"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),
                                     max_leaves=5)))  # fmt: skip
 def test_the_schema_answers_for_every_mapping(found):
-    texts = list(container_schema.wrong(found))
+    texts = list(schema.wrong(found))
     assert all(isinstance(text, str) and text for text in texts)
     if "nonsense" in found:
         assert any("nonsense" in text for text in texts)

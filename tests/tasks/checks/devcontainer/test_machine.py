@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checks import container
-from tasks.checks.container import Machine
+from tasks.checks.devcontainer import machine as container
+from tasks.checks.devcontainer.machine import Machine
 from tasks.checks.finding import Finding, State
-from tasks.core import state as core_state
+from tasks.core.state import store as core_state
 from tests.made import settings
 
 ALL = 0x1FF_FFFF_FFFF

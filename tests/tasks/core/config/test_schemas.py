@@ -8,16 +8,16 @@ import jsonschema
 import pytest
 import yaml
 
-from tasks.core import schemas
-from tasks.core.settings import repository_root
+from tasks.core.config import schemas
+from tasks.core.repository import repository_root
 
-NAMES = sorted(schemas.all_of_them())
+NAMES = sorted(schemas.generate())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_schema_is_current(name: str):
     committed = (repository_root() / schemas.FOLDER / name).read_text()
-    assert committed == schemas.all_of_them()[name], "run: python -m tasks.core.schemas"
+    assert committed == schemas.generate()[name], "run: python -m tasks.core.config.schemas"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import catalogue
+from tasks.core.config import catalogue
+from tasks.core.config.sources import load
 from tasks.core.errors import Trouble
-from tasks.core.settings import repository_root
-from tasks.core.settings_sources import load
+from tasks.core.repository import repository_root
 
 
 @pytest.fixture

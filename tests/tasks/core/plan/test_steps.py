@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.change import Change
 from tasks.core.errors import Blocked, Refused, ToolError
-from tasks.core.steps import Outcome, State, Step, apply, check, critical_path, run_graph
+from tasks.core.plan.change import Change
+from tasks.core.plan.steps import Outcome, State, Step, apply, check, critical_path, run_graph
 
 
 class World:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import foreground
 from tasks.core.errors import Trouble
+from tasks.core.process import foreground
 
 RUN = """
 import sys
 from pathlib import Path
-from tasks.core import foreground
+from tasks.core.process import foreground
 import os
 with foreground.signals() as taken:
     sys.exit(foreground.run(sys.argv[1:], env=dict(os.environ), cwd=Path("."), taken=taken))
@@ -90,7 +90,7 @@ def test_outside_the_main_thread_no_handler_is_set():
 
 
 def test_an_interruption_without_a_child_ends_with_130():
-    code = "from tasks.core import interrupt; import os, signal; interrupt.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
+    code = "from tasks.core.process import interrupt; import os, signal; interrupt.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.core import processes
+from tasks.core.process import processes
 
 # The kernel cuts a name at 15 bytes, which may be in the middle of a letter; brackets and blanks are names too.
 NAMED = "import sys; open('/proc/self/comm', 'wb').write(bytes.fromhex(sys.argv[1])); print(flush=True); input()"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import processes, ui
+from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.tool import Tool, clean, last_line, not_needed_after_a_failure
+from tasks.core.process import processes
+from tasks.core.process.tool import Tool, clean, last_line, not_needed_after_a_failure
 
 PYTHON = Tool(sys.executable)
 
@@ -160,8 +161,8 @@ DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 1
 INTERRUPTED = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
-from tasks.core.interrupt import take_signals
-from tasks.core.tool import Tool
+from tasks.core.process.interrupt import take_signals
+from tasks.core.process.tool import Tool
 from tasks.core.errors import Trouble
 take_signals()
 def ask(number):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-GLANCE = Path(__file__).resolve().parent.parent.parent / "tasks/core/glance.py"
+GLANCE = Path(__file__).resolve().parents[4] / "tasks/core/state/cached_status.py"
 FACT = {"section": "target", "name": "context", "value": "dev", "state": "ok", "fix": "", "at": time.time()}
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import journal, settings, state, timing
+from tasks.core.config import settings
 from tasks.core.errors import Trouble
+from tasks.core.state import journal, store, timing
 
 
 def mode(path: Path) -> int:
@@ -19,22 +20,22 @@ def mode(path: Path) -> int:
 
 
 def test_folders_are_0700_and_files_0600():
-    path = state.folder("a", "b", "c.json")
-    state.write(path, "x")
-    assert (mode(path), mode(path.parent), mode(state.folder())) == (0o600, 0o700, 0o700)
+    path = store.folder("a", "b", "c.json")
+    store.write(path, "x")
+    assert (mode(path), mode(path.parent), mode(store.folder())) == (0o600, 0o700, 0o700)
 
 
 def test_a_write_that_fails_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch):
-    path = state.folder("file")
-    state.write(path, "old")
+    path = store.folder("file")
+    store.write(path, "old")
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(Trouble, match="No space left on device"):
-        state.write(path, "new")
-    assert state.read(path) == "old"
+        store.write(path, "new")
+    assert store.read(path) == "old"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
@@ -42,7 +43,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_clear_line(monkeypatch: pytes
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "file" / "below"))
     with pytest.raises(Trouble, match="cannot write"):
-        state.write(state.folder("x"), "")
+        store.write(store.folder("x"), "")
 
 
 def test_an_entry_is_there_until_it_is_forgotten():
@@ -57,29 +58,29 @@ def test_an_entry_is_there_until_it_is_forgotten():
 
 
 def test_an_entry_of_a_run_that_was_killed_has_no_living_owner():
-    code = "from tasks.core import journal; import os, signal; journal.record('intercept', name='x'); os.kill(os.getpid(), 9)"
+    code = "from tasks.core.state import journal; import os, signal; journal.record('intercept', name='x'); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code], check=False)
     assert [e.owner_lives for e in journal.entries()] == [False]
 
 
 def test_a_file_that_is_no_entry_is_passed_over():
     journal.record("file", path="x")
-    state.folder("journal", "broken.json").write_text("{")
+    store.folder("journal", "broken.json").write_text("{")
     assert len(journal.entries()) == 1
 
 
 def test_a_lock_is_waited_for_and_named():
-    code = "from tasks.core import state; import sys, time\nwith state.lock('one'):\n print('held', flush=True); time.sleep(30)"
+    code = "from tasks.core.state import store as state; import sys, time\nwith state.lock('one'):\n print('held', flush=True); time.sleep(30)"
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     holder.stdout.readline()
     try:
-        with pytest.raises(Trouble, match="lock 'one'"), state.lock("one", wait=0.2):
+        with pytest.raises(Trouble, match="lock 'one'"), store.lock("one", wait=0.2):
             pass
     finally:
         holder.kill()
         holder.wait()
-    with state.lock("one", wait=5):  # the kernel dropped the dead one's
+    with store.lock("one", wait=5):  # the kernel dropped the dead one's
         pass
 
 
@@ -105,13 +106,13 @@ def test_an_entry_of_a_machine_that_tells_no_start_times_has_no_living_owner():
 @pytest.mark.parametrize("content", ['{"id":1,"kind":"x","made":"x","pid":1,"start":0,"data":5}', "[]", "{", "\x00"])
 def test_a_journal_file_that_is_none_of_ours_is_passed_over(content: str):
     mine = journal.record("intercept", name="x")
-    (state.folder("journal") / "x.json").write_text(content)
+    (store.folder("journal") / "x.json").write_text(content)
     assert journal.entries() == [mine]
 
 
 @pytest.mark.parametrize("place", ["", "journal", "sessions/dev.ameide"])
 def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(place: str, monkeypatch: pytest.MonkeyPatch):
-    unreadable = str(state.made(state.folder(*place.split("/")) if place else state.folder()))
+    unreadable = str(store.made(store.folder(*place.split("/")) if place else store.folder()))
     usual = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != unreadable and usual(path, mode))
     with pytest.raises(Trouble, match="cannot read the state") as caught:
@@ -131,7 +132,7 @@ def test_where_nothing_temporary_can_be_made_it_is_said(monkeypatch: pytest.Monk
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", none)
-    with pytest.raises(Trouble, match="no temporary folder") as caught, state.temporary():
+    with pytest.raises(Trouble, match="no temporary folder") as caught, store.temporary():
         pass
     assert "TMPDIR" in caught.value.fix
 
@@ -140,7 +141,7 @@ def test_an_error_of_its_own_block_is_no_error_of_the_temporary_folder():
     places = []
 
     def block() -> None:
-        with state.temporary() as folder:
+        with store.temporary() as folder:
             places.append((folder, mode(folder)))
             raise OSError("mine")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tasks.core import nodes, yaml_text
-from tasks.core.nodes import Node
+from tasks.core.yaml import edit, nodes
+from tasks.core.yaml.nodes import Node
 
 PERSON = """\
 # my clusters
@@ -35,17 +35,17 @@ def with_cluster(text: str, body: str = ENTRY, key: str = "clusters") -> Node:
 
 
 def test_an_entry_is_added_and_every_other_byte_stays():
-    assert yaml_text.changed(PERSON, with_cluster(PERSON)) == PERSON.replace("contexts:", f"{ENTRY}contexts:")
+    assert edit.changed(PERSON, with_cluster(PERSON)) == PERSON.replace("contexts:", f"{ENTRY}contexts:")
 
 
 def test_an_empty_list_gets_its_first_entry():
-    wanted = yaml_text.changed(PERSON, with_cluster(PERSON, key="contexts"))
+    wanted = edit.changed(PERSON, with_cluster(PERSON, key="contexts"))
     assert wanted == PERSON.replace("contexts: []", f"contexts:\n{ENTRY.rstrip()}")
 
 
 def test_a_value_is_set_in_its_place():
     wanted = nodes.with_value(yaml.compose(PERSON), "current-context", nodes.word("new: one"))
-    assert yaml_text.changed(PERSON, wanted) == PERSON.replace("current-context: old", "current-context: 'new: one'")
+    assert edit.changed(PERSON, wanted) == PERSON.replace("current-context: old", "current-context: 'new: one'")
 
 
 def test_an_entry_of_ours_is_replaced_and_its_neighbours_stay():
@@ -54,7 +54,7 @@ def test_an_entry_of_ours_is_replaced_and_its_neighbours_stay():
     old, ours = nodes.items(nodes.find(document, "clusters"))
     ours = nodes.with_value(ours, "cluster", nodes.mapping(("server", nodes.word("https://newer.example.com"))))
     wanted = nodes.with_value(document, "clusters", nodes.sequence(old, ours))
-    assert yaml_text.changed(before, wanted) == before.replace("https://new.", "https://newer.")
+    assert edit.changed(before, wanted) == before.replace("https://new.", "https://newer.")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,6 @@ def test_an_entry_of_ours_is_replaced_and_its_neighbours_stay():
 )
 def test_it_reads_as_wanted_whatever_stood_there(text: str):
     wanted = with_cluster(text)
-    found = yaml_text.changed(text, wanted)
+    found = edit.changed(text, wanted)
     assert nodes.plain(yaml.compose(found)) == nodes.plain(wanted)
     assert all(line in found for line in text.splitlines() if line.startswith("#"))

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tasks.checks import guard
-from tasks.commands import az_cluster, kubeconfig, telepresence
-from tasks.commands.az_cluster import Cluster, Pool
-from tasks.core.change import Change
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.steps.cluster import power
+from tasks.core.plan.change import Change
+from tasks.flows.cluster import power
+from tasks.tools import kubeconfig, telepresence
+from tasks.tools.az import cluster
+from tasks.tools.az.cluster import Cluster, Pool
 from tests.made import settings
 
 DEAR = Pool("work", "User", "Standard_D8s_v5", False, 4)
@@ -38,9 +39,9 @@ def azure(monkeypatch):
     def nobody(s):
         raise ToolError("no telepresence")
 
-    monkeypatch.setattr(az_cluster, "show", lambda s: world["cluster"])
-    monkeypatch.setattr(az_cluster, "start", change("start", "Running"))
-    monkeypatch.setattr(az_cluster, "stop", change("stop", "Stopped"))
+    monkeypatch.setattr(cluster, "show", lambda s: world["cluster"])
+    monkeypatch.setattr(cluster, "start", change("start", "Running"))
+    monkeypatch.setattr(cluster, "stop", change("stop", "Stopped"))
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
     monkeypatch.setattr(guard, "assess", lambda s: world.setdefault("assessed", True))
     monkeypatch.setattr(telepresence, "status", nobody)
@@ -97,7 +98,7 @@ def test_a_stopped_cluster_is_started_although_it_cannot_be_asked_for_labels(azu
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
 def test_production_by_name_is_refused_before_anything_is_asked(azure, monkeypatch, verb):
-    monkeypatch.setattr(az_cluster, "show", lambda s: pytest.fail("asked"))
+    monkeypatch.setattr(cluster, "show", lambda s: pytest.fail("asked"))
     with pytest.raises(Refused):
         switch(verb, yes=True, settings={"cluster__name": "Prod-aks"})
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import Refused, Trouble
-from tasks.steps.cluster import schedule
-from tasks.steps.cluster.schedule import Hours, hours
+from tasks.flows.cluster import schedule
+from tasks.flows.cluster.schedule import Hours, hours
 from tests.made import settings
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Sydney", "UTC", "Asia/Kolkata")

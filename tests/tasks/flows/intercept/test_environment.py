@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.core.errors import Trouble
-from tasks.steps.intercept import environment
+from tasks.flows.intercept import environment
 
 NAMES = st.one_of(
     st.from_regex(r"[A-Z][A-Z0-9_]{0,20}", fullmatch=True).map("V_".__add__),

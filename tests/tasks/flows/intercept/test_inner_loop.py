@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import control
+from sandbox.control import VERSIONS, Box
 from tasks.core import ports
-from tasks.sandbox import control
-from tasks.sandbox.control import VERSIONS, Box
 from tests.world import HOST, WWW, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow

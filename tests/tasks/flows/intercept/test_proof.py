@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.core.catalogue import catalogue
+from tasks.core.config.catalogue import catalogue
 from tasks.core.errors import Trouble
-from tasks.steps.intercept import proof
+from tasks.flows.intercept import proof
 from tests.made import settings
 
 

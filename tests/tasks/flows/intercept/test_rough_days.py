@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import control
+from sandbox.control import Box
 from tasks.core import ports
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
 from tests.world import ROOT, WWW, inv, program, started, until, writes
 
 pytestmark = pytest.mark.slow

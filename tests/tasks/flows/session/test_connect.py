@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.commands import kubeconfig
-from tasks.commands.telepresence import Session
+from tasks.core.config.settings import settings
 from tasks.core.errors import Refused
-from tasks.core.settings import settings
-from tasks.steps.session import connect
-from tasks.steps.session.connect import Look
+from tasks.flows.session import connect
+from tasks.flows.session.connect import Look
+from tasks.tools import kubeconfig
+from tasks.tools.telepresence import Session
 
 
 def test_who_would_lose_intercepts_by_a_switch_is_told_a_command_that_does_it(monkeypatch: pytest.MonkeyPatch):

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from sandbox import control
+from sandbox.control import Box
 from tasks.core import ui
-from tasks.core.settings import Settings, repository_root
-from tasks.core.settings_sources import load
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
-from tasks.steps.setup.run import run
+from tasks.core.config.settings import Settings
+from tasks.core.config.sources import load
+from tasks.core.repository import repository_root
+from tasks.flows.setup.cli import run
 
 GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow",
        "GIT_CONFIG_VALUE_0": "always", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com",

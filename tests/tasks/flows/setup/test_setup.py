@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.commands import base
-from tasks.core import timing
 from tasks.core.errors import Refused, Trouble
-from tests.steps.setup.conftest import Workstation
+from tasks.core.state import timing
+from tasks.tools import base
+from tests.tasks.flows.setup.conftest import Workstation
 
 STEPS = {
     "tools",
@@ -207,9 +207,9 @@ def test_each_fault_is_named_where_it_hurts(workstation: Workstation, capsys, fa
 
 
 def test_a_stale_lock_beside_the_kubeconfig_is_named(workstation: Workstation, capsys, monkeypatch):
-    from tasks.commands import kubeconfig_file
+    from tasks.tools.kubeconfig import file
 
-    monkeypatch.setattr(kubeconfig_file, "_WAIT", 0.1)
+    monkeypatch.setattr(file, "_WAIT", 0.1)
     workstation.kubeconfig.parent.mkdir(parents=True)
     lock = Path(f"{workstation.kubeconfig}.lock")
     lock.touch()
@@ -303,7 +303,7 @@ def test_every_child_gets_the_frozen_kubeconfig(workstation: Workstation):
 
 
 def test_the_service_principal_logs_in_without_a_person(workstation: Workstation, capsys, monkeypatch):
-    from tasks.sandbox.standins.az_cloud import ROBOT_SECRET, made_id
+    from sandbox.standins.az.cloud import ROBOT_SECRET, made_id
 
     workstation.fault("login-gone")
     workstation.setup(only=["login"])
@@ -357,9 +357,9 @@ def test_times_are_kept_for_the_run_and_for_each_step(workstation: Workstation):
 
 
 def test_what_another_version_kept_of_the_steps_is_passed_over():
-    from tasks.core import state
-    from tasks.steps.setup import run
+    from tasks.core.state import store
+    from tasks.flows.setup import cli as run
 
     kept = {"state": "done", "note": "", "fix": "", "seconds": 1.0, "at": 1.0}
-    state.write(state.folder(run.FILE), json.dumps({"tools": kept, "login": 5, "connect": {"state": "done"}}))
+    store.write(store.folder(run.FILE), json.dumps({"tools": kept, "login": 5, "connect": {"state": "done"}}))
     assert run.last() == {"tools": kept}

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from tasks.core import journal
-from tasks.core.settings import settings
-from tasks.steps.overview import facts
+from tasks.core.config.settings import settings
+from tasks.core.state import journal
+from tasks.flows.status import facts
 
 
 @pytest.fixture

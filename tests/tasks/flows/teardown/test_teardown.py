@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from sandbox import control
+from sandbox.control import Box
 from tests.world import inv
 
 pytestmark = pytest.mark.slow

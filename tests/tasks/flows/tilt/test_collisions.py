@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.core.catalogue import Service
+from sandbox import control, sample
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.settings import Settings
-from tasks.sandbox import control, sample
-from tasks.steps.tilt import deploy
-from tasks.steps.tilt.collisions import collisions
-from tests.tilt.conftest import KNOWN, SETTINGS, SUBMODULE
+from tasks.flows.tilt import deploy
+from tasks.flows.tilt.collisions import collisions
+from tests.tiltfile.conftest import KNOWN, SETTINGS, SUBMODULE
 
 WWW = next(service for service in KNOWN.services if service.name == "www-ameide-platform")
 
@@ -101,8 +101,8 @@ def rendering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[s
 
 @pytest.fixture
 def here(rendering: tuple[dict[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    from tasks.core.settings import repository_root
-    from tasks.core.settings_sources import load
+    from tasks.core.config.sources import load
+    from tasks.core.repository import repository_root
 
     env, _ = rendering
     for name in ("PATH", "HOME", "KUBECONFIG"):
@@ -151,7 +151,7 @@ def test_the_image_goes_where_the_chart_reads_it(values: dict[str, Any], flags: 
 
 
 def test_values_are_merged_as_helm_merges_them(tmp_path: Path):
-    from tasks.commands import helm
+    from tasks.tools import helm
 
     (tmp_path / "values.yaml").write_text(yaml.safe_dump({"a": {"x": 1, "y": [1, 2]}, "b": 1}))
     (tmp_path / "over.yaml").write_text(yaml.safe_dump({"a": {"y": [3]}, "b": None}))
@@ -161,7 +161,7 @@ def test_values_are_merged_as_helm_merges_them(tmp_path: Path):
 
 @pytest.mark.parametrize("content", [b"a: [1", b"a: \xff"])
 def test_a_values_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes):
-    from tasks.commands import helm
+    from tasks.tools import helm
 
     (tmp_path / "over.yaml").write_bytes(content)
     with pytest.raises(Trouble, match=r"over\.yaml is not YAML"):

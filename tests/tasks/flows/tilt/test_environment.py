@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.steps.tilt import handover, leftovers
+from tasks.flows.tilt import environment, orphans
 from tests.made import settings
-from tests.tilt.conftest import Checkout, make_core
+from tests.tiltfile.conftest import Checkout, make_core
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_the_tiltfile_takes_over_what_the_tasks_have(core: Checkout):
         repositories__gitops=str(core.gitops),
         repositories__core=str(core.core),
     )
-    core.env.update(handover.environment(s))
+    core.env.update(environment.environment(s))
     core.env["REMOTE_DEV_REGISTRY__HOST"] = "not.this.one"
     result = core.tilt("--only=graph", context="mine")
     assert result.registry == s.registry.host
@@ -41,13 +41,13 @@ def test_the_tiltfile_takes_over_what_the_tasks_have(core: Checkout):
 
 def test_production_patterns_are_handed_over(core: Checkout):
     s = settings(guard__production__contexts="mi*", cluster__context="mine")
-    core.env.update(handover.environment(s))
+    core.env.update(environment.environment(s))
     assert "is production (it fits 'mi*'" in core.refused(context="mine")
 
 
 def test_nothing_secret_is_handed_over(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KUBECONFIG", "/home/x/config")
-    document = json.loads(handover.environment(settings(azure__tenant="a-tenant"))[handover.SETTINGS])
+    document = json.loads(environment.environment(settings(azure__tenant="a-tenant"))[environment.SETTINGS])
     assert set(document) == {
         "cluster",
         "registry",
@@ -62,9 +62,9 @@ def test_nothing_secret_is_handed_over(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_mark_is_there_only_for_a_tilt_that_runs():
-    assert handover.MARK not in handover.environment(settings())
-    assert handover.environment(settings(), "process-1")[handover.MARK] == "process-1"
+    assert environment.MARK not in environment.environment(settings())
+    assert environment.environment(settings(), "process-1")[environment.MARK] == "process-1"
 
 
 def test_nothing_marked_is_nothing_to_end():
-    assert leftovers.end("no-such-run") == []
+    assert orphans.end("no-such-run") == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tasks.core.errors import Trouble
-from tasks.steps.tilt.request import Request, parse
-from tests.tilt.conftest import KNOWN
+from tasks.flows.tilt.request import Request, parse
+from tests.tiltfile.conftest import KNOWN
 
 WWW = "apps-www-ameide-platform-tilt"
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from sandbox import control, sample
+from sandbox.control import Box
 from tasks.core import ports
-from tasks.sandbox import control, sample
-from tasks.sandbox.control import Box
-from tests.tilt.conftest import KNOWN, SETTINGS, SUBMODULE
+from tests.tiltfile.conftest import KNOWN, SETTINGS, SUBMODULE
 from tests.world import HOST, ROOT, Started, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow

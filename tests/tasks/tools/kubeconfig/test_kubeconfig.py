@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.commands import base, kubeconfig
 from tasks.core.errors import Blocked
+from tasks.tools import base, kubeconfig
 from tests.made import settings
 
 SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.commands import kubeconfig, kubeconfig_file, kubeconfig_merge
-from tasks.commands.kubeconfig import Context
 from tasks.core.errors import Blocked
+from tasks.tools import kubeconfig
+from tasks.tools.kubeconfig import Context, file
+from tasks.tools.kubeconfig import merge as kubeconfig_merge
 
 FETCHED = """\
 apiVersion: v1
@@ -166,7 +167,7 @@ def test_a_lock_of_a_killed_kubectl_is_named_and_nothing_is_written(home: Path, 
     home.write_text(OTHERS)
     lock = Path(f"{home}.lock")
     lock.touch(mode=0)
-    monkeypatch.setattr(kubeconfig_file, "_WAIT", 0.1)
+    monkeypatch.setattr(file, "_WAIT", 0.1)
     with pytest.raises(Blocked) as why:
         merge()
     assert f"rm {lock}" in why.value.fix

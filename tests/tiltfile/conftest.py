@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.core import catalogue
-from tasks.core.catalogue import Catalogue
-from tasks.sandbox import sample
-from tasks.sandbox.starlark import Result, TiltfileError, evaluate
+from sandbox import sample
+from starlark_harness import Result, TiltfileError, evaluate
+from tasks.core.config import catalogue
+from tasks.core.config.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "config/settings.yaml").read_text())

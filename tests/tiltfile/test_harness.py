@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox.starlark import Result, TiltfileError, evaluate
-from tasks.sandbox.starlark.files import join
+from starlark_harness import Result, TiltfileError, evaluate
+from starlark_harness.files import join
 
 Run = Callable[..., Result]
 DEFINE = "config.define_string_list('only', usage='services')\nconfig.define_bool('fast')\ncfg = config.parse()\n"

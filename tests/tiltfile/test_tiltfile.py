@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import Repositories, Tilt
-from tasks.sandbox.starlark import evaluate
-from tests.tilt.conftest import CONTEXT, KNOWN, ROOT, SETTINGS, SUBMODULE, Checkout
+from starlark_harness import evaluate
+from tasks.core.config.settings import Repositories, Tilt
+from tests.tiltfile.conftest import CONTEXT, KNOWN, ROOT, SETTINGS, SUBMODULE, Checkout
 
 RELEASES = [service.release for service in KNOWN.services]
 WWW = "apps-www-ameide-platform-tilt"
