@@ -22,7 +22,7 @@ _FIXED = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
 # What makes a folder the suite; the environment and caches stay behind.
-_SUITE = ("Tiltfile", "tilt", "tasks.py", "tasks", "config", "scripts")
+_SUITE = ("Tiltfile", "tilt", "tasks.py", "tasks", "migration", "starlark_harness", "sandbox", "config", "scripts")
 
 
 @dataclass(frozen=True)
