@@ -32,7 +32,7 @@ def submodule_state(s: Settings, folder: Path, path: str) -> str:
     return done.stdout[:1]
 
 
-def submodule_update(s: Settings, folder: Path, path: str) -> Change:
+def submodule_update(s: Settings, folder: Path, path: str) -> Change[object]:
     """Check the submodule out at the commit that is pinned."""
     args = submodule_args(path)
     return Change(f"check out the submodule {path}", ("git", *args), lambda: tool(s, folder).run(*args))

@@ -84,7 +84,7 @@ def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets:
 
 def upgrade(
     s: Settings, release: str, chart: Path, values: Sequence[Path], sets: Sequence[str], *, holder: str
-) -> Change:
+) -> Change[object]:
     """Install or upgrade the release, held by `holder`. Helm refuses objects that another owner has."""
     seconds = max(20, int(s.tilt.upsert_timeout) - 10)  # done before Tilt kills whoever called, and helm with it
     return tool(s).change(
@@ -105,7 +105,7 @@ def upgrade(
     )
 
 
-def uninstall(s: Settings, release: str) -> Change:
+def uninstall(s: Settings, release: str) -> Change[object]:
     """Remove the release with its objects; one that is gone is fine. What was left half way can be removed too."""
     args = ("uninstall", release, "--timeout", f"{int(s.tilt.upsert_timeout)}s")
     change = tool(s).change(

@@ -96,7 +96,9 @@ def applications(s: Settings) -> list[Object]:
     return get(s, "applications.argoproj.io", namespace=s.cluster.argocd_namespace)
 
 
-def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: str, timeout: float = 300) -> Change:
+def delete(
+    s: Settings, kind: str, name: str, *, namespace: str = "", destroys: str, timeout: float = 300
+) -> Change[object]:
     """Remove one object; one that is gone is fine."""
     place = namespace or s.cluster.namespace
     return tool(s).change(
@@ -113,7 +115,7 @@ def delete(s: Settings, kind: str, name: str, *, namespace: str = "", destroys: 
     )
 
 
-def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> Change:
+def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> Change[object]:
     """Create the object or change it to this. Its manifest goes over stdin, not through argv."""
     args = ("apply", "--filename", "-")
     program, data = tool(s), json.dumps(manifest).encode()

@@ -43,7 +43,7 @@ def missing(s: Settings) -> str:
     return "pnpm-lock.yaml is newer than node_modules"
 
 
-def install(s: Settings, why: str) -> Change:
+def install(s: Settings, why: str) -> Change[object]:
     """Install what the lock file names."""
     args = install_args(s)
     return Change(f"install the packages ({why})", ("pnpm", *args), lambda: _install(s, args))

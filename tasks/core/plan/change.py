@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+Result = TypeVar("Result", covariant=True)
 
 
-def _nothing() -> None:
+def _nothing() -> Any:
     return None
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change. In a step `core/steps.py` runs it; elsewhere `perform` does, in sight of whoever reads the flow.
-
-    text:     what it does, for a person ("merge context dev into ~/.kube/config")
-    argv:     the command, where it is one; without secrets
-    run:      does it; raises Trouble when it fails
-    destroys: what is lost by it; empty when nothing is. Such a change needs `--yes`
-    """
+class Change(Generic[Result]):
+    """One write. A step yields it and `core/plan/steps.py` runs it; other flows call `perform`."""
 
     text: str
+    """What it does, for a person: "merge context dev into ~/.kube/config"."""
+
     argv: tuple[str, ...] = ()
-    run: Callable[[], object] = field(default=_nothing, compare=False, repr=False)
+    """The command that `run` executes, without secrets; empty when `run` executes none."""
+
+    run: Callable[[], Result] = field(default=_nothing, compare=False, repr=False)
+    """Makes the change. Raises Trouble when it fails."""
+
     destroys: str = ""
+    """What is lost by it; empty when nothing is. A change that destroys something needs `--yes`."""
+
+    equivalent: tuple[str, ...] = ()
+    """A command with the same effect, when `run` is a function of ours. Shown as "like", because it is not executed."""
 
     @property
     def command(self) -> str:
-        """The command as a person would type it, empty when it is none."""
-        import shlex
-
-        return shlex.join(self.argv)
+        """The command as a person would type it: the one that runs, or the equivalent one; may be empty."""
+        return shlex.join(self.argv or self.equivalent)
 
     @property
     def would(self) -> str:
-        """What a dry run says: the text, and below it the command, where it is one."""
-        return f"would {self.text}" + (f"\n    $ {self.command}" if self.argv else "")
+        """The lines of a dry run: the text, and below it the command."""
+        if self.argv:
+            return f"would {self.text}\n    $ {self.command}"
+        if self.equivalent:
+            return f"would {self.text}\n    like: {self.command}"
+        return f"would {self.text}"
 
 
-def perform(change: Change) -> object:
-    """Do it now, outside a step: for flows whose next write depends on this one's result."""
+def perform(change: Change[Result]) -> Result:
+    """Make the change now, outside a step, for a flow whose next write depends on the result."""
     return change.run()

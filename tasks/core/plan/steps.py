@@ -40,7 +40,7 @@ class Step(Generic[Context]):
 
     key: str
     title: str
-    plan: Callable[[Context], Iterable[Change]]
+    plan: Callable[[Context], Iterable[Change[object]]]
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     alone: str = ""
@@ -53,8 +53,8 @@ class Outcome:
     key: str
     title: str
     state: State
-    changes: tuple[Change, ...] = ()
-    made: tuple[Change, ...] = ()
+    changes: tuple[Change[object], ...] = ()
+    made: tuple[Change[object], ...] = ()
     note: str = ""
     fix: str = ""
     seconds: float = 0.0
@@ -69,13 +69,13 @@ def check(step: Step[Context], context: Context) -> Outcome:
 def apply(
     step: Step[Context],
     context: Context,
-    allow: Callable[[Change], bool],
-    tell: Callable[[Step[Context], Change], None],
+    allow: Callable[[Change[object]], bool],
+    tell: Callable[[Step[Context], Change[object]], None],
 ) -> Outcome:
     """Make the missing changes one at a time, then look again. A crash anywhere is mended by a second run."""
 
     def work() -> Outcome:
-        made: list[Change] = []
+        made: list[Change[object]] = []
         try:
             for change in step.plan(context):
                 if not allow(change):
@@ -182,7 +182,7 @@ def _look(step: Step[Context], context: Context) -> Outcome:
     return Outcome(step.key, step.title, State.PENDING if changes else State.DONE, changes)
 
 
-def _stopped(step: Step[Context], state: State, why: Blocked | ToolError, made: list[Change]) -> Outcome:
+def _stopped(step: Step[Context], state: State, why: Blocked | ToolError, made: list[Change[object]]) -> Outcome:
     note = why.what if not why.why else f"{why.what} ({why.why})"
     return Outcome(step.key, step.title, state, (), tuple(made), note, why.fix, error=why)
 

@@ -152,7 +152,7 @@ class Tool:
 
     def change(
         self, text: str, *args: str, destroys: str = "", timeout: float = 300, shown: tuple[str, ...] | None = None
-    ) -> Change:
+    ) -> Change[object]:
         """The write as a value. `shown` replaces the arguments in what people see, where they hold a secret."""
         visible = (self.name, *self.base, *(args if shown is None else shown))
         return Change(text, visible, lambda: self.run(*args, timeout=timeout), destroys)

@@ -122,7 +122,7 @@ def _in_use(s: Settings) -> list[str]:
     return [f"you intercept {name} now: inv leave {name} first" for name, _ in held]
 
 
-def _tell(s: Settings, json: bool, change: Change | None, text: str) -> None:
+def _tell(s: Settings, json: bool, change: Change[object] | None, text: str) -> None:
     if json:
         ui.as_json(
             {"cluster": s.cluster.name, "changes": [{"text": change.text, "command": change.command}] if change else []}

@@ -27,7 +27,7 @@ def name_of(entry: Entry) -> str:
     return str(entry.data.get("name", ""))
 
 
-def changes(s: Settings, entries: list[Entry]) -> Iterator[Change]:
+def changes(s: Settings, entries: list[Entry]) -> Iterator[Change[object]]:
     """What leaving these intercepts takes, as values. A run that still lives is asked to end itself."""
     for entry in entries:
         if entry.owner_lives and entry.pid != os.getpid():

@@ -66,7 +66,7 @@ class Made:
         }
 
 
-def steps_of(s: Settings, plan: Plan) -> list[Change]:
+def steps_of(s: Settings, plan: Plan) -> list[Change[object]]:
     """What will be done, in order, as a dry run shows it."""
     found = list(session.connect_changes(s))
     found.append(_making(s, plan))
@@ -247,7 +247,7 @@ def _say_when_reached(s: Settings, made: Made) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _making(s: Settings, plan: Plan) -> Change:
+def _making(s: Settings, plan: Plan) -> Change[object]:
     if plan.request.replace:
         return telepresence.replace(s, plan.wanted, str(plan.port.container))
     return telepresence.intercept(s, plan.wanted)

@@ -51,7 +51,7 @@ def look(s: Settings) -> Look:
     return Look(session, not other, other, tuple(_beyond_one(found)))
 
 
-def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change]:
+def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object]]:
     """The session of these settings is open. What is missing for it; nothing when it is there.
 
     Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`).
@@ -143,7 +143,7 @@ def _connected(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
     return seconds
 
 
-def _do(changes: list[Change]) -> None:
+def _do(changes: list[Change[object]]) -> None:
     for change in changes:
         ui.progress("running", "connect", change.text)
         perform(change)
@@ -155,7 +155,7 @@ def mine(s: Settings) -> tuple[str, ...]:
     return tuple(name for name, _ in now.session.intercepts) if now.here else ()
 
 
-def _watched(s: Settings) -> Change:
+def _watched(s: Settings) -> Change[object]:
     """Connect, and leave no daemon behind when it fails or runs out of time."""
     change = telepresence.connect(s)
 

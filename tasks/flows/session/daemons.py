@@ -21,7 +21,7 @@ def ours(s: Settings) -> list[Process]:
     return [p for p in processes.running() if _is_daemon(p) and p.variable("KUBECONFIG") == wanted]
 
 
-def end(found: list[Process], why: str) -> Change:
+def end(found: list[Process], why: str) -> Change[object]:
     """End these daemons: what `quit -s` no longer reaches (a killed connect leaves its daemon, 2.31 even answers
     `Quit` while it lives on)."""
     pids = ", ".join(str(p.pid) for p in found)

@@ -42,7 +42,7 @@ def rights(s: Settings) -> tuple[Right, ...]:
     )
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Each right is asked of the cluster; nothing here can be changed from a workstation."""
     s = work.settings
     asked = rights(s)

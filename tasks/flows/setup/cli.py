@@ -143,7 +143,7 @@ def _said(outcome: Outcome, before: Sequence[Outcome], work: Work, looking: bool
     return outcome
 
 
-def _tell(step: Step[Work], change: Change) -> None:
+def _tell(step: Step[Work], change: Change[object]) -> None:
     ui.progress("running", step.key, change.text)
 
 
@@ -178,7 +178,7 @@ def _show_result(s: Settings, name: str, outcomes: Sequence[Outcome], seconds: f
 
 
 def _step_document(s: Settings, outcome: Outcome) -> dict[str, Any]:
-    def shown(change: Change) -> dict[str, str]:
+    def shown(change: Change[object]) -> dict[str, str]:
         return {"text": change.text, "command": change.command, "destroys": change.destroys}
 
     return {

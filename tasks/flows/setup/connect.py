@@ -14,7 +14,7 @@ from tasks.tools import kubeconfig as kc
 from tasks.tools import telepresence
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """What is missing is the session's own affair; that the target may be touched is asked first."""
     s = work.settings
     work.verdict(wanted(s, kc.wanted_context(s)))

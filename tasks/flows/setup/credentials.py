@@ -15,7 +15,7 @@ from tasks.tools.kubeconfig import Context
 from tasks.tools.kubeconfig import merge as kubeconfig_merge
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Fetched only when it is not there (or `force`). The guard has its say before anything is written."""
     s = work.settings
     have = kc.load().context(s.cluster.context)

@@ -15,7 +15,7 @@ from tasks.tools import base, kubelogin
 from tasks.tools import kubeconfig as kc
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """The arguments are verified: `az aks get-credentials` undoes a conversion and calls that success."""
     s = work.settings
     context = kc.wanted_context(s)

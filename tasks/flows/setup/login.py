@@ -13,7 +13,7 @@ from tasks.tools import az
 from tasks.tools.az import LoginNeeded, login
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """The cluster's token is the real test; az's profile looks fine long after a login has died."""
     anew = work.relogin and not work.fresh_login
     why = LoginNeeded("a new login was asked for") if anew else missing(work)

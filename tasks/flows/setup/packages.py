@@ -11,7 +11,7 @@ from tasks.flows.setup.work import Work
 from tasks.tools import pnpm
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Install when node_modules is missing or older than the lock file."""
     s = work.settings
     if not (pnpm.folder(s) / "package.json").is_file():

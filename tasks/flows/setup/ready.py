@@ -13,7 +13,7 @@ from tasks.flows.setup.work import Work
 from tasks.tools import kubectl
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """One look at both; the cluster is not asked again when it has answered in this run."""
     s = work.settings
     now = session.look(s)

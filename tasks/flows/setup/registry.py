@@ -19,7 +19,7 @@ _LIVES = 2.5 * 3600  # seconds: a login to ACR lives 3 hours; asked only where a
 _SKIP = "or go on without images: inv setup --skip registry"
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Whether the login lives is read from Docker's own file; the engine is asked only before a login."""
     s = work.settings
     login = docker.login(s.registry.host)

@@ -17,7 +17,7 @@ def path(s: Settings) -> str:
     return s.gitops.relative_to(s.core).as_posix() if s.gitops.is_relative_to(s.core) else ""
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Only a missing one is checked out: one at another commit than the pin is somebody's work."""
     s = work.settings
     place = path(s)

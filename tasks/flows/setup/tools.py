@@ -25,7 +25,7 @@ def pins(s: Settings) -> dict[str, Pin]:
     return {name: pinned(name, pin) for name, pin in s.tools.items()}
 
 
-def plan(work: Work) -> Iterator[Change]:
+def plan(work: Work) -> Iterator[Change[object]]:
     """Nothing is installed from here: what is missing is said, with where it comes from."""
     import msgspec
 

@@ -53,7 +53,7 @@ def _run(s: Settings, *, dry: bool, tilt: bool) -> None:
         ui.say("releases of Tilt stay: inv tilt.down removes this workstation's")
 
 
-def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change]:
+def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change[object]]:
     """What is there to undo, in the order that is safe: intercepts, processes, files, releases, the session.
 
     failures: takes what could not be looked at; the rest goes on.
@@ -70,7 +70,7 @@ def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iter
             failures.append(why)
 
 
-def _here() -> Iterator[Change]:
+def _here() -> Iterator[Change[object]]:
     """What was made on this machine."""
     for entry in journal.entries("process"):
         yield Change(
@@ -80,7 +80,7 @@ def _here() -> Iterator[Change]:
         yield Change(f"remove {entry.data.get('path')}", run=partial(_remove, entry))
 
 
-def _releases(s: Settings) -> Iterator[Change]:
+def _releases(s: Settings) -> Iterator[Change[object]]:
     """Tilt's; where nobody has been in the cluster from here there are none."""
     from tasks.flows.tilt import down as releases
 
@@ -100,7 +100,7 @@ def _guarded(s: Settings) -> None:
         ui.warn(f"{why.what}; only what was made there is undone")
 
 
-def _session(s: Settings) -> Iterator[Change]:
+def _session(s: Settings) -> Iterator[Change[object]]:
     """The session, when it is ours: made with this place's kubeconfig, and holding nothing made by hand."""
     try:
         now = session.look(s)

@@ -24,7 +24,7 @@ def run(only: Sequence[Service], *, dry: bool, json: bool) -> None:
     """Remove them one after the other; go on after a failure, and fail at the end."""
     s = settings()
     failed: Trouble | None = None
-    done: list[Change] = []
+    done: list[Change[object]] = []
     with without_trace() if dry else nullcontext():
         guard.names(s)
         session.prepare(s, dry=dry)
@@ -48,7 +48,7 @@ def run(only: Sequence[Service], *, dry: bool, json: bool) -> None:
         raise Trouble(f"not all is removed: {failed.what}", why=failed.why, fix=failed.fix or "inv tilt.down again")
 
 
-def changes(s: Settings, only: Sequence[Service] = ()) -> Iterator[Change]:
+def changes(s: Settings, only: Sequence[Service] = ()) -> Iterator[Change[object]]:
     """What is there to remove: a Tilt that still runs, then its releases. Another's and the baseline's never are."""
     for entry in orphans.runs() if not only else ():
         if orphans.lives(entry):
@@ -70,7 +70,7 @@ def changes(s: Settings, only: Sequence[Service] = ()) -> Iterator[Change]:
             yield Change(f"forget {name}, which is gone", run=partial(journal.forget, entry_of))
 
 
-def _uninstall(change: Change, entry: Entry | None) -> None:
+def _uninstall(change: Change[object], entry: Entry | None) -> None:
     change.run()
     if entry is not None:
         journal.forget(entry)
@@ -80,6 +80,6 @@ def _stop(entry: Entry) -> Callable[[], object]:
     return partial(orphans.stop, entry)
 
 
-def _show(change: Change, json: bool) -> None:
+def _show(change: Change[object], json: bool) -> None:
     if not json:
         ui.say(change.would)

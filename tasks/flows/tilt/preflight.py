@@ -29,7 +29,7 @@ class Ready:
 
     releases: list[Service] = field(default_factory=list)
     intercepts: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change[object]] = field(default_factory=list)
 
 
 def ready(s: Settings, request: Request, services: list[Service], *, dry: bool = False) -> Ready:
@@ -70,11 +70,11 @@ def _held(s: Settings) -> Callable[[], list[Release]]:
     return _later(lambda: helm.releases(s, ownership.holder(s)))
 
 
-def _registry(s: Settings) -> Callable[[], list[Change]]:
+def _registry(s: Settings) -> Callable[[], list[Change[object]]]:
     return _later(lambda: list(_login(s)))
 
 
-def _login(s: Settings) -> Iterator[Change]:
+def _login(s: Settings) -> Iterator[Change[object]]:
     """An engine answers, and Docker may push to the registry for some minutes more."""
     from tasks.flows.setup import registry
     from tasks.flows.setup.work import Work

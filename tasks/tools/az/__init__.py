@@ -143,7 +143,7 @@ def credentials_args(s: Settings) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def registry_login(s: Settings) -> Change:
+def registry_login(s: Settings) -> Change[object]:
     """Log Docker in to the registry. az looks for the Docker engine first, and the login lives for 3 hours."""
     args = ("acr", "login", "--name", registry_name(s), *subscription(s))
 

@@ -67,12 +67,12 @@ def show(s: Settings) -> Cluster:
     )
 
 
-def start(s: Settings) -> Change:
+def start(s: Settings) -> Change[object]:
     """Switch the cluster on. az returns when it runs, minutes later."""
     return _switch(s, "start", f"start the cluster {s.cluster.name}", "")
 
 
-def stop(s: Settings) -> Change:
+def stop(s: Settings) -> Change[object]:
     """Switch the cluster off, for everybody."""
     return _switch(
         s,
@@ -98,7 +98,7 @@ def roles(s: Settings, assignee: str) -> list[str]:
     return sorted({str(name) for name in found}) if isinstance(found, list) else []
 
 
-def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change:
+def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change[object]:
     args = ("aks", verb, *_names(s), *az.subscription(s))
 
     def run() -> None:

@@ -54,7 +54,7 @@ def has_browser(env: Mapping[str, str]) -> bool:
     return bool(env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")) and bool(shutil.which("xdg-open"))
 
 
-def login(s: Settings, way: Login, *, after: LoginNeeded | None = None) -> Change:
+def login(s: Settings, way: Login, *, after: LoginNeeded | None = None) -> Change[object]:
     """Log in. `after`: the refusal that made it necessary, so that a second factor is asked for the right resource.
 
     Raises Blocked when the way needs something that is not there (variables, a terminal).

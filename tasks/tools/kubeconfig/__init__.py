@@ -146,7 +146,7 @@ def parse(content: str, source: str) -> Kubeconfig:
     return Kubeconfig((), text(find(document, "current-context")), entries)
 
 
-def freeze(s: Settings, source: Context | None = None) -> Change | None:
+def freeze(s: Settings, source: Context | None = None) -> Change[object] | None:
     """Cut the session's own kubeconfig out of the user's (or of `source`); None when it is already right.
 
     In it kubelogin takes its token from az, whatever the user's own says: nothing that runs with it can ask a person.

@@ -17,7 +17,7 @@ from tasks.tools.kubeconfig.file import locked, replace_file
 _SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
 
-def merge(wanted: Context, *, text: str, argv: tuple[str, ...] = ()) -> Change | None:
+def merge(wanted: Context, *, text: str, argv: tuple[str, ...] = ()) -> Change[object] | None:
     """Put the context with its cluster and user into the user's files; None when they are there like that.
 
     text, argv: what people are shown. The files are read again under the lock, so that what somebody else writes

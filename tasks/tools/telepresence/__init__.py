@@ -97,7 +97,7 @@ def workloads(s: Settings) -> list[Workload]:
     return [answers.workload(item) for item in found if isinstance(item, dict)]
 
 
-def connect(s: Settings) -> Change:
+def connect(s: Settings) -> Change[object]:
     """Open the session of these settings. Killed at the deadline, it leaves its daemon: see steps/session."""
     args = [
         "connect",
@@ -136,7 +136,7 @@ def can_replace(s: Settings) -> bool:
     return "replace" in capabilities.commands(tool(s))
 
 
-def intercept(s: Settings, wanted: Wanted) -> Change:
+def intercept(s: Settings, wanted: Wanted) -> Change[object]:
     """Make the intercept; running it returns a Held with the pod's environment.
 
     The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines and
@@ -162,7 +162,7 @@ def intercept(s: Settings, wanted: Wanted) -> Change:
     )
 
 
-def replace(s: Settings, wanted: Wanted, container_port: str) -> Change:
+def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[object]:
     """Replace the workload's container; where the client has no such command, `intercept --replace` does it."""
     if can_replace(s):
         args = ["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
@@ -184,13 +184,13 @@ def replace(s: Settings, wanted: Wanted, container_port: str) -> Change:
     )
 
 
-def leave(s: Settings, name: str) -> Change:
+def leave(s: Settings, name: str) -> Change[object]:
     """End the intercept. One that is gone is fine. Needs a session, or it would open one."""
     verb = "detach" if "detach" in capabilities.commands(tool(s)) else "leave"
     return Change(f"leave the intercept {name}", ("telepresence", verb, name), lambda: _left(s, verb, name))
 
 
-def quit(s: Settings, *, daemons: bool = True) -> Change:
+def quit(s: Settings, *, daemons: bool = True) -> Change[object]:
     """End the session, and the daemons with it. Ends what is intercepted."""
     args = ["quit", "--stop-daemons"] if daemons else ["quit"]
     return Change("end the Telepresence session", ("telepresence", *args), lambda: tool(s).run(*args, timeout=45))
