@@ -28,8 +28,16 @@ def login(
     from tasks.tools.az import login as az_login
 
     s = settings()
-    way = az_login.mode(s, mode) if mode else ""
-    code = run(s, only=["login"], way=way, relogin=force, dry=dry(c, dry_run), check=check, as_json=json, name="login")
+    code = run(
+        s,
+        only=["login"],
+        login_mode=az_login.mode(s, mode) if mode else "",
+        relogin=force,
+        dry=dry(c, dry_run),
+        check=check,
+        as_json=json,
+        name="login",
+    )
     if code:
         raise Exit(code=code)
 

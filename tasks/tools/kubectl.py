@@ -140,7 +140,7 @@ def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
         or "provide credentials" in done.stderr
     ):
         kind = Unauthorized
-    return plain.told(kind=kind)
+    return plain.reworded(kind=kind)
 
 
 def _answer(s: Settings, args: list[str], kubeconfig: str = "") -> Object:

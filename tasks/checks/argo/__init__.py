@@ -104,7 +104,7 @@ def mark(place: Place) -> str:
 
 def _owned(s: Settings, place: Place, argo: Argo) -> Iterator[Finding]:
     if argo.trouble is not None:
-        if "doesn't have a resource type" in argo.trouble.said:
+        if "doesn't have a resource type" in argo.trouble.output:
             yield Finding(
                 "owner",
                 State.MISSING,

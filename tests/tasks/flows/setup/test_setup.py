@@ -13,7 +13,10 @@ import yaml
 
 from tasks.core.errors import Refused, Trouble
 from tasks.core.state import timing
+from tasks.flows.setup import select
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import base
+from tests.made import settings
 from tests.tasks.flows.setup.conftest import Workstation
 
 STEPS = {
@@ -363,3 +366,8 @@ def test_what_another_version_kept_of_the_steps_is_passed_over():
     kept = {"state": "done", "note": "", "fix": "", "seconds": 1.0, "at": 1.0}
     store.write(store.folder(run.FILE), json.dumps({"tools": kept, "login": 5, "connect": {"state": "done"}}))
     assert run.last() == {"tools": kept}
+
+
+def test_each_step_names_commands_with_the_same_effect():
+    run = SetupRun(settings())
+    assert {step.key: bool(step.commands(run)) for step in select(run.settings)} == dict.fromkeys(STEPS, True)
