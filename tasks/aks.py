@@ -74,9 +74,9 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
 def check(c: Context, check: bool = False, json: bool = False) -> None:
     """Compare the cluster and your rights with what work needs; each ok, missing or unknown, with how to get it."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster.cli import of_cluster
+    from tasks.flows.cluster.cli import check_cluster
 
-    of_cluster(settings(), json=json, check=check)
+    check_cluster(settings(), json=json, check=check)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
