@@ -38,7 +38,7 @@ class Finding:
     """What is wrong and how to fix it; None where the verdict is ok."""
 
     patch: str = ""
-    """The exact lines for the gitops repository; empty when there are none."""
+    """The exact lines for the gitops repository; empty without any."""
 
     @property
     def text(self) -> str:

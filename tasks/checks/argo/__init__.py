@@ -182,7 +182,7 @@ def _ignore_rule(
         finding = unknown(
             "ignore rule",
             f"none in the Application; the rules for all of them (ConfigMap argocd-cm in {s.cluster.argocd_namespace}) may not be read",
-            fix="ask whoever runs Argo CD, or add the rule to the Application",
+            fix="ask the owners of Argo CD, or add the rule to the Application",
         )
     else:
         finding = missing(

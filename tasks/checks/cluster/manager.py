@@ -69,7 +69,7 @@ def versions(s: Settings, theirs: str) -> Finding:
 
 
 def version_of(pod: Object) -> str:
-    """Return the version in the tag of the pod's image; empty when there is none."""
+    """Return the version in the tag of the pod's image; empty without one."""
     for container in (pod.get("spec") or {}).get("containers") or []:
         tag = re.search(r":v?(\d+\.\d+\.\d+)", str(container.get("image") or ""))
         if tag:

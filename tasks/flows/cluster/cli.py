@@ -1,20 +1,28 @@
-"""What `inv aks.check`, `inv argo.check` and `inv devcontainer.check` call."""
+"""What the tasks of the cluster call: the checks, the status, the power and the schedule."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tasks.checks import argo, cluster, workload
+from tasks.checks import argo, cluster, guard, workload
 from tasks.checks.devcontainer import files as container_files
 from tasks.checks.devcontainer import machine
 from tasks.checks.finding import Finding, limit_deadlines, warning
 from tasks.checks.report import report
+from tasks.core import ui
 from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
-from tasks.core.plan.change import perform
+from tasks.core.errors import MISSING, Trouble
+from tasks.core.plan.change import Change, perform
+from tasks.flows.cluster import power, schedule
+from tasks.flows.cluster.power import Verb
+from tasks.flows.cluster.schedule import Hours
 from tasks.tools import kubeconfig, kubectl
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az.cluster import Cluster, Pool
+from tasks.tools.private_caches import without_trace
 
 
 def check_cluster(s: Settings, *, json: bool, check: bool) -> None:
@@ -61,3 +69,96 @@ def _service_findings(
             raise
         return [warning(service.name, why.what, fix=why.fix)]
     return [replace(f, subject=f"{service.name}: {f.subject}") for f in argo.findings(s, located, state)]
+
+
+def status(s: Settings, *, json: bool) -> None:
+    """Show the power, the node pools, and what would make them cheaper."""
+    shown = az_cluster.show(s)
+    hints = power.cost_hints(shown)
+    if json:
+        ui.as_json(_status_document(s, shown, hints))
+        return
+    ui.say(f"{s.cluster.name} ({shown.location}): {shown.power}, Kubernetes {shown.version}")
+    ui.table([("pool", "mode", "size", "nodes", "spot"), *map(_pool_row, shown.pools)], indent="  ")
+    for hint in hints:
+        ui.say(f"  {hint}")
+
+
+def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
+    """Start or stop the cluster after a confirmation. Raises Refused for production."""
+    guard.names(s)
+    if dry or check:
+        with without_trace():
+            _plan_switch(s, verb, check=check, json=json)
+    else:
+        _switch(s, verb, yes=yes, json=json)
+
+
+def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
+    """Print the workflow, or write it to the file `out`. Raises Refused rather than overwrite another file."""
+    text = schedule.manifest(s, hours)
+    if not out:
+        ui.say(text.rstrip("\n"))
+        ui.talk(f"for the gitops repository: {schedule.WORKFLOW} (--out FILE writes it); nothing was changed")
+        return
+    change = schedule.write(Path(out), text)
+    if change is None:
+        ui.say(f"{out} is as it should be: nothing to do")
+    elif dry:
+        ui.say(change.would)
+    else:
+        perform(change)
+        ui.say(f"wrote {out}; review it, then commit it in the gitops repository")
+
+
+def _plan_switch(s: Settings, verb: Verb, *, check: bool, json: bool) -> None:
+    current = az_cluster.show(s)
+    change = power.plan(s, verb, current, dry=True)
+    _show_switch(s, change, change.would if change else _nothing_to_do(s, current), json=json)
+    if change is not None and check:
+        raise SystemExit(MISSING)
+
+
+def _switch(s: Settings, verb: Verb, *, yes: bool, json: bool) -> None:
+    current = az_cluster.show(s)
+    change = power.plan(s, verb, current, dry=False)
+    if change is None:
+        _show_switch(s, None, _nothing_to_do(s, current), json=json)
+        return
+    if verb is Verb.STOP:
+        for hint in power.own_intercepts(s):
+            ui.talk(hint)
+    loss = f" it ends {change.destroys}" if change.destroys else ""
+    ui.confirm(f"{change.text}?{loss}", yes=yes, fix=f"inv aks.{verb} --yes")
+    ui.talk(f"{change.text}: this takes some minutes")
+    perform(change)
+    _show_switch(s, change, f"{s.cluster.name} {'runs' if verb is Verb.START else 'is stopped'}", json=json)
+
+
+def _nothing_to_do(s: Settings, current: Cluster) -> str:
+    return f"{s.cluster.name} is {current.power} already: nothing to do"
+
+
+def _show_switch(s: Settings, change: Change[object] | None, text: str, *, json: bool) -> None:
+    if json:
+        changes = [{"text": change.text, "command": change.command}] if change else []
+        ui.as_json({"cluster": s.cluster.name, "changes": changes})
+    else:
+        ui.say(text)
+
+
+def _pool_row(pool: Pool) -> tuple[str, ...]:
+    nodes = f"{pool.count} ({pool.low} to {pool.high})" if pool.scales else str(pool.count)
+    return (pool.name, pool.mode, pool.size, nodes, "yes" if pool.spot else "no")
+
+
+def _status_document(s: Settings, shown: Cluster, hints: list[str]) -> dict[str, Any]:
+    fields = ("name", "mode", "size", "count", "low", "high", "spot")
+    return {
+        "cluster": s.cluster.name,
+        "power": shown.power,
+        "state": shown.state,
+        "version": shown.version,
+        "pools": [{field: getattr(pool, field) for field in fields} for pool in shown.pools],
+        "hints": hints,
+    }

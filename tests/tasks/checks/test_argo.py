@@ -1,4 +1,4 @@
-"""Argo CD beside an intercept: each defect is told apart, and the printed patch mends it."""
+"""Argo CD and an intercept: each defect is distinguished, and the printed patch fixes it."""
 
 from __future__ import annotations
 
