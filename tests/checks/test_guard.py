@@ -8,6 +8,7 @@ import pytest
 from tasks.checks import guard
 from tasks.core.errors import Refused
 from tasks.core.settings import Production, settings
+from tests.made import settings as made
 
 SERVER = "https://prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443"
 
@@ -31,3 +32,13 @@ def test_a_production_server_is_refused_by_its_url_and_by_its_host(pattern: str)
 
 def test_another_server_passes():
     guard.names(settings(), server="https://ameide-dev-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443")
+
+
+def test_a_mapped_namespace_that_is_production_is_refused():
+    s = made(cluster__mapped_namespaces="team, live-shop", guard__production__namespaces="live-*")
+    with pytest.raises(Refused, match="the mapped namespace 'live-shop' is production"):
+        guard.names(s)
+
+
+def test_a_mapped_namespace_that_no_pattern_fits_passes():
+    guard.names(made(cluster__mapped_namespaces="team, shop", guard__production__namespaces="live-*"))
