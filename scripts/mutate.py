@@ -123,26 +123,30 @@ def scratch(folder: Path) -> Path:
 def run_all(jobs: Iterable[Job], copies: Sequence[Path]) -> Iterator[tuple[Job, int, float]]:
     """Run the jobs, one at a time in each copy; yield each with its exit code and seconds."""
     queue, free = iter(jobs), list(copies)
-    running: dict[int, tuple[Job, Path, float]] = {}
+    running: dict[int, tuple[Job, Path, bytes, float]] = {}
     while True:
         while free and (job := next(queue, None)):
             copy = free.pop()
-            running[_start(job, copy)] = (job, copy, time.monotonic())
+            pid, original = _start(job, copy)
+            running[pid] = (job, copy, original, time.monotonic())
         if not running:
             return
         pid, status = os.wait()
-        job, copy, began = running.pop(pid)
+        job, copy, original, began = running.pop(pid)
         if job.mutant is not None:
-            shutil.copyfile(ROOT / job.mutant.file, copy / job.mutant.file)
+            (copy / job.mutant.file).write_bytes(original)
         free.append(copy)
         yield job, os.waitstatus_to_exitcode(status), time.monotonic() - began
 
 
-def _start(job: Job, copy: Path) -> int:
+def _start(job: Job, copy: Path) -> tuple[int, bytes]:
+    """The pid of the fork, and the file as it was."""
+    original = b""
     if job.mutant is not None:
         place = copy / job.mutant.file
-        place.write_bytes(job.mutant.apply(place.read_bytes()))
-    return os.fork() or _leave(_isolated, job, copy)
+        original = place.read_bytes()
+        place.write_bytes(job.mutant.apply(original))
+    return os.fork() or _leave(_isolated, job, copy), original
 
 
 def _leave(work: object, job: Job, copy: Path) -> int:
