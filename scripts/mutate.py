@@ -226,7 +226,7 @@ def judge(picked: Sequence[Mutant], copies: Sequence[Path]) -> Iterator[Result]:
             log = "".join((copy / "tmp/log").read_text() for copy in copies)
             raise SystemExit(f"{log}\nerror: {' '.join(job.tests)} fails on the unchanged code")
         if code == PASSED:
-            deadlines[job.tests] = 3 * seconds + 10
+            deadlines[job.tests] = 6 * seconds + 20  # other work may slow the machine down meanwhile
     yield from (Result(m, "untested") for m in picked if near[m.file] not in deadlines)
     jobs = [Job(near[m.file], m, deadlines[near[m.file]]) for m in picked if near[m.file] in deadlines]
     for job, code, seconds in run_all(jobs, copies):
