@@ -113,6 +113,18 @@ def test_an_opted_in_workload_passes_a_policy_that_requires_it():
     assert [o for o in obstacles(target, choose(target, ""), "WhenEnabled") if o.refuses] == []
 
 
+def test_an_operators_workload_with_agents_passes():
+    """The operator has the Traffic Agent in its own template, so it cannot revert it."""
+    target = locate([workload(ownerReferences=OWNER), service(), pod(agent=True)], ("www",), "ns")
+    assert list(obstacles(target, choose(target, ""))) == []
+
+
+@pytest.mark.parametrize("owner", [{"kind": "Rollout", "controller": True}, {"kind": "Cluster", "controller": False}])
+def test_an_owner_that_does_not_revert_is_not_an_operator(owner: dict[str, Any]):
+    target = locate([workload(ownerReferences=[{"name": "x", **owner}]), service(), pod()], ("www",), "ns")
+    assert [o for o in obstacles(target, choose(target, "")) if o.refuses] == []
+
+
 def test_without_an_agent_the_downtime_is_announced():
     assert "every colleague sees the service down" in warnings(workload(), service(), pod())
 
@@ -170,6 +182,16 @@ def test_the_workload_is_found_by_any_of_its_names():
 def test_a_headless_twin_does_not_hide_the_ordinary_service():
     target = locate([workload(), service("www-peers", clusterIP="None"), service(), pod()], ("www",), "ns")
     assert (target.service_name, target.headless) == ("www", False)
+
+
+def test_a_headless_service_with_the_workloads_name_does_not_hide_an_ordinary_one():
+    target = locate([workload(), service(clusterIP="None"), service("www-web"), pod()], ("www",), "ns")
+    assert (target.service_name, target.headless) == ("www-web", False)
+
+
+def test_of_two_ordinary_services_the_one_with_the_workloads_name_is_chosen():
+    target = locate([workload(), service("www-a"), service(), pod()], ("www",), "ns")
+    assert target.service_name == "www"
 
 
 def test_a_terminating_pod_does_not_count():
