@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.checks.devcontainer import schema
+from tasks.checks.devcontainer import jsonc, schema
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
@@ -30,15 +30,13 @@ def look(s: Settings, folder: Path) -> list[Finding]:
 
 def read(path: Path) -> dict[str, Any]:
     """Return the file's mapping. Comments and trailing commas are allowed, as in every tool that reads it."""
-    import json5
-
     try:
-        config = json5.loads(path.read_text("utf-8"))
+        config = jsonc.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise Trouble(f"{path} is missing", fix="copy .devcontainer from the suite's repository") from None
     except OSError as why:
         raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
-    except ValueError as why:  # json-five's own errors are ValueErrors
+    except ValueError as why:
         raise Trouble(f"{path} is not JSON: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
     if not isinstance(config, dict):
         raise Trouble(f"{path} is not a mapping", fix=f"correct {path}")

@@ -20,12 +20,17 @@ REBUILD = "rebuild the container from this repository's .devcontainer"
 
 @dataclass(frozen=True)
 class Machine:
-    """What the checks look at: the root of the file system, and the rest as this process sees it."""
+    """What the checks look at."""
 
     root: Path
+    """The root of the file system."""
+
     home: Path
     uid: int
+
     path: str
+    """The value of PATH."""
+
     environment: dict[str, str]
 
     admin_path: str = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -150,7 +155,7 @@ def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
 def _docker(s: Settings, machine: Machine) -> Iterator[Finding]:
     subject = "docker engine"
     if not machine.program("docker"):
-        yield warning(subject, "no docker client: Tilt cannot build images; intercepts work", fix=f"{REBUILD}")
+        yield warning(subject, "no docker client: Tilt cannot build images; intercepts work", fix=REBUILD)
         return
     host = machine.environment.get("DOCKER_HOST", "")
     if host and not host.startswith("unix://"):
@@ -189,25 +194,26 @@ def _volumes(s: Settings, machine: Machine) -> Iterator[Finding]:
     states = Path(env.get("XDG_STATE_HOME") or machine.home / ".local/state")
     state = Path(env.get("REMOTE_DEV_STATE") or states / "remote-dev")  # as core/state/store.py has it
     for folder in (azure, machine.home / ".kube", state):
-        subject = f"folder {folder}"
-        try:
-            status = folder.stat()
-        except FileNotFoundError:
-            yield ok(subject, "does not exist yet; it is created when it is needed")
-            continue
-        except OSError as why:
-            yield unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
-            continue
-        if status.st_uid != machine.uid:
-            yield missing(
-                subject,
-                f"belongs to uid {status.st_uid}, you are {machine.uid}: the volume was created as root",
-                fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
-            )
-        elif not os.access(folder, os.W_OK):
-            yield missing(subject, "not writable", fix=f"chmod u+rwx {folder}")
-        else:
-            yield ok(subject, "yours")
+        yield _folder(folder, machine)
+
+
+def _folder(folder: Path, machine: Machine) -> Finding:
+    subject = f"folder {folder}"
+    try:
+        owner = folder.stat().st_uid
+    except FileNotFoundError:
+        return ok(subject, "does not exist yet; it is created when it is needed")
+    except OSError as why:
+        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
+    if owner != machine.uid:
+        return missing(
+            subject,
+            f"belongs to uid {owner}, you are {machine.uid}: the volume was created as root",
+            fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
+        )
+    if not os.access(folder, os.W_OK):
+        return missing(subject, "not writable", fix=f"chmod u+rwx {folder}")
+    return ok(subject, "yours")
 
 
 def _path(s: Settings, machine: Machine) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ def _nothing() -> Any:
 
 @dataclass(frozen=True)
 class Change(Generic[Result]):
-    """One write. A step yields it and `core/plan/steps.py` runs it; other flows call `perform`."""
+    """One write. Steps yield changes and `core/plan/steps.py` runs them; other code calls `perform`."""
 
     text: str
     """What it does, for display: "merge context dev into ~/.kube/config"."""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tasks.checks.devcontainer import files, schema
+from tasks.checks.devcontainer import files, jsonc, schema
 from tasks.checks.finding import Finding, Verdict
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
@@ -90,6 +90,19 @@ def test_another_version_in_the_dockerfile_is_reported(folder):
 def test_a_script_that_creates_a_local_cluster_is_reported(folder):
     (folder / "postCreate.sh").write_text("#!/bin/bash\n# no k3d\nk3d cluster create\n")
     assert missing(files.look(settings(), folder)) == {"postCreate.sh"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1, // one\n "b": [1, 2,], }', {"a": 1, "b": [1, 2]}),
+        ('/* a\n b */ {"url": "https://x/*y*/", "c": "a, ]"}', {"url": "https://x/*y*/", "c": "a, ]"}),
+        (r'{"quote": "\" // no comment", }', {"quote": '" // no comment'}),
+        ("[1 /* , */ , /* x */ ]", [1]),
+    ],
+)
+def test_comments_and_trailing_commas_are_allowed_outside_of_strings(text, value):
+    assert jsonc.loads(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "null", "{'a': }"])
