@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from tasks.steps.migration import commands as tasks_of
-from tasks.steps.migration.phase2 import _kept
-from tasks.steps.migration.shell import Chosen, choose, statements
+from tasks.steps.migration.post_create import kept_file
+from tasks.steps.migration.shell import statements
+from tasks.steps.migration.shell_choice import Chosen, choose
 from tasks.steps.migration.shell_commands import commands
 from tests.steps.migration.conftest import Repos, blocks, code_of
 
@@ -22,7 +23,7 @@ def chosen(script: str) -> Chosen:
 
 
 def lost(script: str) -> list[str]:
-    return [line.partition(": ")[2] for line in chosen(script).lost]
+    return [line.text for line in chosen(script).lost]
 
 
 @pytest.mark.parametrize(
@@ -82,14 +83,14 @@ def test_a_function_with_its_bracket_in_the_next_line_is_one(head: str):
 
 def test_commands_are_split_where_the_shell_splits_them():
     script = 'a "x;y" | b; c &\n(d >&2)\nfor i in 1 2; do e "${i%;}"; done # f\ng <<X && h\nfi; k\nX\ni=(1 2)\n'
-    assert [said.partition("\n")[0] for _, said in commands(script)] == [
+    assert [command.text.strip() for s in statements(script) for command in commands(s)] == [
         'a "x;y" | b', "c", "d >&2", 'e "${i%;}"', "g <<X", "h", "i=(1 2)",
     ]  # fmt: skip
 
 
 def test_what_is_kept_is_a_script_and_stands_behind_what_was_there():
     found = chosen("one() (\n  npm ci\n)\none\nk3d up\ngo env\n")
-    text = _kept(found, "x", b"#!/bin/bash\ngo env\n./mine.sh\n").decode()
+    text = kept_file(found, "x", b"#!/bin/bash\ngo env\n./mine.sh\n").decode()
     assert text.startswith("#!/bin/bash\ngo env\n./mine.sh\n")
     assert text.count("go env") == 1
     assert "npm ci" in text
