@@ -5,7 +5,7 @@ import sys
 
 del sys.modules[__name__]  # so that the import below finds tasks/, not this half-loaded file
 from tasks import ns as ns  # noqa: E402
-from tasks.core.interrupt import (  # noqa: E402
+from tasks.core.process.interrupt import (  # noqa: E402
     end_quietly_when_nobody_reads,
     take_signals,
     tell_failures_as_people_and_programs_read_them,

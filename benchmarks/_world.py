@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox import control
-from tasks.sandbox.control import Box
+from sandbox import control
+from sandbox.control import Box
 
 ROOT = Path(__file__).resolve().parent.parent
 INV = Path(sys.executable).parent / "inv"

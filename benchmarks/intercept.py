@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks import Row, of
 from benchmarks._world import INV, ROOT, box, calls, covered, inv
-from tasks.core.catalogue import catalogue
-from tasks.sandbox.control import Box
+from sandbox.control import Box
+from tasks.core.config.catalogue import catalogue
 
 
 def peak(world: Box, service: str, seconds: float) -> float:

@@ -28,7 +28,7 @@ SIZES = (1_000, 10_000, 20_000, 100_000)
 _CHILD = """
 import json, resource, sys, time
 sys.path.insert(0, {root!r})
-from tasks.steps.migration import commands
+from migration import cli as commands
 from tasks.core import ui
 ui.say = ui.talk = lambda text="": None
 ui.progress = lambda *args, **more: None
@@ -144,7 +144,7 @@ def measure(files: int, runs: int) -> Measured:
 @contextmanager
 def migrated(files: int, phases: tuple[int, ...]) -> Iterator[tuple[Path, str, str, int]]:
     """A pair with these phases done, in a folder that goes afterwards: the folder, both names, the number of files."""
-    from tasks.sandbox.legacy.pair import make
+    from sandbox.legacy.pair import make
 
     folder = Path(tempfile.mkdtemp(prefix="migration-bench-"))
     before = os.environ.get("REMOTE_DEV_STATE")

@@ -77,8 +77,8 @@ def ratios(ours: list[float], theirs: list[float]) -> list[float]:
 
 def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
     """Step, a path that tells of it, and whether it is there now that all is done."""
-    from tasks.core import migration_mapping
-    from tasks.steps.migration.engine import STEPS
+    from migration import mapping as migration_mapping
+    from migration.engine import STEPS
 
     mapping = migration_mapping.read(ROOT / "config" / "migration.yaml")
     found = []

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from benchmarks import Row, _world, of
 from benchmarks._world import box, inv, project
-from tasks.core.settings import settings
-from tasks.core.steps import critical_path
-from tasks.steps.setup import STEPS
+from tasks.core.config.settings import settings
+from tasks.core.plan.steps import critical_path
+from tasks.flows.setup import STEPS
 
 
 def run_script() -> float:

@@ -19,29 +19,37 @@ def __getattr__(name: str) -> Any:
 
 
 def tree() -> Collection:
-    """The tree of tasks, as `inv --list` shows it: daily verbs at the root, one collection for each namespace."""
+    """The tree of tasks, as `inv --list` shows it: daily verbs at the root, one collection for each namespace.
+
+    `migrate` is absent in a repository where the migration is over and its files were deleted.
+    """
+    from importlib.util import find_spec
+
     from invoke.collection import Collection
 
-    from tasks import aks, argo, demo, devcontainer, migrate, see, suite, tilt, tp
-    from tasks.core.names import as_typed
-    from tasks.sandbox import tasks as sandbox
+    from tasks import aks, argo, demo, devcontainer, down, sandbox, status, suite, tilt, tp
+    from tasks.core.cli.names import as_typed
 
     as_typed(optional=MAY_STAND_ALONE)
-    return Collection(
+    root = Collection(
         devcontainer.setup,
         tp.intercept,
         tp.leave,
-        see.status,
-        see.down,
-        see.timing,
+        status.status,
+        down.down,
+        status.timing,
         demo.demo,
         suite.test,
         suite.bench,
         aks,
         argo,
         devcontainer,
-        migrate,
-        Collection.from_module(sandbox, name="sandbox"),
+        sandbox,
         tilt,
         tp,
     )
+    if find_spec("tasks.migrate"):
+        from tasks import migrate
+
+        root.add_collection(Collection.from_module(migrate))
+    return root

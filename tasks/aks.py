@@ -6,7 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.core.flags import CHECK, DRY, JSON, YES, dry
+from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 
 
 @task(
@@ -23,9 +23,9 @@ def login(
     c: Context, mode: str = "", force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
 ) -> None:
     """Log in to Azure in the way that fits, and test the token for the cluster."""
-    from tasks.commands import az_login
-    from tasks.core.settings import settings
-    from tasks.steps.setup.run import run
+    from tasks.core.config.settings import settings
+    from tasks.flows.setup.cli import run
+    from tasks.tools.az import login as az_login
 
     s = settings()
     way = az_login.mode(s, mode) if mode else ""
@@ -42,8 +42,8 @@ def credentials(
     c: Context, force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
 ) -> None:
     """Put the cluster's context into your kubeconfig, logged in through az; nothing else in it changes."""
-    from tasks.core.settings import settings
-    from tasks.steps.setup.run import run
+    from tasks.core.config.settings import settings
+    from tasks.flows.setup.cli import run
 
     only = ["login", "credentials", "kubelogin"]
     code = run(settings(), only=only, force=force, dry=dry(c, dry_run), check=check, as_json=json, name="credentials")
@@ -54,8 +54,8 @@ def credentials(
 @task(help={"dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Log Docker in to the registry."""
-    from tasks.core.settings import settings
-    from tasks.steps.setup.run import run
+    from tasks.core.config.settings import settings
+    from tasks.flows.setup.cli import run
 
     code = run(settings(), only=["login", "registry"], dry=dry(c, dry_run), check=check, as_json=json, name="registry")
     if code:
@@ -65,8 +65,8 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
 @task(help={"check": "exit 2 when something is missing", "json": JSON}, auto_shortflags=False)
 def check(c: Context, check: bool = False, json: bool = False) -> None:
     """Compare the cluster and your rights with what work needs; each ok, missing or unknown, with how to get it."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster.check import of_cluster
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster.cli import of_cluster
 
     of_cluster(settings(), json=json, check=check)
 
@@ -74,8 +74,8 @@ def check(c: Context, check: bool = False, json: bool = False) -> None:
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show the cluster's power, its node pools, and what would make them cheaper."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster import power
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster import power
 
     power.status(settings(), json=json)
 
@@ -83,8 +83,8 @@ def status(c: Context, json: bool = False) -> None:
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Start the cluster when it is stopped; asks first."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster import power
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster import power
 
     power.switch(settings(), "start", yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
@@ -92,8 +92,8 @@ def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = Fa
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Stop the cluster, for everybody; asks first and refuses production."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster import power
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster import power
 
     power.switch(settings(), "stop", yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
@@ -117,7 +117,7 @@ def schedule(
     dry_run: bool = False,
 ) -> None:
     """Make the file that stops the cluster at night and at weekends, for review in the gitops repository."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster import schedule as plan
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster import schedule as plan
 
     plan.emit(settings(), plan.hours(hours, days, zone), out, dry=dry(c, dry_run))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import JSON
+from tasks.core.cli.flags import JSON
 
 
 @task(
@@ -18,7 +18,7 @@ from tasks.core.flags import JSON
 )
 def check(c: Context, service: str, check: bool = False, json: bool = False) -> None:
     """Who owns a workload, would Argo CD undo an intercept, has it opted in; prints the patch for gitops."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster.check import of_argo
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster.cli import of_argo
 
     of_argo(settings(), service, json=json, check=check)

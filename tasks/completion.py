@@ -13,7 +13,7 @@ def lines() -> Iterator[str]:
     from invoke.program import Program
 
     import tasks
-    from tasks.core.catalogue import catalogue
+    from tasks.core.config.catalogue import catalogue
     from tasks.core.errors import Trouble
 
     yield " ".join(("-", *_flags(Program().initial_context.args.values())))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
+from tasks.core.repository import must_be_here
+
 
 @task(
     help={
@@ -15,14 +17,13 @@ from invoke.tasks import task
 )
 def demo(c: Context, fast: bool = False, migration: bool = False) -> None:
     """Show setup, intercept, a real request, an edit, and leave, in under a minute."""
+    must_be_here("sandbox")
     if migration:
-        from tasks.core.settings import must_be_here
-
-        must_be_here("tasks/sandbox/legacy")
-        from tasks.sandbox import story_migration
+        must_be_here("migration")
+        from sandbox.demo import migration as story_migration
 
         story_migration.tell()
         return
-    from tasks.sandbox import story
+    from sandbox.demo import daily
 
-    story.tell(latency="none" if fast else "aks")
+    daily.tell(latency="none" if fast else "aks")

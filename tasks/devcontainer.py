@@ -8,7 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.core.flags import CHECK, DRY, JSON, YES, dry
+from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 
 
 @task(
@@ -33,9 +33,9 @@ def setup(
     yes: bool = False,
 ) -> None:
     """Set this workstation up: tools, packages, Azure login, cluster, registry, session."""
-    from tasks.core import state
-    from tasks.core.settings import settings
-    from tasks.steps.setup.run import run
+    from tasks.core.config.settings import settings
+    from tasks.core.state import store
+    from tasks.flows.setup.cli import run
 
     code = run(
         settings(),
@@ -49,7 +49,7 @@ def setup(
     if code:
         raise Exit(code=code)
     if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh left for the first terminal no longer holds
-        state.folder("notice").unlink(missing_ok=True)
+        store.folder("notice").unlink(missing_ok=True)
 
 
 @task(
@@ -62,7 +62,7 @@ def setup(
 )
 def check(c: Context, files: str = "", check: bool = False, json: bool = False) -> None:
     """Compare this machine, or the files of a dev container, with what Telepresence and the suite need."""
-    from tasks.core.settings import settings
-    from tasks.steps.cluster.check import of_container
+    from tasks.core.config.settings import settings
+    from tasks.flows.cluster.cli import of_container
 
     of_container(settings(), files=files, json=json, check=check)

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import DRY, JSON, YES, dry
+from tasks.core.cli.flags import DRY, JSON, YES, dry
 
 # Invoke makes a list of a repeatable flag only where its default is None: with a tuple it takes the word to pieces.
 _HELP = {
@@ -42,9 +42,9 @@ def status(
     check: bool = False,
 ) -> None:
     """What is done, what is missing, what is blocked, and the spec's success criteria."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    commands.status(commands.Asked(core, gitops, accept=accept or (), json=json, check=check))
+    cli.status(cli.Asked(core, gitops, accept=accept or (), json=json, check=check))
 
 
 @task(
@@ -64,10 +64,10 @@ def plan(
     check: bool = False,
 ) -> None:
     """Plan all five phases at once, each on the result of those before; --out keeps it for migrate.apply."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    asked = commands.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
-    commands.plan(asked, out)
+    asked = cli.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
+    cli.plan(asked, out)
 
 
 @task(
@@ -90,9 +90,9 @@ def apply(
     diff: bool = False,
 ) -> None:
     """Do exactly the plan in FILE; refuse when a repository is not where the plan left it."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    asked = commands.Asked(
+    asked = cli.Asked(
         core=core,
         gitops=gitops,
         only=only or (),
@@ -104,7 +104,7 @@ def apply(
         push=push,
         diff=diff,
     )
-    commands.apply(asked, file)
+    cli.apply(asked, file)
 
 
 def _phase(number: int, name: str, text: str) -> Any:
@@ -124,9 +124,9 @@ def _phase(number: int, name: str, text: str) -> Any:
         diff: bool = False,
         history: str = "none",
     ) -> None:
-        from tasks.steps.migration import commands
+        from migration import cli
 
-        asked = commands.Asked(
+        asked = cli.Asked(
             core=core,
             gitops=gitops,
             only=only or (),
@@ -139,7 +139,7 @@ def _phase(number: int, name: str, text: str) -> Any:
             diff=diff,
             history=history,
         )
-        commands.phase(asked, number)
+        cli.phase(asked, number)
 
     body.__doc__, body.__name__ = text, name
     return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
@@ -162,17 +162,17 @@ def explain(
     c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] | None = None, json: bool = False
 ) -> None:
     """What happens to this path, by which rule, with which proof."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    commands.explain(commands.Asked(core, gitops, accept=accept or (), json=json), path)
+    cli.explain(cli.Asked(core, gitops, accept=accept or (), json=json), path)
 
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)
 def references(c: Context, path: str, core: str = "", gitops: str = "", json: bool = False) -> None:
     """Who in core names this path, and who syncs from it."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    commands.references(commands.Asked(core, gitops, json=json), path)
+    cli.references(cli.Asked(core, gitops, json=json), path)
 
 
 @task(help=_help("core", "gitops", "yes", "json", "dry_run"), auto_shortflags=False)
@@ -180,6 +180,6 @@ def undo(
     c: Context, core: str = "", gitops: str = "", yes: bool = False, json: bool = False, dry_run: bool = False
 ) -> None:
     """Name the way back to the tag before-remote-first, and with --yes go it."""
-    from tasks.steps.migration import commands
+    from migration import cli
 
-    commands.undo(commands.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))
+    cli.undo(cli.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))

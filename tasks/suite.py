@@ -8,8 +8,8 @@ import sys
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import JSON
-from tasks.core.rest import rest
+from tasks.core.cli.argv import rest
+from tasks.core.cli.flags import JSON
 
 
 @task(
@@ -23,7 +23,7 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     """Run the tests; words after -- go to pytest."""
     from tasks.core import ui
     from tasks.core.errors import Trouble
-    from tasks.core.settings import must_be_here, repository_root
+    from tasks.core.repository import must_be_here, repository_root
 
     must_be_here("tests/test_house.py")  # in a core repository pytest would run that one's own tests
     root = repository_root()
@@ -58,7 +58,7 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
 )
 def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:
     """Measure the suite as ratios in one run; writes docs/benchmarks.md."""
-    from tasks.core.settings import must_be_here, repository_root
+    from tasks.core.repository import must_be_here, repository_root
 
     must_be_here("benchmarks")
     argv = [
@@ -74,7 +74,7 @@ def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -
 
 def _linters() -> list[list[str]]:
     """What CI runs before the tests."""
-    from tasks.core.settings import repository_root
+    from tasks.core.repository import repository_root
 
     root = repository_root()
     shell = [
@@ -90,8 +90,8 @@ def _linters() -> list[list[str]]:
     docker = [str(p.relative_to(root)) for p in (root / ".devcontainer/Dockerfile",) if p.exists()]
     bin = os.path.dirname(sys.executable)
     return [
-        [f"{bin}/ruff", "check", "tasks", "tests", "tasks.py", "benchmarks"],
-        [f"{bin}/ruff", "format", "--check", "-q", "tasks", "tests", "tasks.py", "benchmarks"],
+        [f"{bin}/ruff", "check", "."],
+        [f"{bin}/ruff", "format", "--check", "-q", "."],
         [sys.executable, "-m", "mypy"],
         [f"{bin}/lint-imports"],
         [f"{bin}/shellcheck", *shell],
@@ -102,7 +102,7 @@ def _linters() -> list[list[str]]:
 def _run(argv: list[str], cwd: str) -> int:
     from pathlib import Path
 
-    from tasks.core import foreground
+    from tasks.core.process import foreground
 
     with foreground.signals() as taken:
         return foreground.run(argv, env=dict(os.environ), cwd=Path(cwd), taken=taken)

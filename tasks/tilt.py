@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import DRY, JSON, dry
-from tasks.core.rest import rest
+from tasks.core.cli.argv import rest
+from tasks.core.cli.flags import DRY, JSON, dry
 
 if TYPE_CHECKING:
-    from tasks.core.catalogue import Service
-    from tasks.steps.tilt.request import Request
+    from tasks.core.config.catalogue import Service
+    from tasks.flows.tilt.request import Request
 
 ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
 
@@ -36,8 +36,8 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
     inv tilt.up -- ARGUMENTS           hands them to the Tiltfile
     inv tilt.up -- FLAGS -- ARGUMENTS  gives Tilt flags too
     """
-    from tasks.commands import tilt
-    from tasks.steps.tilt import up as life
+    from tasks.flows.tilt import up as life
+    from tasks.tools import tilt
 
     raise SystemExit(life.run(_request(only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
 
@@ -49,8 +49,8 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
 )
 def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -> None:
     """Build and deploy once, and end when all is ready, or with what failed."""
-    from tasks.commands import tilt
-    from tasks.steps.tilt import up as life
+    from tasks.flows.tilt import up as life
+    from tasks.tools import tilt
 
     raise SystemExit(life.run(_request(only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
 
@@ -58,7 +58,7 @@ def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
 def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = False) -> None:
     """End Tilt and remove this workstation's releases; another's and the baseline stay."""
-    from tasks.steps.tilt import down as removal
+    from tasks.flows.tilt import down as removal
 
     services: tuple[Service, ...] = _request(only, ()).only
     removal.run(services, dry=dry(c, dry_run), json=json)
@@ -67,13 +67,13 @@ def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = Fa
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show what Tilt runs, which of it is ready, and whose releases are in the cluster."""
-    from tasks.steps.tilt import status as state
+    from tasks.flows.tilt import status as state
 
     state.run(json=json)
 
 
 def _request(only: Sequence[str], intercept: Sequence[str]) -> Request:
-    from tasks.core.catalogue import catalogue
-    from tasks.steps.tilt import request
+    from tasks.core.config.catalogue import catalogue
+    from tasks.flows.tilt import request
 
     return request.parse(catalogue(), only, intercept, rest())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.flags import DRY, JSON, YES, dry
-from tasks.core.rest import rest
+from tasks.core.cli.argv import rest
+from tasks.core.cli.flags import DRY, JSON, YES, dry
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 when not connected", "json": JSON}, auto_shortflags=False)
 def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Connect to the cluster with the session's own kubeconfig."""
-    from tasks.steps.session import task as session
+    from tasks.flows.session import cli as session
 
     session.connect(yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
@@ -20,7 +20,7 @@ def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show the session: where it is connected, and what is intercepted."""
-    from tasks.steps.session import task as session
+    from tasks.flows.session import cli as session
 
     session.status(json=json)
 
@@ -28,7 +28,7 @@ def status(c: Context, json: bool = False) -> None:
 @task(name="list", help={"json": JSON}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
     """List what can be intercepted, and what is."""
-    from tasks.steps.intercept import show
+    from tasks.flows.intercept import show
 
     show.workloads(json=json)
 
@@ -68,9 +68,9 @@ def intercept(
     inv intercept SERVICE              runs the catalogue's dev command
     inv intercept SERVICE -- COMMAND   runs a command of your own
     """
-    from tasks.core.catalogue import catalogue
-    from tasks.steps.intercept import task as intercepts
-    from tasks.steps.intercept.plan import Request
+    from tasks.core.config.catalogue import catalogue
+    from tasks.flows.intercept import cli as intercepts
+    from tasks.flows.intercept.plan import Request
 
     intercepts.intercept(
         Request(
@@ -96,7 +96,7 @@ def intercept(
 )
 def leave(c: Context, service: str, dry_run: bool = False) -> None:
     """Leave the intercepts that this workstation made, or one of them."""
-    from tasks.steps.intercept import task as intercepts
+    from tasks.flows.intercept import cli as intercepts
 
     intercepts.leave(service, dry=dry(c, dry_run))
 
@@ -104,7 +104,7 @@ def leave(c: Context, service: str, dry_run: bool = False) -> None:
 @task(help={"yes": YES, "dry_run": DRY}, auto_shortflags=False)
 def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
     """End the session and its daemons."""
-    from tasks.steps.session import task as session
+    from tasks.flows.session import cli as session
 
     session.quit(yes=yes, dry=dry(c, dry_run))
 
@@ -123,8 +123,8 @@ def env(
     c: Context, service: str, env_file: str = "", names: bool = False, json: bool = False, yes: bool = False
 ) -> None:
     """Show the environment of the intercepted pod (it holds secrets)."""
-    from tasks.core.catalogue import catalogue
-    from tasks.steps.intercept import show
+    from tasks.core.config.catalogue import catalogue
+    from tasks.flows.intercept import show
 
     known = catalogue().named(service, "tp.env")
     show.environment(known, env_file=env_file, overwrite=yes, only_names=names, json=json)
@@ -133,8 +133,8 @@ def env(
 @task(help={"service": "any of its names", "via": "ingress or service", "json": JSON}, auto_shortflags=False)
 def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
     """Ask through the ingress who answers: the local process or the baseline."""
-    from tasks.core.catalogue import catalogue
-    from tasks.steps.intercept import show
+    from tasks.core.config.catalogue import catalogue
+    from tasks.flows.intercept import show
 
     show.verify(catalogue().named(service, "tp.verify"), via=via, json=json)
 
@@ -142,6 +142,6 @@ def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
 @task(help={"json": JSON}, auto_shortflags=False)
 def who(c: Context, json: bool = False) -> None:
     """Show who holds which intercept, as far as the cluster tells."""
-    from tasks.steps.intercept import show
+    from tasks.flows.intercept import show
 
     show.who(json=json)

@@ -9,7 +9,8 @@ from pathlib import Path
 import plumbum.machines.local  # noqa: F401  # its import starts `uname`: it must not happen inside a faked one
 import pytest
 
-from tasks.core import catalogue, settings, tool
+from tasks.core.config import catalogue, settings
+from tasks.core.process import tool
 from tests.contracts.summary import pytest_terminal_summary as pytest_terminal_summary
 
 ROOT = Path(__file__).resolve().parent.parent

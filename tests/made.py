@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.core.settings import Settings, repository_root
-from tasks.core.settings_sources import load
+from tasks.core.config.settings import Settings
+from tasks.core.config.sources import load
+from tasks.core.repository import repository_root
 
 _NAMES = {
     "cluster.name": "dev-aks",

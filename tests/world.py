@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox.control import Box
+from sandbox.control import Box
 
 ROOT = Path(__file__).resolve().parent.parent
 WWW = "www-ameide-platform"

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, ToolError, Trouble
-from tasks.core.settings import Settings
-from tasks.core.tool import end_running
+from tasks.core.process.tool import end_running
 
 
 class State(StrEnum):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from tasks.commands import kubectl
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
-from tasks.core.settings import Settings
+from tasks.tools import kubectl
 
 NO_WAY = "there is no way through: point cluster.context and cluster.namespace in config/settings.yaml to a development cluster"
 
@@ -56,7 +56,7 @@ def assess(s: Settings, *, kubeconfig: str = "") -> Target:
 
     kubeconfig: a file to ask with instead of the session's frozen one.
     """
-    from tasks.commands import kubeconfig as files
+    from tasks.tools import kubeconfig as files
 
     server = files.server_of(s, kubeconfig)
     names(s, server=server)

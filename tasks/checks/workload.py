@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.commands import kubectl
-from tasks.commands.kubectl import Object
-from tasks.core.catalogue import Service
+from tasks.core.cli.names import nearest
+from tasks.core.config.catalogue import Service
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.core.names import nearest
-from tasks.core.settings import Settings
+from tasks.tools import kubectl
+from tasks.tools.kubectl import Object
 
 AGENT = "traffic-agent"
 PREFIXES = ("telepresence.io", "telepresence.getambassador.io")  # before 2.22 the second, both are still obeyed

@@ -1,6 +1,8 @@
-"""The one error type a person sees: what, why, and the command that fixes it."""
+"""Problem: what happened, why, and the command that fixes it. Trouble is the error that carries one."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from invoke.exceptions import Exit
 
@@ -9,20 +11,22 @@ MISSING = 2
 REFUSED = 3
 
 
-class Trouble(Exit):
-    """Something a person can act on. Invoke prints it on stderr and exits with `code`; bugs keep their traceback.
+@dataclass(frozen=True)
+class Problem:
+    """Something a person can act on. Comparable: tests compare problems, not sentences.
 
-    what: lower-case sentence, without a full stop, with the tool's own last line where there is one
+    what: lower-case sentence without a full stop, with the tool's own last line where there is one
     why:  the cause, where it is known
-    fix:  the command, or the sentence that tells what to do
-    code: exit code, see docs/architecture.md
+    fix:  the command, or a sentence that says what to do
+    code: exit code when it ends the run, see docs/architecture.md
     """
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = FAILED) -> None:
-        self.what, self.why, self.fix = what, why, fix
-        super().__init__(message=self.text(), code=code)
+    what: str
+    why: str = ""
+    fix: str = ""
+    code: int = FAILED
 
-    def text(self) -> str:
+    def __str__(self) -> str:
         """Up to three lines: `error:`, `why:`, `fix:`."""
         lines = [f"error: {self.what}"]
         if self.why:
@@ -30,6 +34,38 @@ class Trouble(Exit):
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+class Trouble(Exit):
+    """The error that carries a Problem. Invoke prints it on stderr and exits with its code; bugs keep their traceback."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = FAILED) -> None:
+        self.problem = Problem(what, why, fix, code)
+        super().__init__(message=str(self.problem), code=code)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Trouble:
+        """Return the error that carries this problem."""
+        return Trouble(problem.what, why=problem.why, fix=problem.fix, code=problem.code)
+
+    @property
+    def what(self) -> str:
+        """What happened."""
+        return self.problem.what
+
+    @property
+    def why(self) -> str:
+        """The cause; empty when it is not known."""
+        return self.problem.why
+
+    @property
+    def fix(self) -> str:
+        """The command or the sentence that fixes it; empty when there is none."""
+        return self.problem.fix
+
+    def text(self) -> str:
+        """Return what is printed on stderr."""
+        return str(self.problem)
 
     def __str__(self) -> str:
         return self.text()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import Trouble
-from tasks.core.processes import pids
+from tasks.core.process.processes import pids
 
 _LISTEN = "0A"
 

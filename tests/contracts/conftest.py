@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks.core import settings
-from tasks.core.settings import Settings
-from tasks.sandbox import control
+from sandbox import control
+from tasks.core.config import settings
+from tasks.core.config.settings import Settings
 from tests.contracts import programs
 from tests.contracts.programs import Candidate, Program
 

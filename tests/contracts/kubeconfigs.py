@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from tasks.commands import base
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
+from tasks.tools import base
 from tests.contracts.programs import Program
 
 

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tasks.sandbox import control
-from tasks.sandbox.world import TOOLS as TOOLS
+from sandbox import control
+from sandbox.world.state import TOOLS as TOOLS
 
 CLUSTER_FILE = "cluster.env"  # beside the programs: where they find a cluster that may be used for tests
 _NAMED = re.compile(rf"({'|'.join(TOOLS)})-v?\d[\w.+-]*")

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from tasks.commands import az, az_login, docker, versions
-from tasks.commands import kubeconfig as kc
-from tasks.commands.az import LoginNeeded
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
+from tasks.tools import az, docker, versions
+from tasks.tools import kubeconfig as kc
+from tasks.tools.az import LoginNeeded, login
 from tests.contracts.programs import Program
 
 TOOL = "az"
@@ -203,4 +203,4 @@ def test_a_device_code_is_shown_on_stderr(program: Program, suite: Settings):
     assert done.exit == 0
     assert "enter the code" in done.err
     assert done.out == ""
-    assert az_login.needs_person("device-code")
+    assert login.needs_person("device-code")

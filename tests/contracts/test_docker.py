@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tasks.commands import docker, versions
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
 from tasks.core.signatures import explain
+from tasks.tools import docker, versions
 from tests.contracts.programs import Program
 
 TOOL = "docker"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import helm, versions
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
 from tasks.core.signatures import explain
+from tasks.tools import helm, versions
 from tests.contracts.kubeconfigs import config, fetched, frozen
 from tests.contracts.programs import Program
 

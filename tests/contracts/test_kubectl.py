@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.commands import base, kubectl, versions
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
 from tasks.core.signatures import explain
+from tasks.tools import base, kubectl, versions
 from tests.contracts import api_server
 from tests.contracts.kubeconfigs import config, fetched, frozen, unaccepted
 from tests.contracts.programs import Done, Program
@@ -48,7 +48,7 @@ def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
             frozen(s, mine)
             yield Reach(api_server.NAMESPACE, nobody, other)
     else:
-        from tasks.sandbox import control
+        from sandbox import control
 
         assert program.box is not None
         text = fetched(program, s)
@@ -136,7 +136,7 @@ def test_an_outsider_is_forbidden(program: Program, suite: Settings, cluster: Re
     frozen(suite, cluster.outsider)
     env: dict[str, str] = {}
     if program.box is not None:
-        from tasks.sandbox import control
+        from sandbox import control
 
         env = control.as_user(program.box, "outsider")
     done = ask(program, suite, "get", "namespace", cluster.namespace, "--output", "json", env=env)

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tasks.commands import kubeconfig as kc
-from tasks.commands import kubelogin, versions
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
 from tasks.core.signatures import explain
+from tasks.tools import kubeconfig as kc
+from tasks.tools import kubelogin, versions
 from tests.contracts.programs import Program
 
 TOOL = "kubelogin"

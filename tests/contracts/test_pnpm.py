@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tasks.commands import pnpm, versions
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
 from tasks.core.signatures import explain
+from tasks.tools import pnpm, versions
 from tests.contracts.programs import Program
 
 TOOL = "pnpm"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.core import settings
+from tasks.core.config import settings
 from tests.contracts import programs
 from tests.contracts.kubeconfigs import fetched
 from tests.contracts.programs import Program

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tasks.commands import capabilities, telepresence, versions
-from tasks.commands.telepresence import Conflict, Held, Wanted
-from tasks.core.change import perform
+from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.settings import Settings
+from tasks.core.plan.change import perform
 from tasks.core.signatures import explain
+from tasks.tools import capabilities, telepresence, versions
+from tasks.tools.telepresence import Conflict, Held, Wanted
 from tests.contracts.kubeconfigs import config, fetched, frozen
 from tests.contracts.programs import Done, Program
 
@@ -70,7 +70,7 @@ def perform_held(s: Settings, wanted: Wanted) -> Held:
 
 
 def ask(program: Program, s: Settings, *words: str) -> Done:
-    from tasks.commands import base
+    from tasks.tools import base
 
     return program.call(*words, env={"KUBECONFIG": str(base.frozen_kubeconfig(s))})
 
@@ -271,7 +271,7 @@ def test_what_somebody_holds_is_a_conflict(
 ):
     if program.box is None:
         program.not_tried("it needs a second workstation")
-    from tasks.sandbox import control
+    from sandbox import control
 
     other = {**program.env, **control.as_user(program.box, f"{program.env['REMOTE_SANDBOX_USER']}x")}
     for name, value in other.items():

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.commands import tilt, versions
-from tasks.core.settings import Settings
+from tasks.core.config.settings import Settings
+from tasks.tools import tilt, versions
 from tests.contracts.kubeconfigs import config, frozen
 from tests.contracts.programs import Program
 

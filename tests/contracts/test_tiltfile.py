@@ -9,7 +9,7 @@ import pytest
 
 from tests.contracts.kubeconfigs import config
 from tests.contracts.programs import Done, Program
-from tests.tilt.conftest import CONTEXT, KNOWN, SUBMODULE, make_core
+from tests.tiltfile.conftest import CONTEXT, KNOWN, SUBMODULE, make_core
 
 TOOL = "tilt"
 pytestmark = pytest.mark.contract

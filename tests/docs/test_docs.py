@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import tasks
+from sandbox.demo import docs
+from sandbox.demo.docs import Block, blocks, differences, same
 from tasks.core.errors import Trouble
-from tasks.sandbox import docs
-from tasks.sandbox.docs import Block, blocks, differences, same
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = docs.pages(ROOT)
@@ -31,7 +31,7 @@ def with_commands(page: Path) -> bool:
 def test_every_command_of_the_page_runs_and_says_what_is_shown(page):
     text = page.read_text()
     assert differences(text, docs.rendered(text)) == [], (
-        f"python -m tasks.sandbox.docs {page.relative_to(ROOT)} mends it"
+        f"python -m sandbox.demo.docs {page.relative_to(ROOT)} mends it"
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.core.settings import repository_root
-from tasks.sandbox import docs
+from sandbox.demo import docs
+from tasks.core.repository import repository_root
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.sandbox import control
+from sandbox import control
 from tests.sandbox.shell import Shell
 
 

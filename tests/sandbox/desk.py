@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from tasks.core.settings import repository_root
-from tasks.sandbox import planting, seed
-from tasks.sandbox.call import Answer, Call
-from tasks.sandbox.line import Nested
-from tasks.sandbox.standins import TABLE
+from sandbox.faults import apply_fault
+from sandbox.server.call import Answer, Call
+from sandbox.server.line import Nested
+from sandbox.standins import TABLE
+from sandbox.world import seed
+from tasks.core.repository import repository_root
 
 SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
@@ -91,7 +92,7 @@ class Desk:
         return self("az", *argv, **env)
 
     def plant(self, name: str, on: bool = True) -> None:
-        planting.fault(self.world, name, on)
+        apply_fault.fault(self.world, name, on)
 
     def login(self) -> Desk:
         assert self.az("login", "--use-device-code", "-o", "none").exit == 0

@@ -11,7 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.sandbox import control
+from sandbox import control
 
 CONNECT = ("connect", "--namespace", "ameide", "--mapped-namespaces", "ameide")
 SERVICE = "www-ameide-platform"  # the first of this repository's catalogue

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import control
 from tasks.core.errors import Trouble
-from tasks.sandbox import control
 from tests.sandbox.shell import CONNECT, Shell, processes
 
 
@@ -161,7 +161,7 @@ def test_the_client_loads_built_in_modules_only():
 
 
 def client_source() -> str:
-    return str(Path(control.__file__).parent / "client.py")
+    return str(Path(control.__file__).parent / "server" / "client.py")
 
 
 @pytest.mark.slow
@@ -197,9 +197,9 @@ def test_arguments_arrive_byte_for_byte(shell):
 @pytest.mark.slow
 def test_the_tasks_print_what_the_interface_says(tmp_path):
     env = {**os.environ, "HOME": str(tmp_path)}
-    run = [sys.executable, "-c", "from invoke import Program, Collection; from tasks.sandbox import tasks;"
+    run = [sys.executable, "-c", "from invoke import Program, Collection; from tasks import sandbox as tasks;"
            "Program(namespace=Collection.from_module(tasks, name='sandbox')).run()"]  # fmt: skip
-    root = Path(control.__file__).parents[2]
+    root = Path(control.__file__).parents[1]
     started = subprocess.run([*run, "up", "--json"], env=env, cwd=root, capture_output=True, text=True)
     found = json.loads(started.stdout)
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import control
+from sandbox.faults.catalogue import FAULTS
 from tasks.core.errors import Trouble
-from tasks.sandbox import control
-from tasks.sandbox.faults import FAULTS
 from tests.sandbox.shell import CONNECT, SERVICE, free_port
 
 

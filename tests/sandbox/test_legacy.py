@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.legacy import Pair, make
+from sandbox.legacy.archive import EXECUTABLE, LINK, Tree
+from sandbox.legacy.blueprint import blueprint
+from sandbox.legacy.definition import definition
+from sandbox.legacy.git import git
+from sandbox.legacy.paths import SIZES, count_of, recorded
 from tasks.core.errors import Trouble
-from tasks.sandbox.legacy import Pair, make
-from tasks.sandbox.legacy.archive import EXECUTABLE, LINK, Tree
-from tasks.sandbox.legacy.blueprint import blueprint
-from tasks.sandbox.legacy.definition import definition
-from tasks.sandbox.legacy.git import git
-from tasks.sandbox.legacy.paths import SIZES, count_of, recorded
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox.legacy import make
-from tasks.sandbox.legacy.archive import fill, members
-from tasks.sandbox.legacy.blueprint import blueprint
-from tasks.sandbox.legacy.definition import definition
-from tasks.sandbox.legacy.fast_import import quoted
-from tasks.sandbox.legacy.paths import SIZES, recorded
-from tasks.sandbox.legacy.vendored import vendored
-from tasks.sandbox.starlark import evaluate
+from sandbox.legacy import make
+from sandbox.legacy.archive import fill, members
+from sandbox.legacy.blueprint import blueprint
+from sandbox.legacy.definition import definition
+from sandbox.legacy.fast_import import quoted
+from sandbox.legacy.paths import SIZES, recorded
+from sandbox.legacy.vendored import vendored
+from starlark_harness import evaluate
 
 CORE = blueprint(SIZES["S"]).core
 TILTFILE = CORE["Tiltfile"].text

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.legacy import FAULTS, make
+from sandbox.legacy.archive import EXECUTABLE, LINK, Tree
+from sandbox.legacy.blueprint import blueprint
+from sandbox.legacy.faults_disturbed import SECRET_FILES, UNTRACKED_FILE
+from sandbox.legacy.faults_references import REFERENCES, refers
+from sandbox.legacy.faults_written import ODD_NAMES, VICTIMS, destination
+from sandbox.legacy.git import git
+from sandbox.legacy.model import Draft
+from sandbox.legacy.paths import SIZES
 from tasks.core.errors import ToolError, Trouble
-from tasks.sandbox.legacy import FAULTS, make
-from tasks.sandbox.legacy.archive import EXECUTABLE, LINK, Tree
-from tasks.sandbox.legacy.blueprint import blueprint
-from tasks.sandbox.legacy.faults_disturbed import SECRET_FILES, UNTRACKED_FILE
-from tasks.sandbox.legacy.faults_references import REFERENCES, refers
-from tasks.sandbox.legacy.faults_written import ODD_NAMES, VICTIMS, destination
-from tasks.sandbox.legacy.git import git
-from tasks.sandbox.legacy.model import Draft
-from tasks.sandbox.legacy.paths import SIZES
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

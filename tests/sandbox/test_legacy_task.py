@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.legacy import FAULTS, make
+from sandbox.legacy import pair as making
+from sandbox.legacy.cli import run_legacy, show_faults
 from tasks.core.errors import Absent, Trouble
-from tasks.sandbox.legacy import FAULTS, make
-from tasks.sandbox.legacy import pair as making
-from tasks.sandbox.legacy.task import run_legacy, show_faults
 
 
 def test_it_says_where_the_repositories_lie_and_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.sandbox import control
+from sandbox import control
 from tests.sandbox.shell import CONNECT, SERVICE, free_port, processes
 
 ALL = ("2.19.1", "2.25.1", "2.31.0")

@@ -1,0 +1,1 @@
+"""git for the migration: objects in bulk, locks, atomic writes."""

@@ -1,0 +1,1 @@
+"""References in core to paths that the migration deletes."""

@@ -1,0 +1,298 @@
+"""Sandboxes from the outside: start, find, ask, end. Used by the tasks, the demo, the bench and the tests.
+
+box = control.up()
+subprocess.run(["telepresence", "version"], env=box.env)
+control.down(box)
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import marshal
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.server.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
+from sandbox.world.latency import PROFILES
+from sandbox.world.state import TOOLS
+from tasks.core.errors import Trouble
+from tasks.core.process.processes import started
+
+VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
+_LONGEST = 80  # bytes of a box's path: a unix socket's address has 108
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A running sandbox. env: what its commands need on top of the caller's environment, PATH included."""
+
+    id: str
+    path: Path
+    env: dict[str, str]
+    ingress: str
+    pid: int
+
+    @property
+    def log(self) -> Path:
+        """calls.jsonl: one line for each call of a stand-in."""
+        return self.path / "calls.jsonl"
+
+    def calls(self, tool: str = "") -> list[dict[str, Any]]:
+        """The log so far, of one tool or of all."""
+        if not self.log.exists():
+            return []
+        found = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [c for c in found if not tool or c["tool"] == tool]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The caller's whole environment with the sandbox's on top."""
+        return {**os.environ, **self.env, **more}
+
+
+def up(
+    telepresence: str = VERSIONS[-1],
+    latency: str = "none",
+    repo: str | Path | None = None,
+    logged_in: bool = True,
+    environ: Mapping[str, str] | None = None,
+) -> Box:
+    """Start a sandbox with the services of this repository (default: the one this file stands in)."""
+    if telepresence not in VERSIONS:
+        raise Trouble(f"no stand-in for telepresence {telepresence}", fix=f"--telepresence {'|'.join(VERSIONS)}")
+    if latency not in PROFILES:
+        raise Trouble(f"no latency profile '{latency}'", fix=f"--latency {'|'.join(PROFILES)}")
+    config = Path(repo).resolve() / "config" if repo else _ROOT / "config"
+    if repo and not config.is_dir():
+        raise Trouble(f"{repo} has no folder config/", fix="--repo DIR of a repository with config/services.yaml")
+    environ = os.environ if environ is None else environ
+    box = _folder()
+    name = box.name.rsplit("-", 1)[1]
+    for sub in ("bin", "home", "people"):
+        (box / sub).mkdir(mode=0o700)
+    _programs(box)
+    options = {
+        "config": str(config),
+        "telepresence": telepresence,
+        "latency": latency,
+        "logged_in": logged_in,
+        "path": _search_path(box, environ.get("PATH") or os.defpath),
+        "foreign": [
+            v
+            for v in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
+            if environ.get(v)
+        ],
+    }
+    (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
+    with open(box / "server.log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.server.main", str(box)],
+            cwd=_ROOT,
+            env={k: v for k, v in environ.items() if not k.startswith("PYTHON")},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 20
+    while not (box / "ready.json").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            said = (box / "server.log").read_text(encoding="utf-8", errors="replace")
+            process.kill()
+            process.wait()
+            shutil.rmtree(box, ignore_errors=True)
+            raise Trouble(f"the sandbox {name} did not start: {said.strip()[-2000:]}", fix="inv sandbox.up")
+        time.sleep(0.005)
+    return _load(box)
+
+
+def find(name: str = "") -> Box:
+    """The sandbox of this id, of this environment, or the only one that runs."""
+    inside = os.environ.get(BOX_VARIABLE, "")
+    if not name and inside and Path(inside, "ready.json").exists():
+        return _load(Path(inside))
+    boxes = running()
+    if name:
+        boxes = [b for b in boxes if b.id == name]
+    if len(boxes) == 1:
+        return boxes[0]
+    if not boxes:
+        raise Trouble(f"no sandbox {name or 'is running'}".rstrip(), fix="inv sandbox.up")
+    raise Trouble(f"several sandboxes are running: {', '.join(b.id for b in boxes)}", fix=f"--id {boxes[0].id}")
+
+
+def running() -> list[Box]:
+    """All sandboxes of this user, the oldest first."""
+    found = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
+    return [_load(Path(p).parent) for p in sorted(found, key=lambda p: os.stat(p).st_mtime)]
+
+
+def as_user(box: Box, user: str) -> dict[str, str]:
+    """The environment of another person's workstation in the same world: own HOME, logins and daemons."""
+    home = box.path / "people" / user
+    for folder in (home, home / "state"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    changed = {"HOME": str(home), "KUBECONFIG": str(home / ".kube/config"), "REMOTE_DEV_STATE": str(home / "state")}
+    own = {k: v.replace(str(box.path / "home"), str(home)) for k, v in box.env.items()}
+    return {**own, **changed, USER_VARIABLE: user}
+
+
+def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin: bool = False) -> Path:
+    """Write the dev cluster's kubeconfig for this environment's user: with a token, or with kubelogin as plug-in."""
+    from sandbox.standins import kubeconfig
+
+    env = box.env if env is None else env
+    found = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
+    context, name = found["context"], f"clusterUser_{found['context']}"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "args": ["get-token", "--login", "azurecli", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630"],
+        "command": "kubelogin",
+        "env": None,
+        "provideClusterInfo": False,
+    }
+    path = Path(env["KUBECONFIG"])
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kubeconfig.write(
+        str(path),
+        {
+            "clusters": [{"name": context, "cluster": {"server": found["server"]}}],
+            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": found["token"]}}],
+            "contexts": [
+                {"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}
+            ],
+            "current-context": context,
+        },
+    )
+    return path
+
+
+def fault(box: Box, name: str, on: bool = True) -> None:
+    """Plant a named fault, or take it away. An unknown name is a Trouble."""
+    ask(box, "fault", name=name, on=on)
+
+
+def ask(box: Box, verb: str, **arguments: Any) -> Any:
+    """One question or order to the state server (see planting.VERBS)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(30)
+        try:
+            line.connect(str(box.path / "s"))
+            data = marshal.dumps(("control", verb, json.dumps(arguments)))
+            line.sendall(len(data).to_bytes(4, "big") + data)
+            reply = b""
+            while more := line.recv(1 << 16):
+                reply += more
+        except OSError as why:
+            raise Trouble(f"the sandbox {box.id} does not answer: {why}", fix="inv sandbox.up") from None
+    answer = json.loads(marshal.loads(reply[4:])[1])
+    if "error" in answer:
+        raise Trouble(str(answer["error"]), fix="inv sandbox.faults lists the names" if verb == "fault" else "")
+    return answer["ok"]
+
+
+def down(box: Box) -> None:
+    """End the sandbox: no process, port or file of it is left. Ended already: nothing to do."""
+    from sandbox.faults.apply_fault import release
+
+    start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
+    try:
+        ask(box, "stop")
+    except Trouble:
+        pass  # it was killed or ended by itself; what it left is removed below
+    deadline = time.monotonic() + 5
+    while start and not _ended(box.pid) and started(box.pid) == start:
+        if time.monotonic() > deadline:
+            os.kill(box.pid, signal.SIGKILL)
+        time.sleep(0.01)
+    _ended(box.pid)  # between these two looks it may have become a zombie
+    release(box.path)
+    shutil.rmtree(box.path, ignore_errors=True)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False  # not ours; its entry in /proc tells
+
+
+def _load(box: Path) -> Box:
+    ready = json.loads((box / "ready.json").read_text(encoding="utf-8"))
+    options = json.loads((box / "options.json").read_text(encoding="utf-8"))
+    home = box / "home"
+    (box / "state").mkdir(mode=0o700, exist_ok=True)
+    env = {
+        "PATH": options["path"],
+        "HOME": str(home),
+        "KUBECONFIG": str(home / ".kube" / "config"),
+        BOX_VARIABLE: str(box),
+        "REMOTE_DEV_STATE": str(box / "state"),
+        "REMOTE_DEV_TARGET": "sandbox",
+        "REMOTE_DEV_INGRESS__ADDRESS": ready["ingress"],
+        "REMOTE_DEV_INGRESS__SERVICE_URL": ready["ingress"] + "/__service/{service}/",
+        "REMOTE_DEV_TELEPRESENCE__VERSION": options["telepresence"],
+    }
+    below = {
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_DATA_HOME": ".local/share",
+        "AZURE_CONFIG_DIR": ".azure",
+        "DOCKER_CONFIG": ".docker",
+    }
+    env.update({name: str(home / below[name]) for name in options["foreign"]})
+    return Box(box.name.rsplit("-", 1)[1], box, env, ready["ingress"], ready["pid"])
+
+
+def _bases() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((tempfile.gettempdir(), "/tmp")))
+
+
+def _folder() -> Path:
+    base = next((b for b in _bases() if len(os.fsencode(b)) < _LONGEST), "/tmp")
+    while True:
+        path = Path(base, f"remote-sandbox-{os.getuid()}-{secrets.token_hex(3)}")
+        try:
+            path.mkdir(mode=0o700)
+            return path.resolve()
+        except FileExistsError:
+            continue
+
+
+def _programs(box: Path) -> None:
+    """The client under each tool's name. Its interpreter is named by its real path: a virtual environment costs time."""
+    interpreter = os.path.realpath(sys.executable)
+    source = (Path(__file__).parent / "server" / "client.py").read_text(encoding="utf-8").replace("@BOX@", str(box))
+    (box / "client").write_text(f"#!{interpreter} -SEs\n{source}", encoding="utf-8")
+    (box / "client").chmod(0o700)
+    for tool in TOOLS:
+        (box / "bin" / tool).symlink_to("../client")
+    # Who enters the sandbox types `inv`, as in the container.
+    (box / "bin" / "inv").symlink_to(_ROOT / "scripts" / "inv")
+
+
+def _search_path(box: Path, path: str) -> str:
+    """The private programs first, then PATH; a folder with a real one of them is named by a link that can be replaced."""
+    found = [str(box / "bin")]
+    for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
+        if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
+            continue  # another sandbox's
+        if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
+            found.append(folder)
+            continue
+        shadow = box / f"path{number}"  # a link: planting `TOOL-missing` puts a folder without the tools in its place
+        shadow.symlink_to(os.path.realpath(folder))
+        found.append(str(shadow))
+    return os.pathsep.join(found)

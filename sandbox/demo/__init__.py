@@ -1,0 +1,1 @@
+"""What `inv demo` shows, and the run of the documentation."""

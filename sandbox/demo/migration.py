@@ -1,0 +1,64 @@
+"""The demo of the migration: five phases over two repositories as they were, planned, applied and looked at again."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sandbox.legacy import make
+from tasks.core import ui
+from tasks.core.errors import REFUSED, Trouble
+from tasks.core.repository import repository_root
+
+_PHASES = re.compile(r"^(phase \d|error:|  (why|fix):|  \S\S \d\. |success)")
+_STEPS = re.compile(r"^  \S\S [A-Z]+-\d\d ")
+
+
+def tell(size: str = "S") -> None:
+    """Tell it. Raises Trouble where a promise of it does not hold."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="remote-first-demo-") as folder:
+        pair = make(Path(folder) / "pair", size=size, remotes=True)
+        where = ("--core", str(pair.core), "--gitops", str(pair.gitops))
+        plan = str(Path(folder) / "plan.json")
+        ui.say(f"# Two repositories as they were: {pair.files} files, a local k3d cluster, infrastructure in core.")
+        _inv(folder, "migrate.status", *where)
+        ui.say("\n# One plan of all five phases, each on the simulated result of those before. Nothing is written:")
+        _inv(folder, "migrate.plan", "--out", plan, *where, steps=True)
+        ui.say("\n# Exactly that plan is applied. It stops where a person is needed: gitops must be pushed first.")
+        _inv(folder, "migrate.apply", plan, "--yes", *where, expect=REFUSED)
+        ui.say("\n# The push, and the same plan goes on:")
+        _git(pair.gitops, "push", "--quiet")
+        _inv(folder, "migrate.apply", plan, "--yes", *where, expect=None)
+        ui.say("\n# What is done is computed from the trees, never typed in:")
+        _inv(folder, "migrate.status", *where)
+        ui.say("\n# One commit for each step; `inv migrate.undo` names the way back:")
+        ui.say(_git(pair.core, "log", "--oneline", "-12"))
+    ui.say(f"\nAll of it in {time.monotonic() - began:.0f} s. Nothing of it is left.")
+
+
+def _inv(folder: str, task: str, *words: str, expect: int | None = 0, steps: bool = False) -> None:
+    """Run one of the migration's tasks and show its phases and steps; `expect` None accepts 0 and 1 (VAL needs a cluster)."""
+    shown = [word.replace(folder, "$DEMO") for word in words]
+    ui.say(f"$ inv {task} {' '.join(shown)}")
+    program = [sys.executable, "-m", "invoke", "--search-root", str(repository_root()), task, *words]
+    done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    errors = [line for line in done.stderr.splitlines() if line.startswith(("error:", "  why:", "  fix:"))]
+    for line in [*done.stdout.splitlines(), *errors]:
+        if _PHASES.match(line) or (steps and _STEPS.match(line)):
+            ui.say("  " + line.replace(folder, "$DEMO"))
+    if done.returncode not in ({0, 1} if expect is None else {expect}):
+        raise Trouble(f"inv {task} ended with {done.returncode}: {done.stderr.strip()[-300:]}", fix=f"inv {task}")
+
+
+def _git(repository: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(repository), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Trouble(f"git {words[0]}: {done.stderr.strip()[-300:]}", fix=f"git -C {repository} {' '.join(words)}")
+    return done.stdout.rstrip()

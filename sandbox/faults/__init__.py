@@ -1,0 +1,1 @@
+"""Named faults, and how each is applied to a running world."""

@@ -1,0 +1,183 @@
+"""What control may ask of a running world: plant and take away faults, look, and play a colleague."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox.faults.catalogue import FAULTS
+from sandbox.world import platform
+from sandbox.world.state import TOOLS, World
+
+
+def fault(world: World, name: str, on: bool) -> dict[str, Any]:
+    """Plant or take away one fault, with what it does at once."""
+    if name not in FAULTS:
+        raise ValueError(f"no fault is called '{name}'")
+    with world.lock:
+        (world.faults.add if on else world.faults.discard)(name)
+    tool, _, what = name.rpartition("-")
+    if what == "missing" and tool in TOOLS:
+        _missing(world.box, tool, on)
+    effect = _EFFECTS.get(name)
+    if effect is not None:
+        effect(world, on)
+    return {"name": name, "on": on}
+
+
+def _missing(box: Path, tool: str, on: bool) -> None:
+    """Take a program off the private PATH, and out of sight where the machine has a real one."""
+    program = box / "bin" / tool
+    if on and program.is_symlink():
+        program.unlink()
+        for folder in box.glob("path*"):
+            if folder.is_symlink() and (folder / tool).exists():
+                real = folder.resolve()
+                folder.unlink()
+                folder.mkdir()
+                for entry in os.scandir(real):
+                    if entry.name not in TOOLS:
+                        (folder / entry.name).symlink_to(entry.path)
+    elif not on and not program.is_symlink():
+        program.symlink_to("../client")
+
+
+def faults(world: World) -> dict[str, Any]:
+    """All faults: help and whether planted."""
+    return {name: {"help": text, "on": name in world.faults} for name, text in FAULTS.items()}
+
+
+def _production(world: World, on: bool) -> None:
+    labels = world.cluster.namespaces[world.places.namespace].labels
+    for key, value in world.places.production_labels.items():
+        if on:
+            labels[key] = value
+        else:
+            labels.pop(key, None)
+
+
+def _stopped(world: World, on: bool) -> None:
+    world.cluster.running = not on
+
+
+def _read_only(world: World, on: bool) -> None:
+    """HOME as a read-only file system where that may be mounted (root), else without the right to write."""
+    home = world.users["developer"].home
+    if on:
+        if (
+            os.getuid() != 0
+            or subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True).returncode
+        ):
+            home.chmod(0o500)
+        else:
+            subprocess.run(["mount", "-o", "remount,ro,bind", home], capture_output=True, check=False)
+    else:
+        release(world.box)
+
+
+def release(box: Path) -> None:
+    """Undo what planting did to the box's folders, so that they can be removed."""
+    home = box / "home"
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:  # a bind mount is no mount for os.path.ismount
+        mounted = sum(line.split()[4] == str(home) for line in mounts)
+    for _ in range(mounted):
+        subprocess.run(["umount", "-l", str(home)], capture_output=True, check=False)
+    if home.is_dir():
+        home.chmod(0o700)
+
+
+def _conflict(world: World, on: bool) -> None:
+    """The colleague holds the first service that a host leads to."""
+    from sandbox.world import rollout
+    from sandbox.world.cluster import Intercept, new_id
+
+    cluster, colleague = world.cluster, world.users["colleague"]
+    with world.lock:
+        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("planted-")]
+        world.alive_sessions.discard("planted")
+        if not on:
+            return
+        workload = next(w for w in cluster.workloads if w.ports)
+        session = f"planted-{new_id()}"
+        made = Intercept(
+            id=f"{session}:{workload.name}",
+            name=workload.name,
+            workload=workload.name,
+            namespace=workload.namespace,
+            client=colleague.client,
+            session=session,
+            user=colleague.key,
+            port=workload.ports[0],
+            local_port=65000,
+        )
+        world.alive_sessions.add(session)
+        made.routed = rollout.inject(world, workload, time.monotonic(), evicts=False)
+        cluster.intercepts.append(made)
+
+
+def _lost(world: World, on: bool) -> None:
+    """Every daemon of the developer dies as by kill -9; nobody is told."""
+    if not on:
+        return
+    for daemon in list(world.users["developer"].daemons):
+        for process in (daemon.process, daemon.root):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+    until = time.monotonic() + 2
+    while time.monotonic() < until and any(d.state != "dead" for d in world.users["developer"].daemons):
+        time.sleep(0.01)
+
+
+def _stale(world: World, on: bool) -> None:
+    """What a container restart leaves of the daemons: cache files that name processes which are gone."""
+    user = world.users["developer"]
+    user.notes.pop("unstuck", None)
+    cache = user.home / ".cache/telepresence"
+    for name in ("daemons/stale.json", "userd/daemon.json"):
+        path = cache / name
+        if on:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"pid": 999999, "port": 1, "name": "stale"}), encoding="utf-8")
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _agents(world: World, on: bool) -> None:
+    """When the agents' image can be had again, the pods that waited for it become ready."""
+    if on:
+        return
+    with world.lock:
+        for workload in world.cluster.workloads:
+            for pod in workload.pods:
+                if pod.stuck:
+                    pod.stuck, pod.ready = False, time.monotonic() + world.profile.gap
+
+
+_EFFECTS: dict[str, Any] = {
+    "conflict": _conflict,
+    "agent-orphaned": platform.plant_agents,
+    "agent-wrong-manager": platform.plant_agents,
+    "session-lost": _lost,
+    "stale-sockets": _stale,
+    "agent-never": _agents,
+    "production-labels": _production,
+    "cluster-stopped": _stopped,
+    "home-read-only": _read_only,
+}
+
+
+def credentials(world: World, user: str, home: str) -> dict[str, Any]:
+    """Context, namespace, server and a token for a kubeconfig that needs no az and no kubelogin."""
+    with world.lock:
+        person = world.users.get(user) or world.add_user(user, Path(home))
+    where = world.places
+    token = world.issue(person.name, 12 * 3600.0).text
+    return {"context": where.context, "namespace": where.namespace, "server": world.cluster.server, "token": token}
+
+
+VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials}

@@ -1,0 +1,1 @@
+"""The HTTP ingress: routes a request to the baseline or to the intercepting process."""

@@ -1,0 +1,104 @@
+"""Who answers a request: no pod, a pod, or the process behind an intercept. No waiting and no sockets here."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.world.cluster import Cluster, Intercept, Pod, Workload
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a request goes. No workload: nobody has this host. No pod: nothing is ready. An intercept: to its client."""
+
+    workload: Workload | None = None
+    pod: Pod | None = None
+    intercept: Intercept | None = None
+    path: str = "/"
+
+
+def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mapping[str, str]) -> Route:
+    """The way of one request at this moment. `headers` are looked up in lower case."""
+    workload, inner = _addressed(cluster, namespace, host, path)
+    if workload is None:
+        return Route(path=inner)
+    now = time.monotonic()
+    pods = [p for p in workload.pods if p.answers(now)]
+    if not pods:
+        return Route(workload, path=inner)
+    pod = _turn(workload, pods)
+    return Route(workload, pod, _engaged(cluster, workload, pod, inner, headers, now), inner)
+
+
+def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[Workload | None, str]:
+    mark = "/__service/"
+    if path.startswith(mark):
+        name, _, rest = path[len(mark) :].partition("/")
+        name, question, query = name.partition("?")
+        found = cluster.workload(namespace, name) or next(
+            (w for w in cluster.in_namespace(namespace) if w.service == name), None
+        )
+        return (found if found and found.service else None), "/" + rest + question + query
+    name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host
+    for workload in cluster.in_namespace(namespace):
+        service = workload.service
+        cluster_names = (service, f"{service}.{namespace}", f"{service}.{namespace}.svc.cluster.local")
+        if name in workload.hosts or (service and name in cluster_names):
+            return workload, path
+    return None, path
+
+
+_turns: dict[str, int] = {}  # workload -> requests so far
+
+
+def _turn(workload: Workload, pods: list[Pod]) -> Pod:
+    """Round robin over the pods that answer."""
+    count = _turns[workload.uid] = _turns.get(workload.uid, -1) + 1
+    return pods[count % len(pods)]
+
+
+def _engaged(
+    cluster: Cluster, workload: Workload, pod: Pod, path: str, headers: Mapping[str, str], now: float
+) -> Intercept | None:
+    if workload.headless or not pod.agent:
+        return None  # clients of a headless Service dial the pod's own port, past the agent
+    found: Intercept | None = None
+    for i in cluster.intercepts:
+        if (i.namespace, i.workload) != (workload.namespace, workload.name) or i.kind in ("wiretap", "ingest"):
+            continue
+        if i.port.name != workload.ports[0].name and i.kind != "replace":
+            continue  # the ingress leads to the first port
+        if not i.routed <= now or (i.ends is not None and now >= i.ends):
+            continue
+        if i.headers or i.paths:
+            if matches(i, path, headers):
+                return i
+        else:
+            found = i
+    return found
+
+
+def matches(intercept: Intercept, path: str, headers: Mapping[str, str]) -> bool:
+    """Do all filters of a personal intercept hold for this request?"""
+    for key, wanted in intercept.headers.items():
+        value = headers.get(key.lower())
+        if value is None or not (value == wanted or _fits(wanted, value)):
+            return False
+    bare = path.split("?", 1)[0]
+    tests: dict[str, Any] = {
+        "equal": lambda w: bare == w,
+        "prefix": lambda w: bare.startswith(w),
+        "regex": lambda w: _fits(w, bare),
+    }
+    return all(tests[kind](wanted) for kind, wanted in intercept.paths)
+
+
+def _fits(pattern: str, value: str) -> bool:
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error:
+        return False

@@ -1,0 +1,64 @@
+"""One more reference to a path that is about to go, for each kind of reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sandbox.legacy.archive import members
+from sandbox.legacy.model import Draft, Fault
+
+_CODEOWNERS = ".github/CODEOWNERS"
+_SUBMODULE = "infra/kubernetes/policies/shared"
+
+_TEXTS = {
+    "text": "a plain text file names a doomed script",
+    "helm-yaml": "YAML with Helm templates in it names one",
+    "starlark": "a .tilt file calls one",
+    "workflow": "a workflow has paths: and working-directory: below a doomed folder",
+    "codeowners": "CODEOWNERS has a line for a doomed folder",
+    "dockerfile": "a Dockerfile copies a doomed file",
+    "package-json": "a package.json script runs one",
+    "makefile": "a Makefile runs one",
+    "symlink": "a symbolic link points to one",
+    "submodule": ".gitmodules has a submodule inside a doomed folder",
+    "bash-dirname": 'a script sources "$(dirname "$0")/../../..."',
+    "composed-path": "a path is put together from words",
+}
+
+
+def refers(kind: str) -> str:
+    """The file of core that the fault `extra-reference-KIND` adds or changes."""
+    if kind == "codeowners":
+        return _CODEOWNERS
+    if kind == "submodule":
+        return ".gitmodules"
+    return next(member.path for member in members("references") if member.path.startswith(f"{kind}/")).partition("/")[2]
+
+
+def _plant(kind: str) -> Callable[[Draft], None]:
+    def plant(draft: Draft) -> None:
+        member = next(member for member in members("references") if member.path.startswith(f"{kind}/"))
+        draft.core[refers(kind)] = member.fill({})[1]
+
+    return plant
+
+
+def _codeowners(draft: Draft) -> None:
+    entry = draft.core[_CODEOWNERS]
+    draft.core[_CODEOWNERS] = replace(entry, data=entry.data + b"/infra/argocd/install/       @ameideio/team-argo\n")
+
+
+def _submodule(draft: Draft) -> None:
+    entry = draft.core[".gitmodules"]
+    backlog = entry.text.rpartition("url = ")[2].partition("\n")[0]
+    more = f'[submodule "{_SUBMODULE}"]\n\tpath = {_SUBMODULE}\n\turl = {backlog}\n'
+    draft.core[".gitmodules"] = replace(entry, data=entry.data + more.encode())
+    draft.links.append(_SUBMODULE)
+
+
+_SPECIAL = {"codeowners": _codeowners, "submodule": _submodule}
+
+REFERENCES = tuple(
+    Fault(f"extra-reference-{kind}", text, write=_SPECIAL.get(kind) or _plant(kind)) for kind, text in _TEXTS.items()
+)

@@ -1,0 +1,67 @@
+"""The commits that lead to a tree: who wrote what, when, and under which name it lay before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sandbox.legacy.archive import Entry, Tree
+from sandbox.legacy.definition import Chapter
+from sandbox.legacy.fast_import import Commit
+
+
+def history(
+    chapters: tuple[Chapter, ...], authors: Mapping[str, str], tree: Tree, links: Mapping[str, str] | None = None
+) -> Iterator[Commit]:
+    """One commit for each chapter; the last one leaves exactly `tree`, with the submodules of `links`."""
+    entering = _entering(chapters, tree)
+    for number, chapter in enumerate(chapters):
+        later = chapters[number + 1 :]
+        files = {_name(path, later): _content(path, tree[path], later) for path in entering[number]}
+        files |= {path: Entry(text.encode()) for coming in later[:1] for path, text in coming.dropped.items()}
+        files |= {_name(path, later): _content(path, tree[path], later) for path in chapter.was if path in tree}
+        if chapter.merges:  # fast-import takes the tree of the first parent only
+            joined = [other for other, branch in enumerate(chapters[:number]) if branch.branch == chapter.merges]
+            files |= {path: tree[path] for other in joined for path in entering[other]}
+        yield Commit(
+            authors[chapter.by],
+            chapter.when,
+            chapter.subject,
+            files,
+            renames={old: new for new, old in chapter.renamed.items()},
+            removed=tuple(chapter.dropped),
+            links=dict(links or {}) if not later else {},
+            branch=chapter.branch,
+            merges=chapter.merges,
+        )
+
+
+def _entering(chapters: tuple[Chapter, ...], tree: Tree) -> list[list[str]]:
+    """For each chapter the paths that enter with it: the longest folder named decides."""
+    prefixes = sorted(
+        ((prefix, number) for number, chapter in enumerate(chapters) for prefix in chapter.takes),
+        key=lambda named: -len(named[0]),
+    )
+    found: list[list[str]] = [[] for _ in chapters]
+    for path in sorted(tree):
+        found[next(number for prefix, number in prefixes if path.startswith(prefix))].append(path)
+    return found
+
+
+def _name(path: str, later: tuple[Chapter, ...]) -> str:
+    """The path's name before the renames that are still to come."""
+    for chapter in reversed(later):
+        for new, old in chapter.renamed.items():
+            if path == new or path.startswith(f"{new}/"):
+                path = old + path.removeprefix(new)
+    return path
+
+
+def _content(path: str, entry: Entry, later: tuple[Chapter, ...]) -> Entry:
+    """The file before the edits that are still to come."""
+    for chapter in later:
+        if path in chapter.was:
+            now, before = chapter.was[path]
+            if now.encode() not in entry.data:
+                raise ValueError(f"{path} does not hold {now!r}")
+            entry = Entry(entry.data.replace(now.encode(), before.encode()), entry.mode)
+    return entry

@@ -1,0 +1,104 @@
+"""The connection from a client, as a handler sees it: is it still there, print, read its stdin."""
+
+from __future__ import annotations
+
+import marshal
+import select
+import socket
+import time
+from typing import Any
+
+from sandbox.server.call import CallerGone
+
+
+class Line:
+    """A top-level client. Messages as client.py describes them."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+
+    def send(self, *message: Any) -> None:
+        """One message to the client. Raises CallerGone."""
+        data = marshal.dumps(message)
+        try:
+            self.connection.sendall(len(data).to_bytes(4, "big") + data)
+        except OSError:
+            raise CallerGone from None
+
+    def receive(self) -> Any:
+        """The client's next message. Raises CallerGone."""
+        head = self._exactly(4)
+        return marshal.loads(self._exactly(int.from_bytes(head, "big")))
+
+    def check(self, seconds: float) -> None:
+        """Wait this long; raise CallerGone as soon as the client has gone."""
+        ready, _, _ = select.select([self.connection], [], [], seconds)
+        if not ready:
+            return
+        try:
+            gone = not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            gone = True
+        if gone:
+            raise CallerGone
+        time.sleep(min(seconds, 0.02))  # it sent something that the handler has not asked for yet
+
+    def emit(self, text: str, error: bool = False) -> None:
+        """Print on the client's stdout or stderr."""
+        self.send("err" if error else "out", text.encode("utf-8", "surrogateescape"))
+
+    def stdin(self) -> bytes:
+        """What the client reads on its stdin until its end."""
+        self.send("stdin")
+        answer = self.receive()
+        return bytes(answer[1])
+
+    def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:
+        """The line of a call that this one makes."""
+        return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            try:
+                more = self.connection.recv(size - len(data))
+            except OSError:
+                more = b""
+            if not more:
+                raise CallerGone
+            data += more
+        return data
+
+
+class Nested:
+    """A call made by another stand-in: its output is kept, its stdin is given, and it ends with its caller or deadline."""
+
+    def __init__(self, outer: Line | Nested, deadline: float | None, given: bytes = b"") -> None:
+        self.outer, self.deadline, self._given = outer, deadline, given
+        self._out: list[str] = []
+        self._err: list[str] = []
+
+    def check(self, seconds: float) -> None:
+        """Wait this long. Raises CallerGone also when the own deadline has passed."""
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= seconds:
+                self.outer.check(max(0.0, left))
+                raise CallerGone
+        self.outer.check(seconds)
+
+    def emit(self, text: str, error: bool = False) -> None:
+        """Keep it for the caller."""
+        (self._err if error else self._out).append(text)
+
+    def stdin(self) -> bytes:
+        """What the caller pipes into it; mostly nothing."""
+        return self._given
+
+    def taken(self) -> tuple[str, str]:
+        """What was printed."""
+        return "".join(self._out), "".join(self._err)
+
+    def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:
+        """The line of a call that this one makes."""
+        return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)

@@ -1,0 +1,73 @@
+"""az account: what is known of the login, without a network, and the tokens it gets."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sandbox.standins.az.cloud import ARM
+from sandbox.standins.az.login import listed
+from sandbox.standins.az.parser import AzError
+from sandbox.standins.az.session import FILES, NOT_LOGGED_IN, Session, find
+
+_TYPES = {"arm": ARM, "ms-graph": "https://graph.microsoft.com/", "aad-graph": "https://graph.windows.net/"}
+
+
+def show(az: Session) -> Any:
+    """The default subscription. Green even when the login has expired: only the file is read."""
+    return az.account(az.asked["subscription"])
+
+
+def list_(az: Session) -> Any:
+    """All subscriptions; none and exit 0 without a login."""
+    found = az.subscriptions()
+    if not found:
+        az.warn('Please run "az login" to access your accounts.')
+    return [listed(one) for one in found]
+
+
+def set_(az: Session) -> Any:
+    """Make a subscription the default."""
+    wanted = az.asked["subscription"]
+    subscriptions = az.subscriptions()
+    found = find(subscriptions, wanted)
+    if not found:
+        raise AzError(f"The subscription of '{wanted}' doesn't exist in cloud 'AzureCloud'.")
+    az.wrote = True
+    with FILES:
+        az.profile.keep([{**one, "isDefault": one is found} for one in subscriptions])
+
+
+def clear(az: Session) -> Any:
+    """Forget every login."""
+    az.wrote = True
+    with FILES:
+        az.profile.forget()
+
+
+def get_access_token(az: Session) -> Any:
+    """A token and when it ends; `expiresOn` is local time without a zone, `expires_on` the epoch."""
+    asked = az.asked
+    if asked["subscription"] and asked["tenant"]:
+        raise AzError("Please specify only one of subscription and tenant, not both")
+    if not az.subscriptions():
+        raise AzError(NOT_LOGGED_IN)
+    account = az.account(asked["subscription"])
+    if asked["tenant"] and asked["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
+        from sandbox.standins.az.entra import again, said
+
+        raise again(said("90002", tenant=asked["tenant"]), tenant=asked["tenant"])
+    resource = asked["resource"] or _TYPES.get(asked["resource_type"] or "arm", ARM)
+    token, expires = az.token(account, resource, asked["scope"][0] if asked["scope"] else None)
+    local = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.localtime(expires))
+    found: dict[str, Any] = {
+        "accessToken": token,
+        "expiresOn": local,
+        "expires_on": expires,
+        "subscription": account["id"],
+        "tenant": account["tenantId"],
+        "tokenType": "Bearer",
+    }
+    if asked["tenant"]:
+        del found["subscription"]
+    return found

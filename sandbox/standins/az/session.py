@@ -1,0 +1,173 @@
+"""One call of az: who is logged in, the tokens it may have, and what it wants to say on stderr."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.server.call import Call
+from sandbox.standins.az import entra
+from sandbox.standins.az.cloud import ARM, SERVER_APP, Cloud
+from sandbox.standins.az.parser import AzError, Parsed
+from sandbox.standins.az.profile import Profile
+from sandbox.world.state import World
+
+NOT_LOGGED_IN = "Please run 'az login' to setup account."
+FILES = threading.RLock()  # az locks its token cache too: parallel calls lose no token
+
+
+@dataclass
+class Session:
+    """What a command of az has at hand. talk: lines for stderr; wrote: whether anything was changed."""
+
+    call: Call
+    world: World
+    cloud: Cloud
+    asked: Parsed
+    profile: Profile
+    talk: list[str] = field(default_factory=list)
+    wrote: bool = False
+    printed: str = ""  # what goes to stdout as it is, past -o and --query
+
+    def fault(self, name: str) -> bool:
+        """Is this fault planted now?"""
+        return self.world.fault(name)
+
+    def said(self) -> str:
+        """Everything for stderr so far."""
+        return "".join(f"{line}\n" for line in self.talk)
+
+    def warn(self, text: str) -> None:
+        """A warning, unless they are unwanted. Its prefix is az's own for a stream that is no terminal."""
+        quiet = self.asked.values.get("only_show_errors") or _yes(self.call.env.get("AZURE_CORE_ONLY_SHOW_ERRORS", ""))
+        if not quiet:
+            self.talk.append(text if self.call.tty else f"WARNING: {text}")
+
+    def account(self, wanted: str | None = None) -> dict[str, Any]:
+        """The default subscription, or the wanted one. Raises AzError as az does. No network, no token."""
+        subscriptions = self.subscriptions()
+        if not subscriptions:
+            raise AzError(NOT_LOGGED_IN)
+        if wanted:
+            found = find(subscriptions, wanted)
+            if not found:
+                raise AzError(f"Subscription '{wanted}' not found. Check the spelling and casing and try again.")
+            return found
+        active = next((one for one in subscriptions if one.get("isDefault")), None)
+        if not active:
+            raise AzError("No subscription found. Run 'az account set' to select a subscription.")
+        return active
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        """All known subscriptions; a broken file counts as none and is said."""
+        try:
+            return self.profile.subscriptions()
+        except ValueError:
+            path = self.profile.folder / "azureProfile.json"
+            self.talk.append(f"Failed to load or parse file {path}. It will be overridden by default settings.")
+            return []
+
+    def arm(self) -> dict[str, Any]:
+        """The account of a call to ARM: the subscription that counts, with a token for it. Raises AzError."""
+        wanted = self.asked.values.get("subscription")
+        try:
+            account = self.account(wanted)
+        except AzError:
+            if wanted and self.subscriptions():
+                self.warn(f"Subscription '{wanted}' not recognized.")
+            raise
+        self.token(account, ARM)
+        self.reaches("management.azure.com")
+        return account
+
+    def reaches(self, host: str) -> None:
+        """Raise AzError when this host's name does not resolve."""
+        if self.fault("dns"):
+            raise AzError(
+                "The command failed with an unexpected error. Here is the traceback:\nERROR: "
+                f"HTTPSConnectionPool(host='{host}', port=443): Max retries exceeded with url: / (Caused by "
+                f"NameResolutionError(\"HTTPSConnection(host='{host}', port=443): Failed to resolve '{host}' ([Errno -3] "
+                'Temporary failure in name resolution)"))\nTo check existing issues, please visit: '
+                "https://github.com/Azure/azure-cli/issues"
+            )
+
+    def token(self, account: dict[str, Any], resource: str, scope: str | None = None) -> tuple[str, int]:
+        """An access token and the second it expires: cached, else from Entra. Raises AzError with the AADSTS code."""
+        target = scope or f"{resource}/.default"
+        audience = target.removesuffix("/.default")
+        name = str(account["user"]["name"])
+        home = f"{self.cloud.oid(name)}.{self.cloud.tenant}"
+        with FILES:
+            refresh = self._credential(account, home)
+            self._refused(account, refresh, audience, target)
+            cached = self.profile.cached_access(home, target)
+            if cached and self.world.bearer(str(cached["secret"])):
+                return str(cached["secret"]), int(cached["expires_on"])
+            self.reaches("login.microsoftonline.com")
+            token, expires = self.cloud.token(name, audience)
+            self.profile.keep_access(home, account["tenantId"], target, token, expires)
+            return token, expires
+
+    def _credential(self, account: dict[str, Any], home: str) -> str:
+        """What proves this account to Entra. Raises AzError when the token cache has nothing."""
+        name = str(account["user"]["name"])
+        if account["user"]["type"] == "servicePrincipal":
+            if account["user"].get("assignedIdentityInfo"):
+                return str(account["user"]["assignedIdentityInfo"])
+            if not any(one.get("client_id") == name for one in self.profile.robots()):
+                raise AzError(
+                    f"Could not retrieve credential from local cache for service principal {name}. Run `az login` for this "
+                    "service principal."
+                )
+            return name
+        if not self.profile.tokens().get("Account"):
+            raise AzError(f"User '{name}' does not exist in MSAL token cache. Run `az login`.")
+        refresh = self.profile.refresh_token(home)
+        if not refresh:
+            raise AzError("Can't find token from MSAL cache.\nTo re-authenticate, please run:\naz login")
+        return refresh
+
+    def _refused(self, account: dict[str, Any], credential: str, audience: str, target: str) -> None:
+        for code in entra.AT_TOKEN:
+            name = f"login-{code}"
+            if not self.fault(name):
+                self.cloud.fresh(name).clear()
+            elif credential not in self.cloud.fresh(name):
+                self._refuse(code, account, audience, target)
+        if audience == SERVER_APP and self.fault("cluster-token-50076"):
+            self._refuse("50076", account, audience, target)
+
+    def _refuse(self, code: str, account: dict[str, Any], audience: str, target: str) -> None:
+        tenant = account["tenantId"]
+        text = entra.said(code, resource=audience, tenant=tenant, user=account["user"]["name"])
+        raise entra.again(text, tenant=tenant, scope=target)
+
+    def allowed(self, action: str, scope: str) -> None:
+        """Raise AuthorizationFailed when the account has no role for this action."""
+        if not self.fault("arm-denied"):
+            return
+        name = self.account()["user"]["name"]
+        text = (
+            f"The client '{name}' with object id '{self.cloud.oid(name)}' does not have authorization "
+            f"to perform action '{action}' over scope '{scope.replace('resourceGroups', 'resourcegroups')}' or the scope is "
+            "invalid. If access was recently granted, please refresh your credentials."
+        )
+        raise arm_error("AuthorizationFailed", text, 1)
+
+
+def arm_error(code: str, text: str, exit: int) -> AzError:
+    """An error that ARM answered, as az prints it."""
+    return AzError(f"({code}) {text}\nCode: {code}\nMessage: {text}", exit)
+
+
+def find(subscriptions: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
+    """The subscription with this id or name, in any case of letters."""
+    for one in subscriptions:
+        if wanted.lower() in (str(one.get("id", "")).lower(), str(one.get("name", "")).lower()):
+            return one
+    return None
+
+
+def _yes(text: str) -> bool:
+    return text.lower() in ("1", "y", "yes", "true", "on")

@@ -1,0 +1,72 @@
+"""What a docker command has at hand: its arguments, the engine or its absence, the images, the logins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.server.call import Call
+from sandbox.standins.docker.registry import DockerError, Logins
+from sandbox.standins.go.flags import Words
+from sandbox.standins.go.format import BadTemplate, shown
+from sandbox.world.state import World
+
+CLIENT = {
+    "Version": "28.2.2",
+    "ApiVersion": "1.50",
+    "DefaultAPIVersion": "1.50",
+    "GitCommit": "e6534b4",
+    "GoVersion": "go1.24.3",
+    "Os": "linux",
+    "Arch": "amd64",
+    "BuildTime": "Fri May 30 12:07:14 2025",
+    "Context": "default",
+}
+_SOCKET = "unix:///var/run/docker.sock"
+
+
+class Docker:
+    """One command with what it needs: its arguments, the engine's images, the logins."""
+
+    def __init__(self, call: Call, world: World, asked: Words, host: str) -> None:
+        self.call, self.world, self.asked = call, world, asked
+        self.host = host or call.env.get("DOCKER_HOST") or _SOCKET
+        self.logins = Logins(call, world)
+        with world.lock:
+            self.images: dict[str, dict[str, Any]] = world.user(call).notes.setdefault("docker images", {})
+
+    def trouble(self) -> str:
+        """Why no engine answers; empty when one does."""
+        if self.world.fault("docker-forbidden"):
+            return (
+                "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "
+                '"http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied'
+            )
+        if self.host != _SOCKET or self.world.fault("docker-no-engine"):
+            return f"Cannot connect to the Docker daemon at {self.host}. Is the docker daemon running?"
+        return ""
+
+    def engine(self) -> None:
+        """Raise DockerError when no engine answers."""
+        problem = self.trouble()
+        if problem:
+            raise DockerError(problem)
+
+    def image(self, name: str) -> dict[str, Any] | None:
+        """The image of this reference or id."""
+        found = self.images.get(tagged(name))
+        return found or next(
+            (one for one in self.images.values() if one["Id"].removeprefix("sha256:").startswith(name)), None
+        )
+
+
+def tagged(ref: str) -> str:
+    """The reference with its tag."""
+    return ref if ":" in ref.rsplit("/", 1)[-1] or "@" in ref else f"{ref}:latest"
+
+
+def filled(template: str, data: dict[str, Any], kind: str) -> str:
+    """`--format` with a template. Raises DockerError for one that does not fit."""
+    try:
+        return shown(template.removeprefix("table "), data, kind)
+    except BadTemplate as why:
+        raise DockerError(str(why)) from None

@@ -1,0 +1,214 @@
+"""docker: images, from a Dockerfile to the registry. A build reads the Dockerfile and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from sandbox.server.call import Answer
+from sandbox.standins.docker.client import Docker, filled, tagged
+from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of, unreachable
+
+_LEGACY = (
+    "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n"
+    "            Install the buildx component to build images with BuildKit:\n"
+    "            https://docs.docker.com/go/buildx/\n\n"
+)
+
+
+def images(docker: Docker) -> Answer:
+    """The images, as a table or by template."""
+    docker.engine()
+    wanted = docker.asked.words[0] if docker.asked.words else ""
+    rows = []
+    for ref, image in docker.images.items():
+        repository, _, tag = ref.rpartition(":")
+        if wanted in ("", repository, ref):
+            short = image["Id"].removeprefix("sha256:")[:12]
+            rows.append(
+                {"Repository": repository, "Tag": tag, "ID": short, "Size": "12MB", "CreatedSince": "2 minutes ago"}
+            )
+    form = docker.asked.one("format")
+    if docker.asked.on("quiet"):
+        return Answer(stdout="".join(f"{row['ID']}\n" for row in rows))
+    if form == "json":
+        return Answer(stdout="".join(json.dumps(row) + "\n" for row in rows))
+    if form:
+        return Answer(stdout="".join(filled(form, row, "formatter.imageContext") + "\n" for row in rows))
+    heads = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE")
+    table = [heads, *((r["Repository"], r["Tag"], r["ID"], r["CreatedSince"], r["Size"]) for r in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(5)]
+    return Answer(
+        stdout="".join(
+            "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() + "\n" for line in table
+        )
+    )
+
+
+def build(docker: Docker) -> Answer:
+    """Read the Dockerfile and keep an image under its tags."""
+    problem = docker.trouble()
+    if problem:
+        return Answer(1, stderr=f"{_LEGACY}{problem}\n")
+    asked = docker.asked
+    folder = Path(docker.call.cwd, asked.words[0])
+    if not folder.is_dir():
+        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{asked.words[0]}" not found\n')
+    file = Path(docker.call.cwd, asked.one("file")) if asked.one("file") else folder / "Dockerfile"
+    try:
+        text = file.read_text()
+    except OSError:
+        real = os.path.realpath(file.parent)
+        return Answer(
+            1,
+            stderr=f"{_LEGACY}unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat {real}/{file.name}: no such file or directory\n",
+        )
+    steps = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not steps:
+        return Answer(1, stderr=f"{_LEGACY}Error response from daemon: the Dockerfile ({file.name}) cannot be empty\n")
+    identity = digest(f"{text}{folder}{time.time_ns() if asked.on('no-cache') else ''}")
+    lines = [f"Step {n}/{len(steps)} : {step}" for n, step in enumerate(steps, 1)]
+    lines.append(f"Successfully built {identity.removeprefix('sha256:')[:12]}")
+    with docker.world.lock:
+        for tag in asked.many("tag"):
+            docker.images[tagged(tag)] = {"Id": identity, "RepoTags": [tagged(tag)], "RepoDigests": []}
+            lines.append(f"Successfully tagged {tagged(tag)}")
+    if asked.one("iidfile"):
+        Path(docker.call.cwd, asked.one("iidfile")).write_text(identity)
+    out = (
+        f"{identity}\n"
+        if asked.on("quiet")
+        else "\n".join(["Sending build context to Docker daemon  2.048kB", *lines]) + "\n"
+    )
+    return Answer(0, out, _LEGACY, writes=True)
+
+
+def buildx_build(docker: Docker) -> Answer:
+    """The same through BuildKit: told on stderr; `--push` hands every tag to the registry."""
+    done = build(docker)
+    if done.exit != 0:
+        return Answer(done.exit, stderr=f"ERROR: {done.stderr.removeprefix(_LEGACY)}")
+    quiet = docker.asked.on("quiet")
+    said = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
+    for ref in docker.asked.many("tag") if docker.asked.on("push") else ():
+        handed = push_one(docker, tagged(ref))
+        if handed.exit != 0:
+            return Answer(1, stderr=f"{said}ERROR: failed to solve: {handed.stderr}", writes=True)
+    return Answer(0, done.stdout if quiet else "", said, writes=True)
+
+
+def push(docker: Docker) -> Answer:
+    """Hand an image to the registry."""
+    docker.engine()
+    return push_one(docker, tagged(docker.asked.words[0]))
+
+
+def push_one(docker: Docker, ref: str) -> Answer:
+    """Hand the image of this name to the registry."""
+    repository, _, tag = ref.rpartition(":")
+    full = repository if host_of(ref) != "docker.io" else f"docker.io/library/{repository}"
+    out = f"The push refers to repository [{full}]\n"
+    image = docker.image(ref)
+    if image is None:
+        return Answer(1, out, f"An image does not exist locally with the tag: {repository}\n")
+    layer = image["Id"].removeprefix("sha256:")[:12]
+    out += f"{layer}: Preparing\n"
+    try:
+        allowed(docker.call, docker.world, ref, push=True)
+    except DockerError as why:
+        return Answer(1, out, f"{why}\n")
+    made = digest(image["Id"])
+    with docker.world.lock:
+        known = ref in docker.world.registry.setdefault("pushed", {})
+        docker.world.registry["pushed"][ref] = made
+        image["RepoDigests"] = [f"{repository}@{made}"]
+    out += f"{layer}: {'Layer already exists' if known else 'Pushed'}\n{tag}: digest: {made} size: 524\n"
+    return Answer(0, out, writes=True)
+
+
+def pull(docker: Docker) -> Answer:
+    """Fetch what was pushed."""
+    docker.engine()
+    ref = tagged(docker.asked.words[0])
+    repository, _, tag = ref.rpartition(":")
+    try:
+        allowed(docker.call, docker.world, ref, push=False)
+    except DockerError as why:
+        raise DockerError(f"Error response from daemon: {why}") from None
+    made = docker.world.registry.get("pushed", {}).get(ref)
+    if made is None:
+        name = repository.split("/", 1)[1]
+        raise DockerError(
+            f'Error response from daemon: manifest for {ref} not found: manifest unknown: manifest tagged by "{tag}" is not found ({name})'
+        )
+    known = docker.image(ref) is not None
+    docker.images.setdefault(ref, {"Id": made, "RepoTags": [ref], "RepoDigests": [f"{repository}@{made}"]})
+    state = "Image is up to date" if known else "Downloaded newer image"
+    return Answer(
+        0,
+        f"{tag}: Pulling from {repository.split('/', 1)[1]}\nDigest: {made}\nStatus: {state} for {ref}\n{ref}\n",
+        writes=not known,
+    )
+
+
+def tag(docker: Docker) -> Answer:
+    """Another name for an image."""
+    docker.engine()
+    source, wanted = docker.asked.words
+    image = docker.image(source)
+    if image is None:
+        raise DockerError(f"Error response from daemon: No such image: {tagged(source)}")
+    docker.images[tagged(wanted)] = {**image, "RepoTags": [tagged(wanted)]}
+    return Answer(writes=True)
+
+
+def rmi(docker: Docker) -> Answer:
+    """Remove a name."""
+    docker.engine()
+    out = ""
+    for name in docker.asked.words:
+        if docker.images.pop(tagged(name), None) is None:
+            raise DockerError(f"Error response from daemon: No such image: {tagged(name)}")
+        out += f"Untagged: {tagged(name)}\n"
+    return Answer(0, out, writes=True)
+
+
+def inspect(docker: Docker) -> Answer:
+    """Images as JSON."""
+    problem = docker.trouble()
+    if problem:
+        return Answer(1, "[]\n", f"{problem}\n")
+    found = [image for name in docker.asked.words if (image := docker.image(name))]
+    missing = [name for name in docker.asked.words if not docker.image(name)]
+    talk = "".join(f"Error: No such object: {name}\n" for name in missing)
+    form = docker.asked.one("format")
+    text = (
+        "".join(filled(form, one, "map[string]interface {}") + "\n" for one in found)
+        if form
+        else json.dumps(found, indent=4) + "\n"
+    )
+    return Answer(1 if missing else 0, text, talk)
+
+
+def manifest_inspect(docker: Docker) -> Answer:
+    """What the registry has under a tag."""
+    ref = tagged(docker.asked.words[-1])
+    problem = unreachable(docker.world, host_of(ref))
+    if problem:
+        raise DockerError(f"failed to configure transport: error pinging v2 registry: {problem}")
+    try:
+        allowed(docker.call, docker.world, ref, push=False)
+    except DockerError as why:
+        raise DockerError(str(why)) from None
+    made = docker.world.registry.get("pushed", {}).get(ref)
+    if made is None:
+        raise DockerError(f"no such manifest: {ref}")
+    body = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 524, "digest": made},
+        "layers": [],
+    }
+    return Answer(stdout=json.dumps(body, indent="\t") + "\n")

@@ -1,0 +1,1 @@
+"""What the stand-ins of Go programs share: flags, formats, templates."""

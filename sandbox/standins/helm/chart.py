@@ -1,0 +1,195 @@
+"""A chart on disk: Chart.yaml, values and their layers, dependencies, and what -f and --set add."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.core.yaml.strict import loader
+
+
+class HelmError(Exception):
+    """What follows `Error: `."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart. meta: Chart.yaml; templates: text by path inside the chart; parts: its subcharts."""
+
+    path: str
+    meta: dict[str, Any]
+    defaults: dict[str, Any]
+    templates: dict[str, str]
+    files: dict[str, str]
+    parts: list[Chart] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.meta.get("name", ""))
+
+
+def load(given: str, cwd: str) -> Chart:
+    """The chart at a path. Raises HelmError as helm does for what is no chart, or wants a repository or the network."""
+    folder = Path(cwd, given)
+    if not folder.exists():
+        if not given.startswith((".", "/")) and given.count("/") == 1:
+            raise HelmError(f"repo {given.split('/')[0]} not found")
+        if "://" in given:
+            raise HelmError(f'looks like "{given}" is not a valid chart repository or cannot be reached')
+        raise HelmError(f'path "{given}" not found')
+    chart = _load(folder, given)
+    present = {part.name for part in chart.parts}
+    missing = [str(d.get("name")) for d in chart.meta.get("dependencies") or [] if d.get("name") not in present]
+    if missing:
+        raise HelmError(
+            "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch "
+            f"missing dependencies: found in Chart.yaml, but missing in charts/ directory: {', '.join(missing)}"
+        )
+    return chart
+
+
+def _load(folder: Path, given: str) -> Chart:
+    file = folder / "Chart.yaml"
+    if not file.is_file():
+        raise HelmError("Chart.yaml file is missing")
+    meta = _yaml(file.read_text(), "cannot load Chart.yaml: ")
+    if not meta.get("name"):
+        raise HelmError("validation: chart.metadata.name is required")
+    if not meta.get("version"):
+        raise HelmError("validation: chart.metadata.version is required")
+    defaults = folder / "values.yaml"
+    inside = {str(f.relative_to(folder)): f for f in sorted(folder.rglob("*")) if f.is_file()}
+    own = {k: f for k, f in inside.items() if not k.startswith("charts/")}
+    return Chart(
+        given,
+        meta,
+        _yaml(defaults.read_text(), "cannot load values.yaml: ") if defaults.is_file() else {},
+        {k: f.read_text() for k, f in own.items() if k.startswith("templates/")},
+        {k: f.read_text(errors="replace") for k, f in own.items() if not k.startswith("templates/")},
+        [_load(sub, str(sub)) for sub in sorted((folder / "charts").glob("*")) if (sub / "Chart.yaml").is_file()],
+    )
+
+
+def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str) -> dict[str, Any]:
+    """What -f and --set give, later over earlier. `sets`: (set|set-string|set-json|set-file, text)."""
+    found: dict[str, Any] = {}
+    for name in files:
+        try:
+            text = Path(cwd, name).read_text()
+        except OSError as why:
+            raise HelmError(f"open {name}: {(why.strerror or '').lower()}") from None
+        _over(found, _yaml(text, f"failed to parse {name}: error converting YAML to JSON: "))
+    for kind, text in sets:
+        for key, value in _assignments(kind, text, cwd):
+            _put(found, key, value)
+    return found
+
+
+def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
+    """The chart's values under the given ones; null takes a default away; subcharts get theirs, and `global`."""
+    merged = copy.deepcopy(chart.defaults)
+    for part in chart.parts:
+        own = coalesced(part, {})
+        mine = merged.get(part.name)
+        merged[part.name] = _over(own, mine if isinstance(mine, dict) else {})
+    _over(merged, copy.deepcopy(given))
+    shared = merged.get("global")
+    for part in chart.parts:
+        if isinstance(merged.get(part.name), dict):
+            merged[part.name].setdefault("global", shared if isinstance(shared, dict) else {})
+    return merged
+
+
+def enabled(chart: Chart, merged: dict[str, Any]) -> list[Chart]:
+    """The subcharts that their condition lets in."""
+    off = set()
+    for one in chart.meta.get("dependencies") or []:
+        for condition in filter(None, str(one.get("condition") or "").split(",")):
+            value: Any = merged
+            for key in condition.strip().split("."):
+                value = value.get(key) if isinstance(value, dict) else None
+            if isinstance(value, bool):
+                if not value:
+                    off.add(str(one["name"]))
+                break
+    return [part for part in chart.parts if part.name not in off]
+
+
+def _yaml(text: str, before: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        found = yaml.load(text, Loader=loader())
+    except yaml.MarkedYAMLError as why:
+        line = why.problem_mark.line + 1 if why.problem_mark else 1
+        raise HelmError(f"{before}yaml: line {line}: {why.problem}") from None
+    if found is not None and not isinstance(found, dict):
+        raise HelmError(f"{before}json: cannot unmarshal into Go value of type map[string]interface {{}}")
+    return found or {}
+
+
+def _over(target: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    for key, value in more.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict) and isinstance(target.get(key), dict):
+            _over(target[key], value)
+        else:
+            target[key] = value
+    return target
+
+
+def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    parts = [text] if kind == "set-json" else re.split(r"(?<!\\),(?![^{]*\})", text)
+    for part in parts:
+        key, equals, raw = part.partition("=")
+        if not equals:
+            raise HelmError(f'failed parsing --{kind} data: key "{key}" has no value')
+        raw = raw.replace("\\,", ",")
+        if kind == "set-file":
+            try:
+                found.append((key, Path(cwd, raw).read_text()))
+            except OSError as why:
+                raise HelmError(f"failed parsing --set-file data: open {raw}: {(why.strerror or '').lower()}") from None
+        elif kind == "set-json":
+            found.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
+        elif raw.startswith("{") and raw.endswith("}"):
+            found.append((key, [_typed(one, kind) for one in raw[1:-1].split(",") if one]))
+        else:
+            found.append((key, _typed(raw, kind)))
+    return found
+
+
+def _typed(raw: str, kind: str) -> Any:
+    if kind == "set-string":
+        return raw
+    if raw in ("true", "false"):
+        return raw == "true"
+    if raw == "null":
+        return None
+    return int(raw) if re.fullmatch(r"-?(?:0|[1-9]\d*)", raw) else raw
+
+
+def _put(target: dict[str, Any], path: str, value: Any) -> None:
+    """`a.b[0].c\\.d=value`."""
+    steps: list[str | int] = []
+    for word in re.split(r"(?<!\\)\.", path):
+        name, *indexes = re.split(r"\[(\d+)\]", word.replace("\\.", "."))
+        steps += [name] if name else []
+        steps += [int(n) for n in indexes if n.isdigit()]
+    place: Any = target
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        below: Any = value if last else ([] if isinstance(steps[number + 1], int) else {})
+        if isinstance(step, int):
+            while len(place) <= step:
+                place.append(None)
+            if last or not isinstance(place[step], dict | list):
+                place[step] = below
+        elif last or not isinstance(place.get(step), dict | list):
+            place[step] = below
+        place = place[step]

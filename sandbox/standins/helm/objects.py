@@ -1,0 +1,196 @@
+"""A release's objects in the cluster: whose they are, and what they become there (workloads, Services, routes, the rest)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.template import Manifest
+from sandbox.world import rollout
+from sandbox.world.cluster import Cluster, Port, Workload
+from sandbox.world.state import World
+
+_NAME, _NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+_MANAGED = "app.kubernetes.io/managed-by"
+_WORKLOADS = ("Deployment", "StatefulSet")
+Key = tuple[str, str, str]  # kind, namespace, name
+
+
+def key(manifest: Manifest, namespace: str) -> Key:
+    """Under what the cluster holds this object."""
+    return manifest.kind, str((manifest.data.get("metadata") or {}).get("namespace") or namespace), manifest.name
+
+
+def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> str:
+    """The first object that is there and belongs to somebody else, in Helm's words; empty when there is none."""
+    for manifest in manifests:
+        kind, where, what = key(manifest, namespace)
+        found = cluster.objects.get((kind, where, what))
+        if found is None and not _exists(cluster, kind, where, what):
+            continue
+        meta = (found or {}).get("metadata") or {}
+        wrong = _wrong(meta.get("labels") or {}, {_MANAGED: "Helm"}, "label")
+        wrong += _wrong(meta.get("annotations") or {}, {_NAME: name, _NAMESPACE: namespace}, "annotation")
+        if wrong:
+            return (
+                f'{kind} "{what}" in namespace "{where}" exists and cannot be imported into the current release: invalid '
+                f"ownership metadata; {'; '.join(wrong)}"
+            )
+    return ""
+
+
+def _exists(cluster: Cluster, kind: str, namespace: str, name: str) -> bool:
+    if kind == "Service":
+        return any(w.service == name for w in cluster.in_namespace(namespace))
+    return cluster.workload(namespace, name, kind) is not None
+
+
+def _wrong(have: dict[str, str], want: dict[str, str], kind: str) -> list[str]:
+    found = []
+    for name, value in want.items():
+        if name not in have:
+            found.append(f'{kind} validation error: missing key "{name}": must be set to "{value}"')
+        elif have[name] != value:
+            found.append(f'{kind} validation error: key "{name}" must equal "{value}": current value is "{have[name]}"')
+    return found
+
+
+def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> list[Key]:
+    """Put the objects into the cluster as owned by the release; pods follow. Returns their keys."""
+    objects: dict[Key, dict[str, Any]] = {key(m, namespace): _owned(m, name, namespace) for m in manifests}
+    with world.lock:
+        for place, data in objects.items():
+            known = cluster.objects.get(place)
+            data["metadata"]["uid"] = known["metadata"]["uid"] if known else str(uuid.uuid4())
+            cluster.objects[place] = data
+        for (kind, where, what), data in objects.items():
+            if kind in _WORKLOADS:
+                _workload(world, cluster, where, what, data, objects)
+    return list(objects)
+
+
+def remove(world: World, cluster: Cluster, keys: list[Key]) -> None:
+    """Take the objects away, and the workloads that they were."""
+    with world.lock:
+        for kind, where, what in keys:
+            cluster.objects.pop((kind, where, what), None)
+            if kind in _WORKLOADS:
+                cluster.workloads = [
+                    w for w in cluster.workloads if (w.namespace, w.name, w.kind) != (where, what, kind)
+                ]
+
+
+def _owned(manifest: Manifest, name: str, namespace: str) -> dict[str, Any]:
+    meta = dict(manifest.data.get("metadata") or {})
+    if "/" not in manifest.kind:
+        meta["namespace"] = meta.get("namespace") or namespace
+    meta["labels"] = {**(meta.get("labels") or {}), _MANAGED: "Helm"}
+    meta["annotations"] = {**(meta.get("annotations") or {}), _NAME: name, _NAMESPACE: namespace}
+    return {**manifest.data, "metadata": meta}
+
+
+def _workload(
+    world: World, cluster: Cluster, namespace: str, name: str, data: dict[str, Any], objects: dict[Key, dict[str, Any]]
+) -> None:
+    spec = data.get("spec") or {}
+    template = spec.get("template") or {}
+    pod = template.get("spec") or {}
+    container = (pod.get("containers") or [{}])[0]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    service = _service(objects, namespace, labels)
+    ports = _ports(service, container) if service else []
+    wanted = Workload(
+        name,
+        namespace,
+        ports,
+        kind=str(data["kind"]),
+        service=service["metadata"]["name"] if service else None,
+        headless=bool(service and (service.get("spec") or {}).get("clusterIP") == "None"),
+        env=_env(container, objects, namespace),
+        hosts=_hosts(objects, namespace, service),
+        labels=dict(labels),
+        annotations=dict((template.get("metadata") or {}).get("annotations") or {}),
+        image=str(container.get("image") or ""),
+        container=str(container.get("name") or ""),
+    )
+    asked = spec.get("replicas")
+    replicas = 1 if asked is None else int(asked)
+    found = cluster.workload(namespace, name, wanted.kind)
+    if found is None:
+        wanted.replicas = 0
+        wanted.service_ip = f"10.0.200.{len(cluster.workloads) % 250 + 1}"
+        cluster.workloads.append(wanted)
+        rollout.scale(world, wanted, replicas)
+        return
+    changed = (found.image, found.env, found.annotations) != (wanted.image, wanted.env, wanted.annotations)
+    for attribute in ("ports", "service", "headless", "env", "hosts", "labels", "annotations", "image", "container"):
+        setattr(found, attribute, getattr(wanted, attribute))
+    if changed:
+        rollout.restart(world, found)
+    if found.replicas != replicas:
+        rollout.scale(world, found, replicas)
+
+
+def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[str, str]) -> dict[str, Any] | None:
+    for (kind, where, _), data in objects.items():
+        selector = (data.get("spec") or {}).get("selector") or {}
+        if (
+            kind == "Service"
+            and where == namespace
+            and selector
+            and all(labels.get(k) == v for k, v in selector.items())
+        ):
+            return data
+    return None
+
+
+def _ports(service: dict[str, Any], container: dict[str, Any]) -> list[Port]:
+    numbers = {p.get("name"): p.get("containerPort") for p in container.get("ports") or []}
+    found = []
+    for one in (service.get("spec") or {}).get("ports") or []:
+        target = one.get("targetPort", one["port"])
+        number = numbers.get(target, one["port"]) if isinstance(target, str) else target
+        protocol = str(one.get("appProtocol") or one.get("name") or "http")
+        found.append(Port(str(one.get("name") or ""), int(one["port"]), int(number or one["port"]), target, protocol))
+    return found
+
+
+def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespace: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for source in container.get("envFrom") or []:
+        name = (source.get("configMapRef") or {}).get("name")
+        data = objects.get(("ConfigMap", namespace, str(name)))
+        found |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
+    found |= {str(one["name"]): str(one["value"]) for one in container.get("env") or [] if "value" in one}
+    return found
+
+
+def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str, Any] | None) -> list[str]:
+    """The host names of routes and Ingresses that lead to this Service."""
+    name = service["metadata"]["name"] if service else None
+    found: list[str] = []
+    for (kind, where, _), data in objects.items():
+        spec = data.get("spec") or {}
+        if where != namespace or name is None:
+            continue
+        if kind in ("HTTPRoute", "GRPCRoute"):
+            backends = [b.get("name") for rule in spec.get("rules") or [] for b in rule.get("backendRefs") or []]
+            found += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
+        elif kind == "Ingress":
+            found += [
+                str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host") and f"'{name}'" in str(rule)
+            ]
+    return found
+
+
+def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:
+    """Raise HelmError when the namespace is not there; make it when that was asked."""
+    if namespace in cluster.namespaces:
+        return
+    if not create:
+        raise HelmError(f'create: failed to create: namespaces "{namespace}" not found')
+    from sandbox.world.cluster import Namespace
+
+    labels = {"kubernetes.io/metadata.name": namespace, "name": namespace}
+    cluster.namespaces[namespace] = Namespace(namespace, labels)

@@ -1,0 +1,212 @@
+"""`kubectl config`: real kubeconfig files, edited under client-go's lock."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.server.call import Answer
+from sandbox.standins import kubeconfig
+from sandbox.standins.kubeconfig import Kubeconfig
+from sandbox.standins.kubectl.print import jsonpath
+from sandbox.standins.kubectl.run import Run
+
+
+def config(run: Run) -> Answer:
+    """The sub-command. Broken files are client-go's words on stderr, exit 1."""
+    words = run.words[1:]
+    verb = words[0] if words else ""
+    if verb not in _VERBS:
+        return Answer(1 if verb else 0, stderr=f'error: unknown command "{verb}"\n' if verb else "")
+    try:
+        return _VERBS[verb](run, words[1:])
+    except kubeconfig.Broken as why:
+        return Answer(1, stderr=f"error: {why}\n")
+
+
+def _load(run: Run) -> Kubeconfig:
+    try:
+        return kubeconfig.load(run.call, run.one("kubeconfig"))
+    except kubeconfig.Broken as why:
+        if str(why).startswith("stat "):  # `config` reads a missing file as an empty one
+            return Kubeconfig(kubeconfig.files(run.call, run.one("kubeconfig")))
+        raise
+
+
+def _current(run: Run, words: list[str]) -> Answer:
+    current = _load(run).current
+    return Answer(0, f"{current}\n") if current else Answer(1, stderr="error: current-context is not set\n")
+
+
+def _contexts(run: Run, words: list[str]) -> Answer:
+    found = _load(run)
+    names = words or sorted(found.contexts)
+    unknown = next((n for n in names if n not in found.contexts), "")
+    if run.one("output") == "name":
+        if unknown:
+            return Answer(1, stderr=f"error: context {unknown} not found\n")
+        return Answer(0, "".join(f"{n}\n" for n in names))
+    rows = [["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]]
+    for name in names:
+        if name in found.contexts:
+            c = found.contexts[name]
+            mark = "*" if name == found.current else ""
+            rows.append([mark, name, c.get("cluster") or "", c.get("user") or "", c.get("namespace") or ""])
+    widths = [max(len(r[n]) for r in rows) for n in range(4)]
+    text = "".join("   ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]) + "\n" for r in rows)
+    return Answer(1, text, f"error: context {unknown} not found\n") if unknown else Answer(0, text)
+
+
+def _names(group: str) -> Callable[[Run, list[str]], Answer]:
+    def show(run: Run, words: list[str]) -> Answer:
+        found = _load(run)
+        names = sorted(found.clusters if group == "clusters" else found.users)
+        return Answer(0, "NAME\n" + "".join(f"{n}\n" for n in names))
+
+    return show
+
+
+def _view(run: Run, words: list[str]) -> Answer:
+    found = _load(run)
+    contexts, clusters, users, current = found.contexts, found.clusters, found.users, found.current
+    if run.on("minify"):
+        current = run.one("context") or current
+        if not current:
+            return Answer(1, stderr="error: current-context must exist in order to minify\n")
+        if current not in contexts:
+            return Answer(1, stderr=f"error: cannot locate context {current}\n")
+        contexts = {current: contexts[current]}
+        clusters = {k: v for k, v in clusters.items() if k == contexts[current].get("cluster")}
+        users = {k: v for k, v in users.items() if k == contexts[current].get("user")}
+    users = copy.deepcopy(users)
+    clusters = copy.deepcopy(clusters)
+    if not run.on("raw"):
+        for user in users.values():
+            for key in ("token", "password", "client-key-data", "client-certificate-data"):
+                if key in user:
+                    user[key] = "REDACTED" if key in ("token", "password") else "DATA+OMITTED"
+        for cluster in clusters.values():
+            if "certificate-authority-data" in cluster:
+                cluster["certificate-authority-data"] = "DATA+OMITTED"
+    whole: dict[str, Any] = {
+        "kind": "Config",
+        "apiVersion": "v1",
+        "preferences": {},
+        "clusters": [{"name": k, "cluster": v} for k, v in sorted(clusters.items())] or None,
+        "users": [{"name": k, "user": v} for k, v in sorted(users.items())] or None,
+        "contexts": [{"name": k, "context": v} for k, v in sorted(contexts.items())] or None,
+        "current-context": current,
+    }
+    output = run.one("output") or "yaml"
+    if output == "json":
+        return Answer(0, json.dumps(whole, indent=4, ensure_ascii=False) + "\n")
+    if output.startswith("jsonpath="):
+        return Answer(0, jsonpath(whole, output.partition("=")[2]))
+    import yaml
+
+    return Answer(0, str(yaml.safe_dump(whole, sort_keys=True)))
+
+
+def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:
+    """Edit the file that has this entry, else the first that exists, else the last named."""
+    found = _load(run)
+    existing = [p for p in found.files if kubeconfig.read(p)]
+    path = found.origin.get((group, name)) or (existing[0] if existing else found.files[-1])
+    run.writes = kubeconfig.change(path, change, disk_full=run.world.fault("disk-full"))
+    return None
+
+
+def _use(run: Run, words: list[str]) -> Answer:
+    name = words[0] if words else ""
+    found = _load(run)
+    if name not in found.contexts:
+        return Answer(1, stderr=f'error: no context exists with the name: "{name}"\n')
+    first = next((p for p in found.files if kubeconfig.read(p).get("current-context")), None)
+    existing = [p for p in found.files if kubeconfig.read(p)]
+    path = first or (existing[0] if existing else found.files[-1])
+    run.writes = kubeconfig.change(
+        path, lambda d: d.update({"current-context": name}), disk_full=run.world.fault("disk-full")
+    )
+    return Answer(0, f'Switched to context "{name}".\n', writes=run.writes)
+
+
+def _set_context(run: Run, words: list[str]) -> Answer:
+    found = _load(run)
+    name = found.current if run.on("current") else words[0] if words else ""
+    if not name:
+        return Answer(1, stderr="error: no current context is set\n")
+    known = name in found.contexts
+
+    def change(data: dict[str, Any]) -> None:
+        value = dict((kubeconfig.entry(data, "contexts", name) or {}).get("context") or {})
+        value.update({k: run.one(k) for k in ("cluster", "user", "namespace") if run.given(k)})
+        kubeconfig.put(data, "contexts", name, {"cluster": "", "user": "", **value})
+
+    _edit(run, "contexts", name, change)
+    return Answer(0, f'Context "{name}" {"modified" if known else "created"}.\n', writes=run.writes)
+
+
+def _delete(group: str, word: str) -> Callable[[Run, list[str]], Answer]:
+    def delete(run: Run, words: list[str]) -> Answer:
+        found, name = _load(run), words[0] if words else ""
+        path = found.origin.get((group, name))
+        if path is None:
+            return Answer(1, stderr=f"error: cannot delete {word} {name}, not in {found.files[0]}\n")
+        run.writes = kubeconfig.change(path, lambda d: (kubeconfig.drop(d, group, name), None)[1])
+        warning = ""
+        if group == "contexts" and found.current == name:
+            warning = 'warning: this removed your active context, use "kubectl config use-context" to select a different one\n'
+        return Answer(0, f"deleted {word} {name} from {path}\n", warning, writes=run.writes)
+
+    return delete
+
+
+def _unset(run: Run, words: list[str]) -> Answer:
+    name = words[0] if words else ""
+
+    def change(data: dict[str, Any]) -> None:
+        parts = name.split(".")
+        if name == "current-context":
+            data["current-context"] = ""
+        elif len(parts) == 2 and parts[0] in ("users", "clusters", "contexts"):
+            kubeconfig.drop(data, parts[0], parts[1])
+        elif len(parts) == 3 and (entry := kubeconfig.entry(data, parts[0], parts[1])):
+            entry[parts[0][:-1]].pop(parts[2], None)
+
+    _edit(run, "contexts", "", change)
+    return Answer(0, f'Property "{name}" unset.\n', writes=run.writes)
+
+
+def _rename(run: Run, words: list[str]) -> Answer:
+    found = _load(run)
+    old, new = [*words, "", ""][:2]
+    if old not in found.contexts:
+        return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {found.files[0]}\n')
+
+    def change(data: dict[str, Any]) -> None:
+        entry = kubeconfig.entry(data, "contexts", old)
+        if entry:
+            entry["name"] = new
+        if data.get("current-context") == old:
+            data["current-context"] = new
+
+    _edit(run, "contexts", old, change)
+    return Answer(0, f'Context "{old}" renamed to "{new}".\n', writes=run.writes)
+
+
+_VERBS: dict[str, Callable[[Run, list[str]], Answer]] = {
+    "current-context": _current,
+    "get-contexts": _contexts,
+    "get-clusters": _names("clusters"),
+    "get-users": _names("users"),
+    "view": _view,
+    "use-context": _use,
+    "set-context": _set_context,
+    "delete-context": _delete("contexts", "context"),
+    "delete-cluster": _delete("clusters", "cluster"),
+    "delete-user": _delete("users", "user"),
+    "unset": _unset,
+    "rename-context": _rename,
+}

@@ -1,0 +1,250 @@
+"""Workloads as the API server gives them: controllers, pods, services, endpoint slices."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from sandbox.standins.kubectl.kinds import Object
+from sandbox.world import platform, rollout
+from sandbox.world.cluster import Cluster, Pod, Workload
+from sandbox.world.state import World
+
+
+def metadata(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
+    """What every object carries; the uid stays the same from one look to the next."""
+    found: Object = {
+        "name": name,
+        "uid": uid or str(uuid5(NAMESPACE_URL, f"{namespace}/{name}")),
+        "creationTimestamp": "2026-01-01T08:00:00Z",
+        "resourceVersion": "1",
+    }
+    if namespace:
+        found["namespace"] = namespace
+    return {**found, **{k: v for k, v in more.items() if v}}
+
+
+def _labels(workload: Workload) -> dict[str, str]:
+    if workload.labels:
+        return workload.labels
+    return {"app.kubernetes.io/name": workload.name, "app.kubernetes.io/instance": workload.instance or workload.name}
+
+
+def _env(workload: Workload) -> list[Object]:
+    service = {
+        k for k in workload.env if k.endswith(("_SERVICE_HOST", "_SERVICE_PORT")) or k in ("PATH", "HOME", "HOSTNAME")
+    }
+    return [{"name": k, "value": v} for k, v in workload.env.items() if k not in service]
+
+
+def _template(workload: Workload) -> Object:
+    ports = [{"name": p.name, "containerPort": p.container, "protocol": "TCP"} for p in workload.ports]
+    container: Object = {"name": workload.container, "image": workload.image, "env": _env(workload), "resources": {}}
+    if ports:
+        container["ports"] = ports
+        container["readinessProbe"] = {"httpGet": {"path": "/healthz", "port": ports[0]["name"]}, "periodSeconds": 1}
+    meta: Object = {"labels": _labels(workload)}
+    if workload.annotations:
+        meta["annotations"] = dict(workload.annotations)
+    return {"metadata": meta, "spec": {"containers": [container], "serviceAccountName": "default"}}
+
+
+def _ready(workload: Workload) -> int:
+    now = time.monotonic()
+    return sum(p.answers(now) for p in workload.pods)
+
+
+def controllers(wanted: str) -> Callable[[World, Cluster], list[Object]]:
+    """What builds the Deployments, or the StatefulSets."""
+
+    def build(world: World, cluster: Cluster) -> list[Object]:
+        return [_controller(w) for w in workloads(world, cluster) if w.kind == wanted]
+
+    return build
+
+
+def _controller(w: Workload) -> Object:
+    owners = [w.owner] if w.owner else []
+    tracking = f"{w.instance}:apps/{w.kind}:{w.namespace}/{w.name}" if w.instance else ""
+    annotations = {**w.marks, **({"argocd.argoproj.io/tracking-id": tracking} if tracking else {})}
+    ready = _ready(w)
+    status: Object = {"observedGeneration": w.generation, "replicas": w.replicas, "updatedReplicas": w.replicas}
+    if ready:
+        status |= {"readyReplicas": ready, "availableReplicas": ready}
+    meta = metadata(w.name, w.namespace, w.uid, labels=_labels(w), annotations=annotations, ownerReferences=owners)
+    meta["generation"] = w.generation
+    spec: Object = {
+        "replicas": w.replicas,
+        "selector": {"matchLabels": {"app.kubernetes.io/name": w.name}},
+        "template": _template(w),
+    }
+    if w.kind == "StatefulSet":
+        spec["serviceName"] = w.service or w.name
+    return {"metadata": meta, "spec": spec, "status": status}
+
+
+def replica_sets(world: World, cluster: Cluster) -> list[Object]:
+    """One for each template that still has pods."""
+    found = []
+    for w in workloads(world, cluster):
+        if w.kind != "Deployment":
+            continue
+        for name in dict.fromkeys(p.name.rpartition("-")[0] for p in w.pods):
+            owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": w.name, "uid": w.uid, "controller": True}
+            meta = metadata(name, w.namespace, labels=_labels(w), ownerReferences=[owner])
+            count = sum(p.name.rpartition("-")[0] == name and p.gone is None for p in w.pods)
+            found.append({"metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}})
+    return found
+
+
+def workloads(world: World, cluster: Cluster) -> list[Workload]:
+    """The workloads and the traffic manager, which is one too."""
+    version = manager_version(world, cluster)
+    workloads = [*cluster.workloads, *platform.workloads(world, cluster)]
+    if not version:
+        return workloads
+    manager = world.notes.setdefault(f"manager-{cluster.name}", _manager(cluster))
+    manager.image = f"ghcr.io/telepresenceio/tel2:{version}"
+    return [*workloads, manager]
+
+
+def _manager(cluster: Cluster) -> Workload:
+    from sandbox.world.cluster import Port
+    from sandbox.world.seed import make_pods
+
+    made = Workload(
+        "traffic-manager", cluster.manager_namespace, [Port("api", 8081, 8081, "api", "grpc")], service_ip="10.0.9.9"
+    )
+    make_pods(made, 249)
+    return made
+
+
+def manager_version(world: World, cluster: Cluster) -> str:
+    """The traffic manager's version; "" when there is none."""
+    if world.fault("manager-missing") or world.fault("agent-orphaned"):
+        return ""
+    return "2.14.0" if world.fault("manager-old") else cluster.manager
+
+
+def pods(world: World, cluster: Cluster) -> list[Object]:
+    """All that are listed, terminating ones too."""
+    now = time.monotonic()
+    return [_pod(world, w, p, now) for w in workloads(world, cluster) for p in w.pods if p.exists(now)]
+
+
+def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
+    spec = _template(w)["spec"]
+    labels, annotations = dict(_labels(w)), dict(w.annotations)
+    if pod.agent:
+        labels |= {
+            "telepresence.io/workloadName": w.name,
+            "telepresence.io/workloadKind": w.kind,
+            "telepresence.io/workloadEnabled": "true",
+        }
+        annotations["telepresence.io/inject-traffic-agent"] = "enabled"
+        manager = f"traffic-manager.{platform.agent_manager(world)}.svc.cluster.local"
+        annotations["telepresence.io/agent-config"] = json.dumps(
+            {"agentName": w.name, "managerHost": manager, "managerPort": 8081}
+        )
+        ports = [{"name": p.name, "containerPort": 9900 + n, "protocol": "TCP"} for n, p in enumerate(w.ports)]
+        spec["containers"].append(
+            {"name": "traffic-agent", "image": rollout.agent_image(world), "args": ["agent"], "ports": ports}
+        )
+        if any(isinstance(p.target, int) for p in w.ports):
+            spec["initContainers"] = [{"name": "tel-agent-init", "image": rollout.agent_image(world)}]
+    ready = pod.answers(now)
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
+    states = [
+        {
+            "name": c["name"],
+            "ready": ready,
+            "restartCount": 0,
+            "state": waiting if pod.stuck and c["name"] == "traffic-agent" else {"running": {}},
+        }
+        for c in spec["containers"]
+    ]
+    kind = "StatefulSet" if w.kind == "StatefulSet" else "ReplicaSet"
+    owner_name = w.name if kind == "StatefulSet" else pod.name.rpartition("-")[0]
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "uid": w.uid, "controller": True}
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - (now - pod.created)))
+    meta = metadata(pod.name, w.namespace, pod.uid, labels=labels, annotations=annotations, ownerReferences=[owner])
+    meta["creationTimestamp"] = stamp
+    if pod.gone is not None and pod.gone <= now:
+        meta["deletionTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    conditions = [{"type": t, "status": "True" if ready else "False"} for t in ("ContainersReady", "Ready")]
+    status = {
+        "phase": "Pending" if pod.stuck else "Running",
+        "podIP": pod.ip,
+        "conditions": conditions,
+        "containerStatuses": states,
+    }
+    return {"metadata": meta, "spec": spec, "status": status}
+
+
+def services(world: World, cluster: Cluster) -> list[Object]:
+    """Of all workloads that have one."""
+    found = []
+    for w in workloads(world, cluster):
+        if not w.service:
+            continue
+        ports = [{"name": p.name, "port": p.port, "targetPort": p.target, "protocol": "TCP"} for p in w.ports]
+        ip = "None" if w.headless else w.service_ip
+        spec: Object = {
+            "type": "ClusterIP",
+            "clusterIP": ip,
+            "clusterIPs": [ip],
+            "selector": {"app.kubernetes.io/name": w.name},
+        }
+        if ports:
+            spec["ports"] = ports
+        found.append(
+            {
+                "metadata": metadata(w.service, w.namespace, w.service_uid, labels=_labels(w)),
+                "spec": spec,
+                "status": {"loadBalancer": {}},
+            }
+        )
+    return found
+
+
+def slices(world: World, cluster: Cluster) -> list[Object]:
+    """Where each Service leads: to the program, or to the agent before it."""
+    now = time.monotonic()
+    found = []
+    for w in workloads(world, cluster):
+        if not w.service:
+            continue
+        live = [p for p in w.pods if p.exists(now)]
+        staying = [p for p in live if p.gone is None]
+        agent = bool(staying) and all(p.agent for p in staying)
+        ports = []
+        for n, p in enumerate(
+            w.ports
+        ):  # a named port leads to the agent; a numeric one goes through its init container
+            number = 9900 + n if agent and not isinstance(p.target, int) else p.container
+            ports.append({"name": p.name, "port": number, "protocol": "TCP"})
+        endpoints = [
+            {
+                "addresses": [p.ip],
+                "conditions": {
+                    "ready": p.answers(now),
+                    "serving": p.answers(now),
+                    "terminating": p.gone is not None and p.gone <= now,
+                },
+                "targetRef": {"kind": "Pod", "name": p.name, "namespace": w.namespace},
+            }
+            for p in live
+        ]
+        labels = {**_labels(w), "kubernetes.io/service-name": w.service}
+        found.append(
+            {
+                "metadata": metadata(f"{w.service}-x7k2p", w.namespace, labels=labels),
+                "addressType": "IPv4",
+                "endpoints": endpoints,
+                "ports": ports,
+            }
+        )
+    return found

@@ -1,0 +1,268 @@
+"""kubectl's writes: apply, delete, annotate, label, scale, rollout; and the waits for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+from sandbox.server.call import Answer
+from sandbox.standins.api_server import Session
+from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
+from sandbox.standins.kubectl.objects import objects
+from sandbox.standins.kubectl.rights import allowed, forbidden
+from sandbox.standins.kubectl.run import Refused, Run
+from sandbox.world import rollout
+from sandbox.world.cluster import Namespace, Workload
+
+
+def documents(run: Run) -> list[Object]:
+    """The objects in the file that -f names, or on stdin (`-f -`)."""
+    name = run.one("filename")
+    if not name:
+        raise Refused("error: must specify one of -f and -k\n")
+    if name == "-":
+        text = run.world.stdin(run.call).decode("utf-8", "replace")
+    else:
+        try:
+            with open(os.path.join(run.call.cwd, name), encoding="utf-8") as file:
+                text = file.read()
+        except OSError:
+            raise Refused(f'error: the path "{name}" does not exist\n') from None
+    import yaml
+
+    try:
+        found = [d for d in yaml.safe_load_all(text) if d]
+    except yaml.YAMLError as why:
+        raise Refused(
+            f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n"
+        ) from None
+    return [o for d in found for o in (d["items"] if d.get("kind") == "List" else [d])]
+
+
+def apply(run: Run) -> Answer:
+    """Manifests of a file or of stdin (`-f -`); also `create`."""
+    name = run.one("filename")
+    given = documents(run)
+    session, namespace = run.session()
+    lines = []
+    for document in given:
+        kind = kind_named(str(document.get("kind", "")))
+        if kind is None:
+            raise Refused(
+                f'error: resource mapping not found for name: "" from "{name}": no matches for kind "{document.get("kind")}"\n'
+            )
+        lines.append(_store(run, session, kind, document, namespace))
+    return Answer(0, "".join(lines), writes=run.writes)
+
+
+def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: str) -> str:
+    meta = document.setdefault("metadata", {})
+    place = meta.get("namespace") or namespace if kind.namespaced else ""
+    _may(run, session, "create", kind, place, "")
+    dry = f" ({run.one('dry-run')} dry run)" if run.given("dry-run") and run.one("dry-run") != "none" else ""
+    name = meta["name"]
+    cluster = session.cluster
+    before = next(
+        (
+            o
+            for o in objects(run.world, cluster, kind)
+            if (o["metadata"]["name"], o["metadata"].get("namespace", "")) == (name, place)
+        ),
+        None,
+    )
+    if not dry:
+        run.writes = True
+        with run.world.lock:
+            if kind.kind == "Namespace":
+                cluster.namespaces.setdefault(name, Namespace(name)).labels.update(meta.get("labels") or {})
+            else:
+                meta.update(
+                    {
+                        "namespace": place,
+                        "uid": meta.get("uid") or f"applied-{name}",
+                        "creationTimestamp": _now(),
+                        "resourceVersion": "1",
+                    }
+                )
+                cluster.objects[(kind.kind, place, name)] = document
+    word = "configured" if before else "created"
+    return f"{kind.singular}/{name} {word}{dry}\n"
+
+
+def delete(run: Run) -> Answer:
+    """By kind and names."""
+    session, namespace = run.session()
+    words = run.words[1:]
+    pairs = [tuple(w.split("/", 1)) for w in words if "/" in w] or [(words[0], n) for n in words[1:]] if words else []
+    if not pairs:
+        raise Refused("error: resource(s) were provided, but no name was specified\n")
+    out, err = [], []
+    for word, name in pairs:
+        kind = kind_named(word)
+        if kind is None:
+            raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
+        place = namespace if kind.namespaced else ""
+        _may(run, session, "delete", kind, place, name)
+        if not _remove(run, session, kind, place, name):
+            if not run.on("ignore-not-found"):
+                err.append(f'Error from server (NotFound): {kind.full} "{name}" not found\n')
+            continue
+        run.writes = True
+        tail = f" from {place} namespace" if place else ""
+        out.append(f'{kind.singular} "{name}" deleted{tail}\n')
+    return Answer(1 if err else 0, "".join(out), "".join(err), writes=run.writes)
+
+
+def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bool:
+    world, cluster = run.world, session.cluster
+    with world.lock:
+        if cluster.objects.pop((kind.kind, place, name), None) is not None:
+            cluster.workloads = [
+                w for w in cluster.workloads if (w.kind, w.namespace, w.name) != (kind.kind, place, name)
+            ]
+            return True
+        if kind.kind == "Pod":
+            for workload in cluster.in_namespace(place):
+                for pod in workload.pods:
+                    if pod.name == name and pod.gone is None:
+                        now = time.monotonic()
+                        rollout.replace_pod(world, workload, pod, now + world.profile.gap, gone=now)
+                        return True
+            return False
+        found = cluster.workload(place, name, kind.kind)
+        if found is not None:
+            cluster.workloads.remove(found)
+            return True
+        return kind.kind == "Namespace" and cluster.namespaces.pop(name, None) is not None
+
+
+def mark(group: str, done: str) -> Callable[[Run], Answer]:
+    """annotate and label: KEY=VALUE sets, KEY- removes."""
+
+    def change(run: Run) -> Answer:
+        session, namespace = run.session()
+        words = run.words[1:]
+        things = [w for w in words if "=" not in w and not w.endswith("-")]
+        changes = [w for w in words if w not in things]
+        word, name = things[0].split("/", 1) if things and "/" in things[0] else [*things, "", ""][:2]
+        kind = kind_named(word)
+        if kind is None or not name or not changes:
+            raise Refused(
+                "error: at least one annotation update is required\n"
+                if group == "annotations"
+                else "error: at least one label update is required\n"
+            )
+        place = namespace if kind.namespaced else ""
+        _may(run, session, "patch", kind, place, name)
+        target = _marked(run, session, kind, place, name, group)
+        if target is None:
+            return Answer(1, stderr=f'Error from server (NotFound): {kind.full} "{name}" not found\n')
+        for text in changes:
+            key, equals, value = text.partition("=")
+            if not equals:
+                target.pop(key.removesuffix("-"), None)
+            elif key in target and target[key] != value and not run.on("overwrite"):
+                return Answer(
+                    1,
+                    stderr=f"error: --overwrite is false but found the following declared {group[:-1]}(s): '{key}' already has a value ({target[key]})\n",
+                )
+            else:
+                target[key] = value
+        return Answer(0, f"{kind.singular}/{name} {done}\n", writes=True)
+
+    return change
+
+
+def _marked(run: Run, session: Session, kind: Kind, place: str, name: str, group: str) -> dict[str, str] | None:
+    cluster = session.cluster
+    if kind.kind == "Namespace":
+        found = cluster.namespaces.get(name)
+        return found.labels if found and group == "labels" else {} if found else None
+    workload = cluster.workload(place, name, kind.kind)
+    if workload is not None:
+        return workload.marks
+    stored = cluster.objects.get((kind.kind, place, name))
+    if stored is not None:
+        held: dict[str, str] = stored["metadata"].setdefault(group, {})
+        return held
+    return None
+
+
+def scale(run: Run) -> Answer:
+    """--replicas of a Deployment or StatefulSet."""
+    _, kind, workload = _target(run, run.words[1:], "patch")
+    if not re.fullmatch(r"\d+", run.one("replicas")):
+        raise Refused("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0\n")
+    rollout.scale(run.world, workload, int(run.one("replicas")))
+    return Answer(0, f"{kind.singular}/{workload.name} scaled\n", writes=True)
+
+
+def rollout_(run: Run) -> Answer:
+    """rollout status and restart."""
+    verb = run.words[1] if len(run.words) > 1 else ""
+    _, kind, workload = _target(run, run.words[2:], "get" if verb == "status" else "patch")
+    if verb == "restart":
+        rollout.restart(run.world, workload)
+        return Answer(0, f"{kind.singular}/{workload.name} restarted\n", writes=True)
+    if verb != "status":
+        raise Refused(f'error: unknown command "rollout {verb}" for "kubectl"\n')
+    if not _until(run, lambda: _available(workload)):
+        return Answer(1, stderr="error: timed out waiting for the condition\n")
+    return Answer(0, f'{kind.kind.lower()} "{workload.name}" successfully rolled out\n')
+
+
+def wait(run: Run) -> Answer:
+    """--for=condition=... of pods by selector, or of a workload."""
+    session, namespace = run.session()
+    words = run.words[1:]
+    names = [w.split("/", 1)[1] for w in words if "/" in w]
+    selector = dict(p.split("=", 1) for p in run.one("selector").split(",") if "=" in p)
+    wanted = selector.get("app.kubernetes.io/name", "")
+    found = [w for w in session.cluster.in_namespace(namespace) if w.name in names or w.name == wanted]
+    if not found:
+        return Answer(1, stderr="error: no matching resources found\n")
+    if not _until(run, lambda: all(_available(w) for w in found)):
+        return Answer(1, stderr=f"error: timed out waiting for the condition on {words[0]}\n")
+    if names:
+        return Answer(0, "".join(f"{words[0].split('/')[0]}/{n} condition met\n" for n in names))
+    return Answer(0, "".join(f"pod/{p.name} condition met\n" for w in found for p in w.pods if p.gone is None))
+
+
+def _available(workload: Workload) -> bool:
+    now = time.monotonic()
+    return sum(p.answers(now) and p.gone is None for p in workload.pods) >= workload.replicas
+
+
+def _until(run: Run, done: Callable[[], bool]) -> bool:
+    match = re.fullmatch(r"(\d+)(s|m)?", run.one("timeout") or "30s")
+    seconds = int(match.group(1)) * (60 if match.group(2) == "m" else 1) if match else 30
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            return False
+        run.world.wait(run.call, 0.05)
+    return True
+
+
+def _target(run: Run, words: list[str], verb: str) -> tuple[Session, Kind, Workload]:
+    session, namespace = run.session()
+    word, name = words[0].split("/", 1) if words and "/" in words[0] else [*words, "", ""][:2]
+    kind = kind_named(word)
+    if kind is None or kind.kind not in ("Deployment", "StatefulSet"):
+        raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
+    _may(run, session, verb, kind, namespace, name)
+    workload = session.cluster.workload(namespace, name, kind.kind)
+    if workload is None:
+        raise Refused(f'Error from server (NotFound): {kind.full} "{name}" not found\n')
+    return session, kind, workload
+
+
+def _may(run: Run, session: Session, verb: str, kind: Kind, place: str, name: str) -> None:
+    if not allowed(run.world, session, verb, kind, place, name):
+        raise Refused(forbidden(session, verb, kind, place, name))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

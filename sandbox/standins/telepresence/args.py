@@ -1,0 +1,182 @@
+"""Which commands and flags a version of telepresence has: read from its help, parsed as pflag does."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_FLAG = re.compile(r"^ +(?:-(\w), )?--([\w-]+)(?: (?!  )(\S+))?(?: {2,}|$)")
+# Not in the help, yet accepted (recorded): command -> flags as (long, short, takes a value).
+_HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
+    "2.19.1": {
+        "intercept": [("namespace", "n", True), ("local-only", "l", False)],
+        "status": [("json", "j", False)],
+        "list": [("watch", "w", False)],
+        "": [("context", "", True), ("docker", "", False)],
+    },
+    "2.25.1": {"intercept": []},
+    "2.31.0": {"": [("output", "", True)], "list": [("only-interceptable", "o", False)]},
+}
+_COUNTS: dict[str, tuple[int, int | None]] = {  # positional arguments: least, most
+    "intercept": (1, None),
+    "replace": (1, None),
+    "wiretap": (1, None),
+    "ingest": (1, None),
+    "leave": (1, 1),
+    "detach": (1, 1),
+    "revoke": (1, 1),
+    "loglevel": (1, 1),
+    "status": (0, 0),
+    "quit": (0, 0),
+    "version": (0, 0),
+    "list": (0, 0),
+    "gather-logs": (0, 0),
+}
+
+
+class Usage(Exception):
+    """A mistake in the arguments, in cobra's words. It comes before any daemon is started."""
+
+
+@dataclass
+class Parsed:
+    """A command line: the command's words, its flags by long name (last value; all values of a list), arguments,
+    and what stands after `--`."""
+
+    command: str
+    flags: dict[str, list[str]] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    rest: list[str] | None = None
+    deprecated: list[str] = field(default_factory=list)  # lines for stderr
+
+    def one(self, name: str, otherwise: str = "") -> str:
+        """The last value of a flag."""
+        return self.flags[name][-1] if name in self.flags else otherwise
+
+    def many(self, name: str) -> list[str]:
+        """All values of a list flag, split at commas."""
+        return [part for value in self.flags.get(name, []) for part in value.split(",")]
+
+    def on(self, name: str) -> bool:
+        """Is this switch set?"""
+        return self.one(name, "false") in ("true", "1", "t", "T", "TRUE", "True")
+
+
+@functools.cache
+def helps(version: str) -> dict[str, str]:
+    """The help text by command; `root` is the program's own."""
+    text = (Path(__file__).parent / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    for block in text.split("#### ")[1:]:
+        name, _, body = block.partition("\n")
+        found[name] = body
+    return found
+
+
+@functools.cache
+def flags(version: str, command: str) -> dict[str, tuple[str, bool]]:
+    """Flags of a command by name (`--long` and `-s`): the long name, and whether a value follows."""
+    found: dict[str, tuple[str, bool]] = {}
+    for line in helps(version).get(command, helps(version)["root"]).splitlines():
+        match = _FLAG.match(line)
+        if match:
+            short, long, kind = match.groups()
+            entry = (long, kind is not None)
+            found[f"--{long}"] = entry
+            if short:
+                found[f"-{short}"] = entry
+    for long, short, value in [*_HIDDEN[version].get(command, []), *_HIDDEN[version].get("", [])]:
+        found.setdefault(f"--{long}", (long, value))
+        if short:
+            found.setdefault(f"-{short}", (long, value))
+    found["--help"] = found["-h"] = ("help", False)
+    return found
+
+
+def parse(version: str, argv: tuple[str, ...]) -> Parsed:
+    """Split a command line. Raises Usage with the text that follows `error: `."""
+    command, rest = _command(version, list(argv))
+    known = flags(version, command)
+    made = Parsed(command)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            made.rest = rest
+            break
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            if name not in known:
+                raise Usage(f"unknown flag: {name}")
+            _set(made, known[name], name, value if equals else None, rest)
+        elif word.startswith("-") and word != "-":
+            _shorts(made, known, word, rest)
+        else:
+            made.arguments.append(word)
+    if made.flags.get("help"):
+        return made
+    least, most = _COUNTS.get(command, (0, None))
+    count = len(made.arguments)
+    if most == 0 and count and command not in ("list",):
+        raise Usage(f'unknown command "{made.arguments[0]}" for "telepresence {command}"')
+    if least == most == 1 and count != 1:
+        if command == "loglevel":
+            raise Usage("accepts exactly one argument (the log level)")
+        raise Usage(f"accepts 1 arg(s), received {count}")
+    if count < least:
+        raise Usage(f"requires at least {least} arg(s), only received {count}")
+    return made
+
+
+def _command(version: str, words: list[str]) -> tuple[str, list[str]]:
+    """The command's name and the other words; global flags may stand before it."""
+    known, texts = flags(version, "root"), helps(version)
+    place = 0
+    while place < len(words) and words[place].startswith("-") and words[place] != "--":
+        name, equals, _ = words[place].partition("=")
+        takes = known.get(name, ("", name in ("--output", "--format")))[1]
+        place += 2 if takes and not equals else 1
+    if place >= len(words) or words[place] == "--":
+        return "root", words
+    name = words[place]
+    two = " ".join(words[place : place + 2])
+    if two in texts:
+        return two, words[:place] + words[place + 2 :]
+    if name not in texts:
+        if "--help" in words or "-h" in words:
+            return "root", ["--help"]
+        raise Usage(f'invalid subcommand "{name}"')
+    return name, words[:place] + words[place + 1 :]
+
+
+def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, rest: list[str]) -> None:
+    long, takes = entry
+    if value is None:
+        if not takes:
+            value = "true"
+        elif rest:
+            value = rest.pop(0)
+        else:
+            raise Usage(f"flag needs an argument: {shown}")
+    elif not takes and value not in ("true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"):
+        raise Usage(
+            f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
+        )
+    made.flags.setdefault(long, []).append(value)
+
+
+def _shorts(made: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: list[str]) -> None:
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        if f"-{letter}" not in known:
+            raise Usage(f"unknown shorthand flag: '{letter}' in {word}")
+        entry = known[f"-{letter}"]
+        if entry[1]:
+            value = letters.removeprefix("=") if letters else None
+            if value is None and not rest:
+                raise Usage(f"flag needs an argument: '{letter}' in {word}")
+            _set(made, entry, f"-{letter}", value, rest)
+            return
+        _set(made, entry, f"-{letter}", None, rest)

@@ -1,0 +1,185 @@
+"""telepresence connect, also the implicit one: daemons, credentials, traffic manager, session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox.server.call import Answer, CallerGone
+from sandbox.standins.telepresence.args import helps
+from sandbox.standins.telepresence.daemon import Daemon, launch, stop
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
+from sandbox.world.cluster import new_id
+
+CHANGED = "Cluster configuration changed, please quit telepresence and reconnect"
+
+
+def connect(run: Run) -> Answer:
+    """The command."""
+    if run.parsed.arguments and not run.old:
+        raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
+    found = establish(run)
+    if run.parsed.rest:
+        from sandbox.standins.telepresence.child import start_child
+
+        return start_child(run, run.parsed.rest, {}, "connect" if found else "keep")
+    return run.answer("")
+
+
+def require(run: Run) -> Daemon:
+    """The session that this command works with; without one the program connects by itself, to wherever it points."""
+    if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.one("use"):
+        first, second = run.user.notes["telepresence-names"][:2]
+        raise Failure(f"multiple daemons are running, please select {first} or {second} using the --use <match> flag")
+    daemon = run.session()
+    if daemon is not None:
+        if daemon.lost_network:
+            raise Failure("rpc error: code = Unavailable desc = no active session", logs=True)
+        return daemon
+    if run.new and run.world.fault("status-lies"):
+        run.world.hang(run.call)
+    if run.new and run.lost():
+        raise Failure("telepresence user daemon is not running")
+    establish(run, implicit=True)
+    made = run.session()
+    assert made is not None
+    return made
+
+
+def establish(run: Run, implicit: bool = False) -> bool:
+    """Connect. True when this call made the session, False when it was there."""
+    error = "" if run.new else "connector.Connect: "
+    if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
+        run.world.wait(run.call, 3.0)  # the dial to a socket without a process
+        run.user.notes["unstuck"] = True
+    want = wanted(run)
+    there = run.session()
+    if there is not None and isinstance(want, Wanted):
+        if same(there, want, run):
+            if not run.old:
+                run.say(_connected(there))
+            return False
+        if run.unix_sockets or there.implicit:
+            names = run.user.notes.setdefault("telepresence-names", [there.name])
+            if run.old and want.name not in names:
+                names.append(want.name)
+            raise Failure(error + CHANGED, logs=True)
+    if run.new and run.lost() and not implicit:
+        run.world.wait(run.call, 0.1)
+    began = time.monotonic()
+    daemon = _daemon(run)
+    if implicit:
+        _warn_implicit(run, want)
+    try:
+        if not isinstance(want, Wanted):
+            raise Failure(error + want if not want.startswith("stat ") else want)
+        session = authenticate(run, want)
+        find_manager(run, want, session)
+        set_up_network(run, daemon)
+        run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
+    except CallerGone:
+        with run.world.lock:  # the CLI was killed: its daemons live on
+            daemon.orphan = run.new
+            daemon.state = "connecting" if run.new else "idle"
+        raise
+    except Failure:
+        if run.unix_sockets:
+            daemon.state, daemon.name = "idle", want.name if isinstance(want, Wanted) else "in-cluster-default"
+        else:
+            stop(run.world, daemon)
+            run.user.daemons.remove(daemon)
+        raise
+    _session(run, daemon, want, implicit)
+    run.say(_connected(daemon))
+    return True
+
+
+def _daemon(run: Run) -> Daemon:
+    """Start the daemons, or take those that run without a session."""
+    there = run.idle()
+    if there is not None:
+        there.state = "connecting"
+        return there
+    home = run.call.home
+    run.writes = True
+    environ = dict(run.call.env)
+    if run.new:
+        import random
+
+        port = random.randint(33000, 60000)
+        title = (
+            "userd",
+            "--config",
+            f"{home}/.config/telepresence/config.yml",
+            "--embed-network",
+            "--address",
+            f":{port}",
+        )
+        made = launch(run.world, run.user, environ, title)
+        run.say("Launched Daemon")
+    else:
+        root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
+        widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
+        made = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
+        lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
+        if widow is not None:  # its user daemon was killed: the root daemon serves the next one
+            made.root, widow.root = widow.root, None
+        elif run.old:
+            lines.append("Launching Telepresence Root Daemon")
+        run.say("\n".join(lines))
+    _files(run, made)
+    return made
+
+
+def _files(run: Run, daemon: Daemon) -> None:
+    """What the daemons leave in HOME; a HOME that cannot be written is ignored, as by the real ones."""
+    home = Path(run.call.home)
+    try:
+        (home / ".config/telepresence").mkdir(parents=True, exist_ok=True)
+        (home / ".config/telepresence/id").write_text(run.user.install_id, encoding="utf-8")
+        (home / ".cache/telepresence/userd").mkdir(parents=True, exist_ok=True)
+        if run.new:
+            (home / ".cache/telepresence/userd/daemon.json").write_text(
+                f'{{"pid":{daemon.process.pid},"port":{daemon.title[-1].lstrip(":")}}}', encoding="utf-8"
+            )
+    except OSError:
+        return
+    run.log(
+        f"{time.strftime('%Y-%m-%d %H:%M:%S')}.0000 INFO  userd: Telepresence User Daemon v{run.version} starting..."
+    )
+
+
+def _warn_implicit(run: Run, want: Wanted | str) -> None:
+    usage = next(
+        (s.strip() for s in helps(run.version)[run.parsed.command].splitlines() if s.startswith("  telepresence ")),
+        f"telepresence {run.parsed.command}",
+    )
+    where = "take place"
+    if run.new:
+        where = f'namespace "{want.namespace if isinstance(want, Wanted) else "default"}"'
+    run.warn(
+        f'Warning: You are executing the "{usage}" command without a preceding "telepresence connect", causing an implicit '
+        f"connect to {where}. The implicit connect behavior is deprecated and will be removed in a future release."
+    )
+
+
+def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
+    with run.world.lock:
+        key = (want.context, want.namespace, want.mapped)
+        daemon.session = run.user.sessions.setdefault(key, new_id())
+        daemon.key = key
+        daemon.context, daemon.namespace, daemon.server = want.context, want.namespace, want.server
+        daemon.manager_namespace, daemon.kubeconfig, daemon.name = want.manager, want.files, want.name
+        daemon.mapped_asked = bool(want.mapped)
+        cluster = run.world.cluster_at(want.server) or run.world.cluster
+        daemon.mapped = list(want.mapped) or sorted(cluster.namespaces)
+        daemon.implicit = implicit
+        daemon.state = "connected"
+        run.world.alive_sessions.add(daemon.session)
+        run.writes = True
+
+
+def _connected(daemon: Daemon) -> str:
+    return f"Connected to context {daemon.context}, namespace {daemon.namespace} ({daemon.server})"

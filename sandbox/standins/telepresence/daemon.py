@@ -1,0 +1,128 @@
+"""Telepresence's daemons: real processes, so that `kill -9`, process lists and orphans are what they are."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.server.call import CallerGone
+from sandbox.server.line import Line
+from sandbox.world.cluster import new_id
+from sandbox.world.state import User, World
+
+
+@dataclass
+class Daemon:
+    """A user daemon and what it is connected to. `state`: connecting, connected, idle (up, no session), dead."""
+
+    id: str
+    process: Any  # subprocess.Popen
+    title: tuple[str, ...]
+    state: str = "connecting"
+    context: str = ""
+    namespace: str = ""
+    server: str = ""
+    manager_namespace: str = ""
+    mapped: list[str] = field(default_factory=list)
+    mapped_asked: bool = False
+    kubeconfig: str = ""
+    session: str = ""
+    name: str = ""
+    orphan: bool = False  # its connecting CLI was killed: it lives, and nothing finds it (2.26 and newer)
+    died: float = 0.0
+    line: Any = None
+    root: Any = None  # the root daemon's process, where the version has one
+    attached: threading.Event = field(default_factory=threading.Event)
+    implicit: bool = False
+    lost_network: bool = False  # no iptables: connected, and every use of it fails
+    key: Any = None  # of user.sessions
+
+
+def launch(
+    world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()
+) -> Daemon:
+    """Start the process (and the root daemon's) and wait until it has reported."""
+    program = str(world.box / "bin" / "telepresence")
+    made = Daemon(new_id(), None, title)
+    with world.lock:
+        user.daemons.append(made)
+        world.notes.setdefault("daemons", {})[made.id] = (user, made)
+    made.process = _start(world, environ, made.id, (program, *title))
+    if root:
+        made.root = _start(world, environ, f"{made.id}/root", (program, *root))
+    made.attached.wait(5.0)
+    return made
+
+
+def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, ...]) -> Any:
+    import sys
+    from pathlib import Path
+
+    source = Path(__file__).with_name("process.py")
+    process = subprocess.Popen(
+        [sys._base_executable, "-SEs", str(source), str(world.box / "s"), name, *title],  # type: ignore[attr-defined]
+        env=environ,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def attend(world: World, line: Line, name: str) -> None:
+    """The daemon's connection: it lives as long as its process does."""
+    if name.endswith("/root"):
+        key = name.split("/")[0]
+        _hold(line)
+        return
+    key = name
+    _, made = world.notes["daemons"][key]
+    made.line = line
+    made.attached.set()
+    _hold(line)
+    import time
+
+    with world.lock:
+        if made.state != "dead":
+            made.state, made.died = "dead", time.monotonic()
+        world.alive_sessions.discard(made.session)
+        world.notes["daemons"].pop(key, None)
+
+
+def _hold(line: Line) -> None:
+    try:
+        line.receive()
+    except CallerGone:
+        return  # the process has ended
+
+
+def stop(world: World, made: Daemon) -> None:
+    """End the process in an orderly way and wait for it."""
+    with world.lock:
+        made.state = "dead"
+        made.died = 0.0
+        world.alive_sessions.discard(made.session)
+    for process in (made.process, made.root):
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def end_all(world: World) -> None:
+    """End every daemon of every user, orphans too."""
+    for user in list(world.users.values()):
+        for made in list(user.daemons):
+            if made.process is not None:
+                for process in (made.process, made.root):
+                    if process is not None and process.poll() is None:
+                        process.kill()
+                        process.wait()

@@ -1,0 +1,92 @@
+"""Which port an intercept means, which requests, and who already holds them."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world.cluster import Cluster, Intercept, Port, Workload
+
+_SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
+
+
+def local_port(run: Run) -> tuple[int, str]:
+    """The local port (0: not given) and the wanted port's name or number of `--port`."""
+    text = run.parsed.one("port")
+    if not text or text == "all":
+        return 0, ""
+    parts = text.split(":")
+    shown = f'{_SPEC}, was "{text}"' if not run.old else _SPEC
+    if len(parts) > 2 or not re.fullmatch(r"\d+", parts[0]) or not 0 < int(parts[0]) < 65536 or "" in parts:
+        raise Failure(shown)
+    return int(parts[0]), parts[1].split("/")[0] if len(parts) > 1 else ""
+
+
+def first_port(workload: Workload) -> Port:
+    return workload.ports[0] if workload.ports else Port("", 0, 0, 0)
+
+
+def service_port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
+    """The one service port that is meant."""
+    service = run.parsed.one("service")
+    if workload.service is None:
+        if run.old:
+            raise Failure(
+                f"{error}unable to find services that selects pod {workload.name}.{workload.namespace}", logs=True
+            )
+        raise Failure(f"{error}{title} has no interceptable port", bare=True)
+    named = service in ("", workload.service)
+    fitting = [p for p in workload.ports if named and wanted in ("", p.name, str(p.port))]
+    if wanted and named and not fitting and run.new:
+        fitting = [p for p in workload.ports if wanted == str(p.container)]
+    if not fitting:
+        asked = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
+        raise Failure(f"{error}{title} has no interceptable port matching {asked}", bare=True)
+    if len(fitting) > 1:
+        what, how = ("service port", "svcPortName") if run.old else ("port", "portName/portNumber")
+        raise Failure(
+            f"{error}{title} has multiple interceptable {what}s.\nPlease specify the service and/or {what} you want to intercept "
+            f"by passing the --service=<svc> and/or --port=<local:{how}> flag.",
+            bare=True,
+        )
+    return fitting[0]
+
+
+def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    headers: dict[str, str] = {}
+    for pair in run.parsed.many("http-header"):
+        match = re.fullmatch(r"([^=:]+)(?:=|:\s*)(.*)", pair)
+        if not match:
+            raise Failure(
+                f'invalid argument "{pair}" for "--http-header" flag: must be in the form KEY=VALUE or KEY: VALUE'
+            )
+        headers[match.group(1).strip()] = match.group(2)
+    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.many(f"http-path-{k}")]
+    return headers, paths
+
+
+def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
+    """Who holds the port? A dead holder counts like a live one."""
+    if made.kind in ("wiretap", "ingest"):
+        return
+    with run.world.lock:
+        others = [i for i in cluster.engaged(workload) if i.kind not in ("wiretap", "ingest") and i.id != made.id]
+    for other in others:
+        if other.port.name != made.port.name and "replace" not in (made.kind, other.kind):
+            continue
+        if run.old:
+            text = f'intercept in error state AGENT_ERROR: Conflicts with the currently-served intercept "{other.id}"'
+            raise Failure(f"{error}Failed to establish intercept: {text}", logs=True)
+        lead = (
+            f'{error}conflict with intercept {other.id} on port {other.port.port} created by client "{other.client}": '
+        )
+        if not (other.headers or other.paths) or not (made.headers or made.paths):
+            raise Failure(f"{lead}one intercept has no filters (intercepts all traffic)", bare=True)
+        mine, theirs = _lower(made.headers), _lower(other.headers)
+        if made.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
+            overlap = "header filters overlap" if run.new else "header filters form a subset"
+            raise Failure(lead + overlap, bare=True)
+
+
+def _lower(headers: dict[str, str]) -> dict[str, str]:
+    return {k.lower(): v for k, v in headers.items()}

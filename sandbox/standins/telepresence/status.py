@@ -1,0 +1,250 @@
+"""telepresence status, version and quit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.server.call import Answer
+from sandbox.standins.telepresence import shape
+from sandbox.standins.telepresence.daemon import Daemon, stop
+from sandbox.standins.telepresence.engage import end
+from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.world import rollout
+from sandbox.world.cluster import Intercept
+
+_SUBNETS = ["10.0.0.0/16", "10.244.0.0/16"]
+_EXCLUDED = [".com", ".io", ".net", ".org", ".ru"]
+
+
+def status(run: Run) -> Answer:
+    """Exit 0 whatever runs. Never starts a daemon."""
+    if run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
+        run.world.wait(run.call, 3.0)
+        run.user.notes["unstuck"] = True
+    daemon = run.session()
+    text, data = _status(run, daemon)
+    names = run.user.notes.get("telepresence-names", [])
+    if len(names) > 1:
+        return run.object({"connections": [data] * len(names)}, text * len(names), clean=True)
+    if run.parsed.on("multi-daemon"):
+        return run.object({"connections": [data]}, text, clean=True)
+    return run.object(data, text, clean=True)
+
+
+def _status(run: Run, daemon: Daemon | None) -> tuple[str, dict[str, Any]]:
+    lead = "" if run.old else "OSS "
+    empty_manager = {"name": "", "traffic_agent": "", "version": ""}
+    idle = run.idle()
+    if daemon is None and idle is None:
+        text = f"{lead}User Daemon: Not running\n{lead if run.new else ''}Root Daemon: Not running\nTraffic Manager: Not connected\n"
+        if run.new:
+            user: dict[str, Any] = {"running": False, "in_docker": False, "daemon_port": 0}
+            return text, {
+                "user_daemon": user,
+                "root_daemon": {"managed": False, "running": False, "api_version": 0},
+                "traffic_manager": empty_manager,
+            }
+        return text, {"root_daemon": {}, "traffic_manager": empty_manager, "user_daemon": {}}
+    if daemon is None or daemon.lost_network:
+        return _disconnected(run, daemon or idle)
+    return _connected(run, daemon)
+
+
+def _disconnected(run: Run, daemon: Any) -> tuple[str, dict[str, Any]]:
+    rows = [
+        ("Version", run.version),
+        ("Executable", str(run.world.box / "bin/telepresence")),
+        ("Install ID", run.user.install_id),
+        ("Status", "Not connected"),
+        ("Kubernetes server", ""),
+        ("Kubernetes context", ""),
+        ("Namespace", ""),
+        ("Manager namespace", ""),
+        ("Intercepts", "0 total"),
+    ]
+    text = "OSS User Daemon: Running\n" + shape.columns(rows, "  ")
+    text += f"OSS Root Daemon: Running\n  Version: v{run.version}\nTraffic Manager: Not connected\n"
+    return text, {
+        "root_daemon": {"api_version": 3, "name": "OSS Root Daemon", "running": True, "version": f"v{run.version}"},
+        "traffic_manager": {"name": "", "traffic_agent": "", "version": ""},
+        "user_daemon": {
+            "executable": str(run.world.box / "bin/telepresence"),
+            "install_id": run.user.install_id,
+            "name": daemon.name,
+            "running": True,
+            "status": "Not connected",
+            "version": run.version,
+        },
+    }
+
+
+def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
+    held = mine(run, daemon)
+    groups = {
+        "intercepts": [i for i in held if i.kind == "intercept"],
+        "replacements": [i for i in held if i.kind == "replace"],
+        "wiretaps": [i for i in held if i.kind == "wiretap"],
+    }
+    executable = str(run.world.box / "bin/telepresence")
+    rows = [
+        ("Version", run.version),
+        ("Executable", executable),
+        ("Install ID", run.user.install_id),
+        ("Status", "Connected"),
+        ("Kubernetes server", daemon.server),
+        ("Kubernetes context", daemon.context),
+        ("Namespace", daemon.namespace),
+        ("Manager namespace", daemon.manager_namespace),
+    ]
+    if not run.old or daemon.mapped_asked:
+        rows.append(("Mapped namespaces", f"[{' '.join(daemon.mapped)}]"))
+    count = len(groups["intercepts"])
+    if count or run.old:
+        rows.append(
+            ("Intercepts", f"{count} total" + "".join(f"\n    {i.name}: {i.client}" for i in groups["intercepts"]))
+        )
+    user: dict[str, Any] = {
+        "executable": executable,
+        "install_id": run.user.install_id,
+        "kubernetes_context": daemon.context,
+        "kubernetes_server": daemon.server,
+        "manager_namespace": daemon.manager_namespace,
+        "name": daemon.name,
+        "namespace": daemon.namespace,
+        "running": True,
+        "status": "Connected",
+        "version": run.version,
+    }
+    if not run.old or daemon.mapped_asked:
+        user["mapped_namespaces"] = list(daemon.mapped)
+    for key, found in groups.items():
+        if found:
+            user[key] = [{"name": i.name, "client": i.client} for i in found]
+    ingests = [i for i in held if i.kind == "ingest"]
+    if ingests:
+        user["ingests"] = [{"workload": i.workload, "container": i.workload} for i in ingests]
+    root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
+    root: dict[str, Any] = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
+    if run.new:
+        user |= {"in_docker": False, "daemon_port": 0}
+        root |= {
+            "dns": {"error": "", "local_addresses": ["127.0.0.1:41190"], "vif_address": "10.244.0.13:53",
+                    "exclude_suffixes": _EXCLUDED, "include_suffixes": [], "excludes": [], "mappings": [],
+                    "lookup_timeout": "4s", "recursion_check": False, "use_complex_lookup": False},
+            "tunnel_transport": "grpc", "subnets": _SUBNETS, "also_proxy_subnets": [], "never_proxy_subnets": [],
+            "allow_conflicting_subnets": [], "virtual_subnet": "246.246.0.0/16", "auto_resolve_conflicts": True,
+            "managed": False, "use_tap": False,
+        }  # fmt: skip
+        dns = [("Local addresses", "[127.0.0.1:41190]"), ("VIF Address", "10.244.0.13:53")]
+    else:
+        root |= {
+            "dns": {
+                "local_ip": "10.98.0.1",
+                "remote_ip": "10.244.0.13",
+                "exclude_suffixes": _EXCLUDED,
+                "lookup_timeout": 8000000000,
+            },
+            "subnets": _SUBNETS,
+            "never_proxy_subnets": ["20.50.1.2/32"],
+        }
+        dns = [("Local IP", "10.98.0.1"), ("Remote IP", "10.244.0.13")]
+    dns += [
+        ("Exclude suffixes", f"[{' '.join(_EXCLUDED)}]"),
+        ("Include suffixes", "[]"),
+        ("Timeout", "4s" if run.new else "8s"),
+    ]
+    dns_text = "".join(f"\n    {line}" for line in shape.columns(dns, "").splitlines())
+    below = [("Version", f"v{run.version}"), ("DNS", dns_text)]
+    if run.new:
+        below.append(("Tunnel transport", "grpc"))
+    below.append(("Subnets", f"({len(_SUBNETS)} subnets)" + "".join(f"\n    - {s}" for s in _SUBNETS)))
+    if not run.new:
+        below.append(("Never Proxy", "(1 subnets)\n    - 20.50.1.2/32"))
+    image = rollout.agent_image(run.world)
+    text = (
+        "OSS User Daemon: Running\n"
+        + shape.columns(rows, "  ")
+        + f"{root_name}: Running\n"
+        + shape.columns(below, "  ")
+    )
+    text += f"OSS Traffic Manager: Connected\n  Version      : v{run.version}\n  Traffic Agent: {image}\n"
+    manager = {"name": "OSS Traffic Manager", "traffic_agent": image, "version": f"v{run.version}"}
+    return text, {"user_daemon": user, "root_daemon": root, "traffic_manager": manager}
+
+
+def mine(run: Run, daemon: Daemon) -> list[Intercept]:
+    """What this session holds."""
+    with run.world.lock:
+        return [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
+
+
+def version(run: Run) -> Answer:
+    """Client, daemons, manager."""
+    daemon, v = run.session(), f"v{run.version}"
+    image = rollout.agent_image(run.world)
+    if daemon is not None and run.new:
+        rows = [("OSS Client", v), ("OSS User Daemon", v), ("OSS Traffic Manager", v), ("Traffic Agent", image)]
+        data = {"client": v, "user_daemon": v, "traffic_manager": v, "traffic_agent": image}
+    elif daemon is not None:
+        rows = [
+            ("OSS Client", v),
+            ("OSS Root Daemon", v),
+            ("OSS User Daemon", v),
+            ("OSS Traffic Manager", v),
+            ("Traffic Agent", image),
+        ]
+        data = {}
+    elif run.idle() is not None:
+        rows = [("OSS Client", v), ("OSS Root Daemon", v), ("OSS User Daemon", v), ("Traffic Manager", "not connected")]
+        data = {}
+    else:
+        text = f"OSS Client : {v}\nRoot Daemon: not running\nUser Daemon: not running\n"
+        data = {"client": v, "root_daemon": "not running", "user_daemon": "not running"}
+        return run.object(data, text) if run.bare_json else run.text(text)
+    text = shape.columns(rows, "")
+    return run.object(data, text) if run.bare_json else run.text(text)
+
+
+def quit_(run: Run) -> Answer:
+    """Exit 0, whatever ran."""
+    names = run.user.notes.get("telepresence-names", [])
+    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.one("use"):
+        raise Failure(
+            f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag"
+        )
+    was = run.session() is not None or run.idle() is not None
+    disconnect(run, run.parsed.on("stop-daemons"))
+    if run.parsed.on("stop-daemons"):
+        text = "Telepresence Daemons quitting...done\n" if run.old else "Quit\n"
+    else:
+        text = "Disconnected\n" if was else "Not connected\n"
+    if run.format and not run.old:
+        return run.answer("")
+    return run.text(text)
+
+
+def disconnect(run: Run, stop_daemons: bool) -> None:
+    """End the session and its intercepts; the daemons too where asked or where the version does so."""
+    live = [d for d in run.user.daemons if d.state in ("connected", "idle") and not d.orphan]
+    if run.new and run.world.fault("status-lies"):
+        return
+    chosen = live if stop_daemons else live[-1:]
+    run.user.notes.pop("telepresence-names", None)
+    for daemon in chosen:
+        if daemon.state == "connected":
+            cluster = run.world.cluster_at(daemon.server) or run.world.cluster
+            for made in mine(run, daemon):
+                end(run.world, cluster, made)
+            run.user.sessions.pop(daemon.key, None)
+            run.world.alive_sessions.discard(daemon.session)
+        run.writes = True
+        if stop_daemons or run.new:
+            stop(run.world, daemon)
+            run.user.daemons.remove(daemon)
+        else:
+            daemon.state, daemon.session = "idle", ""
+    if stop_daemons:
+        for daemon in run.user.daemons:
+            if daemon.state == "dead" and daemon.root is not None:  # its user daemon was killed
+                stop(run.world, daemon)
+        run.user.daemons[:] = [d for d in run.user.daemons if d.orphan or d.state != "dead"]

@@ -1,0 +1,38 @@
+"""Tilt's own kubeconfig: a copy of the one context, which everything that Tilt starts is given."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sandbox.server.call import Call
+from sandbox.standins import kubeconfig
+
+
+def frozen(wanted: str, port: int, env: dict[str, str]) -> tuple[str, str, Path | None]:
+    """(context, its namespace, Tilt's own kubeconfig with that context alone). "" when there is none of that name."""
+    call = Call("tilt", (), env, os.getcwd(), os.getpid())
+    try:
+        found = kubeconfig.load(call)
+    except kubeconfig.Broken:
+        return "", "", None
+    name = wanted or found.current
+    if name not in found.contexts or not found.server(name):
+        return "", "", None
+    context = dict(found.contexts[name])
+    runtime = env.get("XDG_RUNTIME_DIR") or os.path.join(env.get("HOME", "/"), ".local/state")
+    instance = "tilt-default" if port == 10350 else f"tilt-{port}"
+    path = Path(runtime, "tilt-dev", instance, "cluster", "default.yml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cluster = str(context.get("cluster"))
+    user = str(context.get("user"))
+    kubeconfig.write(
+        str(path),
+        {
+            "clusters": [{"name": cluster, "cluster": found.clusters.get(cluster) or {}}],
+            "contexts": [{"name": name, "context": context}],
+            "users": [{"name": user, "user": found.users.get(user) or {}}],
+            "current-context": name,
+        },
+    )
+    return name, str(context.get("namespace") or ""), path

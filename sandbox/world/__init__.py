@@ -1,0 +1,1 @@
+"""The state of the outside world: clusters, users, workloads."""

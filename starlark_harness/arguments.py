@@ -1,0 +1,105 @@
+"""config.*: the settings that a Tiltfile defines, from the words after `--` and from tilt_config.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from starlark_harness.model import Refusal
+
+_TYPES = {"string_list": "list[string]", "string": "string", "bool": "", "object": "object"}
+
+
+class Arguments:
+    """The definitions and what they were given. Tilt's parser is pflag: no splitting at commas, bools take no word."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+        self.defined: dict[str, tuple[str, bool, str]] = {}
+        self.parsed = False
+
+    def define(self, kind: str, name: str, args: bool, usage: str) -> None:
+        """config.define_string_list and its sisters."""
+        if self.parsed:
+            raise Refusal(f"config.define_{kind} cannot be called after config.parse is called")
+        if name in self.defined:
+            raise Refusal(f"{name} defined multiple times")
+        self.defined[name] = (kind, args, usage)
+
+    def parse(self, folder: Path) -> dict[str, Any]:
+        """The settings that were set, the command line before tilt_config.json."""
+        self.parsed = True
+        return {**self._file(folder / "tilt_config.json"), **self._command_line()}
+
+    def _file(self, path: Path) -> dict[str, Any]:
+        if not path.is_file():
+            return {}
+        try:
+            data = json.loads(path.read_text())
+        except ValueError as why:
+            raise Refusal(f"error parsing json from {path}: {why}") from None
+        for name, value in data.items():
+            if name not in self.defined:
+                raise Refusal(f"{path} specified unknown setting name '{name}'")
+            wanted = {"string_list": (list, "array"), "string": (str, "string"), "bool": (bool, "bool")}
+            kind, word = wanted.get(self.defined[name][0], (object, ""))
+            if not isinstance(value, kind):
+                raise Refusal(f"{path} specified invalid value for setting {name}: expected {word}")
+        return dict(data)
+
+    def _command_line(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        loose: list[str] = []
+        words = list(self.words)
+        while words:
+            word = words.pop(0)
+            if word == "--":
+                loose += words
+                break
+            if not word.startswith("--"):
+                loose.append(word)
+                continue
+            name, equals, value = word[2:].partition("=")
+            if name not in self.defined:
+                raise self._bad(f"unknown flag: --{name}", usage=True)
+            kind = self.defined[name][0]
+            if kind == "bool":
+                if name in found:
+                    raise self._bad(
+                        f'invalid argument "{value or "true"}" for "--{name}" flag: bool settings can only be specified once. multiple values found (last value: {value or "true"})'
+                    )
+                found[name] = value in {"", "true", "1"}
+                continue
+            if not equals:
+                if not words:
+                    raise self._bad(f"flag needs an argument: --{name}", usage=True)
+                value = words.pop(0)
+            if kind == "string_list":
+                found.setdefault(name, []).append(value)
+            elif name in found:
+                raise self._bad(
+                    f'invalid argument "{value}" for "--{name}" flag: string settings can only be specified once'
+                )
+            else:
+                found[name] = value
+        taker = next((name for name, (_, args, _) in self.defined.items() if args), None)
+        if loose and taker is None:
+            listed = " ".join(loose)
+            raise self._bad(
+                f'positional CLI args ("{listed}") were specified, but none were expected.\n'
+                "See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples."
+            )
+        if loose and taker is not None:
+            found.setdefault(taker, []).extend(loose)
+        return found
+
+    def _bad(self, text: str, usage: bool = False) -> Refusal:
+        lines = ""
+        if usage:
+            rows = [
+                (f"--{name} {_TYPES[kind]}".rstrip(), help) for name, (kind, _, help) in sorted(self.defined.items())
+            ]
+            width = max((len(row[0]) for row in rows), default=0) + 3
+            lines = "\nUsage:\n" + "".join(f"      {row[0].ljust(width)}{row[1]}\n" for row in rows)
+        return Refusal(f"invalid Tiltfile config args: {text}{lines}")

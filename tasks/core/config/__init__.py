@@ -1,0 +1,1 @@
+"""Settings and the service catalogue: typed, frozen, read once per command."""

@@ -1,0 +1,46 @@
+"""JSON Schemas of config/settings.yaml and config/services.yaml, generated from the structs that read them.
+
+`python -m tasks.core.config.schemas` writes them to config/schema/.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.core.repository import repository_root
+
+FOLDER = "config/schema"
+
+
+def generate() -> dict[str, str]:
+    """Return file name -> content for config/schema/."""
+    from tasks.core.config.catalogue import Catalogue
+    from tasks.core.config.settings import Settings
+
+    return {"settings.json": schema_of("settings", Settings), "services.json": schema_of("services", Catalogue)}
+
+
+def schema_of(name: str, kind: Any) -> str:
+    """Return the JSON Schema of config/NAME.yaml, as text."""
+    import msgspec
+
+    schema = msgspec.json.schema(kind)
+    for definition in schema.get("$defs", {}).values():
+        for own in [key for key in definition.get("properties", {}) if key.startswith("_")]:
+            del definition["properties"][own]  # set by the loader, never by a person
+    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"config/{name}.yaml", **schema}
+    return json.dumps(body, indent=1, sort_keys=True) + "\n"
+
+
+def write(schemas: dict[str, str], root: Path) -> None:
+    """Write the schemas below this repository root."""
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in schemas.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(generate(), repository_root())

@@ -1,0 +1,1 @@
+"""Changes and the steps that yield them."""

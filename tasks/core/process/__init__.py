@@ -1,0 +1,1 @@
+"""Child processes: captured, piped or in the foreground, and the processes of this machine."""

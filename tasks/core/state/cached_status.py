@@ -1,0 +1,92 @@
+"""`inv status --cached`: what the last `inv status` saw, each fact with its age.
+
+Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E cached_status.py [--json]`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes longer to import than all that is done here
+    from typing import Any
+
+_MARKS = {"ok": "  ", "warn": "! ", "bad": "!!", "unknown": "? "}
+
+
+def state_folder() -> str:
+    """Return the state folder: `$REMOTE_DEV_STATE`, else `remote-dev` in the user's XDG state folder."""
+    base = os.environ.get("REMOTE_DEV_STATE")
+    if base:
+        return os.path.abspath(base)
+    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(home, "remote-dev")
+
+
+def path() -> str:
+    """Return the file that keeps the last status."""
+    return os.path.join(state_folder(), "status.json")
+
+
+def age(seconds: float) -> str:
+    """An age as people say it."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def lines(document: dict[str, Any], now: float) -> list[str]:
+    """The facts as a person reads them, sections in their order."""
+    found = []
+    facts = document["facts"]
+    width = max((len(f["section"]) for f in facts), default=0)
+    names = max((len(f["name"]) for f in facts), default=0)
+    before = ""
+    for fact in facts:
+        section = fact["section"] if fact["section"] != before else ""
+        before = fact["section"]
+        old = now - fact["at"]
+        tail = f"   ({age(old)})" if old > 5 else ""
+        found.append(
+            f"{_MARKS.get(fact['state'], '  ')} {section:<{width}}  {fact['name']:<{names}}  {fact['value']}{tail}".rstrip()
+        )
+        if fact.get("fix") and fact["state"] != "ok":
+            found.append(f"   {'':<{width}}  {'':<{names}}  fix: {fact['fix']}")
+    return found
+
+
+def main(words: list[str]) -> int:
+    """Print the kept facts; 1 when there are none."""
+    try:
+        with open(path(), encoding="utf-8") as file:
+            document = json.load(file)
+        shown = lines(document, time.time())
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # none there, or of another version
+        sys.stderr.write("error: no status is kept yet\n  fix: inv status\n")
+        if "--json" in words:
+            error = {"what": "no status is kept yet", "why": "", "fix": "inv status"}
+            sys.stdout.write(json.dumps({"schema": 1, "error": error, "exit": 1}) + "\n")
+        return 1
+    unknown = [word for word in words if word != "--json"]
+    if unknown:
+        sys.stderr.write(f"error: inv status --cached does not know {unknown[0]}\n  fix: inv --help status\n")
+        return 1
+    text = json.dumps({**document, "cached": True}) if "--json" in words else "\n".join(shown)
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as why:  # a reader that has gone is no error; a full disk is one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(why, BrokenPipeError):
+            return 0
+        sys.stderr.write(f"error: cannot write the result: {why.strerror}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

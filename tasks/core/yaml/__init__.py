@@ -1,0 +1,1 @@
+"""YAML: read strictly, kept as nodes, or edited in place."""

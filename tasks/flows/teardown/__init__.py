@@ -1,0 +1,1 @@
+"""`inv down`: undo what this workstation made."""

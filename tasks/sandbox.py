@@ -1,0 +1,146 @@
+"""Sandbox: an outside world on this machine, for trying and testing the suite without a cluster."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.core.cli.flags import JSON
+from tasks.core.repository import must_be_here
+
+ID = "which sandbox; default: this shell's, or the only one"
+START = {
+    "telepresence": "stand-in of this version: 2.19.1, 2.25.1 or 2.31.0 (default)",
+    "latency": "none (default), or aks: as slow as a real cluster",
+    "repo": "repository whose config/ names the services; default: this one",
+    "logged_out": "nobody is logged in to az",
+}
+
+
+@task(help={**START, "json": JSON}, auto_shortflags=False)
+def up(
+    c: Context,
+    telepresence: str = "",
+    latency: str = "none",
+    repo: str = "",
+    logged_out: bool = False,
+    json: bool = False,
+) -> None:
+    """Start a sandbox; several can run side by side."""
+    must_be_here("sandbox")
+    from sandbox import control
+    from tasks.core import ui
+
+    box = control.up(telepresence or control.VERSIONS[-1], latency, repo or None, logged_in=not logged_out)
+    if json:
+        ui.as_json({"id": box.id, "env": box.env, "ingress": box.ingress, "log": str(box.log)})
+        return
+    ui.say(f"sandbox {box.id} runs, its ingress is {box.ingress}")
+    ui.say(f'enter it:  eval "$(./scripts/inv sandbox.env --id {box.id})"')
+    ui.say(f"end it:    ./scripts/inv sandbox.down --id {box.id}")
+
+
+@task(help={"id": ID, **START, "json": JSON}, auto_shortflags=False)
+def env(
+    c: Context,
+    id: str = "",
+    telepresence: str = "",
+    latency: str = "",
+    repo: str = "",
+    logged_out: bool = False,
+    json: bool = False,
+) -> None:
+    """Print a sandbox's environment as shell exports; starts one when none runs or its kind is named."""
+    import shlex
+
+    must_be_here("sandbox")
+    from sandbox import control
+    from tasks.core import ui
+
+    if not id and (telepresence or latency or repo or logged_out or not control.running()):
+        box = control.up(
+            telepresence or control.VERSIONS[-1], latency or "none", repo or None, logged_in=not logged_out
+        )
+    else:
+        box = control.find(id)
+    if json:
+        ui.as_json({"id": box.id, "env": box.env, "ingress": box.ingress, "log": str(box.log)})
+        return
+    for name, value in box.env.items():
+        ui.say(f"export {name}={shlex.quote(value)}")
+
+
+@task(help={"id": ID, "all": "every sandbox of this user"}, auto_shortflags=False)
+def down(c: Context, id: str = "", all: bool = False) -> None:
+    """End a sandbox: no process, port or file of it is left."""
+    must_be_here("sandbox")
+    from sandbox import control
+    from tasks.core import ui
+
+    boxes = control.running() if all or not id else [control.find(id)]
+    if len(boxes) > 1 and not all:
+        boxes = [control.find()]
+    for box in boxes:
+        control.down(box)
+        ui.say(f"sandbox {box.id} has ended")
+    if not boxes:
+        ui.say("no sandbox is running")
+
+
+@task(help={"name": "as `inv sandbox.faults` lists it", "off": "take it away again", "id": ID}, auto_shortflags=False)
+def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
+    """Plant a named fault in a sandbox."""
+    must_be_here("sandbox")
+    from sandbox import control
+    from tasks.core import ui
+
+    control.fault(control.find(id), name, on=not off)
+    ui.say(f"{name} is {'gone' if off else 'planted'}")
+
+
+@task(help={"id": ID, "json": JSON}, auto_shortflags=False)
+def faults(c: Context, id: str = "", json: bool = False) -> None:
+    """List the faults, and which are planted."""
+    must_be_here("sandbox")
+    from sandbox import control
+    from sandbox.faults.catalogue import FAULTS
+    from tasks.core import ui
+
+    found = {name: {"help": text, "on": False} for name, text in FAULTS.items()}
+    if id or control.running():
+        found = control.ask(control.find(id), "faults")
+    if json:
+        ui.as_json({"faults": found})
+        return
+    ui.table([("on" if f["on"] else "", name, f["help"]) for name, f in found.items()])
+
+
+@task(
+    iterable=["with_"],
+    help={
+        "dir": "an empty or absent folder",
+        "size": "S, M, L or a number of files",
+        "with_": "a fault, repeatable; see --list-faults",
+        "remotes": "bare remotes beside them (default)",
+        "list_faults": "only list the faults",
+        "json": JSON,
+    },
+    auto_shortflags=False,
+)
+def legacy(
+    c: Context,
+    dir: str,
+    size: str = "S",
+    with_: list[str] | None = None,
+    remotes: bool = True,
+    list_faults: bool = False,
+    json: bool = False,
+) -> None:
+    """Make two git repositories as they were before the migration, to try it on."""
+    must_be_here("sandbox")
+    from sandbox.legacy import cli as making
+
+    if list_faults:
+        making.show_faults()
+    else:
+        making.run_legacy(dir, size, with_ or (), remotes=remotes, json=json)

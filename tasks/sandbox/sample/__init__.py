@@ -1,8 +1,0 @@
-"""A core and a gitops repository as they look after the move: services, charts and values, nothing of a local cluster.
-
-pair = sample.make(Path("/tmp/x"), catalogue)      # /tmp/x/gitops, /tmp/x/core with it as a submodule
-"""
-
-from tasks.sandbox.sample.repositories import Pair, make, suite_in
-
-__all__ = ["Pair", "make", "suite_in"]

@@ -1,0 +1,43 @@
+"""Show the state of this workstation, and the measured times."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from tasks.core.cli.flags import JSON
+from tasks.core.errors import Trouble
+
+
+@task(
+    help={
+        "json": JSON,
+        "watch": "again every 5 s",
+        "cached": "what the last look saw, at once",
+    },
+    auto_shortflags=False,
+)
+def status(c: Context, json: bool = False, watch: bool = False, cached: bool = False) -> None:
+    """Show tools, login, context, session, intercepts, processes, setup and times, each with its age."""
+    from tasks.flows.status import cli as overview
+
+    if watch and (json or cached):
+        raise Trouble("--watch goes with neither --json nor --cached", fix="inv status --watch")
+    if watch:
+        overview.watch(5)
+    overview.show(json=json, cached=cached)
+
+
+@task(
+    help={
+        "what": "setup, connect, intercept or tilt, with the steps of it; default: all that was measured",
+        "json": JSON,
+        "assert_": "end with 1 when a newest time is over its budget",
+    },
+    auto_shortflags=False,
+)
+def timing(c: Context, what: str = "", json: bool = False, assert_: bool = False) -> None:
+    """Show measured times against the budgets, cold and warm apart."""
+    from tasks.flows.status import timing_report
+
+    timing_report.show(what=what, json=json, must=assert_)

@@ -1,0 +1,147 @@
+"""The cluster and the registry as Azure knows them: power, node pools, start and stop, who may pull and push."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.core.config.settings import Settings
+from tasks.core.errors import ToolError
+from tasks.core.plan.change import Change
+from tasks.tools import az
+
+_TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A node pool. low, high: the autoscaler's bounds, both 0 without one; count: nodes now."""
+
+    name: str
+    mode: str
+    size: str
+    spot: bool
+    count: int
+    low: int = 0
+    high: int = 0
+    power: str = "Running"
+
+    @property
+    def scales(self) -> bool:
+        """Does its number of nodes follow the load?"""
+        return self.high > 0
+
+    @property
+    def burstable(self) -> bool:
+        """Is it of the B-series, which is cheap while it idles?"""
+        return self.size.lower().startswith("standard_b")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """power: Running or Stopped; tags: of the resource."""
+
+    power: str
+    state: str
+    version: str
+    location: str
+    pools: tuple[Pool, ...] = ()
+    tags: dict[str, str] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Is it switched on?"""
+        return self.power == "Running"
+
+
+def show(s: Settings) -> Cluster:
+    """The cluster with its pools, in one call. Raises ToolError, also when the role to read it is missing."""
+    found = _json(s, "aks", "show", *_names(s))
+    return Cluster(
+        power=str((found.get("powerState") or {}).get("code") or ""),
+        state=str(found.get("provisioningState") or ""),
+        version=str(found.get("currentKubernetesVersion") or found.get("kubernetesVersion") or ""),
+        location=str(found.get("location") or ""),
+        pools=tuple(_pool(item) for item in found.get("agentPoolProfiles") or []),
+        tags=dict(found.get("tags") or {}),
+    )
+
+
+def start(s: Settings) -> Change[object]:
+    """Switch the cluster on. az returns when it runs, minutes later."""
+    return _switch(s, "start", f"start the cluster {s.cluster.name}", "")
+
+
+def stop(s: Settings) -> Change[object]:
+    """Switch the cluster off, for everybody."""
+    return _switch(
+        s,
+        "stop",
+        f"stop the cluster {s.cluster.name}",
+        "every session, intercept and unsaved in-memory state of the team",
+    )
+
+
+def registry_login(s: Settings) -> str:
+    """The registry's host, when this login may log in to it. The token is not read."""
+    args = ("acr", "login", "--name", az.registry_name(s), "--expose-token", "--query", "loginServer")
+    return str(_answer(s, *args))
+
+
+def roles(s: Settings, assignee: str) -> list[str]:
+    """The names of the roles that this user has on the registry, by groups and from above too; empty for none seen."""
+    scope = str(_answer(s, "acr", "show", "--name", az.registry_name(s), "--query", "id"))
+    found = _answer(
+        s, "role", "assignment", "list", "--assignee", assignee, "--scope", scope,
+        "--include-groups", "--include-inherited", "--query", "[].roleDefinitionName",
+    )  # fmt: skip
+    return sorted({str(name) for name in found}) if isinstance(found, list) else []
+
+
+def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change[object]:
+    args = ("aks", verb, *_names(s), *az.subscription(s))
+
+    def run() -> None:
+        done = az.tool(s).call(*args, timeout=_TO_SWITCH)
+        if done.exit != 0:
+            raise az.failed(s, args, done)
+
+    return Change(text, ("az", *args), run, destroys)
+
+
+def _names(s: Settings) -> tuple[str, ...]:
+    return ("--resource-group", s.cluster.resource_group, "--name", s.cluster.name)
+
+
+def _json(s: Settings, *args: str) -> dict[str, Any]:
+    found = _answer(s, *args)
+    if not isinstance(found, dict):
+        raise ToolError(f"az {args[0]} {args[1]}: the answer is no object", tool="az", exit=0)
+    return found
+
+
+def _answer(s: Settings, *args: str) -> Any:
+    import json
+
+    full = (*args, *az.subscription(s), "--output", "json")
+    done = az.tool(s).call(*full)
+    if done.exit != 0:
+        raise az.failed(s, full, done)
+    try:
+        return json.loads(done.stdout or "null")
+    except ValueError:
+        raise ToolError(f"az {args[0]} {args[1]}: the answer is not JSON", tool="az", exit=0) from None
+
+
+def _pool(item: dict[str, Any]) -> Pool:
+    scales = bool(item.get("enableAutoScaling"))
+    return Pool(
+        name=str(item.get("name") or ""),
+        mode=str(item.get("mode") or ""),
+        size=str(item.get("vmSize") or ""),
+        spot=item.get("scaleSetPriority") == "Spot",
+        count=int(item.get("count") or 0),
+        low=int(item.get("minCount") or 0) if scales else 0,
+        high=int(item.get("maxCount") or 0) if scales else 0,
+        power=str((item.get("powerState") or {}).get("code") or "Running"),
+    )

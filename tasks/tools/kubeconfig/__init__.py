@@ -1,0 +1,325 @@
+"""The user's kubeconfig files as kubectl reads them, and the session's frozen one that is cut out of them.
+
+YAML is kept as nodes, so that what is copied is copied exactly: key order, unknown keys, and words such as `on`,
+`0123` or `12:30` that a YAML reader would turn into something else.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tasks.core.config.settings import Settings
+from tasks.core.errors import Blocked
+from tasks.core.plan.change import Change
+from tasks.core.state import store
+from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
+from tasks.core.yaml.strict import loader
+from tasks.tools import base
+
+THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gives the token, whatever way az was logged in
+_INLINED = {
+    "cluster": {"certificate-authority": "certificate-authority-data"},
+    "user": {"client-certificate": "client-certificate-data", "client-key": "client-key-data"},
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """The credential plugin of a user: a program and its arguments."""
+
+    command: str
+    args: tuple[str, ...]
+
+    @property
+    def is_kubelogin(self) -> bool:
+        """As Azure's kubelogin itself decides what it converts."""
+        return "kubelogin" in self.command.lower()
+
+    def option(self, *names: str) -> str:
+        """The value of an option in the arguments, in either spelling (`--login x`, `--login=x`); empty when absent."""
+        for arg, following in zip(self.args, (*self.args[1:], ""), strict=True):
+            if arg in names:
+                return following
+            for name in names:
+                if arg.startswith(f"{name}="):
+                    return arg.removeprefix(f"{name}=")
+        return ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """A context with the cluster and the user that it names; `cluster_body` and `user_body` are YAML nodes.
+
+    user_body is None for a context without a user (or whose user is missing): the API server is asked anonymously.
+    """
+
+    name: str
+    cluster: str
+    user: str
+    namespace: str
+    cluster_body: Node = field(repr=False)
+    user_body: Node = field(repr=False)
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return text(find(self.cluster_body, "server"))
+
+    @property
+    def plugin(self) -> Plugin | None:
+        """The user's credential plugin, if there is one."""
+        body = find(self.user_body, "exec")
+        if body is None:
+            return None
+        return Plugin(text(find(body, "command")), tuple(text(node) for node in items(find(body, "args"))))
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """Several files as one: of what stands in two of them the first counts, as kubectl has it.
+
+    homes: which file an entry comes from, by (list, name) such as ("users", "dev").
+    """
+
+    files: tuple[Path, ...]
+    current: str = ""
+    entries: dict[tuple[str, str], Node] = field(default_factory=dict, repr=False)
+    homes: dict[tuple[str, str], Path] = field(default_factory=dict, repr=False)
+
+    def names(self, kind: str) -> list[str]:
+        """The names in one of the lists `contexts`, `clusters`, `users`."""
+        return [name for found, name in self.entries if found == kind]
+
+    def context(self, name: str) -> Context | None:
+        """The context of this name; None when it, or the cluster it names, is not there."""
+        body = self.entries.get(("contexts", name))
+        if body is None:
+            return None
+        cluster, user = text(find(body, "cluster")), text(find(body, "user"))
+        cluster_body = self.entries.get(("clusters", cluster))
+        if cluster_body is None:
+            return None
+        user_body = self.entries.get(("users", user))
+        return Context(name, cluster, user, text(find(body, "namespace")), cluster_body, user_body)
+
+
+def files() -> tuple[Path, ...]:
+    """The user's kubeconfig files in the order kubectl reads them. They need not exist."""
+    listed = [Path(entry).expanduser() for entry in os.environ.get("KUBECONFIG", "").split(os.pathsep) if entry]
+    return tuple(dict.fromkeys(path.absolute() for path in listed)) or (Path.home() / ".kube" / "config",)
+
+
+def load(paths: Iterable[Path] | None = None) -> Kubeconfig:
+    """The merged view of the user's files, or of these. A file that is missing or empty counts as empty.
+
+    Raises Blocked for one that cannot be read.
+    """
+    listed = tuple(paths) if paths is not None else files()
+    current = ""
+    entries: dict[tuple[str, str], Node] = {}
+    homes: dict[tuple[str, str], Path] = {}
+    for path in listed:
+        document = compose(path)
+        if document is None:
+            continue
+        current = current or text(find(document, "current-context"))
+        for kind, singular in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+            for name, body in named(document, kind, singular):
+                if (kind, name) not in entries:
+                    entries[kind, name] = _absolute(body, singular, path.parent)
+                    homes[kind, name] = path
+    return Kubeconfig(listed, current, entries, homes)
+
+
+def parse(content: str, source: str) -> Kubeconfig:
+    """A kubeconfig that a program printed. `source` names it in errors."""
+    document = _composed(content, source)
+    entries: dict[tuple[str, str], Node] = {}
+    for kind, singular in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+        entries.update({(kind, name): body for name, body in named(document, kind, singular)})
+    return Kubeconfig((), text(find(document, "current-context")), entries)
+
+
+def freeze(s: Settings, source: Context | None = None) -> Change[object] | None:
+    """Cut the session's own kubeconfig out of the user's (or of `source`); None when it is already right.
+
+    In it kubelogin takes its token from az, whatever the user's own says: nothing that runs with it can ask a person.
+    Raises Blocked when the user's files have no such context.
+    """
+    path = base.frozen_kubeconfig(s)
+    context = through_az(s, source or wanted_context(s))
+    wanted = rendered(replace(context, namespace=s.cluster.namespace))
+    if store.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
+        return None
+    return Change(
+        f"cut the context {s.cluster.context} into the session's own kubeconfig {display(path)}",
+        run=lambda: store.write(path, wanted),
+    )
+
+
+def wanted_context(s: Settings) -> Context:
+    """The context of the settings in the user's files. Raises Blocked when it is not there."""
+    found = load().context(s.cluster.context)
+    if found is None:
+        raise Blocked(
+            f"the context '{s.cluster.context}' is not in {' or '.join(map(str, files()))}",
+            fix="inv aks.credentials",
+        )
+    return found
+
+
+@contextmanager
+def private(context: Context) -> Iterator[str]:
+    """The context as a file that only this user can read and that is gone afterwards; its path."""
+    with store.temporary() as folder:
+        file = folder / "config"
+        try:
+            file.write_text(rendered(context), encoding="utf-8")
+        except OSError as why:
+            raise Blocked(
+                f"cannot write {file}: {why.strerror}",
+                fix="free some space, or set TMPDIR to a folder that can be written",
+            ) from None
+        yield str(file)
+
+
+def display(path: Path) -> str:
+    """The path as people write it, with ~ for the home folder."""
+    home = os.path.expanduser("~")
+    return f"~{str(path)[len(home) :]}" if str(path).startswith(home + os.sep) else str(path)
+
+
+def server_of(s: Settings, path: str = "") -> str:
+    """The API server of the settings' context in this file (default: the frozen one); empty when it is not there."""
+    found = load([Path(path) if path else base.frozen_kubeconfig(s)]).context(s.cluster.context)
+    return found.server if found else ""
+
+
+def wrong_plugin(s: Settings, plugin: Plugin | None) -> str:
+    """Why kubelogin would not take its token from az; empty when it does, or when no kubelogin is in the way."""
+    if plugin is None or not plugin.is_kubelogin:
+        return ""
+    way = plugin.option("--login", "-l") or "devicecode"
+    if way != THROUGH_AZ:
+        return f"kubelogin asks for the token itself ({way}) instead of az"
+    server = plugin.option("--server-id")
+    if server != s.azure.server_id:
+        return f"kubelogin asks for a token of {server or 'no server'}, not of {s.azure.server_id}"
+    return ""
+
+
+def through_az(s: Settings, context: Context) -> Context:
+    """The context as kubelogin's own conversion leaves it, computed here, so that a question can be asked with it.
+
+    Recorded of kubelogin 0.2.22: the arguments are exactly these; tenant, client and environment are gone.
+    """
+    if not wrong_plugin(s, context.plugin):
+        return context
+    args = sequence(*(word(w) for w in ("get-token", "--login", THROUGH_AZ, "--server-id", s.azure.server_id)))
+    plugin = with_value(find(context.user_body, "exec"), "args", args)
+    return replace(context, user_body=with_value(context.user_body, "exec", plugin))
+
+
+def rendered(context: Context) -> str:
+    """A kubeconfig of this one context, that needs no other file: certificates and keys stand in it."""
+    entry = mapping(("cluster", word(context.cluster)), ("user", word(context.user)))
+    if context.namespace:
+        entry.value.append((word("namespace"), word(context.namespace)))
+    users = [] if context.user_body is None else [_named(context.user, "user", _inlined(context.user_body, "user"))]
+    document = mapping(
+        ("apiVersion", word("v1")),
+        ("kind", word("Config")),
+        ("clusters", sequence(_named(context.cluster, "cluster", _inlined(context.cluster_body, "cluster")))),
+        ("users", sequence(*users)),
+        ("contexts", sequence(_named(context.name, "context", entry))),
+        ("current-context", word(context.name)),
+    )
+    return serialized(document)
+
+
+def compose(path: Path) -> Node:
+    """The file's mapping as a node; None when it is missing or empty. Raises Blocked for what is no kubeconfig."""
+    return _composed(content(path), str(path))
+
+
+def content(path: Path) -> str:
+    """The file's text; empty when it is missing. Raises Blocked for what cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except NotADirectoryError:
+        return ""
+    except UnicodeDecodeError:
+        raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: mv {path} {path}.broken") from None
+    except IsADirectoryError:  # Docker makes one where a file to mount is missing
+        raise Blocked(f"{path} is a folder", fix=f"move it away: mv {path} {path}.broken") from None
+    except OSError as why:
+        raise Blocked(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
+
+
+def named(document: Node, kind: str, singular: str) -> Iterator[tuple[str, Node]]:
+    """The entries of one of the three lists: name and body (`contexts`, `context`)."""
+    for item in items(find(document, kind)):
+        name, body = text(find(item, "name")), find(item, singular)
+        if name and body is not None:
+            yield name, body
+
+
+def _named(name: str, singular: str, body: Node) -> Node:
+    return mapping(("name", word(name)), (singular, body))
+
+
+def _composed(content: str, source: str) -> Node:
+    import yaml
+
+    try:
+        node = yaml.compose(content, Loader=loader())
+    except yaml.YAMLError as why:
+        mark = getattr(why, "problem_mark", None)
+        place = f"{source}:{mark.line + 1}" if mark else source
+        problem = getattr(why, "problem", None) or str(why).splitlines()[0]
+        raise Blocked(f"{place}: {problem}", why="it is not YAML", fix=f"mend it, or move it away: {source}") from None
+    if node is None or node.tag == "tag:yaml.org,2002:null":
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        raise Blocked(f"{source} is no kubeconfig: a mapping is expected", fix=f"mend it, or move it away: {source}")
+    return node
+
+
+def _absolute(body: Node, singular: str, folder: Path) -> Node:
+    """The body with paths made absolute: they are meant from the folder of the file they stand in."""
+    for key in (*_INLINED.get(singular, {}), *(("tokenFile",) if singular == "user" else ())):
+        path = text(find(body, key))
+        if path and not os.path.isabs(path):
+            body = with_value(body, key, word(str(folder / path)))
+    plugin = find(body, "exec")
+    command = text(find(plugin, "command"))
+    if "/" in command and not os.path.isabs(command):
+        body = with_value(body, "exec", with_value(plugin, "command", word(str(folder / command))))
+    return body
+
+
+def _inlined(body: Node, singular: str) -> Node:
+    """The body with the content of its certificate files instead of their paths."""
+    for key, data_key in _INLINED[singular].items():
+        path = text(find(body, key))
+        if not path:
+            continue
+        if not text(find(body, data_key)):  # kubectl too prefers the data where both are given
+            try:
+                data = base64.b64encode(Path(path).read_bytes()).decode()
+            except OSError as why:
+                raise Blocked(
+                    f"cannot read {path}, which the kubeconfig names as {key}: {why.strerror}",
+                    fix="inv aks.credentials --force",
+                ) from None
+            body = with_value(body, data_key, word(data))
+        body = without(body, key)
+    return body

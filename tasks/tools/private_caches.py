@@ -1,0 +1,81 @@
+"""Questions that leave no trace: az and kubectl write caches whenever they are asked, so a dry run gives them copies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core.errors import Trouble
+from tasks.core.state import store
+
+# What az reads of its folder; the rest (logs, telemetry, extensions) is big, or of no use to a question.
+_AZ_FILES = (
+    "azureProfile.json",
+    "msal_token_cache.json",
+    "service_principal_entries.json",
+    "config",
+    "clouds.config",
+    "commandIndex.json",
+    "versionCheck.json",
+)
+_given: dict[str, str] = {}
+
+
+def variables() -> dict[str, str]:
+    """What children are given in such a block; empty outside."""
+    return dict(_given)
+
+
+@contextmanager
+def without_trace() -> Iterator[None]:
+    """In this block programs work on private copies of their caches, and the suite keeps none of its own.
+
+    A token that az renews meanwhile is lost with the copy; the login stays as it was.
+    """
+    global _given
+    before = _given
+    try:
+        with store.only_reading(), store.temporary() as folder:
+            _given = _copies(folder)
+            yield
+    finally:
+        _given = before
+
+
+def _copies(folder: Path) -> dict[str, str]:
+    try:
+        return _copied(folder)
+    except PermissionError as why:  # a volume that belongs to root, in a container that was just made
+        place = why.filename or "az's own files"
+        raise Trouble(
+            f"cannot read {place}: {why.strerror}",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {_azure()}; inv devcontainer.check looks at it",
+        ) from None
+    except OSError as why:
+        raise Trouble(
+            f"az's own files cannot be copied to {folder}: {why.strerror}",
+            fix="free some space, or set TMPDIR to a folder that can be written",
+        ) from None
+
+
+def _azure() -> Path:
+    """Where az keeps its files."""
+    return Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
+
+
+def _copied(folder: Path) -> dict[str, str]:
+    az = _azure()
+    copy = folder / "azure"
+    copy.mkdir(mode=0o700)
+    for name in _AZ_FILES:
+        if (az / name).is_file():
+            shutil.copy2(az / name, copy / name)
+    extensions = os.environ.get("AZURE_EXTENSION_DIR") or str(az / "cliextensions")
+    return {
+        "AZURE_CONFIG_DIR": str(copy),
+        "AZURE_EXTENSION_DIR": extensions,
+        "KUBECACHEDIR": str(folder / "kube"),
+    }

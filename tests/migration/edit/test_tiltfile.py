@@ -1,0 +1,113 @@
+"""Tiltfiles as teams write them: what is rewritten, what keeps every byte, what blocks with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from migration import mapping
+from migration.edit.tiltfile.insert import with_lines, with_registry
+from migration.edit.tiltfile.names import parsed
+from migration.edit.tiltfile.switch import resolved
+from migration.phases import phase3
+from tasks.core.errors import Trouble
+
+MAPPING = mapping.read(Path(__file__).resolve().parents[3] / "config/migration.yaml")
+WORLD: Any = SimpleNamespace(
+    mapping=MAPPING,
+    pin_path="gitops/ameide-gitops",
+    settings=SimpleNamespace(registry=SimpleNamespace(host="r.example"), repositories=SimpleNamespace(gitops="g")),
+)
+
+
+def without_local(text: str) -> str:
+    return phase3.local_gone(WORLD, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("if A:\n    a()\nelif REMOTE:\n    b()\nelif C:\n    c()\nelse:\n    d()\n", "if A:\n    a()\nelse:\n    b()\n"),
+        ("if A:\n    a()\nelif not REMOTE:\n    b()\nelif C:\n    c()\n", "if A:\n    a()\nelif C:\n    c()\n"),
+        ("if A:\n    a()\nelif not REMOTE:\n    b()\n", "if A:\n    a()\n"),
+        ("if not REMOTE:\n    a()\nelif B:\n    b()\n", "if B:\n    b()\n"),
+        ("if REMOTE and A:\n    a()\n", "if A:\n    a()\n"),
+        ("if not REMOTE or A:\n    a()\n", "if A:\n    a()\n"),
+        ("if REMOTE == True:\n    a()\nelse:\n    b()\n", "a()\n"),
+        ("x = REMOTE and 'remote' or 'local'\n", "x = 'remote'\n"),
+        ("LOCAL = not REMOTE\nif LOCAL:\n    a()\nprint(LOCAL)\n", "LOCAL = False\nprint(LOCAL)\n"),
+        ("if os.getenv('REMOTE', '0') == '1':\n    a()\nelse:\n    b()\n", "a()\n"),
+        ("if os.getenv('REMOTE') != '1':\n    a()\nb()\n", "b()\n"),
+        ("if os.environ.get('REMOTE', '').lower() == 'true':\n    a()\n", "a()\n"),
+        ("mode = os.getenv('REMOTE')\nif mode:\n    a()\nelse:\n    b()\nprint('x' + mode)\n", "mode = '1'\na()\nprint('x' + mode)\n"),
+        ("x = struct(REMOTE=REMOTE)\ny = cfg.REMOTE\nd = {'REMOTE': 1}\n", "x = struct(REMOTE=True)\ny = cfg.REMOTE\nd = {'REMOTE': 1}\n"),
+        ("if True:\n    a()\nx = A and 'b' or 'c'\nif REMOTE:\n    d()\n", "if True:\n    a()\nx = A and 'b' or 'c'\nd()\n"),
+        ("if REMOTE:\n\ta()\n\tif REMOTE:\n\t\tb()\n", "a()\nb()\n"),
+    ],
+)  # fmt: skip
+def test_the_switch_is_taken_as_set(text: str, wanted: str):
+    assert resolved(text, "REMOTE") == wanted
+    assert resolved(wanted, "REMOTE") == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (  # of a branch only the local part goes
+            "if CI:\n    local('k3d-x')\n    docker_build('a', '.')\nelse:\n    local('k3d-y')\n",
+            "if CI:\n    docker_build('a', '.')\n",
+        ),
+        ("for s in ['a']:\n    own(s)  # ours\n    push('localhost:5000')\n", "for s in ['a']:\n    own(s)  # ours\n"),
+        ("for s in ['a']:\n    local_resource('k3d-' + s, 'x')\n    print(s)\nown()\n", "own()\n"),
+        ("if k8s_context() == 'k3d-ameide':\n    print('local')\nown()\n", "own()\n"),
+        ("load('./tilt/infra_layers.tilt', 'infra_layer', two='infra_layer')\ntwo('x')\nown()\n", "own()\n"),
+    ],
+)
+def test_what_is_local_goes_and_the_rest_stays(text: str, wanted: str):
+    assert without_local(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("own()\nfor s in ['a']:\n    helm_resource('apps-%s-tilt' % s, 'c', flags=['x=registry.localhost'])\n", 2),
+        ("if CI:\n    helm_resource('apps-a-tilt', 'k3d-x')\n    own()\n", 2),
+        ("if CI:\n    REG = 'ghcr.io'\nelse:\n    REG = 'localhost:5000'\ndocker_build(REG, '.')\n", 4),
+        ("REG = 'localhost:5000'\nif CI:\n    helm_resource(REG, 'c')\n", 2),
+        ("for c in ['k3d-a', 'other']:\n    own(c)\n", 1),
+        ("def image(n):\n    return 'k3d-x/' + n\nhelm_app('apps-a-tilt', image('a'))\n", 3),
+    ],
+)
+def test_what_cannot_be_taken_out_blocks_with_its_line(text: str, line: int):
+    with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
+        without_local(text)
+
+
+def test_a_statement_that_needs_what_a_branch_defined_does_not_stay_behind():
+    text = "if CI:\n    def image(n):\n        return 'k3d-x/' + n\nlocal_resource('a', image('a'))\nown()\n"
+    assert without_local(text) == "own()\n"
+
+
+def test_arguments_of_the_registry_that_are_not_local_stay():
+    text = "default_registry(\n    host='localhost:5000',  # here\n    host_from_cluster='k3d-reg:5000',\n    single_name='ameide',\n)\n"
+    assert with_registry(text, "HOST") == "default_registry(\n    HOST,  # here\n    single_name='ameide',\n)\n"
+    assert (
+        with_registry("default_registry('a', single_name='b')\n", "HOST") == "default_registry(HOST, single_name='b')\n"
+    )
+
+
+def test_the_guard_stands_behind_the_first_loads():
+    text = "# head\nload('ext://a', 'a')\nload(\n    'ext://b',  # b\n    'b',\n)\nlocal('kubectl get pods')\nload('ext://c', 'c')\n"
+    new = with_lines(text, ["GUARD"], after_loads=True)
+    assert new.index("'b',\n)") < new.index("GUARD") < new.index("kubectl")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("x = 1\nprint 'x'\n", 2), ("if a:\n\tb\n        c\n", 3), ("x = 1\nasync = 2\n", 2)]
+)
+def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int):
+    with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
+        parsed(text)

@@ -1,0 +1,219 @@
+"""Moves of a repository from commit to commit, killed at every point, and locks of the living and the dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from migration.git import commit_import, locks, write
+from migration.git.facts import Look
+from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
+from migration.git.worktree import Place
+from tasks.core.errors import Refused, Trouble
+
+FILES = {
+    "keep.txt": b"keep\n",
+    "gone/a.txt": b"a\n",
+    "gone/deep/b.sh": b"b\n",
+    "gone/new\nline": b"n\n",
+    'gone/quo"te': b"q\n",
+    "changed.txt": b"old\n",
+}
+
+
+def git(folder: Path, *args: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "A")
+    git(folder, "config", "user.email", "a@example.test")
+    for name, data in FILES.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    (folder / "gone/deep/b.sh").chmod(0o755)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "first")
+    (folder / ".gitignore").write_text("*.env\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "ignore")
+    (folder / "gone/deep/x.env").write_text("TOKEN=1")
+    return folder
+
+
+def edits(blobs: Blobs) -> dict[str, Entry | None]:
+    fresh = {
+        p: blobs.plan(d, 40)
+        for p, d in (("changed.txt", b"new\n"), ("made/\xe9.txt", b"made\n"), ("link", b"keep.txt"))
+    }
+    wanted: dict[str, Entry | None] = {p: None for p in FILES if p.startswith("gone/")}
+    wanted["changed.txt"] = Entry("100644", fresh["changed.txt"])
+    wanted["made/\xe9.txt"] = Entry("100755", fresh["made/\xe9.txt"])
+    wanted["link"] = Entry("120000", fresh["link"])
+    return wanted
+
+
+def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tree]:
+    """The objects of a commit that deletes, changes and adds; nothing moved yet."""
+    facts = Look("core", folder).facts()
+    place = Place(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
+    blobs, tree = Blobs(facts.git), facts.tree.copy()
+    wanted = edits(blobs)
+    tree.apply(wanted)
+    who = "A <a@example.test> 1700000000 +0100"
+    body = commit_body(tree.id(), (facts.head,), who, who, "KEY: it holds\n")
+    new = object_id("commit", body)
+    oids = [e.oid for e in wanted.values() if e]
+    head = commit_import.commit_head(who, who, "KEY: it holds\n")
+    place.own.mkdir(exist_ok=True)
+    commit_import.import_commits(
+        place.git, [(new, head, wanted, (facts.head,))], blobs.many, commit_import.absent(facts.git, oids), new
+    )
+    blobs.close()
+    return place, facts.head, new, wanted, tree
+
+
+def check_new(folder: Path, new: str) -> None:
+    assert git(folder, "rev-parse", "HEAD") == new
+    assert git(folder, "status", "--porcelain", "-uno") == ""
+    assert (folder / "changed.txt").read_bytes() == b"new\n"
+    assert (folder / "made/é.txt").stat().st_mode & 0o111
+    assert os.readlink(folder / "link") == "keep.txt"
+    assert (folder / "gone/deep/x.env").read_text() == "TOKEN=1"
+    assert not (folder / "gone/a.txt").exists()
+    assert not (folder / ".git/index.lock").exists()
+
+
+def test_the_id_of_a_changed_tree_is_the_one_git_gives(repo: Path):
+    place, old, new, wanted, tree = prepared(repo)
+    assert git(repo, "rev-parse", f"{new}^{{tree}}") == tree.id()
+    write.move(place, old, new, wanted, time.time_ns())
+    check_new(repo, new)
+
+
+def killed_at(step: int, work: Callable[[], None]) -> bool:
+    """Run the work in a child that is killed at its n-th change of anything; False when it ended before."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def counted(real: Callable[..., object]) -> Callable[..., object]:
+            def call(*args: object, **more: object) -> object:
+                nonlocal count
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args, **more)
+
+            return call
+
+        for name in ("replace", "unlink", "link", "rmdir", "symlink", "open"):
+            setattr(os, name, counted(getattr(os, name)))
+        Git.read = counted(Git.read)  # type: ignore[method-assign, assignment]
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp_path: Path):
+    place, old, new, wanted, _ = prepared(repo)
+    points = 0
+    for step in range(1, 200):
+        copy = tmp_path / f"copy{step}"
+        subprocess.run(["cp", "-a", str(repo), str(copy)], check=True)
+        here = Place(copy, copy / ".git", place.branch, place.run)
+        git(copy, "update-index", "-q", "--refresh")
+
+        def work(here: Place = here) -> None:
+            with locks.held(here.git_dir, here.run):
+                write.move(here, old, new, wanted, time.time_ns())
+
+        if not killed_at(step, work):
+            break
+        points += 1
+        head = git(copy, "rev-parse", "HEAD")
+        assert head in (old, new)
+        with locks.held(here.git_dir, "second"):
+            write.resume(here)
+            if git(copy, "rev-parse", "HEAD") == old:
+                write.move(here, old, new, wanted, time.time_ns())
+        check_new(copy, new)
+        assert not (copy / ".git/remote-first.lock").exists()
+    assert points > 15
+
+
+def test_a_file_that_somebody_changed_after_the_kill_is_not_touched(repo: Path):
+    place, old, new, wanted, _ = prepared(repo)
+    for step in range(1, 100):
+        if not killed_at(step, lambda: write.move(place, old, new, wanted, time.time_ns())):
+            pytest.fail("never killed between journal and end")
+        if (repo / ".git/remote-first/journal.json").exists():
+            break
+    (repo / "changed.txt").write_text("a person's work\n")
+    with pytest.raises(Refused, match=r"changed\.txt"):
+        write.resume(place)
+    assert (repo / "changed.txt").read_text() == "a person's work\n"
+
+
+def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
+    place, old, new, wanted, _ = prepared(repo)
+    (repo / ".git/index.lock").touch()
+    with pytest.raises(Refused, match=r"index\.lock"):
+        write.move(place, old, new, wanted, time.time_ns())
+    assert (repo / ".git/index.lock").exists()
+    assert git(repo, "rev-parse", "HEAD") == old
+    with pytest.raises(Refused):
+        write.resume(place)
+
+
+def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path):
+    git_dir = repo / ".git"
+    with locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), locks.held(git_dir, "two"):
+        pass
+    (git_dir / "remote-first.lock").write_text(json.dumps({"run": "dead", "pid": os.getpid(), "start": 1.0}))
+    with locks.held(git_dir, "three"):
+        pass
+
+
+def test_a_file_changed_while_the_run_worked_stops_it(repo: Path):
+    place, old, new, wanted, _ = prepared(repo)
+    since = time.time_ns()
+    time.sleep(0.02)
+    (repo / "changed.txt").write_text("edited\n")
+    with pytest.raises(Refused, match=r"changed\.txt"):
+        write.move(place, old, new, wanted, since)
+    assert git(repo, "rev-parse", "HEAD") == old
+    assert (repo / "gone/a.txt").exists()
+
+
+def test_when_a_file_cannot_be_written_all_is_as_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch):
+    place, old, new, wanted, _ = prepared(repo)
+    real = os.replace
+
+    def full(source: object, target: object) -> None:
+        if str(target).endswith("changed.txt") and (repo / "gone/a.txt").exists() is False and not full_once:
+            full_once.append(True)
+            raise OSError(28, "No space left on device", str(target))
+        real(source, target)  # type: ignore[arg-type]
+
+    full_once: list[bool] = []
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(Trouble, match="No space left"):
+        write.move(place, old, new, wanted, time.time_ns())
+    monkeypatch.undo()
+    assert git(repo, "rev-parse", "HEAD") == old
+    assert git(repo, "status", "--porcelain", "-uno") == ""

@@ -1,0 +1,105 @@
+"""The trials of phase 5, run for real in the migrated core: container script, Tilt, intercept; their records, and how long they count."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import control
+from sandbox.control import Box
+from tasks.core.repository import repository_root
+from tests.migration.conftest import Repos
+
+pytestmark = pytest.mark.slow
+
+
+class Desk:
+    """A developer in the migrated core, in a sandbox. What the team's own Tiltfile calls besides is on PATH."""
+
+    def __init__(self, box: Box, repos: Repos) -> None:
+        self.box, self.repos = box, repos
+        programs = box.path / "team"
+        programs.mkdir()
+        (programs / "buf").write_text("#!/bin/sh\nexit 0\n")
+        (programs / "buf").chmod(0o755)
+        self.env = box.environment()
+        self.env["PATH"] += f"{os.pathsep}{programs}"
+        (repos.core / ".remote-dev").mkdir()
+        for entry in (repository_root() / ".remote-dev").iterdir():
+            (repos.core / ".remote-dev" / entry.name).symlink_to(entry)
+
+    def run(self, *argv: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv,
+            cwd=self.repos.core,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def inv(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.run("./scripts/inv", *words)
+
+    def migrate(self, task: str, *words: str) -> tuple[int, dict[str, Any]]:
+        done = self.inv(task, "--core", str(self.repos.core), "--gitops", str(self.repos.gitops), "--json", *words)
+        found = json.loads(done.stdout)
+        steps = {s["key"]: s for p in found["phases"] for s in p["steps"]} if "phases" in found else found
+        return done.returncode, steps
+
+
+@pytest.fixture
+def desk(finished: Repos, tmp_path: Path) -> Iterator[Desk]:
+    shutil.copytree(finished.folder, tmp_path / "it", symlinks=True)
+    box = control.up()
+    yield Desk(box, Repos(tmp_path / "it"))
+    control.down(box)
+
+
+def test_the_migrated_core_works_as_a_container_would_start_it(desk: Desk):
+    done = desk.run("bash", ".devcontainer/postCreate.sh")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = desk.inv("setup", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = desk.inv("intercept", "www-ameide-platform", "--no-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert desk.inv("tp.verify", "www-ameide-platform").returncode == 0
+    assert desk.inv("leave", "www-ameide-platform").returncode == 0
+
+
+def test_the_trials_are_run_recorded_and_count_for_this_commit_only(desk: Desk):
+    assert desk.inv("setup").returncode == 0
+    code, steps = desk.migrate("migrate.phase5", "--yes")
+    assert code == 0, {k: s for k, s in steps.items() if s["state"] != "done"}
+    for key in ("VAL-10", "VAL-11", "VAL-12"):
+        assert "within the budget" in steps[key]["note"]
+        assert "ameide-dev-aks" in steps[key]["note"]
+        assert desk.repos.git("core", "rev-parse", "HEAD")[:12] in steps[key]["note"]
+    calls = [c for c in desk.box.calls() if c["writes"]]
+    assert desk.migrate("migrate.phase5", "--yes")[0] == 0
+    assert [c for c in desk.box.calls() if c["writes"]] == calls  # nothing was tried again
+    left = json.loads(desk.inv("tp.status", "--json").stdout)
+    assert left["session"]["intercepts"] == []
+    assert "nothing of yours" in desk.inv("tilt.down").stdout
+    desk.repos.commit("core", "own.txt", b"own\n")
+    code, steps = desk.migrate("migrate.status")
+    assert steps["VAL-12"]["state"] == "pending"
+
+
+def test_a_trial_that_fails_is_no_evidence_and_says_why(desk: Desk):
+    assert desk.inv("setup").returncode == 0
+    control.fault(desk.box, "agent-never")
+    code, steps = desk.migrate("migrate.phase5", "--only", "VAL-12", "--yes")
+    assert code == 1
+    assert steps["VAL-12"]["state"] == "unknown"
+    assert "waiting for agent" in steps["VAL-12"]["note"]
+    control.fault(desk.box, "agent-never", on=False)
+    assert desk.migrate("migrate.status")[1]["VAL-12"]["state"] == "pending"

@@ -1,0 +1,173 @@
+"""The stand-in for docker: with an engine, without one, and what the registry takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.desk import Desk, Said
+
+NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"
+CLIENT = "Client:\n Version:    28.2.2\n Context:    default\n Debug Mode: false\n\nServer:\n"
+IMAGE = "ameidedev.azurecr.io/hello:1"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def built(desk: Desk) -> Desk:
+    """An image, and a login to its registry."""
+    (desk.home / "Dockerfile").write_text("FROM scratch\n# a comment\nCOPY app /app\n")
+    assert desk("docker", "build", "-t", IMAGE, ".").exit == 0
+    assert desk.login().az("acr", "login", "-n", "ameidedev").exit == 0
+    return desk
+
+
+def said(done: Said) -> tuple[int, str, str]:
+    return done.exit, done.out, done.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit", "out", "err"),
+    [
+        ("--version", 0, "Docker version 28.2.2, build e6534b4\n", ""),
+        ("ps", 1, "", NO_ENGINE),
+        ("ps --format json", 1, "", NO_ENGINE),
+        ("info", 1, CLIENT, NO_ENGINE),
+        ("info --format {{.ServerVersion}}", 1, "\n", NO_ENGINE),
+        ("images -q x", 1, "", NO_ENGINE),
+        ("inspect x", 1, "[]\n", NO_ENGINE),
+        ("push ameidedev.azurecr.io/www:1", 1, "", NO_ENGINE),
+        ("rm -f x", 1, "", NO_ENGINE),
+        ("tag a b", 1, "", NO_ENGINE),
+        ("compose version", 1, "", "docker: unknown command: docker compose\n\nRun 'docker --help' for more information\n"),
+        ("buildx build -t x .", 1, "", f"ERROR: {NO_ENGINE}"),
+        ("ps --nope", 125, "", "unknown flag: --nope\n\nUsage:  docker ps [OPTIONS]\n\nRun 'docker ps --help' for more information\n"),
+        ("push", 1, "", "docker: 'docker push' requires 1 argument\n\nUsage:  docker push [OPTIONS] NAME[:TAG]\n\nRun 'docker push --help' for more information\n"),
+        ("login -u x", 1, "", "Error: Cannot perform an interactive login from a non TTY device\n"),
+        ("login --password-stdin", 1, "", "the --password-stdin option requires --username to be set\n"),
+    ],
+)  # fmt: skip
+def test_without_an_engine(desk: Desk, argv: str, exit: int, out: str, err: str):
+    desk.plant("docker-no-engine")
+    assert said(desk("docker", *argv.split())) == (exit, out, err)
+
+
+def test_version_as_json_has_no_server_then(desk: Desk):
+    desk.plant("docker-no-engine")
+    done = desk("docker", "version", "--format", "{{json .}}")
+    assert (done.exit, done.err) == (1, NO_ENGINE)
+    found = json.loads(done.out)
+    assert (found["Client"]["ApiVersion"], found["Server"]) == ("1.50", None)
+
+
+def test_another_host_and_a_socket_that_one_may_not_use(desk: Desk):
+    assert (
+        "at tcp://127.0.0.1:1. Is the docker daemon running?"
+        in desk("docker", "ps", DOCKER_HOST="tcp://127.0.0.1:1").err
+    )
+    desk.plant("docker-forbidden")
+    done = desk("docker", "info")
+    assert (done.exit, done.out) == (1, CLIENT)
+    assert done.err.startswith(
+        "permission denied while trying to connect to the Docker daemon socket at unix:///var/run"
+    )
+
+
+def test_with_an_engine_it_tells_its_version(desk: Desk):
+    assert said(desk("docker", "info", "--format", "{{.ServerVersion}}")) == (0, "28.2.2\n", "")
+    assert "can't evaluate field Nope in type system.dockerInfo" in desk("docker", "info", "--format", "{{.Nope}}").err
+    assert desk("docker", "ps").out.startswith("CONTAINER ID   IMAGE")
+
+
+def test_a_build_makes_an_image_of_a_real_dockerfile(built: Desk):
+    assert built("docker", "images", "-q", IMAGE).out.strip()
+    done = built("docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert done.out == f"{IMAGE}\n"
+    assert 'unable to prepare context: path "none" not found' in built("docker", "build", "none").err
+    assert "lstat" in built("docker", "build", "-f", "Other", ".").err
+
+
+def test_a_build_through_buildx_talks_on_stderr_and_may_push(built: Desk):
+    done = built("docker", "buildx", "build", "--push", "--secret", "id=token,env=TOKEN", "-t", f"{IMAGE}-x", ".")
+    assert (done.exit, done.out) == (0, "")
+    assert "#1 Step 1/2 : FROM scratch" in done.err
+    assert built("docker", "pull", f"{IMAGE}-x").exit == 0
+    assert "no such host" in built("docker", "buildx", "build", "--push", "-t", "nowhere.azurecr.io/x:1", ".").err
+
+
+def test_a_push_and_a_pull(built: Desk):
+    done = built("docker", "push", IMAGE)
+    assert (done.exit, done.err, done.writes) == (0, "", True)
+    assert done.out.startswith("The push refers to repository [ameidedev.azurecr.io/hello]\n")
+    assert done.out.splitlines()[1].endswith(": Preparing")
+    assert ": digest: sha256:" in done.out
+    assert "Image is up to date" in built("docker", "pull", IMAGE).out
+    assert built.az("acr", "repository", "list", "-n", "ameidedev", "-o", "tsv").out == "hello\n"
+    assert json.loads(built("docker", "manifest", "inspect", IMAGE).out)["schemaVersion"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "err"),
+    [
+        ("registry-refused", "denied: requested access to the resource is denied\n"),
+        ("registry-role", "unauthorized: authentication required, visit https://aka.ms/acr/authorization for more information.\n"),
+        ("registry-firewall", "denied: client with IP '203.0.113.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.\n"),
+    ],
+)  # fmt: skip
+def test_a_push_that_the_registry_refuses(built: Desk, fault: str, err: str):
+    built.plant(fault)
+    done = built("docker", "push", IMAGE)
+    assert (done.exit, done.err, done.writes) == (1, err, False)
+
+
+def test_without_a_login_or_without_the_image(built: Desk):
+    done = built("docker", "push", IMAGE, DOCKER_CONFIG=str(built.home / "empty"))
+    assert done.err.startswith("unauthorized: authentication required, visit https://aka.ms/acr/authorization")
+    assert done.out.endswith(": Preparing\n")
+    assert (
+        "An image does not exist locally with the tag: ameidedev.azurecr.io/none\n"
+        in built("docker", "push", "ameidedev.azurecr.io/none:1").err
+    )
+
+
+def test_a_login_that_ran_out_is_as_good_as_none(built: Desk):
+    built.world.tokens.clear()
+    assert built("docker", "push", IMAGE).err.startswith("unauthorized: ")
+
+
+def test_logins_are_checked_kept_and_forgotten(desk: Desk):
+    host = "ameidedev.azurecr.io"
+    done = desk("docker", "login", host, "-u", "x", "--password-stdin", stdin="y")
+    assert done.exit == 1
+    assert "unauthorized: authentication required" in done.err
+    from sandbox.standins.az.cloud import made_id
+
+    robot = made_id(desk.places.tenant, "robot")
+    done = desk("docker", "login", host, "-u", robot, "--password-stdin", stdin="robot-secret\n")
+    assert (done.exit, done.out) == (0, "Login Succeeded\n")
+    assert "WARNING! Your credentials are stored unencrypted in" in done.err
+    path = desk.home / ".docker" / "config.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert host in path.read_text()
+    assert desk("docker", "logout", host).out == f"Removing login credentials for {host}\n"
+    assert host not in path.read_text()
+
+
+def test_a_credential_helper_that_is_gone(built: Desk):
+    """What VS Code leaves behind in a dev container."""
+    (built.home / ".docker" / "config.json").write_text('{"credsStore": "dev-containers-1"}')
+    done = built.az("acr", "login", "-n", "ameidedev")
+    assert done.exit == 1
+    assert 'exec: "docker-credential-dev-containers-1": executable file not found in $PATH' in done.err
+    assert done.err.endswith("ERROR: Login failed.\n")
+
+
+def test_a_registry_that_does_not_resolve(desk: Desk):
+    done = desk("docker", "login", "nope.azurecr.io", "-u", "x", "--password-stdin", stdin="y")
+    assert done.err.startswith('Get "https://nope.azurecr.io/v2/": dial tcp: lookup nope.azurecr.io')

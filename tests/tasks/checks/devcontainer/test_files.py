@@ -1,0 +1,109 @@
+"""devcontainer.json and its Dockerfile: what does not fit, and what a container made from them would lack."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.checks.devcontainer import files, schema
+from tasks.checks.finding import Finding, State
+from tasks.core.errors import Trouble
+from tasks.core.repository import repository_root
+from tests.made import settings
+
+OURS = repository_root() / ".devcontainer"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(OURS, tmp_path / ".devcontainer")
+    return tmp_path / ".devcontainer"
+
+
+def changed(folder: Path, **keys: object) -> list[Finding]:
+    """The findings with these properties changed; None takes one away."""
+    found = {**files.read(folder / "devcontainer.json"), **keys}
+    found = {key: value for key, value in found.items() if value is not None}
+    (folder / "devcontainer.json").write_text(json.dumps(found))
+    return files.look(settings(), folder)
+
+
+def missing(findings: list[Finding]) -> set[str]:
+    return {f.subject for f in findings if f.state is State.MISSING}
+
+
+def test_our_own_files_have_everything():
+    assert {f.state for f in files.look(settings(), OURS)} == {State.OK}
+
+
+@pytest.mark.parametrize(
+    ("keys", "subject"),
+    [
+        ({"capAdd": None}, "capability NET_ADMIN"),
+        ({"runArgs": None}, "/dev/net/tun"),
+        ({"remoteUser": "root"}, "user"),
+        ({"forwardPorts": [8080]}, "port 10350"),
+        ({"mounts": ["source=azure,target=/home/vscode/.azure,type=volume"]}, "volume for ~/.azure"),
+        ({"mounts": None}, "volume for ~/.kube"),
+        ({"updateContentCommand": None}, "updateContentCommand"),
+        ({"postCreateCommand": None}, "postCreateCommand"),
+        ({"postCreateComand": "x"}, "schema"),
+        ({"capAdd": "NET_ADMIN"}, "schema"),
+        ({"build": {"dockerfile": "Nofile"}}, "versions"),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else value,
+)
+def test_each_lack_is_named(folder, keys, subject):
+    assert subject in missing(changed(folder, **keys))
+
+
+@pytest.mark.parametrize(
+    "given_", [["--cap-add=NET_ADMIN", "--device=/dev/net/tun"], ["--cap-add", "NET_ADMIN", "--device", "/dev/net/tun:/dev/net/tun"],
+               ["--privileged"]],
+)  # fmt: skip
+def test_rights_may_stand_in_the_run_arguments_too(folder, given_):
+    assert not missing(changed(folder, capAdd=None, runArgs=given_))
+
+
+def test_a_volume_that_two_clones_share_is_refused_and_one_of_the_host_is_doubted(folder):
+    shared = "source=azure,target=/home/vscode/.azure,type=volume"
+    bound = "source=${localEnv:HOME}/.kube,target=/home/vscode/.kube,type=bind"
+    found = {f.subject: f for f in changed(folder, mounts=[shared, bound])}
+    assert "two clones" in found["volume for ~/.azure"].text
+    assert found["volume for ~/.kube"].state is State.WARN
+
+
+def test_another_version_or_checksum_in_the_dockerfile_is_named(folder):
+    place = folder / "Dockerfile"
+    place.write_text(place.read_text().replace("ARG HELM_VERSION=", "ARG HELM_VERSION=9."))
+    assert missing(files.look(settings(), folder)) == {"versions HELM_VERSION"}
+
+
+def test_a_script_that_still_makes_a_local_cluster_is_told(folder):
+    (folder / "postCreate.sh").write_text("#!/bin/bash\n# no k3d\nk3d cluster create\n")
+    assert missing(files.look(settings(), folder)) == {"postCreate.sh"}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "null", "{'a': }"])
+def test_what_is_no_mapping_is_one_clear_error(folder, text):
+    (folder / "devcontainer.json").write_text(text)
+    with pytest.raises(Trouble) as why:
+        files.look(settings(), folder)
+    assert "devcontainer.json" in why.value.what
+    assert why.value.fix
+
+
+@given(st.dictionaries(st.sampled_from([*schema.PROPERTIES, "nonsense"]),
+                       st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+                                    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),
+                                    max_leaves=5)))  # fmt: skip
+def test_the_schema_answers_for_every_mapping(found):
+    texts = list(schema.wrong(found))
+    assert all(isinstance(text, str) and text for text in texts)
+    if "nonsense" in found:
+        assert any("nonsense" in text for text in texts)

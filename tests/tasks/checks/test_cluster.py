@@ -1,0 +1,239 @@
+"""The cluster's requirements: ok, missing and unknown told apart, each with how to get it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from tasks.checks import cluster
+from tasks.checks.cluster import azure
+from tasks.checks.cluster import manager as cluster_manager
+from tasks.checks.finding import Finding, State
+from tasks.core.errors import ToolError
+from tasks.tools import az, kubeconfig, kubectl, telepresence
+from tasks.tools.az import Account
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az.cluster import Cluster, Pool
+from tests.made import settings
+
+GROUPS = ("argoproj.io", "gateway.envoyproxy.io", "postgresql.cnpg.io")
+POOLS = (
+    Pool("system", "System", "Standard_B4ms", False, 1, 1, 3),
+    Pool("work", "User", "Standard_B4ms", True, 1, 0, 5),
+)
+
+
+class World:
+    """What the cluster and Azure hold; a test changes a piece of it."""
+
+    def __init__(self) -> None:
+        self.namespaces = {"team", "argocd", "ambassador"}
+        self.groups = set(GROUPS)
+        self.workloads = {
+            "team": ["keycloak", "redis-master"],
+            "argocd": ["argocd-server"],
+            "envoy-gateway-system": ["envoy-gateway"],
+        }
+        self.idle: set[str] = set()
+        self.quotas: list[dict[str, Any]] = [quota(pods=("3", "20"))]
+        self.forbidden: set[str] = set()  # namespaces that may not be read
+        self.denied: set[tuple[str, str]] = set()  # (verb, resource) that this login may not
+        self.manager, self.version, self.client = "ambassador", "2.31.0", "2.31.0"
+        self.azure = Cluster("Running", "Succeeded", "1.34.4", "westeurope", POOLS)
+        self.roles = ["AcrPush", "Reader"]
+        self.silent = False
+
+    def get(self, s, kinds, *, name="", namespace="", everywhere=False, **more):
+        namespace = namespace or s.cluster.namespace
+        if namespace in self.forbidden or (everywhere and self.forbidden):
+            raise kubectl.Forbidden(f"kubectl get {kinds}: forbidden", tool="kubectl", exit=1)
+        if kinds == "services" and everywhere:
+            return [{"metadata": {"name": "traffic-manager", "namespace": self.manager}}] if self.manager else []
+        if kinds == "service":
+            if namespace != self.manager:
+                raise kubectl.NotFound("not found", tool="kubectl", exit=1)
+            return [{"metadata": {"name": name}}]
+        if kinds == "pods":
+            ready = {"conditions": [{"type": "Ready", "status": "False" if "traffic-manager" in self.idle else "True"}]}
+            image = {"containers": [{"image": f"ghcr.io/telepresenceio/tel2:{self.version}"}]}
+            return [{"metadata": {"name": "traffic-manager-1"}, "spec": image, "status": ready}]
+        if kinds == "resourcequotas":
+            return self.quotas
+        return [
+            {"metadata": {"name": n}, "status": {"readyReplicas": 0 if n in self.idle else 1}}
+            for n in self.workloads.get(namespace, [])
+        ]
+
+    def labels(self, s, name, **more):
+        if name not in self.namespaces:
+            raise kubectl.NotFound("not found", tool="kubectl", exit=1)
+        return {"kubernetes.io/metadata.name": name, "stage": "dev"}
+
+    def ready(self, s, **more):
+        if self.silent:
+            raise ToolError("kubectl get: the connection was refused", fix="inv aks.start")
+
+
+def quota(**pairs: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "team"},
+        "status": {"used": {k: u for k, (u, _) in pairs.items()}, "hard": {k: h for k, (_, h) in pairs.items()}},
+    }
+
+
+@pytest.fixture
+def world(monkeypatch):
+    w = World()
+    monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
+    monkeypatch.setattr(kubectl, "ready", w.ready)
+    monkeypatch.setattr(kubectl, "get", w.get)
+    monkeypatch.setattr(kubectl, "namespace_labels", w.labels)
+    monkeypatch.setattr(kubectl, "can_i", lambda s, verb, resource, **more: (verb, resource) not in w.denied)
+    monkeypatch.setattr(cluster, "api_groups", lambda s: frozenset(w.groups))
+    monkeypatch.setattr(telepresence, "version", lambda s: w.client)
+    monkeypatch.setattr(az_cluster, "show", lambda s: w.azure)
+    monkeypatch.setattr(az_cluster, "registry_login", lambda s: s.registry.host)
+    monkeypatch.setattr(az_cluster, "roles", lambda s, assignee: w.roles)
+    monkeypatch.setattr(az, "account", lambda s: Account("dev@example.com", "user", "s", "Dev", "t"))
+    return w
+
+
+def look() -> dict[str, Finding]:
+    return {f.subject: f for f in cluster.look(settings())}
+
+
+def test_a_cluster_with_everything_is_ok_and_each_requirement_is_named(world):
+    found = look()
+    assert {f.subject for f in found.values() if f.state is not State.OK} == set()
+    assert {"API server", "namespace team", "namespace argocd", "namespace ambassador", "Argo CD", "Envoy Gateway", "Keycloak",
+            "PostgreSQL (CNPG)", "Redis", "traffic manager", "quota", "may create deployments", "power", "spot nodes",
+            "B-series nodes", "autoscaling", "registry login", "registry pull", "registry push"} <= set(found)  # fmt: skip
+
+
+DEFECTS: dict[str, tuple[Any, str]] = {
+    "a namespace is not there": (lambda w: w.namespaces.remove("argocd"), "namespace argocd"),
+    "an operator is not installed": (lambda w: w.groups.remove("postgresql.cnpg.io"), "PostgreSQL (CNPG)"),
+    "a component has no workload": (lambda w: w.workloads["team"].remove("keycloak"), "Keycloak"),
+    "no quota": (lambda w: w.quotas.clear(), "quota"),
+    "no role": (lambda w: w.denied.add(("create", "deployments")), "may create deployments"),
+    "no right in the manager's namespace": (lambda w: w.denied.add(("list", "pods")), "may list pods in ambassador"),
+    "no manager": (lambda w: setattr(w, "manager", ""), "traffic manager"),
+    "the manager is not ready": (lambda w: w.idle.add("traffic-manager"), "traffic manager"),
+    "an old manager": (lambda w: setattr(w, "version", "2.14.0"), "traffic manager"),
+    "the registry gives no push": (lambda w: setattr(w, "roles", ["AcrPull"]), "registry push"),
+    "the cluster is off": (lambda w: setattr(w, "azure", replace(w.azure, power="Stopped")), "power"),
+    "no spot nodes": (lambda w: setattr(w, "azure", with_pool(spot=False)), "spot nodes"),
+    "no autoscaler": (lambda w: setattr(w, "azure", with_pool(low=0, high=0)), "autoscaling"),
+    "dear nodes": (lambda w: setattr(w, "azure", Cluster("Running", "", "", "", (Pool("n", "User", "Standard_D8s_v5", True, 1, 0, 3),))), "B-series nodes"),
+}  # fmt: skip
+
+
+def with_pool(**changes: Any) -> Cluster:
+    return Cluster("Running", "", "1.34.4", "", (POOLS[0], replace(POOLS[1], **changes)))
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_each_planted_defect_is_named_and_nothing_else(world, name):
+    plant, subject = DEFECTS[name]
+    plant(world)
+    found = look()
+    assert {f.subject for f in found.values() if f.state is State.MISSING} == {subject}
+    assert found[subject].fix
+
+
+def test_what_may_not_be_read_is_unknown_not_missing(world):
+    world.forbidden = {"argocd", "envoy-gateway-system", "ambassador"}
+    found = look()
+    assert found["Argo CD"].state is found["Envoy Gateway"].state is found["traffic manager"].state is State.UNKNOWN
+    assert "argoproj.io is served" in found["Argo CD"].text
+    assert not [f for f in found.values() if f.state is State.MISSING]
+
+
+def test_a_silent_api_server_is_asked_once_and_leaves_azures_answers(world):
+    world.silent = True
+    found = look()
+    assert found["API server"].state is found["quota"].state is State.UNKNOWN
+    assert found["API server"].fix == "inv aks.start"
+    assert found["power"].state is State.OK
+
+
+def test_a_component_without_a_ready_pod_is_a_warning(world):
+    world.idle.add("redis-master")
+    assert look()["Redis"].state is State.WARN
+
+
+def test_a_full_quota_is_a_warning_with_the_numbers(world):
+    world.quotas = [quota(pods=("20", "20"), cpu=("1", "8"))]
+    full = look()["quota"]
+    assert full.state is State.WARN
+    assert "pods 20 of 20" in full.text
+
+
+def test_a_manager_in_another_namespace_is_found_there(world):
+    world.manager = "telepresence"
+    assert "cluster.manager_namespace to telepresence" in look()["traffic manager"].fix
+
+
+@pytest.mark.parametrize(
+    ("client", "manager", "state"),
+    [
+        ("2.31.0", "2.31.0", State.OK),
+        ("2.31.0", "2.31.2", State.OK),
+        ("2.31.0", "2.28.0", State.WARN),
+        ("2.31.0", "2.27.5", State.MISSING),
+        ("2.25.1", "2.19.1", State.MISSING),
+        ("2.19.1", "2.20.2", State.WARN),
+        ("2.31.0", "", State.OK),
+        ("2.31.0", "3.0.0", State.MISSING),
+    ],
+)
+def test_client_and_manager_must_suit_each_other(monkeypatch, client, manager, state):
+    monkeypatch.setattr(telepresence, "version", lambda s: client)
+    assert cluster_manager.versions(settings(), manager).state is state
+
+
+def test_without_a_client_the_wanted_version_counts(monkeypatch):
+    def absent(s):
+        raise ToolError("telepresence is not installed")
+
+    monkeypatch.setattr(telepresence, "version", absent)
+    assert cluster_manager.versions(settings(), "2.31.0").state is State.OK
+
+
+def test_roles_that_are_not_to_be_seen_are_unknown(world):
+    world.roles = []
+    found = look()
+    assert found["registry pull"].state is found["registry push"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(("said", "state"), [
+    ("Access to registry 'x' was denied. Response code: 401", State.MISSING),
+    ("Looks like you don't have access to registry 'x'", State.MISSING),
+    ("no answer in 13 s", State.UNKNOWN),
+])  # fmt: skip
+def test_a_refusing_registry_is_missing_and_a_silent_one_unknown(world, monkeypatch, said, state):
+    def login(s):
+        raise ToolError(f"az acr login: {said}", tool="az", exit=1)
+
+    monkeypatch.setattr(az_cluster, "registry_login", login)
+    assert look()["registry login"].state is state
+
+
+def test_a_registry_that_is_no_acr_is_not_asked_through_az(world):
+    found = {f.subject for f in cluster.look(settings(registry__kind="docker"))}
+    assert not [subject for subject in found if subject.startswith("registry")]
+
+
+def test_the_pool_for_the_system_does_not_count_as_a_pool_for_work(world):
+    world.azure = Cluster("Running", "", "", "", (replace(POOLS[0], spot=True), replace(POOLS[1], spot=False)))
+    found = {f.subject: f for f in azure.node_pools(settings())}
+    assert found["spot nodes"].state is State.MISSING
+
+
+def test_the_requirements_are_the_companys_own(world):
+    s = settings()
+    other = msgspec.structs.replace(s, cluster=msgspec.structs.replace(s.cluster, components=[]))
+    assert "Keycloak" not in {f.subject for f in cluster.look(other)}

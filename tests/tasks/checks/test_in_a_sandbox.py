@@ -1,0 +1,179 @@
+"""The checks as a person runs them, over programs: each planted defect is named, and nothing is changed by looking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import control
+from sandbox.control import Box
+from tasks.core.config.sources import load
+from tasks.core.repository import repository_root
+from tests.world import WWW, inv, writes
+
+SETTINGS = load(repository_root(), {})
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    made = control.up()
+    control.give_kubeconfig(made)
+    yield made
+    control.down(made)
+
+
+@pytest.fixture
+def planted(box: Box) -> Iterator[Any]:
+    """Plants faults that are taken away again."""
+    names: list[str] = []
+
+    def plant(name: str) -> None:
+        names.append(name)
+        control.fault(box, name)
+
+    yield plant
+    for name in names:
+        control.fault(box, name, on=False)
+
+
+def look(box: Box, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
+    done = inv(box, *words, "--json")
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, {f["subject"].rpartition(": ")[2]: f for f in json.loads(done.stdout)["findings"]}
+
+
+def states(found: dict[str, dict[str, str]], state: str) -> set[str]:
+    return {subject for subject, f in found.items() if f["state"] == state}
+
+
+def test_a_cluster_with_everything_is_ok_and_looking_changes_nothing(box):
+    before = writes(box)
+    code, found = look(box, "aks.check")
+    assert (code, states(found, "ok")) == (0, set(found))
+    assert look(box, "argo.check", WWW)[0] == 0
+    assert inv(box, "aks.status").returncode == 0
+    assert writes(box) == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "missing"),
+    [
+        ("argo-missing", {"namespace argocd", "Argo CD"}),
+        ("components-missing", {"Keycloak", "PostgreSQL (CNPG)", "Redis"}),
+        ("quota-missing", {"quota"}),
+        ("manager-missing", {"traffic manager"}),
+        ("manager-old", {"traffic manager"}),
+        ("registry-role", {"registry pull", "registry push"}),
+        ("pools-dear", {"spot nodes", "B-series nodes", "autoscaling"}),
+    ],
+)
+def test_each_planted_defect_of_the_cluster_is_named(box, planted, fault, missing):
+    planted(fault)
+    code, found = look(box, "aks.check")
+    assert states(found, "missing") >= missing
+    assert states(found, "missing") - missing <= {"registry login"}
+    assert code == 1
+    assert all(found[subject]["fix"] for subject in missing)
+    assert inv(box, "aks.check", "--check").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "unknown"),
+    [
+        ("platform-unreadable", {"Argo CD", "Envoy Gateway"}),
+        ("rbac-manager", {"traffic manager"}),
+        ("labels-unreadable", {f"namespace {SETTINGS.cluster.namespace}"}),
+        ("api-refused", {"API server", "quota", "Keycloak"}),
+        ("login-70043", {"power", "registry login", "registry pull"}),
+    ],
+)
+def test_what_may_not_or_cannot_be_read_is_unknown_not_missing(box, planted, fault, unknown):
+    planted(fault)
+    code, found = look(box, "aks.check")
+    assert states(found, "unknown") >= unknown
+    assert not states(found, "missing")
+    assert code == 1
+
+
+def test_without_a_role_each_right_is_missing(box, planted):
+    planted("rbac")
+    _, found = look(box, "aks.check")
+    assert {s for s in states(found, "missing") if s.startswith("may ")} == {
+        "may create deployments", "may create httproutes", "may delete pods", "may create pods/portforward", "may get secrets"}  # fmt: skip
+
+
+def test_a_full_quota_is_a_warning(box, planted):
+    planted("quota-full")
+    assert look(box, "aks.check")[1]["quota"]["state"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("fault", "subject", "word"),
+    [
+        ("argo-wide-rule", "ignore rule", "wide"),
+        ("argo-no-rule", "ignore rule", "none"),
+        ("argo-drift", "sync policy", "OutOfSync"),
+        ("agent-orphaned", "traffic agent", "orphaned"),
+        ("agent-wrong-manager", "traffic agent", "wrong manager namespace"),
+    ],
+)
+def test_defects_beside_argo_are_told_apart(box, planted, fault, subject, word):
+    planted(fault)
+    code, found = look(box, "argo.check", WWW)
+    assert states(found, "missing") == {subject}
+    assert word in found[subject]["text"]
+    assert code == 1
+
+
+def test_the_patch_for_gitops_is_printed_ready_to_paste(box, planted):
+    planted("argo-wide-rule")
+    out = inv(box, "argo.check", WWW).stdout
+    patch = next(p for p in yaml.safe_load_all(out[out.index("# merge patch") : out.index("# pod template")]) if p)
+    pointers = [p for rule in patch["spec"]["ignoreDifferences"] for p in rule["jsonPointers"]]
+    assert "/spec/template/metadata/annotations/telepresence.io~1restartedAt" in pointers
+    assert "/spec/template/metadata/annotations" not in pointers
+
+
+def test_without_a_service_all_of_them_are_looked_at_in_one_question(box):
+    before = len(box.calls("kubectl"))
+    document = json.loads(inv(box, "argo.check", "--json").stdout)
+    assert len({f["subject"].partition(":")[0] for f in document["findings"]}) > 5
+    assert len([c for c in box.calls("kubectl")[before:] if c["argv"][-1] == "json"]) < 6
+
+
+def test_a_service_by_any_of_its_names_and_an_unknown_one_with_the_nearest(box):
+    assert look(box, "argo.check", "www_ameide_platform")[1]["owner"]["state"] == "ok"
+    done = inv(box, "argo.check", "www-ameide-platfrom")
+    assert done.returncode == 1
+    assert WWW in done.stderr
+
+
+def test_stop_and_start_ask_and_are_done_once(box):
+    refused = inv(box, "aks.stop")
+    assert refused.returncode == 1
+    assert "inv aks.stop --yes" in refused.stderr
+    assert inv(box, "aks.stop", "--yes").returncode == 0
+    assert "Stopped" in inv(box, "aks.status").stdout
+    assert "nothing to do" in inv(box, "aks.stop", "--yes").stdout
+    assert inv(box, "aks.start", "--check").returncode == 2
+    assert inv(box, "aks.start", "--yes").returncode == 0
+    assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+
+
+def test_production_is_never_stopped(box, planted):
+    named = inv(box, "aks.stop", "--yes", env={"REMOTE_DEV_CLUSTER__NAME": "some-prod-aks"})
+    planted("production-labels")
+    labelled = inv(box, "aks.stop", "--yes")
+    assert (named.returncode, labelled.returncode) == (3, 3)
+    assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+
+
+def test_a_program_that_hangs_is_unknown_in_bounded_time(box, planted):
+    planted("hanging-az")
+    done = inv(box, "aks.status", env={"REMOTE_DEV_DEADLINES__AZ": "1"})
+    assert done.returncode == 1
+    assert "no answer in 1 s" in done.stderr

@@ -1,0 +1,34 @@
+"""The JSON Schemas in config/schema/ are those of the structs, and the committed files fit them."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from tasks.core.config import schemas
+from tasks.core.repository import repository_root
+
+NAMES = sorted(schemas.generate())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_committed_schema_is_current(name: str):
+    committed = (repository_root() / schemas.FOLDER / name).read_text()
+    assert committed == schemas.generate()[name], "run: python -m tasks.core.config.schemas"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_committed_file_fits_its_schema(name: str):
+    schema = json.loads((repository_root() / schemas.FOLDER / name).read_text())
+    document = yaml.safe_load((repository_root() / "config" / name.replace(".json", ".yaml")).read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_an_unknown_key_does_not_fit():
+    schema = json.loads((repository_root() / schemas.FOLDER / "settings.json").read_text())
+    document = yaml.safe_load((repository_root() / "config/settings.yaml").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate({**document, "clustr": {}})

@@ -1,0 +1,150 @@
+"""Settings: sources, order, and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.core.config import catalogue
+from tasks.core.config.sources import load
+from tasks.core.errors import Trouble
+from tasks.core.repository import repository_root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    place = tmp_path / "repository"
+    shutil.copytree(repository_root() / "config", place / "config")
+    (place / "config" / "settings.local.yaml").unlink(missing_ok=True)
+    return place
+
+
+def test_the_committed_settings_are_right(root: Path):
+    assert load(root, {}).target == "aks"
+
+
+def test_later_sources_win_and_their_origin_is_kept(root: Path):
+    (root / "config/settings.local.yaml").write_text("cluster: {context: from-local}\ntilt: {port: 1000}\n")
+    (root / ".env").write_text("REMOTE_DEV_CLUSTER__CONTEXT=from-dotenv\nOTHER=1\n")
+    s = load(root, {"REMOTE_DEV_TILT__PORT": "2000"})
+    assert (s.cluster.context, s.tilt.port) == ("from-dotenv", 2000)
+    assert s.origins["cluster.context"] == "REMOTE_DEV_CLUSTER__CONTEXT (file .env)"
+    assert s.origins["tilt.port"] == "REMOTE_DEV_TILT__PORT (environment)"
+
+
+def test_lists_and_labels_can_be_given_in_the_environment(root: Path):
+    s = load(
+        root, {"REMOTE_DEV_CLUSTER__MAPPED_NAMESPACES": "a, b", "REMOTE_DEV_GUARD__PRODUCTION__LABELS": "{env: live}"}
+    )
+    assert s.cluster.mapped_namespaces == ["a", "b"]
+    assert s.guard.production.labels["env"] == "live"
+
+
+def test_an_empty_variable_is_an_empty_text(root: Path):
+    s = load(root, {"REMOTE_DEV_TELEPRESENCE__SLOT": "", "REMOTE_DEV_CLUSTER__MAPPED_NAMESPACES": ""})
+    assert (s.telepresence.slot, s.cluster.mapped_namespaces) == ("", [])
+
+
+def test_a_wrong_variable_is_named_in_the_fix(root: Path):
+    with pytest.raises(Trouble, match="unset REMOTE_DEV_INGRESS__ADDRESS"):
+        load(root, {"REMOTE_DEV_INGRESS__ADDRESS": "no-url"})
+
+
+WRONG = {
+    "unknown key": ("clustr: {}\n", r"settings\.local\.yaml:1: the key 'clustr' is not known", "cluster"),
+    "unknown key below": ("tilt:\n  port: 1\n  prt: 2\n", r"settings\.local\.yaml:3: the key 'tilt\.prt'", "port"),
+    "wrong type": ("tilt: {port: many}\n", r"tilt\.port: expected 'int'", "tilt.port"),
+    "out of range": ("tilt: {port: 70000}\n", r"tilt\.port", "tilt.port"),
+    "a tab": ("tilt:\n\tport: 1\n", r"settings\.local\.yaml:2", "tabs"),
+    "a key twice": (
+        "tilt: {port: 1}\ntilt: {port: 2}\n",
+        r"settings\.local\.yaml:2: the key 'tilt' stands here twice",
+        "remove",
+    ),
+    "a list": ("- a\n", r"a mapping is expected", "mend"),
+    "a date that is none": (
+        "azure: {tenant: 2024-13-45}\n",
+        r"settings\.local\.yaml:1: '2024-13-45' is no value",
+        "quotes",
+    ),
+    "an alias to itself": ("azure: &a [*a]\n", r"nested too deeply", "mend"),
+    "a namespace that reads as a flag": ("cluster: {namespace: -x}\n", r"cluster\.namespace", "cluster.namespace"),
+    "a slot of two lines": ('telepresence: {slot: "a\\nb"}\n', r"telepresence\.slot", "telepresence.slot"),
+    "a slot that no header can carry": ("telepresence: {slot: 日本}\n", r"telepresence\.slot", "telepresence.slot"),
+    "a header with a blank": ("telepresence: {header: X Y}\n", r"telepresence\.header", "telepresence.header"),
+    "no login mode": ("azure: {login: magic}\n", r"azure\.login", "azure.login"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_in_one_line_with_its_place(root: Path, case: str):
+    text, said, fix = WRONG[case]
+    (root / "config/settings.local.yaml").write_text(text)
+    with pytest.raises(Trouble, match=said) as caught:
+        load(root, {})
+    assert fix in caught.value.fix
+    assert "\n" not in caught.value.what
+
+
+def test_a_binary_file_is_no_traceback(root: Path):
+    (root / "config/settings.local.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    with pytest.raises(Trouble, match="not text in UTF-8"):
+        load(root, {})
+
+
+def test_an_unknown_variable_names_the_nearest_key(root: Path):
+    with pytest.raises(Trouble, match="REMOTE_DEV_CLUSTER__CONTXT") as caught:
+        load(root, {"REMOTE_DEV_CLUSTER__CONTXT": "x"})
+    assert "context" in caught.value.fix
+
+
+def test_a_variable_below_a_value_is_refused(root: Path):
+    with pytest.raises(Trouble, match="nothing below it"):
+        load(root, {"REMOTE_DEV_CLUSTER__CONTEXT__X": "x"})
+
+
+def test_the_catalogue_has_the_twelve_services_and_every_name_finds_its_own():
+    found = catalogue.catalogue()
+    assert len(found.services) == 12
+    for service in found.services:
+        for name in service.names:
+            assert found.named(name) is service
+
+
+def test_the_platform_listens_on_3001():
+    assert catalogue.catalogue().named("www_ameide_platform").ports[0].port == 3001
+
+
+@pytest.mark.parametrize(
+    ("word", "fix"),
+    [
+        ("www-ameide-plattform", "www-ameide-platform"),
+        ("--help", "inv --help intercept"),
+        ("a b", "inv tp.list"),
+        ("", "inv tp.list"),
+    ],
+)
+def test_a_word_that_is_no_service_is_refused_with_the_way_out(word: str, fix: str):
+    with pytest.raises(Trouble) as caught:
+        catalogue.catalogue().named(word)
+    assert fix in caught.value.fix
+
+
+def test_two_services_cannot_share_a_name(tmp_path: Path):
+    path = tmp_path / "services.yaml"
+    text = (repository_root() / "config/services.yaml").read_text()
+    path.write_text(text.replace("folder: services/www_ameide\n", "folder: services/www_ameide_platform\n", 1))
+    with pytest.raises(Trouble, match="'www_ameide_platform' names www-ameide-platform and www-ameide"):
+        catalogue.read(path)
+
+
+@pytest.mark.parametrize("command", ["[]", '[""]'])
+def test_a_dev_command_is_at_least_one_word(tmp_path: Path, command: str):
+    path = tmp_path / "services.yaml"
+    text = (repository_root() / "config/services.yaml").read_text()
+    path.write_text(re.sub(r"command: \[.*?\]", f"command: {command}", text, count=1))
+    with pytest.raises(Trouble, match=r"services\.yaml:\d+: services.*command"):
+        catalogue.read(path)

@@ -1,0 +1,103 @@
+"""The watched child: exit codes, signals to its whole group, nothing left. Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import Trouble
+from tasks.core.process import foreground
+
+RUN = """
+import sys
+from pathlib import Path
+from tasks.core.process import foreground
+import os
+with foreground.signals() as taken:
+    sys.exit(foreground.run(sys.argv[1:], env=dict(os.environ), cwd=Path("."), taken=taken))
+"""
+
+
+def run(*argv: str) -> int:
+    with foreground.signals() as taken:
+        return foreground.run(argv, env=dict(os.environ), cwd=Path("."), taken=taken)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+)
+def test_the_exit_code_is_the_childs(code: str, expected: int):
+    assert run("sh", "-c", code) == expected
+
+
+def test_a_command_that_is_not_there_is_no_traceback():
+    with pytest.raises(Trouble, match="is not there"):
+        run("nowhere-to-be-found")
+
+
+def test_what_the_child_left_in_its_group_is_ended():
+    assert run("sh", "-c", "sleep 473 & exit 0") == 0
+    assert not [p for p in os.listdir("/proc") if p.isdigit() and _argv(p) == "sleep\0473\0"]
+
+
+def _argv(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def started(*argv: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", RUN, *argv], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_the_group_and_the_childs_own_end_counts(number: signal.Signals):
+    process = started("sh", "-c", f"trap 'exit 9' {number.name[3:]}; echo ready; while :; do sleep 0.05; done")
+    process.send_signal(number)
+    assert process.wait(5) == 9
+
+
+def test_the_second_signal_kills_a_child_that_ignores_the_first():
+    process = started("sh", "-c", "trap '' INT; echo ready; while :; do sleep 0.05; done")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 137
+
+
+def test_the_childs_stdin_stays_open_and_silent():
+    code = "import select, sys; sys.exit(len(select.select([sys.stdin], [], [], 0.2)[0]))"
+    assert run(sys.executable, "-c", code) == 0
+
+
+def test_outside_the_main_thread_no_handler_is_set():
+    seen: list[int] = []
+    thread = threading.Thread(target=lambda: seen.append(run("sh", "-c", "exit 3")))
+    thread.start()
+    thread.join()
+    assert seen == [3]
+
+
+def test_an_interruption_without_a_child_ends_with_130():
+    code = "from tasks.core.process import interrupt; import os, signal; interrupt.take_signals(); os.kill(os.getpid(), signal.SIGINT)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130
+
+
+def test_a_signal_that_came_while_signals_were_held_counts_when_they_are_released():
+    with foreground.signals() as taken:
+        taken.held = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(foreground.Interrupted) as ended:
+            taken.release()
+    assert ended.value.exit == 143

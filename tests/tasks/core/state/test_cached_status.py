@@ -1,0 +1,56 @@
+"""The kept status at a glance: whatever lies in the file, and whoever reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+GLANCE = Path(__file__).resolve().parents[4] / "tasks/core/state/cached_status.py"
+FACT = {"section": "target", "name": "context", "value": "dev", "state": "ok", "fix": "", "at": time.time()}
+
+
+def keep(content: str) -> None:
+    place = Path(os.environ["REMOTE_DEV_STATE"])
+    place.mkdir(exist_ok=True)
+    (place / "status.json").write_text(content)
+
+
+def glance(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-S", "-E", str(GLANCE), *words]
+    return subprocess.run(argv, stderr=subprocess.PIPE, text=True, check=False, **{"stdout": subprocess.PIPE, **more})  # type: ignore[call-overload]
+
+
+def test_what_was_kept_is_shown():
+    keep(json.dumps({"schema": 1, "facts": [FACT]}))
+    assert glance().stdout.split()[:3] == ["target", "context", "dev"]  # its age may follow
+    assert json.loads(glance("--json").stdout)["cached"] is True
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "nonsense", '{"facts": [5]}', '{"facts": [{"section": 1}]}'])
+def test_a_file_of_another_version_is_as_good_as_none(content: str):
+    keep(content)
+    done = glance()
+    assert (done.returncode, done.stderr) == (1, "error: no status is kept yet\n  fix: inv status\n")
+    assert json.loads(glance("--json").stdout)["error"]["fix"] == "inv status"
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    keep(json.dumps({"schema": 1, "facts": [FACT]}))
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = glance(stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_is_one():
+    keep(json.dumps({"schema": 1, "facts": [FACT]}))
+    with open("/dev/full", "w") as full:
+        done = glance(stdout=full)
+    assert (done.returncode, done.stderr) == (1, "error: cannot write the result: No space left on device\n")

@@ -1,0 +1,151 @@
+"""State files are private and whole; the journal tells the living from the dead."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.core.config import settings
+from tasks.core.errors import Trouble
+from tasks.core.state import journal, store, timing
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folders_are_0700_and_files_0600():
+    path = store.folder("a", "b", "c.json")
+    store.write(path, "x")
+    assert (mode(path), mode(path.parent), mode(store.folder())) == (0o600, 0o700, 0o700)
+
+
+def test_a_write_that_fails_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch):
+    path = store.folder("file")
+    store.write(path, "old")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(Trouble, match="No space left on device"):
+        store.write(path, "new")
+    assert store.read(path) == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "file" / "below"))
+    with pytest.raises(Trouble, match="cannot write"):
+        store.write(store.folder("x"), "")
+
+
+def test_an_entry_is_there_until_it_is_forgotten():
+    entry = journal.record("intercept", name="www")
+    assert [e.data["name"] for e in journal.entries("intercept")] == ["www"]
+    assert entry.owner_lives
+    journal.update(entry, group=12)
+    assert journal.entries()[0].data == {"name": "www", "group": 12}
+    journal.forget(entry)
+    journal.forget(entry)
+    assert journal.entries() == []
+
+
+def test_an_entry_of_a_run_that_was_killed_has_no_living_owner():
+    code = "from tasks.core.state import journal; import os, signal; journal.record('intercept', name='x'); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert [e.owner_lives for e in journal.entries()] == [False]
+
+
+def test_a_file_that_is_no_entry_is_passed_over():
+    journal.record("file", path="x")
+    store.folder("journal", "broken.json").write_text("{")
+    assert len(journal.entries()) == 1
+
+
+def test_a_lock_is_waited_for_and_named():
+    code = "from tasks.core.state import store as state; import sys, time\nwith state.lock('one'):\n print('held', flush=True); time.sleep(30)"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    try:
+        with pytest.raises(Trouble, match="lock 'one'"), store.lock("one", wait=0.2):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+    with store.lock("one", wait=5):  # the kernel dropped the dead one's
+        pass
+
+
+def test_times_are_kept_by_what_was_done():
+    timing.keep("setup", 1.25, cold=True)
+    timing.keep("connect", 0.5)
+    assert [(t["seconds"], t["cold"]) for t in timing.kept("setup")] == [(1.25, True)]
+    assert len(timing.kept()) == 2
+
+
+def test_a_time_that_cannot_be_kept_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "state" / "timings.jsonl").mkdir(parents=True)
+    timing.keep_if_possible("intercept", 1.0)
+    assert "the time was not kept" in capsys.readouterr().err
+
+
+def test_an_entry_of_a_machine_that_tells_no_start_times_has_no_living_owner():
+    entry = journal.record("intercept", name="x")
+    assert entry.owner_lives
+    assert not journal.Entry(entry.id, entry.kind, entry.made, 2**22 + 1, 0.0).owner_lives
+
+
+@pytest.mark.parametrize("content", ['{"id":1,"kind":"x","made":"x","pid":1,"start":0,"data":5}', "[]", "{", "\x00"])
+def test_a_journal_file_that_is_none_of_ours_is_passed_over(content: str):
+    mine = journal.record("intercept", name="x")
+    (store.folder("journal") / "x.json").write_text(content)
+    assert journal.entries() == [mine]
+
+
+@pytest.mark.parametrize("place", ["", "journal", "sessions/dev.ameide"])
+def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(place: str, monkeypatch: pytest.MonkeyPatch):
+    unreadable = str(store.made(store.folder(*place.split("/")) if place else store.folder()))
+    usual = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != unreadable and usual(path, mode))
+    with pytest.raises(Trouble, match="cannot read the state") as caught:
+        settings.settings()
+    assert "chown" in caught.value.fix
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    with pytest.raises(Trouble, match="HOME is not set"):
+        settings.settings()
+
+
+def test_where_nothing_temporary_can_be_made_it_is_said(monkeypatch: pytest.MonkeyPatch):
+    def none(**more: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", none)
+    with pytest.raises(Trouble, match="no temporary folder") as caught, store.temporary():
+        pass
+    assert "TMPDIR" in caught.value.fix
+
+
+def test_an_error_of_its_own_block_is_no_error_of_the_temporary_folder():
+    places = []
+
+    def block() -> None:
+        with store.temporary() as folder:
+            places.append((folder, mode(folder)))
+            raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        block()
+    assert places[0][1] == 0o700
+    assert not places[0][0].exists()

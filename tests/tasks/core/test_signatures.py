@@ -1,0 +1,56 @@
+"""What tools say on failure, as recorded, and what the suite makes of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tasks.core.process.tool import last_line
+from tasks.core.signatures import AADSTS, SIGNATURES, explain
+
+FORBIDDEN = 'Error from server (Forbidden): {0}s.{1} is forbidden: User "d@example.com" cannot list resource "{0}s" in API group "{1}" in the namespace "argocd"'
+ROUTES = 'Error: could not get information about the resource HTTPRoute "x" in namespace "ameide": httproutes.gateway.networking.k8s.io "x" is forbidden: User "d@example.com" cannot get resource "httproutes" in API group "gateway.networking.k8s.io" in the namespace "ameide"'
+# Of real Helm 3.22: the cause stands before the last line.
+NO_KIND = """Error: unable to build kubernetes objects from release manifest: resource mapping not found for name: "x" namespace: "" from "": no matches for kind "HTTPRoute" in version "gateway.networking.k8s.io/v1"
+ensure CRDs are installed first
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "said", "why", "fix"),
+    [
+        ("kubectl", FORBIDDEN.format("application", "argoproj.io"), "a right", "list applications in argocd"),
+        ("helm", ROUTES, "`edit` says nothing of httproutes", "edit httproutes (docs/access.md)"),
+        ("kubectl", 'nodes is forbidden: User "d" cannot list resource "nodes" in API group "" at the cluster scope', "a right", "the role `edit`"),
+        ("helm", NO_KIND, "does not know HTTPRoute (gateway.networking.k8s.io/v1)", "inv aks.check"),
+        ("az", "ERROR: AADSTS70043: The refresh token has expired", "(AADSTS70043)", "inv aks.login"),
+        ("az", "ERROR: AADSTS999999: new", "AADSTS999999", "login.microsoftonline.com/error?code=999999"),
+        ("az", "ERROR: AADSTS50126: Error validating credentials", "declined", "inv aks.login"),
+        ("kubectl", "error: unable to load root certificates: unable to parse bytes as PEM block", "certificate", "inv aks.credentials --force"),
+        ("tilt", 'docker push: pushing image "r.io/www": denied: requested access to the resource is denied', "AcrPush", "inv aks.registry"),
+        ("tilt", "Error: mkdir /home/dev/.local/state: read-only file system", "may not be written", "inv devcontainer.check"),
+        ("telepresence", "write /home/dev/.cache/x: no space left on device", "the disk is full", "free some space"),
+        ("git", "git@example.com: Permission denied (publickey).", "your ssh key", "ssh-add -l"),
+        ("git", "fatal: nothing that is known", "", ""),
+    ],
+)  # fmt: skip
+def test_a_failure_is_explained_with_the_names_that_it_tells(tool: str, said: str, why: str, fix: str):
+    found = explain(tool, said)
+    assert why in found[0]
+    assert fix in found[1]
+    assert not why or "{" not in "".join(found)
+
+
+def test_the_cause_is_told_and_not_what_helm_adds():
+    assert 'no matches for kind "HTTPRoute"' in last_line(NO_KIND)
+
+
+@pytest.mark.parametrize("signature", SIGNATURES, ids=lambda s: s.why)
+def test_a_signature_names_only_what_its_pattern_catches(signature):
+    caught = set(re.compile(signature.pattern).groupindex)
+    assert set(re.findall(r"\{(\w+)\}", signature.why + signature.fix)) <= caught
+
+
+def test_each_code_of_entra_has_a_cause_and_a_way():
+    assert all(why and fix for why, fix in AADSTS.values())

@@ -1,0 +1,36 @@
+"""The way down goes on after what cannot be looked at, and fails at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import control
+from sandbox.control import Box
+from tests.world import inv
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    box = control.up()
+    yield box
+    control.down(box)
+
+
+def test_the_session_is_ended_although_the_releases_cannot_be_asked_for(box: Box):
+    assert inv(box, "setup").returncode == 0
+    control.fault(box, "api-refused")
+    done = inv(box, "down", "--tilt")
+    assert done.returncode == 1
+    assert "not all is undone: helm list" in done.stderr
+    assert "ok down         end the Telepresence session" in done.stderr
+    assert not json.loads(inv(box, "tp.status", "--json").stdout)["session"]["running"]
+
+
+def test_where_nobody_was_in_the_cluster_there_are_no_releases(box: Box):
+    done = inv(box, "down", "--tilt")
+    assert (done.returncode, done.stdout) == (0, "nothing to undo\n"), done.stderr

@@ -1,0 +1,41 @@
+"""Two runs at the same time on one workstation: the container's own setup, and the developer who does not wait for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import control
+from sandbox.control import Box
+from tests.world import ROOT, inv, program, writes
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    box = control.up()
+    yield box
+    control.down(box)
+
+
+def test_of_three_setups_at_once_one_connects_and_all_are_done(box: Box):
+    runs = [
+        subprocess.Popen(
+            program("setup"),
+            env=box.environment(),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = [run.communicate(timeout=90)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], said
+    assert len([call for call in writes(box, "telepresence") if "connect" in call]) == 1
+    assert json.loads(inv(box, "tp.status", "--json").stdout)["here"]

@@ -1,0 +1,405 @@
+"""Tilt from end to end in a sandbox: the real Tiltfile, real processes, the releases in the world's state."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import control, sample
+from sandbox.control import Box
+from tasks.core import ports
+from tests.tiltfile.conftest import KNOWN, SETTINGS, SUBMODULE
+from tests.world import HOST, ROOT, Started, inv, request, started, until, writes
+
+pytestmark = pytest.mark.slow
+NAME, RELEASE = "www-ameide-platform", "apps-www-ameide-platform-tilt"
+
+
+@dataclass
+class Team:
+    """A sandbox with the sample core; env: of the developer; other: of a colleague."""
+
+    box: Box
+    core: Path
+    env: dict[str, str]
+    other: dict[str, str]
+
+    def inv(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return inv(self.box, *words, env=env or self.env)
+
+    def releases(self, env: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+        done = self.inv("tilt.status", "--json", env=env)
+        assert done.returncode == 0, done.stderr
+        return {r["release"]: r for r in json.loads(done.stdout)["releases"]}
+
+    def listed(self) -> list[str]:
+        """As Helm itself lists them."""
+        call = ["helm", "list", "--all", "--short", "--namespace", SETTINGS["cluster"]["namespace"]]
+        whole = {**self.box.environment(), **self.env}
+        return subprocess.run(call, env=whole, capture_output=True, text=True, check=True).stdout.split()
+
+    def objects(self, *more: str) -> str:
+        """The baseline's objects, byte for byte: all of the namespace that no release of Tilt owns."""
+        kinds = "deployments,services,configmaps,serviceaccounts,httproutes"
+        call = ["kubectl", "get", kinds, "-n", SETTINGS["cluster"]["namespace"], "-o", "json", *more]
+        whole = {**self.box.environment(), **self.env}
+        items = json.loads(subprocess.run(call, env=whole, capture_output=True, check=True).stdout)["items"]
+        return json.dumps([i for i in items if not i["metadata"]["name"].endswith("-tilt")], sort_keys=True)
+
+    def processes(self) -> list[str]:
+        """Commands of processes that belong to this sandbox and are no daemons of Telepresence or the sandbox."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                environ = (entry / "environ").read_bytes()
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if f"REMOTE_SANDBOX={self.box.path}\0".encode() in environ + b"\0" and " userd" not in words and words:
+                found.append(words)
+        return found
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    where = tmp_path_factory.mktemp("team")
+    pair = sample.make(where, KNOWN, registry=SETTINGS["registry"]["host"], submodule=SUBMODULE)
+    box = control.up()
+    place = {
+        "REMOTE_DEV_REPOSITORIES__CORE": str(pair.core),
+        "REMOTE_DEV_REPOSITORIES__GITOPS": str(pair.core / SUBMODULE),
+        "REMOTE_DEV_TILT__PORT": str(ports.free()),
+    }
+    found = Team(
+        box,
+        pair.core,
+        {**place, "REMOTE_DEV_TELEPRESENCE__SLOT": "agent-01"},
+        {**place, **control.as_user(box, "colleague"), "REMOTE_DEV_TELEPRESENCE__SLOT": "agent-02"},
+    )
+    steps = ("setup", "--only", "login", "--only", "credentials", "--only", "kubelogin", "--only", "registry")
+    for env in (found.env, found.other):
+        done = found.inv(*steps, env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    yield found
+    control.down(box)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(team: Team) -> Iterator[None]:
+    """After each test: no release, no process of Tilt, no entry of it in the journal."""
+    yield
+    for env in (team.env, team.other):
+        if team.listed():
+            assert team.inv("tilt.down", env=env).returncode == 0
+    assert team.listed() == []
+    assert until(lambda: not [p for p in team.processes() if "tilt" in p or "intercept" in p]), team.processes()
+
+
+def ready(run: Started, name: str) -> bool:
+    return (
+        bool(until(lambda: f"ok {name}" in run.said or run.process.poll() is not None, 30))
+        and run.process.poll() is None
+    )
+
+
+def test_up_brings_exactly_what_was_asked_for(team: Team):
+    before = team.objects()
+    for words in (("--only", NAME), ("--", f"--only={RELEASE}")):
+        with started(team.box, "tilt.up", *words, env=team.env) as run:
+            assert ready(run, RELEASE), run.said
+            assert list(team.releases()) == [RELEASE]
+            assert run.end(signal.SIGINT) == 0
+        assert list(team.releases()) == [RELEASE], "a release stays when Tilt ends"
+        assert team.objects() == before
+        assert team.inv("tilt.down").returncode == 0
+        assert team.releases() == {}
+    assert team.objects() == before
+
+
+def test_the_pod_runs_the_image_that_was_built_and_pushed(team: Team):
+    assert team.inv("tilt.ci", "--only", NAME).returncode == 0
+    pushed = [c for c in writes(team.box, "docker") if c[1] == "push"][-1][2]
+    assert pushed.startswith(f"{SETTINGS['registry']['host']}/{NAME}:tilt-")
+    call = ["kubectl", "get", "deployment", f"{NAME}-tilt", "-n", SETTINGS["cluster"]["namespace"], "-o", "json"]
+    found = subprocess.run(call, env={**team.box.environment(), **team.env}, capture_output=True, check=True)
+    assert json.loads(found.stdout)["spec"]["template"]["spec"]["containers"][0]["image"] == pushed
+
+
+def test_ci_ends_by_itself_with_tilts_own_code(team: Team):
+    assert team.inv("tilt.ci", "--only", "graph").returncode == 0
+    control.fault(team.box, "registry-role")
+    try:
+        subprocess.run(
+            ["docker", "logout", SETTINGS["registry"]["host"]],
+            env={**team.box.environment(), **team.env},
+            capture_output=True,
+        )
+        done = team.inv("tilt.ci", "--only", "platform")
+        assert done.returncode == 1
+        assert "your role on the registry is missing" in done.stderr
+        assert "apps-platform-tilt" not in team.releases()
+    finally:
+        control.fault(team.box, "registry-role", on=False)
+        assert team.inv("aks.registry").returncode == 0
+
+
+def test_a_registry_that_takes_no_push_is_explained_although_docker_is_logged_in(team: Team):
+    control.fault(team.box, "registry-refused")
+    try:
+        done = team.inv("tilt.ci", "--only", "platform")
+    finally:
+        control.fault(team.box, "registry-refused", on=False)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("fix: inv aks.registry; inv aks.check tells about the roles"), done.stderr
+    assert "apps-platform-tilt" not in team.releases()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: int):
+    assert until(lambda: ports.owner(3001) is None, 60), "another run on this machine has the service's port"
+    with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
+        assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
+        if number == signal.SIGKILL:  # of Tilt itself; its children live on
+            tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")
+            os.kill(tilt["data"]["group"], number)
+            assert run.end() == 137
+        else:
+            assert run.end(number) == 0
+    assert request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline"
+    assert [e for e in journal(team) if e["kind"] != "session"] == []
+
+
+def test_after_a_kill_of_both_the_next_command_ends_it(team: Team):
+    assert until(lambda: ports.owner(3001) is None, 60), "another run on this machine has the service's port"
+    with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
+        assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
+        tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")["data"]["group"]
+        run.process.kill()
+        os.kill(tilt, signal.SIGKILL)
+        run.process.wait()
+    done = team.inv("tilt.down")
+    assert "end what a killed Tilt left" in done.stderr
+    assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline")
+
+
+def test_a_tilt_whose_starter_was_killed_is_ended_by_the_next_start(team: Team):
+    with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
+        assert ready(run, "apps-graph-tilt"), run.said
+        run.process.kill()
+        run.process.wait()
+    assert json.loads(team.inv("tilt.status", "--json").stdout)["tilt"]
+    done = team.inv("tilt.ci", "--only", "graph")
+    assert done.returncode == 0, done.stderr
+    assert "left by a run that was killed" in done.stderr
+
+
+def test_a_second_tilt_of_this_workstation_is_refused(team: Team):
+    with started(team.box, "tilt.up", "--intercept", "graph", env=team.env) as run:
+        assert until(lambda: "page:" in run.said, 30), run.said
+        done = team.inv("tilt.up", "--only", "graph")
+        assert done.returncode == 1
+        assert "Tilt already runs here" in done.stderr
+        run.end(signal.SIGTERM)
+
+
+def test_a_taken_port_is_changed_with_a_word_unless_it_was_asked_for(team: Team):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        env = {**team.env, "REMOTE_DEV_TILT__PORT": port}
+        done = team.inv("tilt.ci", "--only", "graph", env=env)
+        assert done.returncode == 0, done.stderr
+        assert f"port {port} is taken by" in done.stderr
+        asked = team.inv("tilt.ci", "--only", "graph", "--port", port)
+        assert asked.returncode == 1
+        assert f"port {port} is taken by" in asked.stderr
+
+
+def test_a_release_of_a_colleague_is_refused_with_the_name(team: Team):
+    assert team.inv("tilt.ci", "--only", "graph", env=team.other).returncode == 0
+    before = len(writes(team.box, "helm"))
+    done = team.inv("tilt.up", "--only", "graph")
+    assert done.returncode == 3
+    assert "the release apps-graph-tilt is held by agent-02" in done.stderr
+    assert "nothing of yours" in team.inv("tilt.down").stdout
+    assert len(writes(team.box, "helm")) == before
+    assert team.releases()["apps-graph-tilt"]["holder"] == "agent-02"
+
+
+def test_a_release_that_was_left_half_way_is_explained_and_can_be_removed(team: Team):
+    control.fault(team.box, "release-stuck")
+    assert team.inv("tilt.ci", "--only", "graph").returncode == 1
+    done = team.inv("tilt.ci", "--only", "graph")
+    assert done.returncode == 1
+    assert "pending-install" in done.stderr
+    assert "inv tilt.down --only apps-graph-tilt" in done.stderr
+    assert team.inv("tilt.down", "--only", "graph").returncode == 0
+    assert team.inv("tilt.ci", "--only", "graph").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        ("docker-no-engine", 1, "no Docker engine answers"),
+        ("docker-missing", 1, "docker is not installed"),
+        ("helm-missing", 1, "helm is not installed"),
+        ("tilt-missing", 1, "tilt is not installed"),
+        ("production-labels", 3, "is production"),
+        ("labels-unreadable", 3, "could not be looked at"),
+        ("api-refused", 3, "the API server does not answer"),
+    ],
+)
+def test_what_stands_in_the_way_is_one_message_and_nothing_is_deployed(team: Team, fault: str, code: int, said: str):
+    before = len(writes(team.box, "helm", "docker", "tilt"))
+    control.fault(team.box, fault)
+    try:
+        done = team.inv("tilt.up", "--only", "graph")
+    finally:
+        control.fault(team.box, fault, on=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert said in done.stderr
+    assert "fix:" in done.stderr
+    assert len(writes(team.box, "helm", "docker", "tilt")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("REMOTE_DEV_CLUSTER__CONTEXT", "another", 1),
+        ("REMOTE_DEV_CLUSTER__CONTEXT", "live-prod", 3),
+        ("REMOTE_DEV_CLUSTER__NAMESPACE", "team-prod", 3),
+        ("REMOTE_DEV_REGISTRY__HOST", "other.azurecr.io", 1),
+    ],
+)
+def test_a_wrong_place_is_one_message_and_nothing_is_deployed(team: Team, name: str, value: str, code: int):
+    before = len(writes(team.box, "helm", "tilt"))
+    done = team.inv("tilt.up", "--only", "graph", env={**team.env, name: value})
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "fix:" in done.stderr
+    assert len(writes(team.box, "helm", "tilt")) == before
+
+
+def test_a_missing_submodule_is_an_exit_code_and_its_command(team: Team, tmp_path: Path):
+    empty = tmp_path / "gitops"
+    empty.mkdir()
+    done = team.inv("tilt.up", "--only", "graph", env={**team.env, "REMOTE_DEV_REPOSITORIES__GITOPS": str(empty)})
+    assert done.returncode == 1
+    assert "is not checked out" in done.stderr
+    assert f"fix: git submodule update --init {empty}" in done.stderr
+
+
+def test_values_that_would_touch_the_baseline_deploy_nothing(team: Team, tmp_path: Path):
+    """The Tiltfile sees fullnameOverride; what a template hard-codes is seen when it is rendered."""
+    gitops = tmp_path / "gitops"
+    shutil.copytree(team.core / SUBMODULE, gitops, ignore=shutil.ignore_patterns(".git"))
+    graph = next(s for s in KNOWN.services if s.name == "graph")
+    config = gitops / graph.chart.path / "templates/configmap.yaml"
+    config.write_text(config.read_text().replace('name: {{ include "app.fullname" . }}', "name: graph", 1))
+    before = team.objects()
+    done = team.inv("tilt.ci", "--only", "graph", env={**team.env, "REMOTE_DEV_REPOSITORIES__GITOPS": str(gitops)})
+    assert done.returncode == 1
+    assert "would touch the baseline: ConfigMap graph is the baseline's" in done.stdout
+    assert team.releases() == {}
+    assert team.objects() == before
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_be_done(team: Team):
+    before = len(writes(team.box)), files(team)
+    done = team.inv("tilt.up", "--only", "graph", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "deploy the release apps-graph-tilt" in done.stdout
+    assert "$ tilt up" in done.stdout
+    assert team.inv("--dry", "tilt.up", "--intercept", "graph").returncode == 0
+    assert team.inv("tilt.down", "--dry-run").returncode == 0
+    assert (len(writes(team.box)), files(team)) == before
+
+
+def test_a_dry_run_before_any_set_up_says_what_comes_first(team: Team, tmp_path: Path):
+    env = {**team.env, "REMOTE_DEV_STATE": str(tmp_path / "state")}
+    done = team.inv("tilt.up", "--only", "graph", "--dry-run", env=env)
+    assert done.returncode == 1
+    assert "inv setup" in done.stderr
+    assert not (tmp_path / "state").exists()
+    assert "releases: unknown" in team.inv("tilt.status", env=env).stdout
+
+
+def test_a_plain_tilt_works_too_and_removes_only_what_is_ours(team: Team):
+    """Without the suite around it: the files alone, as a person types it."""
+    handed = json.dumps({"python": sys.executable})  # the suite's environment may lie elsewhere where tests run
+    for env, there in ((team.env, True), (team.other, True), (team.env, False)):
+        verb = ("ci",) if not team.listed() else ("down",)
+        whole = {**team.box.environment(), **env, "TILT_REMOTE_DEV": handed, "TILT_PORT": str(ports.free())}
+        done = subprocess.run(
+            ["tilt", *verb, "--", "--only=graph"],
+            cwd=ROOT,
+            env=whole,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert team.listed() == (["apps-graph-tilt"] if there else [])
+
+
+def test_a_resource_that_is_switched_off_takes_its_release_along(team: Team):
+    with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
+        assert ready(run, "apps-graph-tilt"), run.said
+        whole = {**team.box.environment(), **team.env, "TILT_PORT": team.env["REMOTE_DEV_TILT__PORT"]}
+        subprocess.run(["tilt", "disable", "apps-graph-tilt"], env=whole, check=True)
+        assert until(lambda: team.listed() == [])
+        assert run.end(signal.SIGINT) == 0
+
+
+def test_down_says_what_it_would_remove_and_removes_that(team: Team):
+    assert team.inv("tilt.ci", "--only", "graph,platform").returncode == 0
+    dry = json.loads(team.inv("tilt.down", "--dry-run", "--json").stdout)
+    assert [c["destroys"] for c in dry["changes"]] == [
+        "the release apps-graph-tilt with its objects",
+        "the release apps-platform-tilt with its objects",
+    ]
+    assert team.inv("tilt.down", "--only", "graph").returncode == 0
+    assert list(team.releases()) == ["apps-platform-tilt"]
+
+
+def test_what_the_journal_lost_is_found_by_its_label(team: Team):
+    assert team.inv("tilt.ci", "--only", "graph").returncode == 0
+    state = Path(team.box.env["REMOTE_DEV_STATE"]) / "journal"
+    for entry in state.glob("release-*.json"):
+        entry.unlink()
+    assert team.inv("tilt.down").returncode == 0
+    assert team.releases() == {}
+
+
+def test_what_the_suite_adds_before_tilt_starts_is_small(team: Team):
+    began = time.monotonic()
+    done = team.inv("tilt.up", "--only", "graph", "--dry-run")
+    assert done.returncode == 0
+    assert time.monotonic() - began < 1.5
+
+
+def files(team: Team) -> dict[str, bytes]:
+    """All that lies in HOME and in the state."""
+    places = (Path(team.box.env["HOME"]), Path(team.box.env["REMOTE_DEV_STATE"]))
+    return {str(p): p.read_bytes() for place in places for p in sorted(place.rglob("*")) if p.is_file()}
+
+
+def journal(team: Team) -> list[dict[str, Any]]:
+    folder = Path(team.box.env["REMOTE_DEV_STATE"]) / "journal"
+    return [json.loads(p.read_text()) for p in sorted(folder.glob("*.json"))]
