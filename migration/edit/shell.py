@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 # -p: no BASH_ENV, no SHELLOPTS. extglob: the script may set it before it uses its patterns; -n does not run `shopt`.
-_BASH = Tool("bash", base=("-p", "-n", "-O", "extglob"), timeout=30)
+# LC_ALL: bash warns of a locale that is not installed, and a warning counts here.
+_BASH = Tool(
+    "bash",
+    fix="install bash",
+    base=("-p", "-n", "-O", "extglob"),
+    env={"LC_ALL": "C"},
+    drop=("POSIXLY_CORRECT",),
+    timeout=30,
+)
 _DECLARING = frozenset({"variable_assignment", "variable_assignments", "declaration_command"})
 SIMPLE = _DECLARING | {"command", "test_command", "unset_command"}
 _MANY_LINES = frozenset({
@@ -110,11 +118,12 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 
 def walk(node: Node | None) -> Iterator[Node]:
-    """The node and all nodes below it."""
-    if node is not None:
+    """The node and all nodes below it, in the order of the source."""
+    waiting = [node] if node is not None else []
+    while waiting:  # not recursive: `a && b && c` is as deep as it is long
+        node = waiting.pop()
         yield node
-        for child in node.children:
-            yield from walk(child)
+        waiting += reversed(node.children)
 
 
 def node_text(node: Node) -> str:
@@ -128,13 +137,12 @@ def function_name(node: Node) -> str:
     return node_text(name) if name else ""
 
 
-def cut(node: Node, inner: Iterable[Node | tuple[int, int]]) -> str:
-    """The source of the node without that of some nodes, or ranges of bytes, inside it."""
+def cut(node: Node, gaps: Iterable[Node]) -> str:
+    """The source of the node without that of some nodes in it, given in the order of the source."""
     source, base, kept, place = node.text or b"", node.start_byte, b"", 0
-    for gap in inner:
-        start, end = gap if isinstance(gap, tuple) else (gap.start_byte, gap.end_byte)
-        kept += source[place : max(start - base, place)]
-        place = max(end - base, place)
+    for gap in gaps:
+        kept += source[place : max(gap.start_byte - base, place)]
+        place = max(gap.end_byte - base, place)
     return (kept + source[place:]).decode("utf-8", "surrogateescape")
 
 
@@ -217,10 +225,12 @@ def _document_ends(node: Node, lines: list[str]) -> bool:
     if node.type != "heredoc_redirect":
         return True
     parts = {child.type: child for child in node.children}
-    parts.pop("heredoc_body", None)
-    mark, end = parts.pop("heredoc_start", None), parts.pop("heredoc_end", None)
-    if mark is None or end is None or any(n.end_point[0] != mark.start_point[0] for n in parts.values()):
+    mark, end = parts.get("heredoc_start"), parts.get("heredoc_end")
+    if mark is None or end is None:
         return False
+    first_line = [n for n in node.children if n.type not in {"heredoc_body", "heredoc_end"}]
+    if any(n.end_point[0] != mark.start_point[0] for n in first_line):
+        return False  # `<<EOF ||` takes the lines of the text for commands
     word = re.sub(r"[\\'\"]", "", node_text(mark))
     rows = lines[mark.start_point[0] + 1 : end.start_point[0] + 1]
     if "<<-" in parts:

@@ -101,7 +101,7 @@ def _own_nodes(node: Node) -> Iterator[Node]:
 
 
 def _text(node: Node) -> str:
-    gaps: list[Node | tuple[int, int]] = []
+    gaps: list[Node] = []
     for part in (n for d in walk(node) if d.type == "heredoc_redirect" for n in d.children):
         if part.type in {"heredoc_body", "heredoc_end", "&&", "||"} or (part.parent and part in _beside(part.parent)):
             gaps.append(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -91,9 +92,9 @@ def chosen_from(
 
 
 def kept_file(chosen: Chosen, name: str, existing: bytes | None) -> bytes:
-    """The team's file: what is kept from the script `name`, below what it holds already; empty when that does nothing."""
+    """The team's file: what is kept from the script `name`, below what it holds already. Nothing for mere definitions."""
     if chosen.only_defines:
-        return b""
+        return existing or b""
     old = _decode(existing or b"").rstrip("\r\n")
     head = f"{old}\n" if old else _TEAM_HEAD.format(name=name)
     present = {s.code for s in statements(old)}
@@ -118,8 +119,8 @@ def _sourced_functions(statement: Statement, script: str, read: Callable[[str], 
     if word is None:
         return frozenset()
     name = re.split(r"[)}\"']|\$\w+", word[1].rstrip("\"'"))[-1].strip("/")
-    folder = script.rpartition("/")[0]
-    data = next((d for p in (f"{folder}/{name}", name) if (d := read(p.removeprefix("./"))) is not None), b"")
+    paths = [posixpath.normpath(path) for path in (f"{posixpath.dirname(script)}/{name}", name)]
+    data = next((data for path in paths if (data := read(path)) is not None), b"")
     return frozenset[str]().union(*(s.defines for s in statements(_decode(data))))
 
 
