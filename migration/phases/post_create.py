@@ -13,9 +13,9 @@ from migration.simulation import Draft
 
 _NEVER = r"(?!)"
 _TEAM_CALL = """
-# What the team does beside: a file of its own, which never stops the rest.
+# The team's own commands. Their failure does not stop this script.
 team="$root/{team}"
-[ ! -f "$team" ] || timeout --kill-after=5 "$limit" bash "$team" </dev/null || echo "$team did not end well; going on" >&2
+[ ! -f "$team" ] || timeout --kill-after=5 "$limit" bash "$team" </dev/null || echo "$team failed; continuing" >&2
 """
 _TEAM_HEAD = """#!/usr/bin/env bash
 # The team's own part of the dev container's start, kept from the former {name}. It is yours: edit it.
@@ -25,7 +25,7 @@ set -uo pipefail
 
 
 def simplify_post_create(draft: Draft) -> None:
-    """postCreate.sh is the suite's; what the team did beside it is kept in a file that still runs."""
+    """postCreate.sh is the suite's; the team's own commands are in a file that it runs."""
     world, rules = draft.world, draft.world.mapping.post_create
     old = world.core.text(rules.path)
     called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
@@ -141,12 +141,12 @@ def _why_lost(lines: Lines) -> str:
 
 
 def _note_lines(draft: Draft, chosen: Chosen, path: str, kept_in: str) -> None:
-    """Say for each line of the script what becomes of it."""
-    kept = f"kept in {kept_in}" if kept_in else "not kept, because they only define what nothing uses"
+    """Add notes that say which lines of the script are kept and which are dropped."""
+    kept = f"kept in {kept_in}" if kept_in else "dropped, because they only define what nothing uses"
     for rows, what in (
         (chosen.kept, kept),
-        (chosen.dropped, "gone with the local cluster"),
-        (chosen.unused, "not kept, because only those used them"),
+        (chosen.dropped, "dropped, because of the local cluster or because the new script does the same"),
+        (chosen.unused, "dropped, because only such lines use them"),
     ):
         if rows:
             draft.note(f"{what}: lines {_ranges(rows)} of {path}")
