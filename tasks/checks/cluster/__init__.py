@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 
@@ -19,6 +20,7 @@ from tasks.checks.finding import (
     unknown,
     warning,
 )
+from tasks.checks.rights import Right
 from tasks.core.config.settings import Component, Settings
 from tasks.core.errors import Blocked, ToolError
 from tasks.core.plan.change import perform
@@ -26,14 +28,14 @@ from tasks.tools import kubeconfig, kubectl
 from tasks.tools.kubectl import Object
 
 SECONDS = 40.0  # for all questions; each child process gets a third
-ROUTES = "httproutes.gateway.networking.k8s.io"
-# What daily work uses: verb, resource, subresource. The ClusterRole `edit` gives all but the routes of releases.
-EDIT = (
-    ("create", "deployments", ""),
-    ("create", ROUTES, ""),
-    ("delete", "pods", ""),
-    ("create", "pods", "portforward"),
-    ("get", "secrets", ""),
+ROUTES = Right("create", "httproutes.gateway.networking.k8s.io")
+# What daily work uses. The ClusterRole `edit` gives all but the routes of releases.
+RIGHTS = (
+    Right("create", "deployments"),
+    ROUTES,
+    Right("delete", "pods"),
+    Right("create", "pods", "portforward"),
+    Right("get", "secrets"),
 )
 
 
@@ -63,7 +65,7 @@ def _kubernetes_questions(s: Settings) -> list[Question]:
         *(Question((c.name,), partial(component, s, c, groups)) for c in s.cluster.components),
         Question(("traffic manager",), partial(check_manager, s)),
         Question(("quota",), partial(_quotas, s)),
-        *(Question((_right(*right),), partial(_may, s, *right)) for right in EDIT),
+        *(Question((_subject(right),), partial(_right, s, right)) for right in RIGHTS),
     ]
 
 
@@ -156,20 +158,21 @@ def _quota(quota: Object) -> Finding:
     return ok("quota", f"{name}: {shown}" if shown else name)
 
 
-def _right(verb: str, resource: str, subresource: str) -> str:
-    return f"may {verb} {resource.partition('.')[0]}{'/' + subresource if subresource else ''}"
+def _subject(right: Right) -> str:
+    """Return the right without the API group."""
+    return f"may {replace(right, resource=right.resource.partition('.')[0]).text}"
 
 
-def _may(s: Settings, verb: str, resource: str, subresource: str) -> Iterator[Finding]:
-    subject = _right(verb, resource, subresource)
-    if kubectl.can_i(s, verb, resource, subresource=subresource):
-        yield ok(subject, f"in {s.cluster.namespace}")
+def _right(s: Settings, right: Right) -> Iterator[Finding]:
+    namespace = s.cluster.namespace
+    if right.is_granted(s, namespace):
+        yield ok(_subject(right), f"in {namespace}")
     else:
-        role = "that right, which `edit` lacks," if resource == ROUTES else "the role `edit`"
+        role = "that right, which `edit` lacks," if right == ROUTES else "the role `edit`"
         yield missing(
-            subject,
-            f"not in {s.cluster.namespace}",
-            fix=f"ask for {role} in {s.cluster.namespace} (docs/access.md); a new grant takes up to 5 minutes",
+            _subject(right),
+            f"not in {namespace}",
+            fix=f"ask for {role} in {namespace} (docs/access.md); a new grant takes up to 5 minutes",
         )
 
 

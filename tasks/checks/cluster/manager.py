@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
+from tasks.checks.rights import Right
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.tools import kubectl, telepresence
@@ -16,7 +17,7 @@ NAME = "traffic-manager"
 SUBJECT = "traffic manager"
 _OLDEST = (2, 21)  # what clients from 2.25 on accept, by the release notes of Telepresence 2.25
 # Enough for a developer in the manager's namespace, as tried with Telepresence 2.31 on a real cluster.
-RIGHTS = (("get", f"services/{NAME}", ""), ("list", "pods", ""), ("create", "pods", "portforward"))
+RIGHTS = (Right("get", f"services/{NAME}"), Right("list", "pods"), Right("create", "pods", "portforward"))
 
 
 def check_manager(s: Settings) -> Iterator[Finding]:
@@ -44,7 +45,10 @@ def check_manager(s: Settings) -> Iterator[Finding]:
             fix=f"kubectl describe pods -n {namespace} shows why",
         )
     for right in RIGHTS:
-        yield from _missing_right(s, *right)
+        if not right.is_granted(s, namespace):
+            yield missing(
+                f"may {right.text} in {namespace}", "telepresence connect needs it", fix=_role_request(namespace)
+            )
 
 
 def versions(s: Settings, theirs: str) -> Finding:
@@ -97,15 +101,6 @@ def _absent(s: Settings, namespace: str) -> Finding:
         fix=f"ask for it: telepresence helm install -n {namespace}, by the gitops repository (docs/cluster.md); "
         "or correct cluster.manager_namespace",
     )
-
-
-def _missing_right(s: Settings, verb: str, resource: str, subresource: str) -> Iterator[Finding]:
-    namespace = s.cluster.manager_namespace
-    if not kubectl.can_i(s, verb, resource, namespace=namespace, subresource=subresource):
-        right = f"{resource}/{subresource}" if subresource else resource
-        yield missing(
-            f"may {verb} {right} in {namespace}", "telepresence connect needs it", fix=_role_request(namespace)
-        )
 
 
 def _role_request(namespace: str) -> str:

@@ -96,38 +96,31 @@ def run_graph(
     A step with an unmet need is blocked without a call. Refused stops the run: no further step starts, and it is
     raised when the running ones have ended.
     """
-    order = [step.key for step in steps]
-    by_key = {step.key: step for step in steps}
-    sorter = TopologicalSorter(_predecessors(steps))
-    sorter.prepare()
-    states: dict[str, State] = {}
-    running: dict[Future[Outcome], str] = {}
+    schedule = _Schedule(steps)
+    running: dict[Future[Outcome], Step[Context]] = {}
     refused: Refused | None = None
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        while True:
-            while refused is None and sorter.is_active() and (ready := sorter.get_ready()):
-                for step in (by_key[key] for key in sorted(ready, key=order.index)):
-                    unmet = tuple(need for need in step.needs if states.get(need, State.DONE) is not State.DONE)
+        while refused is None or running:
+            if refused is None:
+                for step in schedule.ready():
+                    unmet = schedule.unmet(step)
                     if unmet:
-                        states[step.key] = State.BLOCKED
-                        sorter.done(step.key)
+                        schedule.end(step, State.BLOCKED)
                         yield Outcome(key=step.key, title=step.title, state=State.BLOCKED, unmet=unmet)
                     else:
-                        running[pool.submit(work, step)] = step.key
+                        running[pool.submit(work, step)] = step
             if not running:
-                break
+                return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                key = running.pop(future)
+                step = running.pop(future)
                 try:
                     outcome = future.result()
                 except Refused as why:
                     refused = refused or why
-                    continue
-                states[key] = outcome.state
-                sorter.done(key)
-                yield outcome
-    if refused is not None:
-        raise refused
+                else:
+                    schedule.end(step, outcome.state)
+                    yield outcome
+    raise refused
 
 
 def critical_path(steps: Sequence[Step[Context]], seconds: Mapping[str, float]) -> float:
@@ -138,6 +131,31 @@ def critical_path(steps: Sequence[Step[Context]], seconds: Mapping[str, float]) 
         before = max((longest[need] for need in predecessors[key]), default=0.0)
         longest[key] = before + seconds.get(key, 0.0)
     return max(longest.values(), default=0.0)
+
+
+class _Schedule(Generic[Context]):
+    """Which steps can start, by the states of the ended ones."""
+
+    def __init__(self, steps: Sequence[Step[Context]]) -> None:
+        self._steps = {step.key: step for step in steps}
+        self._order = {step.key: place for place, step in enumerate(steps)}
+        self._states: dict[str, State] = {}
+        self._sorter = TopologicalSorter(_predecessors(steps))
+        self._sorter.prepare()
+
+    def ready(self) -> Iterator[Step[Context]]:
+        """Yield the steps that can start now, also those that become ready because a yielded one has ended."""
+        while self._sorter.is_active() and (keys := self._sorter.get_ready()):
+            yield from (self._steps[key] for key in sorted(keys, key=self._order.__getitem__))
+
+    def unmet(self, step: Step[Context]) -> tuple[str, ...]:
+        """Return the needs that are part of the run and not done."""
+        return tuple(need for need in step.needs if self._states.get(need, State.DONE) is not State.DONE)
+
+    def end(self, step: Step[Context], state: State) -> None:
+        """Record the state of an ended step."""
+        self._states[step.key] = state
+        self._sorter.done(step.key)
 
 
 def _predecessors(steps: Sequence[Step[Context]]) -> dict[str, list[str]]:

@@ -115,7 +115,8 @@ def _run_steps(selected: Sequence[Step[SetupRun]], setup: SetupRun, read_only: b
             outcome = _completed(raw, outcomes, setup, read_only)
             outcomes[outcome.key] = outcome
             seconds = outcome.seconds if outcome.seconds >= _SHOWN_FROM else None
-            ui.progress(outcome.state, outcome.key, outcome.note or outcome.title, seconds)
+            mark = "waiting" if outcome.unmet else outcome.state  # postCreate.sh shows what is blocked itself
+            ui.progress(mark, outcome.key, outcome.note or outcome.title, seconds)
     finally:
         setup.stop()
     return [outcomes[step.key] for step in selected]
