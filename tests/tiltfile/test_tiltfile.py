@@ -105,7 +105,7 @@ def test_patterns_with_several_stars_and_question_marks(checkout: Checkout):
         cluster={"context": "a-live-eu1"},
         guard={"production": {"contexts": ["*live*eu?"]}},
     )
-    assert "is production (it fits '*live*eu?'" in checkout.refused(context="a-live-eu1")
+    assert "is production (it matches '*live*eu?'" in checkout.refused(context="a-live-eu1")
     checkout.write("config/settings.local.yaml", cluster={"context": "a-live-eu12"})
     assert checkout.tilt(context="a-live-eu12").enabled
 

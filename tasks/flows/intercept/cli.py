@@ -99,7 +99,7 @@ def _show(s: Settings, made: Made, json: bool) -> None:
     proof = {"local": f"a request through the {made.asked.via} arrived here ({made.asked.ms:.0f} ms)"}.get(
         made.asked.answered_by, "not proven by a request"
     )
-    down = "" if made.plan.place.agent else "; the pod was replaced by one with an agent"
+    down = "" if made.plan.place.has_agent else "; the pod was replaced by one with an agent"
     ui.say(
         f"  ACTIVE after {seconds.intercept:.1f} s, routed after {seconds.routed:.1f} s (budget {s.budgets.intercept:g} s): {proof}{down}"
     )

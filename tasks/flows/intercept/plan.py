@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.checks import argo, guard, preflight, workload
-from tasks.checks.workload import Place, Port
+from tasks.checks.finding import Verdict
+from tasks.checks.workload import ClusterService, Port
 from tasks.core import ports
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
@@ -45,7 +46,7 @@ class Plan:
     """What will be done. argv and folder: of the local process, empty with --no-run."""
 
     request: Request
-    place: Place
+    place: ClusterService
     port: Port
     wanted: Wanted
     argv: tuple[str, ...]
@@ -147,13 +148,15 @@ def make(
         if place.service and place.ports
         else None
     )
-    if port is not None and remote and remote not in port.called | {str(port.container)}:
+    if port is not None and remote and remote not in port.aliases | {str(port.container)}:
         say(
             f"the Service {place.service_name} has no port {remote}; its only one is intercepted: {port.identifier} ({port.number})"
         )
     preflight.must_pass(place, port, policy.result(), say)
     for finding in argo.findings(s, place, cd.result()):
-        if finding.state in {"warn", "missing"} and finding.subject != "injection":  # injection is the pre-flight's own
+        if (
+            finding.verdict in {Verdict.WARN, Verdict.MISSING} and finding.subject != "injection"
+        ):  # injection is the pre-flight's own
             say(f"Argo CD: {finding.text}" + (f"; {finding.fix}" if finding.fix else ""))
     assert port is not None  # must_pass has refused a Service without ports
     own = next(
@@ -198,7 +201,7 @@ def _only_all(s: Settings, request: Request, port: Port) -> str:
     return "" if telepresence.can_filter(s) else "this Telepresence cannot filter by header"
 
 
-def catalogue_port(service: Service, place: Place) -> str:
+def catalogue_port(service: Service, place: ClusterService) -> str:
     """The catalogue's first port as the Service calls it; empty when the Service has one port, or none like it."""
     first = service.ports[0]
     known = {p.name for p in place.ports} | {str(p.number) for p in place.ports}

@@ -147,7 +147,7 @@ def _make(s: Settings, plan: Plan, seconds: Seconds, began: float, taken: Signal
     timing.keep_if_possible(
         "intercept",
         seconds.routed,
-        cold=not plan.place.agent,
+        cold=not plan.place.has_agent,
         service=plan.request.service.name,
         active=round(seconds.intercept, 3),
     )

@@ -130,7 +130,7 @@ def _connected(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
     try:
         _do(changes)
     except ToolError as why:
-        if _NOT_YET not in f"{why.what}{why.said}":
+        if _NOT_YET not in f"{why.what}{why.output}":
             raise
         # For up to 6 s after a daemon was killed, 2.31 takes it for living and says that it is not running.
         ui.talk("   the killed daemon of before is still remembered; trying once more in some seconds")
@@ -197,7 +197,7 @@ def _explained(error: ToolError, logs: dict[str, int]) -> ToolError:
         why = "the API server or the credential plugin gives no answer"
         fix = "inv aks.login, then inv tp.connect; behind a VPN look whether it is up"
     otherwise = _AS_ROOT if _DEAF in error.what else "inv tp.quit, then inv tp.connect"
-    return error.told(why=why, fix=fix or error.fix or otherwise)
+    return error.reworded(why=why, fix=fix or error.fix or otherwise)
 
 
 def _elsewhere(s: Settings, session: Session) -> str:

@@ -59,13 +59,14 @@ def tools(s: Settings) -> Iterator[Fact]:
     from tasks.tools import versions
 
     for name, pin in step.pins(s).items():
-        text, fix, optional = step.problem(s, name, pin)
-        found = versions.installed(s, name) if not text else None
+        problem = step.problem(s, name, pin)
+        found = versions.installed(s, name) if problem is None else None
         wanted = f"{pin.version}{' or newer' if pin.at_least else ''}"
         if found is not None:
             yield Fact("tools", name, f"{found.version} (wanted {wanted})")
-        else:
-            yield Fact("tools", name, f"{text}{' (optional)' if optional else ''}", "warn" if optional else "bad", fix)
+        elif problem is not None:
+            state, suffix = ("warn", " (optional)") if pin.optional else ("bad", "")
+            yield Fact("tools", name, f"{problem.what}{suffix}", state, problem.fix)
 
 
 def login(s: Settings) -> Iterator[Fact]:

@@ -77,10 +77,10 @@ def _registry(s: Settings) -> Callable[[], list[Change[object]]]:
 def _login(s: Settings) -> Iterator[Change[object]]:
     """An engine answers, and Docker may push to the registry for some minutes more."""
     from tasks.flows.setup import registry
-    from tasks.flows.setup.work import Work
+    from tasks.flows.setup.setup_run import SetupRun
 
     docker.engine(s)
-    yield from registry.plan(Work(s))
+    yield from registry.plan(SetupRun(s))
 
 
 def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:

@@ -74,9 +74,9 @@ def status(s: Settings) -> Session:
             fix="inv down ends the daemon, then inv tp.connect",
         ) from None
     except ToolError as why:
-        if "root daemon is not running" in why.said or "root daemon is not running" in why.what:
+        if "root daemon is not running" in why.output or "root daemon is not running" in why.what:
             return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
-        if "multiple daemons are running" in f"{why.what}{why.said}":
+        if "multiple daemons are running" in f"{why.what}{why.output}":
             return Session(running=True, sessions=2, error="several daemons run")
         raise
 
@@ -200,7 +200,7 @@ def _left(s: Settings, verb: str, name: str) -> None:
     try:
         _ask(s, verb, name)
     except ToolError as why:
-        if not _GONE.search(f"{why.what}\n{why.said}"):
+        if not _GONE.search(f"{why.what}\n{why.output}"):
             raise
 
 
@@ -208,7 +208,7 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
     try:
         info = _ask(s, *args, timeout=s.deadlines.intercept) or {}
     except ToolError as why:
-        said = f"{why.what}\n{why.said}"
+        said = f"{why.what}\n{why.output}"
         if _CONFLICT.search(said) or "filters overlap" in said:
             line = next((line for line in said.splitlines() if "onflict" in line), why.what)
             raise Conflict(wanted.workload, line, list(_beside_asking(s, wanted))) from None

@@ -213,7 +213,7 @@ def test_a_failure_quotes_nothing_of_stdout_where_the_pods_environment_stands(an
     answer('{"name":"www","environment":{"DB_LOGIN":"s3cr3t-of-the-pod"}}\n', returncode=1)
     with pytest.raises(ToolError) as caught:
         perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
-    assert "s3cr3t" not in f"{caught.value}{caught.value.said}"
+    assert "s3cr3t" not in f"{caught.value}{caught.value.output}"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_tiltfile_takes_over_what_the_tasks_have(core: Checkout):
 def test_production_patterns_are_handed_over(core: Checkout):
     s = settings(guard__production__contexts="mi*", cluster__context="mine")
     core.env.update(environment.environment(s))
-    assert "is production (it fits 'mi*'" in core.refused(context="mine")
+    assert "is production (it matches 'mi*'" in core.refused(context="mine")
 
 
 def test_nothing_secret_is_handed_over(monkeypatch: pytest.MonkeyPatch):
