@@ -14,8 +14,8 @@ from migration.git import commit_import, locks, write
 from migration.git.facts import TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Place
-from migration.model import Commit, Outcome
-from migration.simulation import Side, World, refuse_hindered
+from migration.model import Commit, StepResult
+from migration.simulation import Repository, Simulation, refuse_hindered
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.steps import State
 
@@ -64,29 +64,29 @@ def _place(folder: Path, run: str) -> Place | None:
 
 def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, str], None]) -> str:
     """Do what the plan says. Returns what a person must do before it can go on, empty when all was done."""
-    world = plan.world
-    refuse_hindered(world)
-    for side in (world.gitops, world.core):
+    simulation = plan.simulation
+    refuse_hindered(simulation)
+    for side in (simulation.gitops, simulation.core):
         if side.commits or side.facts.head != side.facts.at:
             _tag(side, plan.start[side.name], session.run)
     from migration import history
 
-    if world.grafts:
-        history.bring(world)
-    _bring(world, world.gitops, session, tell)
-    if world.grafts:
-        world.gitops.facts.git.read("update-ref", "-d", history.REF)  # the commits name it now
+    if simulation.grafts:
+        history.bring(simulation)
+    _bring(simulation, simulation.gitops, session, tell)
+    if simulation.grafts:
+        simulation.gitops.facts.git.read("update-ref", "-d", history.REF)  # the commits name it now
     waits = plan.person
-    if waits and not _is_pushed(world.gitops.facts, world.gitops.head):
+    if waits and not _is_pushed(simulation.gitops.facts, simulation.gitops.head):
         if not push:
             return waits
         tell("running", "pushing gitops")
-        _push(world.gitops.facts)
-    _bring(world, world.core, session, tell)
+        _push(simulation.gitops.facts)
+    _bring(simulation, simulation.core, session, tell)
     return ""
 
 
-def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str], None]) -> None:
+def _bring(simulation: Simulation, side: Repository, session: Session, tell: Callable[[str, str], None]) -> None:
     """Move one repository from where it stands in the plan to the plan's end."""
     rest = ahead(side)
     if not rest:
@@ -97,13 +97,15 @@ def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str]
     tell("running", f"{side.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != GITLINK]
     missing = commit_import.absent(place.git, needed)
-    commit_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
+    commit_import.import_commits(
+        place.git, map(_written, rest), lambda oids: _bytes(simulation, side, oids), missing, last
+    )
     write.move(place, old, last, _together(rest, side), session.since)
     for one in rest:
         tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
 
 
-def ahead(side: Side) -> list[Commit]:
+def ahead(side: Repository) -> list[Commit]:
     """The plan's commits that this repository has not made yet."""
     ids = [c.id for c in side.commits]
     return side.commits[ids.index(side.facts.head) + 1 :] if side.facts.head in ids else side.commits
@@ -114,7 +116,7 @@ def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[st
     return one.id, commit_import.commit_head(one.author, one.committer, one.message), edits, one.parents
 
 
-def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:
+def _together(commits: list[Commit], side: Repository) -> dict[str, Entry | None]:
     """What differs between before the first and after the last commit."""
     last: dict[str, Entry | None] = {}
     for one in commits:
@@ -125,15 +127,15 @@ def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:
     return last
 
 
-def _bytes(world: World, side: Side, oids: list[str]) -> Iterator[tuple[str, bytes]]:
+def _bytes(simulation: Simulation, side: Repository, oids: list[str]) -> Iterator[tuple[str, bytes]]:
     """The bytes of blobs that a repository lacks: planned, or core's where gitops gets a copy."""
     planned = [o for o in oids if side.blobs.planned(o) is not None]
     yield from side.blobs.many(planned)
     known = set(planned)
-    yield from world.core.blobs.many(o for o in oids if o not in known)
+    yield from simulation.core.blobs.many(o for o in oids if o not in known)
 
 
-def _tag(side: Side, commit: str, run: str) -> None:
+def _tag(side: Repository, commit: str, run: str) -> None:
     """Tag where the repository stood before the first commit of the migration; the tag of one that was taken back moves."""
     git = Git(side.facts.folder, run)
     old = git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}", ok=(0, 1))
@@ -165,18 +167,18 @@ def _push(facts: Facts) -> None:
     facts.git.read("push", remote, f"{facts.branch}:{merge}", timeout=600)
 
 
-def after(outcomes: list[Outcome], stopped: str) -> list[Outcome]:
-    """The outcomes once the plan was carried out: what was pending is done, unless a person is waited for."""
+def after(results: list[StepResult], stopped: str) -> list[StepResult]:
+    """The results once the plan was carried out: what was pending is done, unless a person is waited for."""
     done = []
-    for one in outcomes:
+    for one in results:
         waits = bool(stopped) and any(c.repo == "core" or c.kind == "person" for c in one.changes)
         done.append(replace(one, state=State.DONE) if one.state is State.PENDING and not waits else one)
     return done
 
 
-def must_match(world: World, commits: dict[str, list[str]], start: dict[str, str]) -> None:
+def must_match(simulation: Simulation, commits: dict[str, list[str]], start: dict[str, str]) -> None:
     """Refuse when a repository is not where the plan left it: at its start, or at one of the plan's own commits."""
-    for side in (world.core, world.gitops):
+    for side in (simulation.core, simulation.gitops):
         if side.facts.head not in (start[side.name], *commits[side.name]):
             raise Refused(
                 f"{side.name}: HEAD is {side.facts.head[:12]}, the plan was made at {start[side.name][:12]}",

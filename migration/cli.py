@@ -11,8 +11,8 @@ from migration import apply as applying
 from migration import engine, plan_file, render
 from migration import mapping as migration_mapping
 from migration.engine import Plan, Request
-from migration.model import Outcome
-from migration.simulation import Consumer, World, refuse_hindered
+from migration.model import StepResult
+from migration.simulation import Consumer, Simulation, refuse_hindered
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
@@ -76,11 +76,11 @@ def live(s: Settings) -> list[Consumer]:
     return found
 
 
-def world_of(wanted: Request) -> World:
+def simulation_of(wanted: Request) -> Simulation:
     """Both repositories, read, with the mapping of this suite."""
     s = settings()
     mapping = migration_mapping.read(repository_root() / "config" / "migration.yaml")
-    return engine.make_world(wanted, s, mapping, lambda: live(s))
+    return engine.prepare(wanted, s, mapping, lambda: live(s))
 
 
 def status(asked: Asked) -> None:
@@ -146,15 +146,15 @@ def apply(asked: Asked, file: str) -> None:
 
     def look() -> tuple[Plan, bool]:
         """The plan, made again on what is there, and whether both repositories are at its end already."""
-        world = world_of(wanted)
-        applying.must_match(world, commits, wanted.at)
+        simulation = simulation_of(wanted)
+        applying.must_match(simulation, commits, wanted.at)
         ended = any(commits.values()) and all(
-            s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (world.core, world.gitops)
+            s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (simulation.core, simulation.gitops)
         )
         if not ended:
-            refuse_hindered(world)
-        found = engine.plan(wanted, world)
-        made = {s.name: [c.id for c in s.commits] for s in (world.core, world.gitops)}
+            refuse_hindered(simulation)
+        found = engine.plan(wanted, simulation)
+        made = {s.name: [c.id for c in s.commits] for s in (simulation.core, simulation.gitops)}
         if made != commits and not narrowed:
             _close(found)
             if ended:  # another plan would be made today, but this one is done
@@ -191,7 +191,7 @@ def explain(asked: Asked, path: str) -> None:
 
     _no_flag(path, "explain")
     found = _planned(request(asked))
-    told = telling.explain(found, _of_core(found.world, path))
+    told = telling.explain(found, _of_core(found.simulation, path))
     if asked.json:
         ui.as_json(told.as_json())
     else:
@@ -205,9 +205,9 @@ def references(asked: Asked, path: str) -> None:
     from migration import explain as telling
 
     _no_flag(path, "references")
-    world = world_of(request(asked))
-    path = _of_core(world, path)
-    rows = telling.references(world, path)
+    simulation = simulation_of(request(asked))
+    path = _of_core(simulation, path)
+    rows = telling.references(simulation, path)
     if asked.json:
         ui.as_json({"path": path, "references": [row.as_json() for row in rows]})
     elif rows:
@@ -215,17 +215,17 @@ def references(asked: Asked, path: str) -> None:
             ui.say(row.line())
     else:
         ui.say(f"nothing in core names {path}")
-    world.close()
+    simulation.close()
 
 
-def _of_core(world: World, path: str) -> str:
+def _of_core(simulation: Simulation, path: str) -> str:
     """The path from core's root; one that a shell completed may be absolute."""
     if not path.startswith("/"):
         return path.removeprefix("./")
     try:
-        found = str(Path(path).relative_to(world.core.facts.folder))
+        found = str(Path(path).relative_to(simulation.core.facts.folder))
     except ValueError:
-        raise Trouble(f"{path} is not in {world.core.facts.folder}", fix="name a path of core") from None
+        raise Trouble(f"{path} is not in {simulation.core.facts.folder}", fix="name a path of core") from None
     return found + "/" * path.endswith("/")
 
 
@@ -238,18 +238,18 @@ def undo(asked: Asked) -> None:
 
 
 def _planned(wanted: Request) -> Plan:
-    world = world_of(wanted)
+    simulation = simulation_of(wanted)
     for word in wanted.accept:
-        if not word.endswith("/") and world.core.tree.has_folder(word):
+        if not word.endswith("/") and simulation.core.tree.has_folder(word):
             raise Trouble(f"--accept {word} names a folder: it would accept nothing", fix=f"--accept {word}/")
-    return engine.plan(wanted, world)
+    return engine.plan(wanted, simulation)
 
 
 def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -> None:
     """Carry the plan out. unknown: the exit code when something could not be looked at."""
     work = found.pending or bool(found.person)
     if work:
-        refuse_hindered(found.world)
+        refuse_hindered(found.simulation)
     if work:
         if not asked.json:
             for line in (*render.lines(found), *_diffs(asked, found)):
@@ -258,51 +258,51 @@ def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -
     waits = applying.carry_out(
         found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text)
     )
-    outcomes = applying.after(found.outcomes, waits)
+    results = applying.after(found.results, waits)
     if _trials(found) and not waits:
         from migration import trials as validating
 
-        outcomes = validating.run(found.world, outcomes)
-    _report(asked, found, outcomes)
+        results = validating.run(found.simulation, results)
+    _report(asked, found, results)
     if waits:
         raise Trouble(
             f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED
         )
-    states = {o.state for o in outcomes}
+    states = {o.state for o in results}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
 
 def _told_as_done(asked: Asked, found: Plan) -> None:
     """A plan that was carried out before: nothing is asked and nothing written; what was blocked then is told again."""
     ui.talk("this plan is carried out; there is nothing left to do")
-    outcomes = applying.after(found.outcomes, "")
-    _report(asked, found, outcomes)
-    _leave(REFUSED if any(o.state is State.BLOCKED for o in outcomes) else 0)
+    results = applying.after(found.results, "")
+    _report(asked, found, results)
+    _leave(REFUSED if any(o.state is State.BLOCKED for o in results) else 0)
 
 
-def _report(asked: Asked, found: Plan, outcomes: Sequence[Outcome]) -> None:
+def _report(asked: Asked, found: Plan, results: Sequence[StepResult]) -> None:
     """Show what became of the plan, and where the repositories are now."""
-    document = render.document(found, outcomes)
-    for side in (found.world.core, found.world.gitops):
+    document = render.document(found, results)
+    for side in (found.simulation.core, found.simulation.gitops):
         head, tree = side.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
         document[side.name] |= {"head": head, "tree": tree}
     if asked.json:
         ui.as_json(document)
     else:
-        for line in render.lines(found, outcomes, most=2):
+        for line in render.lines(found, results, most=2):
             ui.say(line)
     _close(found)
 
 
 def _trials(found: Plan) -> bool:
     """Does the plan hold trials on the target?"""
-    return any(c.kind == "run" for o in found.outcomes for c in o.changes)
+    return any(c.kind == "run" for o in found.results for c in o.changes)
 
 
 def _confirm(asked: Asked, found: Plan) -> None:
-    sides = (found.world.core, found.world.gitops)
+    sides = (found.simulation.core, found.simulation.gitops)
     ahead = [c for side in sides for c in applying.ahead(side)]
-    lost = [c.destroys for o in found.outcomes for c in o.changes if c.destroys]
+    lost = [c.destroys for o in found.results for c in o.changes if c.destroys]
     deletes = sum(entry is None for c in ahead for entry in c.edits.values())
     counts = f"{len(ahead)} commits, {deletes} deletions"
     more = f", {len(lost)} of them lose something" if lost else ""
@@ -339,7 +339,7 @@ def _leave(code: int) -> None:
 
 
 def _close(found: Plan) -> None:
-    found.world.close()
+    found.simulation.close()
 
 
 def _tell(session: applying.Session) -> None:

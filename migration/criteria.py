@@ -43,7 +43,7 @@ class Criterion:
 
 def judge(plan: Plan) -> list[Criterion]:
     """All six. Times come from what was measured here, trees from git."""
-    fresh, connected, routed, running = measured(plan.world.settings.budgets)
+    fresh, connected, routed, running = measured(plan.simulation.settings.budgets)
     left = infrastructure(plan)
     return [
         fresh,
@@ -78,14 +78,14 @@ def measured(b: Budgets) -> tuple[Criterion, Criterion, Criterion, Criterion]:
 
 def infrastructure(plan: Plan) -> list[str]:
     """The files of core, as it is now, that are infrastructure wherever they lie."""
-    world = plan.world
-    rules = world.mapping.infrastructure
+    simulation = plan.simulation
+    rules = simulation.mapping.infrastructure
     excepted = any_glob(k.path for k in rules.exceptions).match
     plain, either = any_glob(rules.paths).match, any_glob([*rules.paths, *rules.manifests]).match
     found: list[str] = []
     asked: dict[str, list[str]] = {}
-    for path, entry in world.core.facts.tree.files.items():
-        if not either(path) or excepted(path) or path in world.own or entry.mode == GITLINK:
+    for path, entry in simulation.core.facts.tree.files.items():
+        if not either(path) or excepted(path) or path in simulation.own or entry.mode == GITLINK:
             continue  # most are neither: that is asked first
         if plain(path):
             found.append(path)
@@ -93,7 +93,7 @@ def infrastructure(plan: Plan) -> list[str]:
             asked.setdefault(entry.oid, []).append(path)
     content = re.compile(rules.content.encode(), re.MULTILINE) if rules.content else None
     if content is not None:
-        for oid, data in world.core.blobs.many(asked):
+        for oid, data in simulation.core.blobs.many(asked):
             if content.search(data):
                 found.extend(asked[oid])
     return sorted(found)
@@ -101,8 +101,8 @@ def infrastructure(plan: Plan) -> list[str]:
 
 def _single_source(plan: Plan) -> Criterion:
     title = "one source of truth for the cluster's configuration"
-    keys = {"RF-11"} | {s.key for s in plan.outcomes if s.key.startswith(("INFRA-", "CLEAN-"))}
-    open_steps = [o.key for o in plan.outcomes if o.key in keys and o.state is not State.DONE]
+    keys = {"RF-11"} | {s.key for s in plan.results if s.key.startswith(("INFRA-", "CLEAN-"))}
+    open_steps = [o.key for o in plan.results if o.key in keys and o.state is not State.DONE]
     if open_steps:
         return Criterion(5, title, False, f"open: {', '.join(open_steps)}")
     return Criterion(5, title, True, "everything that moved stands in gitops alone, and core pins it")

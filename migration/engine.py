@@ -11,14 +11,14 @@ from migration import carried_suite, deletion
 from migration.git.facts import Facts, Hindrance, look
 from migration.git.objects import GITLINK, Blobs
 from migration.mapping import Mapping
-from migration.model import Commit, Outcome, Step
+from migration.model import Commit, MigrationStep, StepResult
 from migration.phases import phase1, phase2, phase3, phase4, phase5
-from migration.simulation import Consumer, Draft, Side, World, commit
+from migration.simulation import Consumer, Draft, Repository, Simulation, commit
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.steps import State
 
-STEPS: tuple[Step, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
+STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
 HISTORIES = ("keep", "none")
 _DELETING = {"DC-16"} | {s.key for s in phase4.STEPS if s.plan is phase4.gone}
@@ -42,39 +42,39 @@ class Plan:
     """The outcome of every selected step, and the commits that bring it about, in order."""
 
     request: Request
-    world: World
-    outcomes: list[Outcome]
+    simulation: Simulation
+    results: list[StepResult]
     start: dict[str, str]
 
     @property
     def commits(self) -> list[Commit]:
         """All commits, those of gitops first."""
-        return [*self.world.gitops.commits, *self.world.core.commits]
+        return [*self.simulation.gitops.commits, *self.simulation.core.commits]
 
     @property
     def hindrances(self) -> list[Hindrance]:
         """Why nothing may be committed now."""
-        return [*self.world.core.hindrances, *self.world.gitops.hindrances]
+        return [*self.simulation.core.hindrances, *self.simulation.gitops.hindrances]
 
     @property
     def person(self) -> str:
         """What a person does between the commits of gitops and those of core; empty when nothing."""
-        return next((c.text for o in self.outcomes for c in o.changes if c.kind == "person"), "")
+        return next((c.text for o in self.results for c in o.changes if c.kind == "person"), "")
 
     @property
     def blocked(self) -> bool:
         """Is any step blocked?"""
-        return any(o.state is State.BLOCKED for o in self.outcomes)
+        return any(o.state is State.BLOCKED for o in self.results)
 
     @property
     def pending(self) -> bool:
         """Is there anything to do?"""
-        return any(o.state is State.PENDING for o in self.outcomes) or bool(self.commits)
+        return any(o.state is State.PENDING for o in self.results) or bool(self.commits)
 
     @property
     def unfinished(self) -> bool:
         """Is there anything to do in the repositories? A trial on the target is none of that."""
-        return bool(self.commits) or any(c.kind != "run" for o in self.outcomes for c in o.changes)
+        return bool(self.commits) or any(c.kind != "run" for o in self.results for c in o.changes)
 
 
 def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
@@ -89,9 +89,9 @@ def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
     return tuple(k for k in among if not only or k in {o.upper() for o in only})
 
 
-def make_world(
+def prepare(
     request: Request, settings: Settings, mapping: Mapping, live: Callable[[], list[Consumer]] | None
-) -> World:
+) -> Simulation:
     """Read both repositories."""
     hint = ""
     try:
@@ -100,18 +100,18 @@ def make_world(
     except ValueError:
         inside = Path()
     core, gitops = look(request.core, request.gitops, at=request.at, hint=hint)
-    world = World(
+    simulation = Simulation(
         _side("core", core, request), _side("gitops", gitops, request), mapping, settings, tuple(request.accept)
     )
-    world.live, world.history = live, request.history
-    world.selected = frozenset(request.keys)
-    world.pin_path = _pin_path(core, gitops, str(inside), settings.repositories.gitops)
-    world.suite, world.own = carried_suite.files(core.folder)
-    return world
+    simulation.live, simulation.history = live, request.history
+    simulation.selected = frozenset(request.keys)
+    simulation.pin_path = _pin_path(core, gitops, str(inside), settings.repositories.gitops)
+    simulation.suite, simulation.own = carried_suite.files(core.folder)
+    return simulation
 
 
-def _side(name: Any, facts: Facts, request: Request) -> Side:
-    return Side(name, facts, facts.tree.copy(), Blobs(facts.git), facts.at, request.idents.get(name))
+def _side(name: Any, facts: Facts, request: Request) -> Repository:
+    return Repository(name, facts, facts.tree.copy(), Blobs(facts.git), facts.at, request.idents.get(name))
 
 
 def _pin_path(core: Facts, gitops: Facts, inside: str, setting: str) -> str:
@@ -136,37 +136,37 @@ def _pin_path(core: Facts, gitops: Facts, inside: str, setting: str) -> str:
     return next((p for p in links if p.rpartition("/")[2] == gitops.folder.name), "")
 
 
-def plan(request: Request, world: World) -> Plan:
+def plan(request: Request, simulation: Simulation) -> Plan:
     """Plan the selected steps in their order. Nothing is written."""
-    start = {"core": world.core.head, "gitops": world.gitops.head}
-    outcomes: dict[str, Outcome] = {}
+    start = {"core": simulation.core.head, "gitops": simulation.gitops.head}
+    results: dict[str, StepResult] = {}
     barred: dict[str, bool] = {}
-    if world.history == "keep" and any(k in world.selected for k in phase1.COPIES):
+    if simulation.history == "keep" and any(k in simulation.selected for k in phase1.COPIES):
         from migration import history
 
-        world.grafts = history.grafts(world)
-    deletion.look_ahead(world)
+        simulation.grafts = history.grafts(simulation)
+    deletion.look_ahead(simulation)
     for step in STEPS:
-        if step.key not in world.selected:
+        if step.key not in simulation.selected:
             continue
-        unmet = [n for n in step.needs if n in BY_KEY and _unmet(world, BY_KEY[n], barred)]
-        outcome = _one(world, step, unmet)
+        unmet = [n for n in step.needs if n in BY_KEY and _unmet(simulation, BY_KEY[n], barred)]
+        outcome = _one(simulation, step, unmet)
         barred[step.key] = bool(unmet)
-        outcomes[step.key] = outcome
+        results[step.key] = outcome
         if outcome.commits and step.key not in _DELETING:
-            world.cache.pop("verdicts", None)
-    return Plan(request, world, list(outcomes.values()), start)
+            simulation.cache.pop("verdicts", None)
+    return Plan(request, simulation, list(results.values()), start)
 
 
-def _one(world: World, step: Step, unmet: list[str]) -> Outcome:
-    title = step.title or _title(world.mapping, step.key)
-    draft = Draft(world, step.key, barred=bool(unmet))
+def _one(simulation: Simulation, step: MigrationStep, unmet: list[str]) -> StepResult:
+    title = step.title or _title(simulation.mapping, step.key)
+    draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
     notes = ([f"needs {', '.join(unmet)}"] if unmet else []) + draft.notes + ([draft.unknown] if draft.unknown else [])
     made: list[Commit] = []
     changes: tuple[Any, ...] = ()
     if not unmet:
-        made = commit(world, draft, title)
+        made = commit(simulation, draft, title)
         changes = tuple(draft.changes)
     if draft.blocks or unmet:
         state = State.BLOCKED
@@ -174,7 +174,7 @@ def _one(world: World, step: Step, unmet: list[str]) -> Outcome:
         state = State.UNKNOWN
     else:
         state = State.PENDING if changes else State.DONE
-    return Outcome(
+    return StepResult(
         key=step.key,
         phase=step.phase,
         title=title,
@@ -188,18 +188,18 @@ def _one(world: World, step: Step, unmet: list[str]) -> Outcome:
     )
 
 
-def _unmet(world: World, need: Step, barred: dict[str, bool]) -> bool:
+def _unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
     """Does a needed step still have something to change? What it is blocked on, blocks path by path elsewhere."""
     if need.key in barred:
         return barred[need.key]
     key = f"need {need.key}"
-    if key not in world.cache:
-        draft = Draft(world, need.key)
-        pushed = world.pushed
+    if key not in simulation.cache:
+        draft = Draft(simulation, need.key)
+        pushed = simulation.pushed
         need.plan(draft)
-        world.pushed = pushed
-        world.cache[key] = bool(draft.changes)
-    return bool(world.cache[key])
+        simulation.pushed = pushed
+        simulation.cache[key] = bool(draft.changes)
+    return bool(simulation.cache[key])
 
 
 def _title(mapping: Mapping, key: str) -> str:

@@ -15,7 +15,7 @@ from migration.mapping import glob
 from migration.references.argo_consumers import Consumers
 from migration.references.search import References
 from migration.render import readable
-from migration.simulation import World
+from migration.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Told:
 
 def explain(plan: Plan, path: str) -> Told:
     """Which entries of the mapping are about the path, what the plan does with it, with which proof or block."""
-    world, mapping = plan.world, plan.world.mapping
+    simulation, mapping = plan.simulation, plan.simulation.mapping
     rows: list[tuple[str, str]] = []
-    before, folder = world.core.facts.tree, path.rstrip("/") + "/"
+    before, folder = simulation.core.facts.tree, path.rstrip("/") + "/"
     if path in before:
         entry = before.files[path]
         rows.append(("is", f"a file of core, blob {entry.oid[:12]}, mode {entry.mode}"))
@@ -62,7 +62,7 @@ def explain(plan: Plan, path: str) -> Told:
     for kept in mapping.kept:
         if glob(kept.path).match(path) or kept.path == folder:
             rows.append(("stays", kept.reason))
-    for one in plan.outcomes:
+    for one in plan.results:
         for change in one.changes:
             if change.path in (path, going[1] if going else path) or change.path.startswith(folder):
                 rows.append((f"{one.key}", f"{change.kind} {change.repo}:{shown(change.path)}: {change.text}"))
@@ -100,19 +100,19 @@ class Named:
         return f"{shown(self.where)}: {maybe}{self.kind}: {readable(self.text)}{note}"
 
 
-def references(world: World, path: str) -> list[Named]:
+def references(simulation: Simulation, path: str) -> list[Named]:
     """Who in core names the path (or what a glob matches) or something below it, as core is now; and who syncs from it.
 
     A path that is gone is looked for as well: who names it names nothing any more.
     """
-    tree = world.core.tree
+    tree = simulation.core.tree
     area = path if path in tree or "*" in path or "?" in path else path.rstrip("/") + "/"
     doomed = set(matching(tree, area))
-    index = References(world, [*(p for row in world.mapping.cleanup for p in row.paths), area])
+    index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
     rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
     found = [Named(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
-    who = Consumers(world)
+    who = Consumers(simulation)
     for consumer in who.known:
         if any(who.covers(consumer, p) for p in doomed):
             found.append(Named(consumer.where, consumer.path, "Argo CD Application", consumer.repo_url, True, True))
@@ -121,7 +121,7 @@ def references(world: World, path: str) -> list[Named]:
 
 def diffs(plan: Plan) -> Iterator[str]:
     """Unified diffs of the files that the plan rewrites: from what is now to what comes, each file once."""
-    for side in (plan.world.gitops, plan.world.core):
+    for side in (plan.simulation.gitops, plan.simulation.core):
         edited = {p for c in side.commits for p, e in c.edits.items() if e is not None}
         for path in sorted(edited):
             before, after = side.facts.tree.get(path), side.tree.get(path)

@@ -11,45 +11,47 @@ from pathlib import Path
 
 from migration.git.objects import Git, environment
 from migration.phases import phase1
-from migration.simulation import World
+from migration.simulation import Simulation
 from tasks.core.process.pipe import Piped
 
 REF = "refs/remote-first/history"
 
 
-def grafts(world: World) -> tuple[str, ...]:
+def grafts(simulation: Simulation) -> tuple[str, ...]:
     """The tip of the rewritten history; none when nothing is left to be copied. Made in a scratch folder."""
-    core, gitops = world.core.tree.files, world.gitops.tree.files
-    wanted = phase1.sources(world)
+    core, gitops = simulation.core.tree.files, simulation.gitops.tree.files
+    wanted = phase1.sources(simulation)
     if all(gitops.get(d) == core[p] for p, d in wanted.items()):
         return ()
     scratch = Path(tempfile.mkdtemp(prefix="remote-first-history-"))
-    world.scratch.append(scratch)
+    simulation.scratch.append(scratch)
     clone = scratch / "core.git"
-    Git(scratch).read("clone", "--quiet", "--bare", "--no-tags", str(world.core.facts.folder), str(clone), timeout=1800)
-    branch = world.core.facts.branch
+    Git(scratch).read(
+        "clone", "--quiet", "--bare", "--no-tags", str(simulation.core.facts.folder), str(clone), timeout=1800
+    )
+    branch = simulation.core.facts.branch
     rules = []
-    for move in sorted(world.mapping.moves, key=lambda m: -len(m.source)):
+    for move in sorted(simulation.mapping.moves, key=lambda m: -len(m.source)):
         if "{env}" not in move.source:
             rules.append((move.source, move.target))
-    rules = [(p, d) for p, d in wanted.items() if "{env}" in _source_of(world, p)] + rules
+    rules = [(p, d) for p, d in wanted.items() if "{env}" in _source_of(simulation, p)] + rules
     words = [word for old, new in rules for word in ("--path", old, "--path-rename", f"{old}:{new}")]
     argv = [sys.executable, "-m", "git_filter_repo", "--quiet", "--force", "--refs", branch, *words]
     with Piped(argv, cwd=clone, env=environment(), said="git filter-repo") as child:
         child.result(timeout=1800)
     tip = Git(clone).line("rev-parse", "--verify", branch)
-    world.cache["history"] = (clone, branch)
+    simulation.cache["history"] = (clone, branch)
     return (tip,)
 
 
-def bring(world: World) -> None:
+def bring(simulation: Simulation) -> None:
     """Fetch the rewritten history into gitops, where the copies' commits will name it."""
-    made = world.cache.get("history")
+    made = simulation.cache.get("history")
     if isinstance(made, tuple):
         clone, branch = made
-        world.gitops.facts.git.read("fetch", "--quiet", "--no-tags", str(clone), f"+{branch}:{REF}", timeout=1800)
+        simulation.gitops.facts.git.read("fetch", "--quiet", "--no-tags", str(clone), f"+{branch}:{REF}", timeout=1800)
 
 
-def _source_of(world: World, path: str) -> str:
-    going = world.mapping.move_of(path)
+def _source_of(simulation: Simulation, path: str) -> str:
+    going = simulation.mapping.move_of(path)
     return going[0].source if going else ""

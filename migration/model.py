@@ -29,7 +29,7 @@ Reason = Literal[
 
 
 @dataclass(frozen=True)
-class Change:
+class TreeChange:
     """One change of a step. destroys: what would be lost by it, such as the lines of a person."""
 
     repo: Repo
@@ -75,7 +75,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Step:
+class MigrationStep:
     """A state that shall hold. plan: adds changes and blocks to the draft; nothing added means it holds.
 
     needs: steps that must have nothing left to change before this one changes anything
@@ -89,7 +89,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """What a step came to. references: found, but not blocking. commits: those that bring it about, in order."""
 
     key: str
@@ -97,7 +97,7 @@ class Outcome:
     title: str
     state: State
     needs: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[TreeChange, ...] = ()
     blocks: tuple[Block, ...] = ()
     note: str = ""
     references: tuple[Reference, ...] = ()

@@ -16,7 +16,7 @@ SCHEMA = 1
 def write(path: Path, plan: Plan, document: dict[str, Any]) -> None:
     """Write the plan; the same document that `--json` shows, with what `apply` needs beside it."""
     request = plan.request
-    idents = {s.name: list(s.ident) for s in (plan.world.core, plan.world.gitops) if s.ident}
+    idents = {s.name: list(s.ident) for s in (plan.simulation.core, plan.simulation.gitops) if s.ident}
     replay = {
         "core": str(request.core),
         "gitops": str(request.gitops),
@@ -25,7 +25,7 @@ def write(path: Path, plan: Plan, document: dict[str, Any]) -> None:
         "history": request.history,
         "at": plan.start,
         "idents": idents,
-        "commits": {s.name: [c.id for c in s.commits] for s in (plan.world.core, plan.world.gitops)},
+        "commits": {s.name: [c.id for c in s.commits] for s in (plan.simulation.core, plan.simulation.gitops)},
     }
     text = json.dumps({"schema": SCHEMA, **document, "replay": replay}, indent=2)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from migration.engine import Plan
 from migration.git.facts import shown
-from migration.model import Outcome
+from migration.model import StepResult
 from tasks.core.plan.steps import State
 
 _NAMES = {
@@ -21,10 +21,10 @@ _NAMES = {
 _MARKS = {State.DONE: "ok", State.PENDING: "..", State.BLOCKED: "!!", State.UNKNOWN: "??"}
 
 
-def document(plan: Plan, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
+def document(plan: Plan, results: Sequence[StepResult] | None = None) -> dict[str, Any]:
     """The document of `--json`, without its schema number."""
-    outcomes = plan.outcomes if outcomes is None else outcomes
-    sides = (plan.world.core, plan.world.gitops)
+    results = plan.results if results is None else results
+    sides = (plan.simulation.core, plan.simulation.gitops)
     found: dict[str, Any] = {
         s.name: {
             "path": str(s.facts.folder),
@@ -37,24 +37,24 @@ def document(plan: Plan, outcomes: Sequence[Outcome] | None = None) -> dict[str,
     }
     found["phases"] = [
         {"phase": number, "title": _NAMES[number], "state": str(state_of(steps)), "steps": [_step(o) for o in steps]}
-        for number, steps in _phases(outcomes)
+        for number, steps in _phases(results)
     ]
     found["problems"] = [{"what": h.what, "fix": h.fix} for h in plan.hindrances]
     return found
 
 
-def state_of(outcomes: Sequence[Outcome]) -> State:
+def state_of(results: Sequence[StepResult]) -> State:
     """The state of several steps as one."""
-    states = {o.state for o in outcomes}
+    states = {o.state for o in results}
     return next((s for s in (State.BLOCKED, State.UNKNOWN, State.PENDING) if s in states), State.DONE)
 
 
-def _phases(outcomes: Sequence[Outcome]) -> Iterator[tuple[int, list[Outcome]]]:
-    for number in sorted({o.phase for o in outcomes}):
-        yield number, [o for o in outcomes if o.phase == number]
+def _phases(results: Sequence[StepResult]) -> Iterator[tuple[int, list[StepResult]]]:
+    for number in sorted({o.phase for o in results}):
+        yield number, [o for o in results if o.phase == number]
 
 
-def _step(one: Outcome) -> dict[str, Any]:
+def _step(one: StepResult) -> dict[str, Any]:
     return {
         "key": one.key,
         "title": one.title,
@@ -86,11 +86,11 @@ def readable(text: str) -> str:
 
 
 def lines(
-    plan: Plan, outcomes: Sequence[Outcome] | None = None, *, most: int = 5, every: bool = False
+    plan: Plan, results: Sequence[StepResult] | None = None, *, most: int = 5, every: bool = False
 ) -> Iterator[str]:
     """The plan as a person reads it. most: paths and blocks shown of each step; every: show every block."""
-    outcomes = plan.outcomes if outcomes is None else outcomes
-    for number, steps in _phases(outcomes):
+    results = plan.results if results is None else results
+    for number, steps in _phases(results):
         yield f"phase {number}  {_NAMES[number]}: {state_of(steps)}"
         for one in steps:
             yield from _step_lines(one, most, len(one.blocks) if every else most * 4)
@@ -99,7 +99,7 @@ def lines(
         yield f"   fix: {hindrance.fix}"
 
 
-def _step_lines(one: Outcome, most: int, blocks: int) -> Iterator[str]:
+def _step_lines(one: StepResult, most: int, blocks: int) -> Iterator[str]:
     kinds = Counter(f"{c.kind} in {c.repo}" if c.kind != "person" else "by a person" for c in one.changes)
     counts = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
     yield f"  {_MARKS[one.state]} {one.key:<9} {one.title}" + (f"  ({counts})" if counts else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from migration.git.facts import TRAILER, Facts, Hindrance
 from migration.git.objects import GITLINK, SYMLINK, Blobs, Entry, Tree, commit_body, object_id
 from migration.mapping import Mapping, covering
-from migration.model import Block, Change, Commit, Kind, Reason, Reference, Repo
+from migration.model import Block, Commit, Kind, Reason, Reference, Repo, TreeChange
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
 
@@ -18,7 +18,7 @@ _NOBODY = "nobody <nobody@localhost> 0 +0000"  # a plan can be looked at without
 
 
 @dataclass
-class Side:
+class Repository:
     """One repository in the simulation. tree and head are those after the steps planned so far."""
 
     name: Repo
@@ -75,7 +75,7 @@ class Consumer:
 
 
 @dataclass
-class World:
+class Simulation:
     """All that a step may look at.
 
     accept:    what the person named with --accept
@@ -87,8 +87,8 @@ class World:
     grafts:    parents that a copy gets beside the former head, so that `git log --follow` finds the old history
     """
 
-    core: Side
-    gitops: Side
+    core: Repository
+    gitops: Repository
     mapping: Mapping
     settings: Settings
     accept: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class World:
     cache: dict[str, object] = field(default_factory=dict)
     scratch: list[Path] = field(default_factory=list)
 
-    def side(self, repo: Repo) -> Side:
+    def side(self, repo: Repo) -> Repository:
         """The repository of this name."""
         return self.core if repo == "core" else self.gitops
 
@@ -131,9 +131,9 @@ class World:
 class Draft:
     """What one step wants: filled by its plan, then committed to the simulation by the engine."""
 
-    def __init__(self, world: World, key: str, barred: bool = False) -> None:
-        self.world, self.key, self.barred = world, key, barred
-        self.changes: list[Change] = []
+    def __init__(self, simulation: Simulation, key: str, barred: bool = False) -> None:
+        self.simulation, self.key, self.barred = simulation, key, barred
+        self.changes: list[TreeChange] = []
         self.blocks: list[Block] = []
         self.references: list[Reference] = []
         self.notes: list[str] = []
@@ -159,11 +159,11 @@ class Draft:
     def delete(self, repo: Repo, path: str, text: str, destroys: str = "") -> None:
         """Take the path away."""
         self._edit(repo, path, None)
-        self.changes.append(Change(repo, "delete", path, text, destroys))
+        self.changes.append(TreeChange(repo, "delete", path, text, destroys))
 
     def write(self, repo: Repo, path: str, data: bytes, text: str, *, mode: str = "", destroys: str = "") -> None:
         """Give the path this content; nothing is done when it has it. A file in the way blocks."""
-        side = self.world.side(repo)
+        side = self.simulation.side(repo)
         old = side.tree.get(path)
         wanted = Entry(mode or (old.mode if old else "100644"), side.blobs.plan(data, side.width))
         if old != wanted:
@@ -171,39 +171,39 @@ class Draft:
 
     def copy(self, source: str, path: str, text: str, kind: Kind = "copy") -> None:
         """Give gitops at `path` what core has at `source`, blob and mode."""
-        entry = self.world.core.tree.files[source]
-        self.world.gitops.blobs.lend(entry.oid, self.world.core.blobs)
+        entry = self.simulation.core.tree.files[source]
+        self.simulation.gitops.blobs.lend(entry.oid, self.simulation.core.blobs)
         self._set("gitops", path, entry, kind, text)
 
     def pin(self, commit: str, text: str) -> None:
         """Let core's submodule point to this commit."""
-        self._set("core", self.world.pin_path, Entry(GITLINK, commit), "write", text)
+        self._set("core", self.simulation.pin_path, Entry(GITLINK, commit), "write", text)
 
     def person(self, repo: Repo, text: str) -> None:
         """Something a person does; the plan goes on as if it were done."""
-        self.changes.append(Change(repo, "person", "", text))
+        self.changes.append(TreeChange(repo, "person", "", text))
 
     def run(self, repo: Repo, text: str) -> None:
         """Something that is run and recorded, no file of a repository."""
-        self.changes.append(Change(repo, "run", "", text))
+        self.changes.append(TreeChange(repo, "run", "", text))
 
     def _set(self, repo: Repo, path: str, entry: Entry, kind: Kind, text: str, destroys: str = "") -> None:
-        side = self.world.side(repo)
+        side = self.simulation.side(repo)
         obstacle = self._in_the_way(side, path)
         if obstacle:
             what, where = obstacle
             self.block(where, "custom", f"{repo}:{where}", f"{what}; move it away: it stands where {path} belongs")
             return
-        if any(path == p or path.startswith(p) for p in self.world.mapping.never):
+        if any(path == p or path.startswith(p) for p in self.simulation.mapping.never):
             self.block(path, "custom", "config/migration.yaml: never", "this path is never touched; change the mapping")
             return
         self._edit(repo, path, entry)
-        self.changes.append(Change(repo, kind, path, text, destroys))
+        self.changes.append(TreeChange(repo, kind, path, text, destroys))
 
     def _edit(self, repo: Repo, path: str, entry: Entry | None) -> None:
         self.edits[repo][path] = entry
 
-    def _in_the_way(self, side: Side, path: str) -> tuple[str, str] | None:
+    def _in_the_way(self, side: Repository, path: str) -> tuple[str, str] | None:
         """A file where a folder is wanted, a folder or an untracked file where the file is wanted."""
         edits, folder = self.edits[side.name], path.rpartition("/")[0]
         while folder:
@@ -225,19 +225,19 @@ class Draft:
         return None
 
 
-def commit(world: World, draft: Draft, title: str) -> list[Commit]:
+def commit(simulation: Simulation, draft: Draft, title: str) -> list[Commit]:
     """Bring the draft's edits into the simulation, one commit for each repository it touches."""
     made = []
     order: tuple[Repo, Repo] = ("gitops", "core")
     for repo in order:
-        side = world.side(repo)
+        side = simulation.side(repo)
         edits = draft.edits[repo]
         edits = {p: e for p, e in edits.items() if side.tree.get(p) != e}
         if not edits:
             continue
         side.tree.apply(edits)
         author, committer = side.identities()
-        parents = (side.head, *(world.grafts if draft.grafted and repo == "gitops" else ()))
+        parents = (side.head, *(simulation.grafts if draft.grafted and repo == "gitops" else ()))
         message = f"{draft.key}: {title}\n\n{TRAILER}: {draft.key}\n"
         tree = side.tree.id()
         body = commit_body(tree, parents, author, committer, message)
@@ -258,8 +258,8 @@ def commit(world: World, draft: Draft, title: str) -> list[Commit]:
     return made
 
 
-def refuse_hindered(world: World) -> None:
+def refuse_hindered(simulation: Simulation) -> None:
     """Raise the first reason why nothing may be committed now."""
-    for side in (world.core, world.gitops):
+    for side in (simulation.core, simulation.gitops):
         for hindrance in side.hindrances:
             raise Refused(hindrance.what, fix=hindrance.fix)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from migration.model import Outcome
-from migration.simulation import World
+from migration.model import StepResult
+from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError, Trouble
@@ -77,14 +77,14 @@ def told(key: str) -> str:
     return TRIALS[key].text.format(service=catalogue().services[0].name)
 
 
-def record_of(key: str, world: World) -> Record | None:
+def record_of(key: str, simulation: Simulation) -> Record | None:
     """The record of this trial for the commit that core has in the simulation; None when there is none."""
     text = store.read(_path(key))
     try:
         found = Record(**json.loads(text)) if text else None
     except (ValueError, TypeError):
         return None
-    return found if found is not None and found.commit == world.core.head else None
+    return found if found is not None and found.commit == simulation.core.head else None
 
 
 def must_have_target(s: Settings) -> None:
@@ -98,28 +98,28 @@ def must_have_target(s: Settings) -> None:
         )
 
 
-def run(world: World, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def run(simulation: Simulation, results: Sequence[StepResult]) -> list[StepResult]:
     """Run the trials that the plan holds, and keep their records. One that fails makes its step unknown, with the reason."""
     done = []
-    for one in outcomes:
+    for one in results:
         if one.key in TRIALS and any(c.kind == "run" for c in one.changes):
-            one = _try(one, world)
+            one = _try(one, simulation)
         done.append(one)
     return done
 
 
-def _try(one: Outcome, world: World) -> Outcome:
+def _try(one: StepResult, simulation: Simulation) -> StepResult:
     from tasks.core.config.catalogue import catalogue
 
-    trial, s = TRIALS[one.key], world.settings
+    trial, s = TRIALS[one.key], simulation.settings
     service = catalogue().services[0].name
     began = time.monotonic()
 
     def call(argv: tuple[str, ...]) -> None:
         words = [w.format(service=service) for w in argv]
-        program = str(world.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
+        program = str(simulation.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
         tool = Tool(program, fix="inv setup", timeout=1800)
-        ended = tool.call(*words[1:], cwd=str(world.core.facts.folder), echo=ui.talk)
+        ended = tool.call(*words[1:], cwd=str(simulation.core.facts.folder), echo=ui.talk)
         if ended.exit != 0:
             raise ToolError(f"{' '.join(words)}: {_said(ended)}", tool=words[0], exit=ended.exit)
 
@@ -136,7 +136,7 @@ def _try(one: Outcome, world: World) -> Outcome:
                 call(argv)
             except ToolError as why:
                 ui.warn(f"{one.key}: {why.what}")
-    head = world.core.facts.git.line("rev-parse", "HEAD")
+    head = simulation.core.facts.git.line("rev-parse", "HEAD")
     stamp = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     record = Record(
         one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget)

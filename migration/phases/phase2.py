@@ -12,7 +12,7 @@ from migration.edit.jsonc import Jsonc, plain
 from migration.edit.shell import Chosen, Statement, choose, statements
 from migration.git.objects import Entry
 from migration.mapping import DevContainer
-from migration.model import Step
+from migration.model import MigrationStep
 from migration.phases.phase4 import gone
 from migration.simulation import Draft
 from tasks.core.errors import Trouble
@@ -32,21 +32,21 @@ set -uo pipefail
 
 def suite_stands(draft: Draft) -> None:
     """The suite stands in core: task files, settings, the starter with its lock, what the Tiltfile loads."""
-    world = draft.world
-    if not world.suite:
+    simulation = draft.simulation
+    if not simulation.suite:
         return
     differ = {
         path: (mode, data)
-        for path, (mode, data) in world.suite.items()
-        if world.core.tree.get(path) != Entry(mode, world.core.blobs.plan(data, world.core.width))
+        for path, (mode, data) in simulation.suite.items()
+        if simulation.core.tree.get(path) != Entry(mode, simulation.core.blobs.plan(data, simulation.core.width))
     }
-    there = [p for p in differ if p in world.core.tree]
+    there = [p for p in differ if p in simulation.core.tree]
     ours = _written_by_us(draft, there)
     for path, (mode, data) in differ.items():
-        old = world.core.tree.get(path)
+        old = simulation.core.tree.get(path)
         if old is not None and path.startswith("config/"):
             continue  # the team's own values
-        if old is not None and (path, old) not in ours and not world.accepted(path):
+        if old is not None and (path, old) not in ours and not simulation.accepted(path):
             draft.block(
                 path,
                 "custom",
@@ -61,7 +61,7 @@ def suite_stands(draft: Draft) -> None:
 
 def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
     """What earlier runs of this step wrote: it may be replaced."""
-    facts = draft.world.core.facts
+    facts = draft.simulation.core.facts
     if not paths:
         return set()
     commits = facts.git.read("log", "--format=%H", f"--grep=^Remote-First: {draft.key}$", facts.at).decode().split()
@@ -70,7 +70,7 @@ def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
 
 
 def _ignores(draft: Draft) -> None:
-    old = draft.world.core.text(".gitignore") or b""
+    old = draft.simulation.core.text(".gitignore") or b""
     lines = old.decode("utf-8", "surrogateescape").splitlines()
     missing = [p for p in _IGNORED if p not in lines]
     if missing:
@@ -83,9 +83,9 @@ def _ignores(draft: Draft) -> None:
 
 def simplified(draft: Draft) -> None:
     """postCreate.sh is the suite's; what the team did beside it is kept in a file that still runs."""
-    world, rules = draft.world, draft.world.mapping.post_create
-    old = world.core.text(rules.path)
-    called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
+    simulation, rules = draft.simulation, draft.simulation.mapping.post_create
+    old = simulation.core.text(rules.path)
+    called = f"{simulation.mapping.dev_container.folder}/devcontainer.json" in simulation.core.tree
     if not (called if old is None else _is_old(old, rules.obsolete)):
         return
     new = carried_suite.template(".devcontainer/postCreate.sh")
@@ -100,7 +100,7 @@ def simplified(draft: Draft) -> None:
     found = _sorted((old or b"").decode("utf-8", "surrogateescape"), rules.obsolete, rules.ours)
     if _has_lost(draft, found, rules.path, rules.kept_in):
         return
-    team = _kept(found, rules.path, world.core.text(rules.kept_in))
+    team = _kept(found, rules.path, simulation.core.text(rules.kept_in))
     lost = "; ".join(found.lost)
     if team:
         said = f"{len(found.kept)} statements of the team, kept from {rules.path}"
@@ -114,7 +114,7 @@ def simplified(draft: Draft) -> None:
 
 def _has_lost(draft: Draft, found: Chosen, path: str, instead: str) -> bool:
     """Block for each line that would be lost, unless the person accepts it."""
-    if draft.world.accepted(path):
+    if draft.simulation.accepted(path):
         return False
     for line in found.lost:
         place, _, said = line.partition(": ")
@@ -166,9 +166,9 @@ def _is_old(data: bytes, obsolete: list[str]) -> bool:
 
 def start_script(draft: Draft) -> None:
     """What runs at every start of the container needs no local cluster."""
-    world, rules = draft.world, draft.world.mapping.post_create
+    simulation, rules = draft.simulation, draft.simulation.mapping.post_create
     for path in rules.also:
-        old = world.core.text(path)
+        old = simulation.core.text(path)
         if old is None or not _is_old(old, rules.obsolete):
             continue
         text = old.decode("utf-8", "surrogateescape")
@@ -188,11 +188,11 @@ def start_script(draft: Draft) -> None:
 
 def container(draft: Draft) -> None:
     """devcontainer.json asks for no local cluster, and for what the tunnel needs."""
-    world, rules = draft.world, draft.world.mapping.dev_container
+    simulation, rules = draft.simulation, draft.simulation.mapping.dev_container
     path = f"{rules.folder}/devcontainer.json"
-    old = world.core.text(path)
+    old = simulation.core.text(path)
     if old is None:
-        for other in (p for p in world.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
+        for other in (p for p in simulation.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
             fix = "name its folder there (dev_container.folder)"
             draft.block(other, "custom", "config/migration.yaml", f"no {path} is here, but this one; {fix}")
         return
@@ -201,7 +201,7 @@ def container(draft: Draft) -> None:
     try:
         now = plain(text, path)
         edits = _edits(now, plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules)
-        script = world.mapping.post_create.path
+        script = simulation.mapping.post_create.path
         if script not in json.dumps(now.get("postCreateCommand", script)):
             draft.note(f"postCreateCommand does not call {script}: nothing runs inv setup when the container is made")
         if not edits:
@@ -295,8 +295,8 @@ def _target(mount: object) -> str:
 
 def image(draft: Draft) -> None:
     """The dev container's image has telepresence, kubelogin, iptables and sshfs, pinned and verified."""
-    world, rules = draft.world, draft.world.mapping.dev_container
-    config = world.core.text(f"{rules.folder}/devcontainer.json")
+    simulation, rules = draft.simulation, draft.simulation.mapping.dev_container
+    config = simulation.core.text(f"{rules.folder}/devcontainer.json")
     if config is None:
         return
     try:
@@ -304,7 +304,7 @@ def image(draft: Draft) -> None:
     except Trouble:
         return  # DC-11 says it
     path = f"{rules.folder}/{build.get('dockerfile', 'Dockerfile')}"
-    old = world.core.text(path)
+    old = simulation.core.text(path)
     template = carried_suite.template(".devcontainer/Dockerfile")
     if old is None:
         fix = f"build the image from a Dockerfile: {rules.folder}/Dockerfile, named in devcontainer.json"
@@ -323,13 +323,13 @@ def image(draft: Draft) -> None:
 
 
 STEPS = (
-    Step("RF-20", 2, "the suite stands in core", suite_stands),
-    Step("DC-10", 2, "postCreate.sh creates no local cluster", simplified),
-    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
-    Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplified),
-    Step("DC-13", 2, "AKS credentials come from inv setup", simplified, needs=("RF-20",)),
-    Step("DC-14", 2, "the tunnel is connected by inv setup", simplified, needs=("RF-20",)),
-    Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
-    Step("RF-21", 2, "what runs at every start needs no local cluster", start_script),
-    Step("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
+    MigrationStep("RF-20", 2, "the suite stands in core", suite_stands),
+    MigrationStep("DC-10", 2, "postCreate.sh creates no local cluster", simplified),
+    MigrationStep("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
+    MigrationStep("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplified),
+    MigrationStep("DC-13", 2, "AKS credentials come from inv setup", simplified, needs=("RF-20",)),
+    MigrationStep("DC-14", 2, "the tunnel is connected by inv setup", simplified, needs=("RF-20",)),
+    MigrationStep("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
+    MigrationStep("RF-21", 2, "what runs at every start needs no local cluster", start_script),
+    MigrationStep("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
 )

@@ -10,7 +10,7 @@ from migration.git.objects import GITLINK, SYMLINK, Entry, Tree, decode
 from migration.mapping import any_glob, glob
 from migration.model import Reference
 from migration.references.path_scan import Mention, Words, mentions
-from migration.simulation import World
+from migration.simulation import Simulation
 
 _MANY = 1000  # from here on git looks which files are worth reading
 _BIG = 5_000_000  # bytes; a larger file is data
@@ -19,17 +19,17 @@ _BIG = 5_000_000  # bytes; a larger file is data
 class References:
     """The mentions in core's files, each file read once for each content."""
 
-    def __init__(self, world: World, areas: Iterable[str]) -> None:
+    def __init__(self, simulation: Simulation, areas: Iterable[str]) -> None:
         """areas: the files, folders and globs that any step may take away."""
-        self._world = world
+        self._world = simulation
         self._areas = [a for a in areas if a]
         self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
-        self._listed = any_glob(world.mapping.references.listed)
-        self._ignored = any_glob(world.mapping.references.ignored)
+        self._listed = any_glob(simulation.mapping.references.listed)
+        self._ignored = any_glob(simulation.mapping.references.ignored)
         self._known: dict[tuple[str, str], list[Mention]] = {}
         self._matches: dict[str, list[str]] = {}
-        self._links = [p for p, e in world.core.facts.tree.files.items() if e.mode == GITLINK]
-        self.words = _words(world.core.tree, self._areas, self._links)
+        self._links = [p for p, e in simulation.core.facts.tree.files.items() if e.mode == GITLINK]
+        self.words = _words(simulation.core.tree, self._areas, self._links)
 
     def read(self, paths: Iterable[str]) -> None:
         """Read these files' mentions, as far as they are not known."""

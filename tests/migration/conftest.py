@@ -48,7 +48,7 @@ class Repos:
 
     def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> Plan:
         found = cli._planned(cli.request(self.asked(**flags), phases))
-        found.world.close()
+        found.simulation.close()
         return found
 
     def run(self, number: int, **flags: object) -> int:
@@ -139,7 +139,7 @@ def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
 
 def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
     """Path, reason and place of every block."""
-    return {(b.path, b.reason, b.where) for o in plan.outcomes for b in o.blocks if not reason or b.reason == reason}
+    return {(b.path, b.reason, b.where) for o in plan.results for b in o.blocks if not reason or b.reason == reason}
 
 
 @pytest.fixture(scope="session", autouse=True)

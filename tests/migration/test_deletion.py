@@ -73,7 +73,7 @@ def test_decoys_neither_block_nor_change(pair: Callable[..., Repos]):
         "k3d_test.py",
     ):
         assert not any(p.endswith(decoy) for p in places)
-    assert not any("decoy" in c.path for o in with_them.outcomes for c in o.changes)
+    assert not any("decoy" in c.path for o in with_them.results for c in o.changes)
 
 
 def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: Callable[..., Repos]):
@@ -207,7 +207,7 @@ def test_two_truths_are_told_with_both_paths(pair: Callable[..., Repos], fault: 
 
 def notes(plan: Plan) -> dict[str, str]:
     """What names a path without holding it back: place and target."""
-    return {r.where: r.target for o in plan.outcomes for r in o.references}
+    return {r.where: r.target for o in plan.results for r in o.references}
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ def test_a_dev_container_elsewhere_blocks_and_one_without_its_script_gets_it(pai
     repos = pair()
     repos.git("core", "rm", "--quiet", ".devcontainer/postCreate.sh")
     repos.git("core", "commit", "--quiet", "-m", "no script")
-    assert any(c.path == ".devcontainer/postCreate.sh" for o in repos.plan((2,)).outcomes for c in o.changes)
+    assert any(c.path == ".devcontainer/postCreate.sh" for o in repos.plan((2,)).results for c in o.changes)
     (repos.core / ".devcontainer/mine").mkdir()
     repos.git("core", "mv", ".devcontainer/devcontainer.json", ".devcontainer/mine/")
     repos.git("core", "commit", "--quiet", "-m", "elsewhere")

@@ -118,7 +118,7 @@ def test_what_was_written_is_what_the_tools_accept(ready: Repos):
 
 def test_history_kept_reaches_the_old_authors(pair: Callable[..., Repos]):
     repos = pair()
-    plain = repos.plan((1,)).world.gitops.tree.id()
+    plain = repos.plan((1,)).simulation.gitops.tree.id()
     assert repos.run(1, history="keep") == 0
     assert repos.tree("gitops") == plain
     assert "Bo Lindqvist" in repos.git("gitops", "log", "--follow", "--format=%an", "bootstrap/bootstrap.sh")
