@@ -6,10 +6,12 @@ import os
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from migration.git.facts import shown
 from migration.git.objects import GITLINK, Entry, Tree, encode, object_id
 from migration.mapping import covering, glob
+from migration.memo import Question
 from migration.model import Block, Reason, Reference
 from migration.references import argo_consumers
 from migration.references.argo_consumers import Consumers
@@ -17,14 +19,38 @@ from migration.references.search import References, targets
 from migration.simulation import Simulation
 
 
+class ProofKind(StrEnum):
+    """On what ground a file may be deleted."""
+
+    ACCEPTED = "accepted"
+    SUPERSEDED = "superseded"
+    COPIED = "copied"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Why a file may be deleted. text: for people."""
+
+    kind: ProofKind
+    text: str
+
+
+_ACCEPTED = Proof(ProofKind.ACCEPTED, "accepted by name")
+
+
 @dataclass
 class Verdicts:
     """What may go, each with its proof, and what may not. references: found, but not blocking."""
 
-    proofs: dict[str, str] = field(default_factory=dict)
+    proofs: dict[str, Proof] = field(default_factory=dict)
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+VERDICTS = Question[Verdicts]("what may be deleted")
+_REFERENCES = Question[References]("references in core")
+_CONSUMERS = Question[Consumers]("who syncs from core")
 
 
 def candidates(simulation: Simulation, key: str) -> list[str]:
@@ -44,25 +70,17 @@ def matching(tree: Tree, area: str) -> list[str]:
 
 def verdicts(simulation: Simulation) -> Verdicts:
     """Judge every file that a selected step would take away. Kept until something but a deletion changes the simulation."""
-    found = simulation.cache.get("verdicts")
-    if not isinstance(found, Verdicts):
-        found = _judge(simulation)
-        simulation.cache["verdicts"] = found
-    return found
+    return simulation.memo.answer(VERDICTS, lambda: _judge(simulation))
 
 
 def references(simulation: Simulation) -> References:
     """The mentions of core's files, shared by all steps of a run."""
-    found = simulation.cache.get("references")
-    if not isinstance(found, References):
-        found = References(simulation, _areas(simulation))
-        simulation.cache["references"] = found
-    return found
+    return simulation.memo.answer(_REFERENCES, lambda: References(simulation, _areas(simulation)))
 
 
 def look_ahead(simulation: Simulation) -> None:
     """Let git begin to search for what the verdicts will ask, when there is something to judge."""
-    rows = [row for row in simulation.mapping.cleanup if row.step in simulation.selected]
+    rows = [row for row in simulation.mapping.cleanup if row.step in simulation.request.keys]
     if any(matching(simulation.core.tree, area) for row in rows for area in row.paths):
         argo_consumers.look_ahead(simulation)
         References(simulation, _areas(simulation)).look_ahead()
@@ -77,7 +95,7 @@ def _judge(simulation: Simulation) -> Verdicts:
     paths = [
         p
         for row in simulation.mapping.cleanup
-        if row.step in simulation.selected
+        if row.step in simulation.request.keys
         for p in candidates(simulation, row.step)
     ]
     if not paths:
@@ -94,22 +112,26 @@ def _by_content(simulation: Simulation, paths: list[str], found: Verdicts) -> No
     moved: dict[str, str] = {}
     for path in paths:
         if simulation.accepted(path):
-            found.proofs[path] = "accepted by name"
+            found.proofs[path] = _ACCEPTED
         elif path in dirty:
-            _block(found, path, "uncommitted", f"core:{path}", "commit or stash the change, then look again")
+            _block(found, path, Reason.UNCOMMITTED, f"core:{path}", "commit or stash the change, then look again")
         elif simulation.core.tree.files[path].mode == GITLINK:
             _block(
-                found, path, "custom", f"core:{path}", f"a submodule lies here; git rm it yourself, or --accept {path}"
+                found,
+                path,
+                Reason.CUSTOM,
+                f"core:{path}",
+                f"a submodule lies here; git rm it yourself, or --accept {path}",
             )
         elif (move := simulation.mapping.move_of(path)) is not None:
             moved[path] = move[1]
         elif (row := simulation.mapping.superseded_by(path)) is not None:
-            found.proofs[path] = f"superseded by {row.by}: {row.reason}"
+            found.proofs[path] = Proof(ProofKind.SUPERSEDED, f"superseded by {row.by}: {row.reason}")
         else:
             _block(
                 found,
                 path,
-                "unmapped",
+                Reason.UNMAPPED,
                 "config/migration.yaml",
                 f"name it in moves or superseded, or accept its loss: --accept {shlex.quote(path)}",
             )
@@ -118,7 +140,7 @@ def _by_content(simulation: Simulation, paths: list[str], found: Verdicts) -> No
 
 
 def _by_destination(simulation: Simulation, moved: dict[str, str], found: Verdicts) -> None:
-    gitops, counting = simulation.gitops, simulation.pin or simulation.gitops.head
+    gitops, counting = simulation.gitops, simulation.repositories.pin or simulation.gitops.head
     planned = {c.id for c in gitops.commits}
     real = gitops.facts.at if counting in planned else counting
     if counting == gitops.head:
@@ -130,7 +152,7 @@ def _by_destination(simulation: Simulation, moved: dict[str, str], found: Verdic
     else:
         for path in moved:
             fix = f"git -C {gitops.facts.folder} fetch, or let core pin a commit that is there"
-            _block(found, path, "unpinned", f"core:{simulation.pin_path} {counting[:12]}", fix)
+            _block(found, path, Reason.UNPINNED, f"core:{simulation.repositories.pin_path} {counting[:12]}", fix)
         return
     source = simulation.core.tree.files
     late = {p: d for p, d in moved.items() if tree.files.get(d) != source[p]}
@@ -145,10 +167,10 @@ def _by_destination(simulation: Simulation, moved: dict[str, str], found: Verdic
     for path, destination in good.items():
         if path in unpushed:
             fix = f"git -C {gitops.facts.folder} push"
-            _block(found, path, "unpushed", destination, fix)
+            _block(found, path, Reason.UNPUSHED, destination, fix)
         else:
             where = "stands at" if path not in late else "stood at"
-            found.proofs[path] = f"{where} gitops:{destination} in {counting[:12]}"
+            found.proofs[path] = Proof(ProofKind.COPIED, f"{where} gitops:{destination} in {counting[:12]}")
 
 
 def _stood(simulation: Simulation, commits: list[str], paths: list[str]) -> set[tuple[str, Entry]]:
@@ -176,20 +198,22 @@ def _tell_missing(simulation: Simulation, missing: dict[str, str], tree: Tree, c
         wanted, there = source[path], tree.files.get(destination)
         if counting != gitops.head and (gitops.tree.files.get(destination) == wanted or (destination, wanted) in newer):
             where = f"gitops:{destination} (core pins {counting[:12]}, gitops is at {gitops.head[:12]})"
-            _block(found, path, "unpinned", where, "inv migrate.phase1 --only RF-11 pins it")
+            _block(found, path, Reason.UNPINNED, where, "inv migrate.phase1 --only RF-11 pins it")
         elif there is not None and there.oid == wanted.oid:
-            _block(found, path, "mode", destination, f"give it mode {wanted.mode}, or --accept {shlex.quote(path)}")
+            _block(
+                found, path, Reason.MODE, destination, f"give it mode {wanted.mode}, or --accept {shlex.quote(path)}"
+            )
         elif _in_work_tree(simulation, destination, wanted):
             fix = f"git -C {gitops.facts.folder} add {shlex.quote(destination)} && git -C {gitops.facts.folder} commit"
-            _block(found, path, "uncommitted", destination, fix)
+            _block(found, path, Reason.UNCOMMITTED, destination, fix)
         elif there is None:
-            _block(found, path, "missing", destination, "inv migrate.phase1 copies it")
+            _block(found, path, Reason.MISSING, destination, "inv migrate.phase1 copies it")
         else:
             both = f"{simulation.core.facts.folder}/{path} {gitops.facts.folder}/{destination}"
             _block(
                 found,
                 path,
-                "differs",
+                Reason.DIFFERS,
                 destination,
                 f"compare: diff {both}; make them equal, or --accept {shlex.quote(path)}",
             )
@@ -208,10 +232,7 @@ def _in_work_tree(simulation: Simulation, path: str, wanted: Entry) -> bool:
 
 
 def _by_consumers(simulation: Simulation, found: Verdicts) -> None:
-    who = simulation.cache.get("consumers")
-    if not isinstance(who, Consumers):
-        who = Consumers(simulation)
-        simulation.cache["consumers"] = who
+    who = simulation.memo.answer(_CONSUMERS, lambda: Consumers(simulation))
     for consumer in who.known:
         _consumed(found, consumer.path, consumer.where, [p for p in found.proofs if who.covers(consumer, p)], "")
     if who.why_unknown:
@@ -227,12 +248,12 @@ def _unasked(simulation: Simulation, path: str) -> bool:
 
 
 def _consumed(found: Verdicts, path: str, where: str, hit: list[str], fix: str) -> None:
-    hit = [p for p in hit if found.proofs[p] != "accepted by name"]
+    hit = [p for p in hit if found.proofs[p].kind is not ProofKind.ACCEPTED]
     if not hit:
         return
     name = path if path in hit else path.rstrip("/") + "/"
     text = fix or "let the Application sync from gitops first, or accept: "
-    block = Block(name, "consumed", where, f"{text}--accept {shlex.quote(name)}")
+    block = Block.at(name, Reason.CONSUMED, where, f"{text}--accept {shlex.quote(name)}")
     for one in hit:
         found.proofs.pop(one, None)
         found.blocks.setdefault(one, []).append(block)
@@ -253,7 +274,7 @@ def _by_references(simulation: Simulation, found: Verdicts) -> None:
             if not reference.holds:
                 told.add(reference)
                 continue
-            hit = [p for p in targets(reference.target, doomed) if found.proofs[p] != "accepted by name"]
+            hit = [p for p in targets(reference.target, doomed) if found.proofs[p].kind is not ProofKind.ACCEPTED]
             if not hit or simulation.accepted(reference.file):
                 told.add(reference)
                 continue
@@ -292,8 +313,8 @@ def _tell_references(simulation: Simulation, paths: set[str], found: Verdicts) -
 def _referenced(reference: Reference) -> Block:
     maybe = "" if reference.sure else "maybe: "
     fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
-    return Block(reference.target, "referenced", shown(reference.where), fix)
+    return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix)
 
 
 def _block(found: Verdicts, path: str, reason: Reason, where: str, fix: str) -> None:
-    found.blocks.setdefault(path, []).append(Block(path, reason, where, fix))
+    found.blocks.setdefault(path, []).append(Block.at(path, reason, where, fix))

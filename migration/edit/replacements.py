@@ -27,7 +27,7 @@ def mapped(draft: Draft) -> None:
     for rule in simulation.mapping.rewrites:
         if rule.step != draft.key:
             continue
-        side = simulation.side(rule.repo)
+        side = simulation.repositories.named(rule.repo)
         paths = [p for g in rule.files for p in matching(side.tree, g)]
         for path in dict.fromkeys(paths):
             planned = draft.edits[rule.repo].get(path)

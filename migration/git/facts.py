@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from migration.git.objects import Entry, Git, Tree, decode
-from tasks.core.errors import Refused, ToolError, Trouble
+from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
 from tasks.core.process.pipe import Piped
 
 _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
@@ -27,14 +27,6 @@ Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs tha
 
 
 @dataclass(frozen=True)
-class Hindrance:
-    """What stands against a commit here, and the command that mends it."""
-
-    what: str
-    fix: str
-
-
-@dataclass(frozen=True)
 class Facts:
     """What is known of one repository, read once.
 
@@ -42,7 +34,7 @@ class Facts:
     head, head_tree: ids of HEAD and of its tree; at, tree: the commit that is planned on, and what stands in it (HEAD,
     unless a saved plan names another)
     dirty: tracked paths that differ from HEAD, in the work tree or the index
-    hindrances: why nothing may be committed now
+    problems: why nothing may be committed now
     """
 
     name: str
@@ -54,7 +46,7 @@ class Facts:
     at: str
     tree: Tree
     dirty: tuple[str, ...] = ()
-    hindrances: tuple[Hindrance, ...] = ()
+    problems: tuple[Problem, ...] = ()
     _searches: dict[Search, Piped | set[str]] = field(default_factory=dict, compare=False, repr=False)
     _trees: dict[str, Tree] = field(default_factory=dict, compare=False, repr=False)
 
@@ -212,8 +204,8 @@ class Look:
         tree = Tree.parse(self._listing.result(), root)  # first: git's look at the work tree takes longer
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
-        hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
-        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances)
+        problems = tuple(_problems(name, folder, git_dir, branch, dirty))
+        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), problems)
 
     def close(self) -> None:
         """End what still runs."""
@@ -256,29 +248,34 @@ def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: st
     return first, second
 
 
-def _hindrances(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Hindrance]:
-    for mark, (what, fix) in _OPERATIONS.items():
-        if (git_dir / mark).exists():
-            yield Hindrance(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
-            break
-    else:
-        if not branch:
-            yield Hindrance(
-                f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}"
-            )
+def _problems(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Problem]:
+    operation = next((row for mark, row in _OPERATIONS.items() if (git_dir / mark).exists()), None)
+    if operation:
+        what, fix = operation
+        yield _refusal(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
+    elif not branch:
+        yield _refusal(f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}")
     if dirty:
         more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
-        yield Hindrance(
+        yield _refusal(
             f"{name}: uncommitted changes in {folder}: {', '.join(shown(p) for p in dirty[:3])}{more}",
             f"git -C {folder} commit -a, or git -C {folder} stash",
         )
-    if (git_dir / "info/sparse-checkout").exists():
-        git = Git(folder)
-        if git.line("config", "--type=bool", "--get", "core.sparseCheckout", ok=(0, 1)) == "true":
-            what = f"{name}: {folder} is a sparse checkout: files that are not there cannot be looked after"
-            yield Hindrance(what, f"git -C {folder} sparse-checkout disable")
+    if _is_sparse(folder, git_dir):
+        what = f"{name}: {folder} is a sparse checkout: files outside it cannot be checked"
+        yield _refusal(what, f"git -C {folder} sparse-checkout disable")
     if not os.access(folder, os.W_OK) or not os.access(git_dir, os.W_OK):
-        yield Hindrance(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+        yield _refusal(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+
+
+def _refusal(what: str, fix: str) -> Problem:
+    return Problem(what, fix=fix, code=REFUSED)
+
+
+def _is_sparse(folder: Path, git_dir: Path) -> bool:
+    if not (git_dir / "info/sparse-checkout").exists():
+        return False
+    return Git(folder).line("config", "--type=bool", "--get", "core.sparseCheckout", ok=(0, 1)) == "true"
 
 
 def _likely_branch(git_dir: Path) -> str:

@@ -10,9 +10,10 @@ from migration.edit.replacements import rewritten
 from migration.git.facts import shown
 from migration.git.objects import GITLINK, Entry
 from migration.mapping import Move, glob
-from migration.model import MigrationStep, Repo
+from migration.model import Reason, Repo
 from migration.references.path_scan import Words, mentions
 from migration.simulation import Draft, Simulation
+from migration.step import MigrationStep
 
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
 
@@ -55,7 +56,7 @@ def copied(key: str) -> Callable[[Draft], None]:
             other = clashes.get(path) or diverged.get(path)
             there = gitops.get(destination)
             if other and not simulation.accepted(path):
-                draft.block(path, "diverged", other, f"keep one of the two, or accept both: --accept {path}")
+                draft.block(path, Reason.DIVERGED, other, f"keep one of the two, or accept both: --accept {path}")
             elif there is None:
                 draft.copy(path, destination, f"{path} -> {destination}")
                 draft.grafted = True
@@ -66,7 +67,7 @@ def copied(key: str) -> Callable[[Draft], None]:
                     f"compare: diff {simulation.core.facts.folder}/{path} {simulation.gitops.facts.folder}/{destination}; "
                     f"make them equal, or leave gitops as it is: --accept {path}"
                 )
-                draft.block(path, "diverged", f"gitops:{destination}", fix)
+                draft.block(path, Reason.DIVERGED, f"gitops:{destination}", fix)
 
     return plan
 
@@ -115,7 +116,7 @@ def readmes(draft: Draft) -> None:
 
 
 def _section(draft: Draft, repo: Repo, text: str) -> None:
-    side = draft.simulation.side(repo)
+    side = draft.simulation.repositories.named(repo)
     old = side.text("README.md") or b""
     new = section_in(old, "moved", text)
     draft.write(side.name, "README.md", new, "say where things went")
@@ -196,11 +197,11 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
             was = mention.pattern.rstrip("/")
             if mention.comment or "*" in was or not (was in core or core.has_folder(was)):
                 continue
-            if path.startswith(was + "/") or was == simulation.pin_path:
+            if path.startswith(was + "/") or was == simulation.repositories.pin_path:
                 continue  # a folder it lies in, or gitops itself
             here = now.get(mention.line, [])
             going = simulation.mapping.move_of(was)
-            wants = {was, was.removeprefix(f"{simulation.pin_path}/"), going[1] if going else was}
+            wants = {was, was.removeprefix(f"{simulation.repositories.pin_path}/"), going[1] if going else was}
             wants |= {c.target for c in simulation.mapping.carries if c.source == was}
             if any(w in here and (w in gitops or w in edits or gitops.has_folder(w)) for w in wants):
                 continue
@@ -217,8 +218,8 @@ def pinned(draft: Draft) -> None:
         if remote and not simulation.pushed and (gitops.commits or gitops.facts.unpushed(gitops.facts.at)):
             draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or add --push)")
             simulation.pushed = True
-        if simulation.pin_path and simulation.pin != gitops.head:
-            draft.pin(gitops.head, f"{simulation.pin_path} -> {gitops.head[:12]}")
+        if simulation.repositories.pin_path and simulation.repositories.pin != gitops.head:
+            draft.pin(gitops.head, f"{simulation.repositories.pin_path} -> {gitops.head[:12]}")
 
 
 def _needs_pin(simulation: Simulation) -> bool:
@@ -228,15 +229,19 @@ def _needs_pin(simulation: Simulation) -> bool:
         return False
     core, gitops = simulation.core.tree.files, simulation.gitops
     facts = gitops.facts
-    if simulation.pin and simulation.pin != gitops.head:
-        if not facts.has(simulation.pin):
+    if simulation.repositories.pin and simulation.repositories.pin != gitops.head:
+        if not facts.has(simulation.repositories.pin):
             return True
-        tree = facts.tree_of(simulation.pin).files
+        tree = facts.tree_of(simulation.repositories.pin).files
         late = {p: d for p, d in wanted.items() if tree.get(d) != core[p]}
-        stood = facts.ever([simulation.pin], list(late.values()))
+        stood = facts.ever([simulation.repositories.pin], list(late.values()))
         if any((d, core[p]) not in stood for p, d in late.items() if not simulation.accepted(p)):
             return True
-    counting = simulation.pin if simulation.pin and facts.has(simulation.pin) else facts.at
+    counting = (
+        simulation.repositories.pin
+        if simulation.repositories.pin and facts.has(simulation.repositories.pin)
+        else facts.at
+    )
     return bool(facts.unpushed(counting))
 
 

@@ -12,9 +12,10 @@ from migration.edit.jsonc import Jsonc, plain
 from migration.edit.shell import Chosen, Statement, choose, statements
 from migration.git.objects import Entry
 from migration.mapping import DevContainer
-from migration.model import MigrationStep
+from migration.model import Reason
 from migration.phases.phase4 import gone
 from migration.simulation import Draft
+from migration.step import MigrationStep
 from tasks.core.errors import Trouble
 
 _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
@@ -49,7 +50,7 @@ def suite_stands(draft: Draft) -> None:
         if old is not None and (path, old) not in ours and not simulation.accepted(path):
             draft.block(
                 path,
-                "custom",
+                Reason.CUSTOM,
                 f"core:{path}",
                 f"a file of yours stands here; move it, or let it be replaced: --accept {path}",
             )
@@ -92,7 +93,7 @@ def simplified(draft: Draft) -> None:
     if new is None:
         draft.block(
             rules.path,
-            "custom",
+            Reason.CUSTOM,
             f"core:{rules.path}",
             "run this from the suite's own checkout, which has the new script",
         )
@@ -119,7 +120,7 @@ def _has_lost(draft: Draft, found: Chosen, path: str, instead: str) -> bool:
     for line in found.lost:
         place, _, said = line.partition(": ")
         fix = f"`{said[:80]}` can be kept nowhere by itself; put it into {instead}, then --accept {path}"
-        draft.block(path, "custom", f"{path}:{place}", fix)
+        draft.block(path, Reason.CUSTOM, f"{path}:{place}", fix)
     return bool(found.lost)
 
 
@@ -194,7 +195,7 @@ def container(draft: Draft) -> None:
     if old is None:
         for other in (p for p in simulation.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
             fix = "name its folder there (dev_container.folder)"
-            draft.block(other, "custom", "config/migration.yaml", f"no {path} is here, but this one; {fix}")
+            draft.block(other, Reason.CUSTOM, "config/migration.yaml", f"no {path} is here, but this one; {fix}")
         return
     text = old.decode("utf-8", "surrogateescape")
     template = carried_suite.template(".devcontainer/devcontainer.json")
@@ -219,7 +220,7 @@ def container(draft: Draft) -> None:
             else:
                 found.set(keys, value)
     except Trouble as why:
-        draft.block(path, "custom", f"core:{path}", f"{why.what}; {why.fix}")
+        draft.block(path, Reason.CUSTOM, f"core:{path}", f"{why.what}; {why.fix}")
         return
     new = found.whole().encode("utf-8", "surrogateescape")
     draft.write("core", path, new, "no local cluster; the tunnel's device and rights, volumes of this workspace")
@@ -308,7 +309,7 @@ def image(draft: Draft) -> None:
     template = carried_suite.template(".devcontainer/Dockerfile")
     if old is None:
         fix = f"build the image from a Dockerfile: {rules.folder}/Dockerfile, named in devcontainer.json"
-        draft.block(path, "custom", f"core:{rules.folder}/devcontainer.json", fix)
+        draft.block(path, Reason.CUSTOM, f"core:{rules.folder}/devcontainer.json", fix)
         return
     if template is None or not lacks_tools(old.decode("utf-8", "surrogateescape")):
         return

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from migration.edit.tiltfile import insert, remove, switch
 from migration.edit.tiltfile import names as tiltfile_names
 from migration.mapping import Mapping, any_glob
-from migration.model import MigrationStep
+from migration.model import Reason
 from migration.simulation import Draft, Simulation
+from migration.step import MigrationStep
 from tasks.core.errors import Trouble
 
 _HOST = "REMOTE_FIRST['registry']['host']"
@@ -48,7 +49,7 @@ def _edited(text_of: Callable[[Simulation, str], str], said: str) -> Callable[[D
         except Trouble as why:
             found = re.match(r"[^:]+:(\d+): (.*)", why.what)
             where, reason = (f"{path}:{found[1]}", found[2]) if found else (path, why.what)
-            draft.block(path, "custom", where, f"{reason}; {why.fix}")
+            draft.block(path, Reason.CUSTOM, where, f"{reason}; {why.fix}")
             return
         draft.write("core", path, (bom + new).encode("utf-8", "surrogateescape"), said)
         gone = set(_RESOURCE.findall(text)) - set(_RESOURCE.findall(new))
@@ -111,7 +112,7 @@ def paths(simulation: Simulation, text: str) -> str:
 def _repointing(simulation: Simulation) -> Callable[[str], str]:
     rules, prefix = (
         simulation.mapping.tiltfile,
-        (simulation.pin_path or simulation.settings.repositories.gitops.rstrip("/")) + "/",
+        (simulation.repositories.pin_path or simulation.settings.repositories.gitops.rstrip("/")) + "/",
     )
     rows = [(old, "", prefix + new) for old, new in rules.paths.items()]
     moves = sorted((m for m in simulation.mapping.moves if "{" not in m.source), key=lambda m: -len(m.source))
@@ -181,7 +182,10 @@ def releases_kept(draft: Draft) -> None:
     lost = was - set(re.findall(pattern, now.decode("utf-8", "replace")))
     for name in sorted(lost):
         draft.block(
-            path, "custom", f"core:{path}", f"the release {name} would be lost; take what is local out of it by hand"
+            path,
+            Reason.CUSTOM,
+            f"core:{path}",
+            f"the release {name} would be lost; take what is local out of it by hand",
         )
 
 

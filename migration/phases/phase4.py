@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from migration.deletion import candidates, verdicts
+from migration.deletion import ProofKind, candidates, verdicts
 from migration.edit.replacements import mapped
-from migration.model import MigrationStep
 from migration.simulation import Draft
+from migration.step import MigrationStep
 
 
 def gone(draft: Draft) -> None:
@@ -22,7 +22,7 @@ def gone(draft: Draft) -> None:
             draft.block(block.path, block.reason, block.where, block.fix)
         proof = found.proofs.get(path)
         if proof is not None and path not in found.blocks and not draft.barred:
-            draft.delete("core", path, proof, path if proof == "accepted by name" else "")
+            draft.delete("core", path, proof.text, path if proof.kind is ProofKind.ACCEPTED else "")
     row = draft.simulation.mapping.cleanup_of(draft.key)
     folders = tuple(p for p in row.paths if p.endswith("/")) if row else ()
     draft.reference(

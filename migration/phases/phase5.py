@@ -7,8 +7,8 @@ from collections.abc import Callable
 from migration import trials
 from migration.edit import documents
 from migration.edit.doc_sections import section_in
-from migration.model import MigrationStep
 from migration.simulation import Draft, Simulation
+from migration.step import MigrationStep
 from tasks.core.errors import Trouble
 
 _PLACES = {
@@ -42,9 +42,9 @@ def _proven(draft: Draft) -> None:
     try:
         trials.must_have_target(simulation.settings)
     except Trouble as why:
-        draft.unknown = f"{why.what}; {why.fix}"
+        draft.unknown = why.problem
         return
-    draft.run("core", f"{trials.told(draft.key)} and keep the seconds")
+    draft.run("core", f"{trials.described(draft.key)} and keep the seconds")
 
 
 STEPS = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from migration.simulation import Consumer, Repository, Simulation
+from migration.model import Consumer
+from migration.repositories import Repository
+from migration.simulation import Simulation
 from tasks.core.errors import Trouble
 
 _KIND = re.compile(rb"kind['\"]?\s*:\s*['\"]?Application(?:Set)?\b")

@@ -47,8 +47,8 @@ class Repos:
         return self.git(repo, "log", "--format=%s").splitlines()
 
     def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> Plan:
-        found = cli._planned(cli.request(self.asked(**flags), phases))
-        found.simulation.close()
+        found = cli.planned(cli.request(self.asked(**flags), phases))
+        found.simulation.repositories.close()
         return found
 
     def run(self, number: int, **flags: object) -> int:
@@ -133,7 +133,7 @@ def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     shutil.copytree(templates(), folder, symlinks=True)
     repos, saved = Repos(folder), str(folder.parent / "plan.json")
     assert code_of(lambda: cli.plan(repos.asked(), saved)) == 0
-    assert code_of(lambda: cli.apply(repos.asked(yes=True), saved)) == 0
+    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), saved)) == 0
     return repos
 
 

@@ -63,12 +63,12 @@ def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
 ):
     repos, file = pair(), str(tmp_path / "plan.json")
     assert code_of(lambda: cli.plan(repos.asked(json=True), file)) == 0
-    assert code_of(lambda: cli.apply(repos.asked(check=True, json=True), file)) == 2
-    assert code_of(lambda: cli.apply(repos.asked(yes=True), file)) == 0
+    assert code_of(lambda: cli.apply_file(repos.asked(check=True, json=True), file)) == 2
+    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), file)) == 0
     (repos.core / "README.md").write_text("a person's, not committed\n")
     for flags in ({"check": True}, {"dry": True}, {}):  # no yes, a dirty tree: there is nothing to hinder
         capsys.readouterr()
-        assert code_of(lambda flags=flags: cli.apply(repos.asked(json=True, **flags), file)) == 0  # type: ignore[misc]
+        assert code_of(lambda flags=flags: cli.apply_file(repos.asked(json=True, **flags), file)) == 0  # type: ignore[misc]
         out = capsys.readouterr().out
         states = {s["state"] for p in json.loads(out)["phases"] for s in p["steps"]}
         assert states <= {"done", "unknown"}
@@ -80,12 +80,12 @@ def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
 ):
     repos, file = pair(), tmp_path / "plan.json"
     assert code_of(lambda: cli.plan(repos.asked(), str(file))) == 0
-    assert code_of(lambda: cli.apply(repos.asked(yes=True), str(file))) == 0
+    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), str(file))) == 0
     document = json.loads(file.read_text())
     document["replay"]["idents"] = {n: ["A <a@b> 1 +0000"] * 2 for n in ("core", "gitops")}
     file.write_text(json.dumps(document))
     capsys.readouterr()
-    assert code_of(lambda: cli.apply(repos.asked(yes=True, json=True), str(file))) == 0
+    assert code_of(lambda: cli.apply_file(repos.asked(yes=True, json=True), str(file))) == 0
     assert json.loads(capsys.readouterr().out)["core"]["head"] == repos.git("core", "rev-parse", "HEAD")
 
 

@@ -21,7 +21,7 @@ def planned(repos: Repos, path: Path) -> dict:
 
 
 def apply(repos: Repos, path: Path, **flags: object) -> int:
-    return code_of(lambda: cli.apply(repos.asked(yes=True, **flags), str(path)))
+    return code_of(lambda: cli.apply_file(repos.asked(yes=True, **flags), str(path)))
 
 
 def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(

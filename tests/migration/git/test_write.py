@@ -15,7 +15,7 @@ import pytest
 from migration.git import commit_import, locks, write
 from migration.git.facts import Look
 from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
-from migration.git.worktree import Place
+from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, Trouble
 
 FILES = {
@@ -65,10 +65,10 @@ def edits(blobs: Blobs) -> dict[str, Entry | None]:
     return wanted
 
 
-def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tree]:
+def prepared(folder: Path) -> tuple[Checkout, str, str, dict[str, Entry | None], Tree]:
     """The objects of a commit that deletes, changes and adds; nothing moved yet."""
     facts = Look("core", folder).facts()
-    place = Place(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
+    place = Checkout(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
     blobs, tree = Blobs(facts.git), facts.tree.copy()
     wanted = edits(blobs)
     tree.apply(wanted)
@@ -79,7 +79,11 @@ def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tr
     head = commit_import.commit_head(who, who, "KEY: it holds\n")
     place.own.mkdir(exist_ok=True)
     commit_import.import_commits(
-        place.git, [(new, head, wanted, (facts.head,))], blobs.many, commit_import.absent(facts.git, oids), new
+        place.git,
+        [commit_import.PlannedCommit(new, head, wanted, (facts.head,))],
+        blobs.many,
+        commit_import.absent(facts.git, oids),
+        new,
     )
     blobs.close()
     return place, facts.head, new, wanted, tree
@@ -135,10 +139,10 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
     for step in range(1, 200):
         copy = tmp_path / f"copy{step}"
         subprocess.run(["cp", "-a", str(repo), str(copy)], check=True)
-        here = Place(copy, copy / ".git", place.branch, place.run)
+        here = Checkout(copy, copy / ".git", place.branch, place.run)
         git(copy, "update-index", "-q", "--refresh")
 
-        def work(here: Place = here) -> None:
+        def work(here: Checkout = here) -> None:
             with locks.held(here.git_dir, here.run):
                 write.move(here, old, new, wanted, time.time_ns())
 
