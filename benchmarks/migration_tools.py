@@ -77,10 +77,10 @@ def ratios(ours: list[float], theirs: list[float]) -> list[float]:
 
 def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
     """Step, a path that tells of it, and whether it is there now that all is done."""
-    from migration import mapping as migration_mapping
+    from migration import mapping_file
     from migration.engine import STEPS
 
-    mapping = migration_mapping.read(ROOT / "config" / "migration.yaml")
+    mapping = mapping_file.read(ROOT / "config" / "migration.yaml")
     found = []
     for step in STEPS:
         row = mapping.cleanup_of(step.key)

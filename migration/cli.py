@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration import applications, apply, engine, plan_file, render
-from migration import mapping as migration_mapping
+from migration import applications, apply, engine, mapping_file, plan_file, render
 from migration.engine import Plan
 from migration.model import History, Request, StepResult
 from migration.simulation import Simulation
@@ -231,7 +230,7 @@ def _folder(text: str) -> Path:
 def simulate(wanted: Request) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = settings()
-    mapping = migration_mapping.read(repository_root() / "config" / "migration.yaml")
+    mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from migration import mapping
+from migration import mapping_file
 from tasks.core.errors import Trouble
 
 FILE = Path(__file__).resolve().parents[2] / "config/migration.yaml"
 
 
 def test_the_mapping_that_stands_with_the_suite_is_read():
-    assert mapping.read(FILE).moves
+    assert mapping_file.read(FILE).moves
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_the_mapping_that_stands_with_the_suite_is_read():
         ("  path: Tiltfile", "  path: ../Tiltfile", "not a path inside"),
         ("folder: .devcontainer", "folder: ../x", "not a path inside"),
         ("never: [services/", "never: [../services/", "not a path inside"),
-        ("obsolete: [k3d,", "obsolete: ['(',", "no regular expression"),
-        ("drop_features: [k3d]", "drop_features: ['[']", "no regular expression"),
+        ("obsolete: [k3d,", "obsolete: ['(',", "not a regular expression"),
+        ("drop_features: [k3d]", "drop_features: ['[']", "not a regular expression"),
         ("replacement: '\\1.'", "replacement: '\\7.'", "does not fit the pattern"),
     ],
 )
@@ -37,4 +37,4 @@ def test_what_leads_out_or_cannot_be_read_is_told_with_its_line(tmp_path: Path, 
     assert old in text
     (tmp_path / "migration.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(Trouble, match=r"migration\.yaml:\d+: .*" + said):
-        mapping.read(tmp_path / "migration.yaml")
+        mapping_file.read(tmp_path / "migration.yaml")
