@@ -18,7 +18,7 @@ from tasks.core import ui
 
 
 @dataclass(frozen=True)
-class Repos:
+class Pair:
     """A copy of a pair."""
 
     folder: Path
@@ -95,15 +95,15 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Repos]:
+def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Pair]:
     """A fresh copy of a pair with these faults."""
 
-    def copy(*faults: str, remotes: bool = False) -> Repos:
+    def copy(*faults: str, remotes: bool = False) -> Pair:
         if remotes:  # its clones name their remotes by absolute paths
             make(tmp_path / "pair", "S", faults, True)
         else:
             shutil.copytree(templates(*faults), tmp_path / "pair", symlinks=True)
-        return Repos(tmp_path / "pair")
+        return Pair(tmp_path / "pair")
 
     return copy
 
@@ -113,25 +113,25 @@ def migrated_template(templates: Callable[..., Path], tmp_path_factory: pytest.T
     """A pair after phases 1 to 3, for tests of phase 4."""
     folder = tmp_path_factory.mktemp("migrated") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
-    repos = Repos(folder)
+    repos = Pair(folder)
     for number in (1, 2, 3):
         assert repos.run(number) == 0
     return folder
 
 
 @pytest.fixture
-def ready(migrated_template: Path, tmp_path: Path) -> Repos:
+def ready(migrated_template: Path, tmp_path: Path) -> Pair:
     """A pair for which only phases 4 and 5 are left."""
     shutil.copytree(migrated_template, tmp_path / "ready", symlinks=True)
-    return Repos(tmp_path / "ready")
+    return Pair(tmp_path / "ready")
 
 
 @pytest.fixture(scope="session")
-def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Repos:
+def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """A pair after one plan of all five phases. Only to be read."""
     folder = tmp_path_factory.mktemp("finished") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
-    repos, saved = Repos(folder), str(folder.parent / "plan.json")
+    repos, saved = Pair(folder), str(folder.parent / "plan.json")
     assert code_of(lambda: cli.plan(repos.asked(), saved)) == 0
     assert code_of(lambda: cli.apply_file(repos.asked(yes=True), saved)) == 0
     return repos

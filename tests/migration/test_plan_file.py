@@ -11,7 +11,7 @@ import pytest
 
 from migration import cli, plan_file
 from tasks.core.errors import Trouble
-from tests.migration.conftest import Repos, code_of
+from tests.migration.conftest import Pair, code_of
 
 GOOD: dict[str, Any] = {
     "schema": 1,
@@ -59,7 +59,7 @@ def test_what_is_no_plan_is_refused_with_what_to_do(tmp_path: Path, text: str, c
 
 @pytest.mark.slow
 def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
-    pair: Callable[..., Repos], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), str(tmp_path / "plan.json")
     assert code_of(lambda: cli.plan(repos.asked(json=True), file)) == 0
@@ -76,7 +76,7 @@ def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
 
 @pytest.mark.slow
 def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
-    pair: Callable[..., Repos], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), tmp_path / "plan.json"
     assert code_of(lambda: cli.plan(repos.asked(), str(file))) == 0
@@ -91,7 +91,7 @@ def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
 
 @pytest.mark.slow
 def test_diffs_are_part_of_the_json_and_shown_before_a_phase_is_done(
-    pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str]
+    pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
     assert code_of(lambda: cli.phase(repos.asked(dry=True, json=True, diff=True), 1)) == 0
@@ -100,6 +100,6 @@ def test_diffs_are_part_of_the_json_and_shown_before_a_phase_is_done(
     assert "+++ b/core/README.md" in capsys.readouterr().err
 
 
-def test_a_folder_accepted_without_its_slash_is_told(pair: Callable[..., Repos]):
+def test_a_folder_accepted_without_its_slash_is_told(pair: Callable[..., Pair]):
     with pytest.raises(Trouble, match="--accept infra/kubernetes/"):
         pair().plan((4,), accept=["infra/kubernetes"])

@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from migration import cli, undo
-from tests.migration.conftest import Repos, code_of
+from tests.migration.conftest import Pair, code_of
 
 pytestmark = pytest.mark.slow
 
 
-def planned(repos: Repos, path: Path) -> dict:
+def planned(repos: Pair, path: Path) -> dict:
     assert code_of(lambda: cli.plan(repos.asked(), str(path))) == 0
     return json.loads(path.read_text())
 
 
-def apply(repos: Repos, path: Path, **flags: object) -> int:
+def apply(repos: Pair, path: Path, **flags: object) -> int:
     return code_of(lambda: cli.apply_file(repos.asked(yes=True, **flags), str(path)))
 
 
 def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
-    pair: Callable[..., Repos], tmp_path: Path
+    pair: Callable[..., Pair], tmp_path: Path
 ):
     repos = pair()
     document = planned(repos, tmp_path / "plan.json")
@@ -45,12 +45,12 @@ def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
     assert repos.tree("gitops") == document["gitops"]["tree"]
 
 
-def lost_blobs_base(repos: Repos) -> dict[str, tuple[str, str]]:
+def lost_blobs_base(repos: Pair) -> dict[str, tuple[str, str]]:
     rows = repos.git("core", "ls-tree", "-r", "HEAD").splitlines()
     return {row.split("\t")[1]: (row.split()[0], row.split()[2]) for row in rows}
 
 
-def nothing_lost(repos: Repos, before: dict[str, tuple[str, str]]) -> list[str]:
+def nothing_lost(repos: Pair, before: dict[str, tuple[str, str]]) -> list[str]:
     """From git alone: every blob that core had and has not stood in gitops' history, or its path is superseded."""
     import yaml
 
@@ -67,13 +67,13 @@ def nothing_lost(repos: Repos, before: dict[str, tuple[str, str]]) -> list[str]:
     return lost
 
 
-def _history(repos: Repos) -> list[list[str]]:
+def _history(repos: Pair) -> list[list[str]]:
     raw = repos.git("gitops", "log", "--raw", "--no-abbrev", "--no-renames", "--root", "-m", "--format=")
     return [[line.split()[1], line.split()[3]] for line in raw.splitlines() if line.startswith(":")]
 
 
 def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_on(
-    pair: Callable[..., Repos], tmp_path: Path
+    pair: Callable[..., Pair], tmp_path: Path
 ):
     repos = pair(remotes=True)
     document = planned(repos, tmp_path / "plan.json")
@@ -89,7 +89,7 @@ def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_
     assert repos.git("core", "rev-parse", "HEAD:gitops/ameide-gitops") == repos.git("gitops", "rev-parse", "HEAD")
 
 
-def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[..., Repos], tmp_path: Path):
+def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair()
     planned(repos, tmp_path / "plan.json")
     repos.commit("core", "new.txt", b"x")
@@ -98,7 +98,7 @@ def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[...,
     assert repos.git("core", "rev-parse", "HEAD") == head
 
 
-def test_what_was_written_is_what_the_tools_accept(ready: Repos):
+def test_what_was_written_is_what_the_tools_accept(ready: Pair):
     folder = ready.core / ".devcontainer"
     for name in ("postCreate.sh", "postCreate.team.sh", "postStartCommand.sh"):
         subprocess.run(["bash", "-n", str(folder / name)], check=True)
@@ -116,7 +116,7 @@ def test_what_was_written_is_what_the_tools_accept(ready: Repos):
     assert "TILT_REMOTE" not in tiltfile
 
 
-def test_history_kept_reaches_the_old_authors(pair: Callable[..., Repos]):
+def test_history_kept_reaches_the_old_authors(pair: Callable[..., Pair]):
     repos = pair()
     plain = repos.plan((1,)).simulation.gitops.tree.id()
     assert repos.run(1, history="keep") == 0
@@ -125,7 +125,7 @@ def test_history_kept_reaches_the_old_authors(pair: Callable[..., Repos]):
 
 
 @pytest.mark.parametrize("last", [1, 2, 3])
-def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., Repos], last: int):
+def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., Pair], last: int):
     repos = pair()
     before = [repos.tree(n) for n in ("core", "gitops")]
     for number in range(1, last + 1):
@@ -134,7 +134,7 @@ def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., R
     assert [repos.tree(n) for n in ("core", "gitops")] == before
 
 
-def test_undo_leaves_what_somebody_changed_afterwards(ready: Repos):
+def test_undo_leaves_what_somebody_changed_afterwards(ready: Pair):
     assert ready.run(4) == 0
     ready.commit("core", "README.md", b"somebody's own\n")
     ready.commit("core", "own.txt", b"own\n")

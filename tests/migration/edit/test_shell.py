@@ -12,7 +12,7 @@ from migration import cli as tasks_of
 from migration.edit.shell import Chosen, choose, statements
 from migration.edit.shell_commands import commands
 from migration.phases.phase2 import _kept
-from tests.migration.conftest import Repos, blocks, code_of
+from tests.migration.conftest import Pair, blocks, code_of
 
 LOCAL, OURS = re.compile("k3d|K3D"), re.compile("^set -", re.MULTILINE)
 
@@ -97,7 +97,7 @@ def test_what_is_kept_is_a_script_and_stands_behind_what_was_there():
 
 
 @pytest.mark.slow
-def test_a_line_that_would_be_lost_blocks_until_it_has_a_place(pair: Callable[..., Repos]):
+def test_a_line_that_would_be_lost_blocks_until_it_has_a_place(pair: Callable[..., Pair]):
     repos, path = pair(), ".devcontainer/postCreate.sh"
     old = (repos.core / path).read_text()
     repos.commit("core", path, f"{old}\nif have k3d; then\n  ./team.sh --all\nfi\n".encode(), 0o755)
