@@ -210,8 +210,8 @@ def _title(mapping: Mapping, key: str) -> str:
     """The title of a step that only the mapping describes."""
     row = mapping.cleanup_of(key)
     if row is not None:
-        return row.title or f"{' and '.join(row.paths)} {'is' if len(row.paths) == 1 else 'are'} gone"
+        return row.title or f"{' and '.join(row.paths)} {'does' if len(row.paths) == 1 else 'do'} not exist"
     moves = [m for m in mapping.moves if m.step == key]
     if moves:
-        return f"{' and '.join(m.source for m in moves)} {'stands' if len(moves) == 1 else 'stand'} in gitops"
-    return "what the mapping names for this step is so"
+        return f"{' and '.join(m.source for m in moves)} {'is' if len(moves) == 1 else 'are'} in gitops"
+    return "the mapping has nothing for this step"

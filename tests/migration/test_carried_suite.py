@@ -18,7 +18,7 @@ MIGRATION = (
 )
 
 
-def test_the_daily_suite_and_the_migration_are_carried_and_nothing_else():
+def test_core_gets_the_daily_suite_and_the_migration_and_nothing_else():
     carried, own = carried_suite.files(Path("/nonexistent"))
     assert {path.partition("/")[0] for path in carried} == {
         "tasks.py", "tasks", "config", "scripts", "tilt", "migration", "starlark_harness"

@@ -162,7 +162,7 @@ def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_cri
         ("rebase-in-progress", 3, "a rebase is in progress"),
         ("detached-head", 3, "switch main"),
         ("shallow", 3, "--unshallow"),
-        ("no-gitops", 3, "is not there"),
+        ("no-gitops", 3, "does not exist"),
         ("bare-gitops", 3, "bare"),
         ("index-lock", 3, "index.lock"),
     ],

@@ -1,4 +1,4 @@
-"""config/migration.yaml: what leads out of the repository or cannot be read is told with its line, before anything is planned."""
+"""config/migration.yaml: every mistake is reported with its line, before anything is planned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.core.errors import Trouble
 FILE = Path(__file__).resolve().parents[2] / "config/migration.yaml"
 
 
-def test_the_mapping_that_stands_with_the_suite_is_read():
+def test_the_committed_mapping_is_valid():
     assert mapping_file.read(FILE).moves
 
 
@@ -32,7 +32,7 @@ def test_the_mapping_that_stands_with_the_suite_is_read():
         ("replacement: '\\1.'", "replacement: '\\7.'", "does not fit the pattern"),
     ],
 )
-def test_what_leads_out_or_cannot_be_read_is_told_with_its_line(tmp_path: Path, old: str, new: str, said: str):
+def test_a_mistake_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str):
     text = FILE.read_text()
     assert old in text
     (tmp_path / "migration.yaml").write_text(text.replace(old, new, 1))

@@ -1,4 +1,4 @@
-"""A plan in a file: what no plan is, and what a plan that is carried out answers."""
+"""Saved plans: which files are refused, and what applying a plan again does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_replay(**more: object) -> str:
     return json.dumps({**GOOD, "replay": GOOD["replay"] | more})
 
 
-def test_a_good_plan_is_read(tmp_path: Path):
+def test_a_saved_plan_is_read(tmp_path: Path):
     (tmp_path / "p").write_text(json.dumps(GOOD))
     assert plan_file.read(tmp_path / "p")[0].keys == ("INFRA-10",)
 
@@ -49,7 +49,7 @@ def test_a_good_plan_is_read(tmp_path: Path):
         (with_replay(idents={"core": ["one"]}), 1),
     ],
 )
-def test_what_is_no_plan_is_refused_with_what_to_do(tmp_path: Path, text: str, code: int):
+def test_a_file_that_is_not_a_plan_is_refused_with_a_fix(tmp_path: Path, text: str, code: int):
     (tmp_path / "p").write_text(text)
     with pytest.raises(Trouble) as why:
         plan_file.read(tmp_path / "p")
@@ -58,7 +58,7 @@ def test_what_is_no_plan_is_refused_with_what_to_do(tmp_path: Path, text: str, c
 
 
 @pytest.mark.slow
-def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
+def test_applying_a_plan_again_asks_nothing_and_reports_it_as_done(
     pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), str(tmp_path / "plan.json")
@@ -75,7 +75,7 @@ def test_a_plan_that_is_carried_out_asks_nothing_and_says_so(
 
 
 @pytest.mark.slow
-def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
+def test_an_applied_plan_is_done_even_when_today_s_plan_would_differ(
     pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), tmp_path / "plan.json"
@@ -90,7 +90,7 @@ def test_a_plan_that_is_carried_out_is_so_even_when_another_would_be_made_today(
 
 
 @pytest.mark.slow
-def test_diffs_are_part_of_the_json_and_shown_before_a_phase_is_done(
+def test_diffs_are_in_the_json_and_shown_before_a_phase_runs(
     pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
@@ -100,6 +100,6 @@ def test_diffs_are_part_of_the_json_and_shown_before_a_phase_is_done(
     assert "+++ b/core/README.md" in capsys.readouterr().err
 
 
-def test_a_folder_accepted_without_its_slash_is_told(pair: Callable[..., Pair]):
+def test_accepting_a_folder_without_its_slash_is_refused(pair: Callable[..., Pair]):
     with pytest.raises(Trouble, match="--accept infra/kubernetes/"):
         pair().plan((4,), accept=["infra/kubernetes"])

@@ -1,4 +1,4 @@
-"""The trials of phase 5, run for real in the migrated core: container script, Tilt, intercept; their records, and how long they count."""
+"""The trials of phase 5, run in a migrated core in a sandbox: container script, Tilt, intercept, and their records."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def desk(finished: Pair, tmp_path: Path) -> Iterator[Desk]:
     control.down(box)
 
 
-def test_the_migrated_core_works_as_a_container_would_start_it(desk: Desk):
+def test_the_migrated_core_starts_as_a_dev_container(desk: Desk):
     assert desk.inv("--version").stderr == ""  # with the environment that is there: none is installed
     done = desk.run("bash", ".devcontainer/postCreate.sh")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -93,7 +93,7 @@ def test_the_migrated_core_works_as_a_container_would_start_it(desk: Desk):
     assert desk.inv("leave", "www-ameide-platform").returncode == 0
 
 
-def test_the_trials_are_run_recorded_and_count_for_this_commit_only(desk: Desk):
+def test_trials_are_recorded_and_count_for_their_commit_only(desk: Desk):
     assert desk.inv("setup").returncode == 0
     code, steps = desk.migrate("migrate.phase5", "--yes")
     assert code == 0, {k: s for k, s in steps.items() if s["state"] != "done"}
@@ -112,7 +112,7 @@ def test_the_trials_are_run_recorded_and_count_for_this_commit_only(desk: Desk):
     assert steps["VAL-12"]["state"] == "pending"
 
 
-def test_a_trial_that_fails_is_no_evidence_and_says_why(desk: Desk):
+def test_a_failed_trial_is_unknown_with_its_reason(desk: Desk):
     assert desk.inv("setup").returncode == 0
     control.fault(desk.box, "agent-never")
     code, steps = desk.migrate("migrate.phase5", "--only", "VAL-12", "--yes")

@@ -1,4 +1,4 @@
-"""The way back: what a person has made since is neither lost nor taken for the migration's."""
+"""Undo: later work of people is neither lost nor undone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tagged(repos: Pair) -> list[str]:
 
 
 @pytest.mark.parametrize("place", ["infra/kubernetes/scripts/common.sh", "infra"])
-def test_an_untracked_file_where_another_comes_back_is_not_lost(
+def test_an_untracked_file_in_the_way_of_a_restored_one_is_not_lost(
     ready: Pair, place: str, capsys: pytest.CaptureFixture[str]
 ):
     assert ready.run(4) == 0
@@ -49,20 +49,20 @@ def test_an_untracked_file_where_another_comes_back_is_not_lost(
     assert trees(ready) == tagged(ready)
 
 
-def test_a_dry_run_of_undo_tells_what_hinders_it(ready: Pair, capsys: pytest.CaptureFixture[str]):
+def test_a_dry_run_of_undo_shows_what_prevents_it(ready: Pair, capsys: pytest.CaptureFixture[str]):
     (ready.gitops / "README.md").write_text("not committed\n")
     assert undo(ready, dry=True) == 3
     assert "uncommitted changes" in capsys.readouterr().out
 
 
-def test_twice_is_once(ready: Pair):
+def test_undoing_twice_changes_nothing_more(ready: Pair):
     assert undo(ready) == 0
     heads = [ready.git(n, "rev-parse", "HEAD") for n in NAMES]
     assert undo(ready) == 0
     assert [ready.git(n, "rev-parse", "HEAD") for n in NAMES] == heads
 
 
-def test_what_was_done_after_an_undo_is_not_undone_with_the_next_migration(pair: Callable[..., Pair]):
+def test_work_after_an_undo_survives_the_next_undo(pair: Callable[..., Pair]):
     repos = pair()
     assert repos.run(1) == 0
     assert undo(repos) == 0
@@ -73,7 +73,7 @@ def test_what_was_done_after_an_undo_is_not_undone_with_the_next_migration(pair:
     assert trees(repos) == before
 
 
-def test_after_an_undo_that_was_pushed_the_copies_are_made_anew(pair: Callable[..., Pair]):
+def test_after_a_pushed_undo_the_copies_are_made_again(pair: Callable[..., Pair]):
     repos = pair(remotes=True)
     before = trees(repos)
     assert repos.run(1, push=True) == 0
@@ -93,7 +93,7 @@ def branch_off(repos: Pair) -> None:
         repos.git(name, "switch", "--quiet", "main")
 
 
-def test_a_migration_that_was_merged_is_undone_and_the_work_beside_it_stays(pair: Callable[..., Pair]):
+def test_a_merged_migration_is_undone_and_other_work_stays(pair: Callable[..., Pair]):
     repos = pair()
     branch_off(repos)
     for name in NAMES:
@@ -105,7 +105,7 @@ def test_a_migration_that_was_merged_is_undone_and_the_work_beside_it_stays(pair
     assert trees(repos) == beside
 
 
-def test_a_migration_that_was_squashed_is_undone_by_its_messages(pair: Callable[..., Pair]):
+def test_a_squashed_migration_is_undone_by_its_trailers(pair: Callable[..., Pair]):
     repos = pair()
     before = trees(repos)
     branch_off(repos)
@@ -116,7 +116,7 @@ def test_a_migration_that_was_squashed_is_undone_by_its_messages(pair: Callable[
     assert trees(repos) == before
 
 
-def test_one_that_cannot_be_told_is_not_said_to_be_undone(
+def test_a_migration_without_trailers_is_not_reported_as_undone(
     pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
@@ -131,7 +131,7 @@ def test_one_that_cannot_be_told_is_not_said_to_be_undone(
     assert "were they squashed?" in said
 
 
-def test_a_tag_that_is_gone_is_asked_for(ready: Pair, capsys: pytest.CaptureFixture[str]):
+def test_a_lost_tag_is_refused_with_the_command_that_restores_it(ready: Pair, capsys: pytest.CaptureFixture[str]):
     start = tagged(ready)[0]
     ready.git("core", "tag", "-d", "before-remote-first")
     capsys.readouterr()
@@ -142,7 +142,7 @@ def test_a_tag_that_is_gone_is_asked_for(ready: Pair, capsys: pytest.CaptureFixt
     assert ready.tree("core") == start
 
 
-def test_a_kept_history_is_nobodys_work_since(pair: Callable[..., Pair]):
+def test_undo_ignores_the_grafted_history(pair: Callable[..., Pair]):
     repos = pair()
     before = trees(repos)
     assert repos.run(1, history="keep") == 0

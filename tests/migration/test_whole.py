@@ -1,4 +1,4 @@
-"""The five phases on a fresh pair: planned, done, done again, undone."""
+"""The five phases on a fresh pair: planned, carried out, run again, undone."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def apply(repos: Pair, path: Path, **flags: object) -> int:
     return code_of(lambda: cli.apply_file(repos.asked(yes=True, **flags), str(path)))
 
 
-def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
-    pair: Callable[..., Pair], tmp_path: Path
-):
+def test_a_plan_ends_at_the_predicted_trees_and_a_second_run_makes_no_commit(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair()
     document = planned(repos, tmp_path / "plan.json")
     before = lost_blobs_base(repos)
@@ -72,9 +70,7 @@ def _history(repos: Pair) -> list[list[str]]:
     return [[line.split()[1], line.split()[3]] for line in raw.splitlines() if line.startswith(":")]
 
 
-def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_on(
-    pair: Callable[..., Pair], tmp_path: Path
-):
+def test_with_remotes_apply_stops_until_gitops_is_pushed_then_goes_on(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair(remotes=True)
     document = planned(repos, tmp_path / "plan.json")
     kinds = [c["kind"] for p in document["phases"] for s in p["steps"] for c in s["changes"]]
@@ -89,7 +85,7 @@ def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_
     assert repos.git("core", "rev-parse", "HEAD:gitops/ameide-gitops") == repos.git("gitops", "rev-parse", "HEAD")
 
 
-def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[..., Pair], tmp_path: Path):
+def test_a_plan_is_refused_after_another_commit(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair()
     planned(repos, tmp_path / "plan.json")
     repos.commit("core", "new.txt", b"x")
@@ -98,7 +94,7 @@ def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[...,
     assert repos.git("core", "rev-parse", "HEAD") == head
 
 
-def test_what_was_written_is_what_the_tools_accept(ready: Pair):
+def test_shellcheck_hadolint_and_json5_accept_the_written_files(ready: Pair):
     folder = ready.core / ".devcontainer"
     for name in ("postCreate.sh", "postCreate.team.sh", "postStartCommand.sh"):
         subprocess.run(["bash", "-n", str(folder / name)], check=True)
@@ -116,7 +112,7 @@ def test_what_was_written_is_what_the_tools_accept(ready: Pair):
     assert "TILT_REMOTE" not in tiltfile
 
 
-def test_history_kept_reaches_the_old_authors(pair: Callable[..., Pair]):
+def test_with_kept_history_git_log_reaches_the_old_authors(pair: Callable[..., Pair]):
     repos = pair()
     plain = repos.plan((1,)).simulation.gitops.tree.id()
     assert repos.run(1, history="keep") == 0
@@ -125,7 +121,7 @@ def test_history_kept_reaches_the_old_authors(pair: Callable[..., Pair]):
 
 
 @pytest.mark.parametrize("last", [1, 2, 3])
-def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., Pair], last: int):
+def test_undo_restores_the_tagged_trees_from_each_phase(pair: Callable[..., Pair], last: int):
     repos = pair()
     before = [repos.tree(n) for n in ("core", "gitops")]
     for number in range(1, last + 1):
@@ -134,7 +130,7 @@ def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., P
     assert [repos.tree(n) for n in ("core", "gitops")] == before
 
 
-def test_undo_leaves_what_somebody_changed_afterwards(ready: Pair):
+def test_undo_keeps_later_changes(ready: Pair):
     assert ready.run(4) == 0
     ready.commit("core", "README.md", b"somebody's own\n")
     ready.commit("core", "own.txt", b"own\n")

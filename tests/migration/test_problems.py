@@ -1,4 +1,4 @@
-"""Where nothing can be written, or not enough: one line, the fix, and all is as it was."""
+"""What prevents a commit: one error with its fix, and nothing changes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from migration import cli
+from migration.model import Block, Reason
+from tasks.core.errors import REFUSED, Problem
 from tests.migration.conftest import Pair, code_of
 
 pytestmark = pytest.mark.slow
@@ -83,7 +85,7 @@ def test_a_sparse_checkout_is_refused(pair: Callable[..., Pair], capsys: pytest.
     assert repos.run(1) == 0
 
 
-def test_a_file_system_that_may_only_be_read_is_refused(
+def test_a_read_only_file_system_is_refused(
     pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     with small_file_system(tmp_path / "small", 64) as place:
@@ -119,7 +121,7 @@ def test_no_write_permission_is_refused(
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
-def test_a_full_disk_stops_a_phase_and_all_is_as_it_was(
+def test_a_full_disk_stops_a_phase_and_changes_nothing(
     pair: Callable[..., Pair],
     migrated_template: Path,
     tmp_path: Path,
@@ -165,7 +167,7 @@ def fill(place: Path, left: int) -> Path:
     return path
 
 
-def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Pair]):
+def test_undo_after_a_push_adds_a_commit(pair: Callable[..., Pair]):
     from migration import undo
 
     repos = pair(remotes=True)
@@ -187,7 +189,7 @@ def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Pair]):
     assert repos.git("core", "rev-parse", "HEAD~1") == pushed[0]
 
 
-def test_a_persons_configuration_of_git_changes_nothing(pair: Callable[..., Pair]):
+def test_unusual_git_settings_make_no_difference(pair: Callable[..., Pair]):
     repos = pair()
     for name in ("core", "gitops"):
         for key, value in ODD_SETTINGS.items():
@@ -200,7 +202,7 @@ def test_a_persons_configuration_of_git_changes_nothing(pair: Callable[..., Pair
     assert clean(repos)
 
 
-def test_who_is_not_known_to_git_may_look_but_not_commit(
+def test_without_a_git_identity_status_works_and_commits_are_refused(
     pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     repos = pair()
@@ -220,3 +222,21 @@ def test_who_is_not_known_to_git_may_look_but_not_commit(
     assert repos.run(1) == 3
     assert "config user.email" in one_error(capsys.readouterr().err)
     assert heads(repos) == before
+
+
+def test_a_block_is_a_problem_with_its_place_and_its_fix(pair: Callable[..., Pair]):
+    path, other = "tools/bootstrap/configs/dev.yaml", "infra/environments/dev/bootstrap.yaml"
+    blocks = {block.path: block for result in pair("two-sources").plan((1,)).results for block in result.blocks}
+    fix = f"keep one of the two, or accept both: --accept {path}"
+    assert blocks[path] == Block.at(path, Reason.DIVERGED, other, fix)
+    assert blocks[path].problem == Problem(f"{path} is blocked: diverged", why=other, fix=fix, code=REFUSED)
+
+
+def test_a_file_in_the_way_blocks_with_its_path(pair: Callable[..., Pair]):
+    repos = pair()
+    (repos.gitops / "policies").write_text("a person's\n")
+    fix = "an untracked file is where policies/"
+    blocks = [block for result in repos.plan((1,)).results for block in result.blocks]
+    assert blocks
+    assert {(b.path, b.reason, b.where) for b in blocks} == {("policies", Reason.CUSTOM, "gitops:policies")}
+    assert all(b.fix.startswith(fix) and b.fix.endswith("belongs; move it away") for b in blocks)
