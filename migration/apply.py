@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migration import history
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git import commit_import, locks, write
 from migration.git.facts import TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
@@ -25,10 +25,10 @@ TAG = "before-remote-first"
 
 
 @dataclass
-class Session:
+class MigrationRun:
     """A writing run: both repositories are locked, and what a killed run began is finished."""
 
-    run: str
+    mark: str
     """Marks the git processes of this run."""
 
     since: int = 0
@@ -39,15 +39,15 @@ class Session:
 
 
 @contextmanager
-def session(core: Path, gitops: Path) -> Iterator[Session]:
+def locked(core: Path, gitops: Path) -> Iterator[MigrationRun]:
     """Lock both repositories and finish what a killed run began."""
-    begun = Session(secrets.token_hex(8))
+    begun = MigrationRun(secrets.token_hex(8))
     with ExitStack() as stack:
         for folder in (core, gitops):
-            checkout = _checkout(folder, begun.run)
+            checkout = _checkout(folder, begun.mark)
             if checkout is None:
                 continue
-            stack.enter_context(locks.held(checkout.git_dir, begun.run))
+            stack.enter_context(locks.held(checkout.git_dir, begun.mark))
             line = write.resume(checkout)
             if line:
                 begun.resumed.append(line)
@@ -69,35 +69,35 @@ def _checkout(folder: Path, run: str) -> Checkout | None:
     return Checkout(folder, Path(git_dir), git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)), run)
 
 
-def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, str], None]) -> str:
+def carry_out(plan: MigrationPlan, run: MigrationRun, *, push: bool, tell: Callable[[str, str], None]) -> str:
     """Do what the plan says. Return what a person must do before it can go on; empty when all was done."""
     simulation = plan.simulation
     core, gitops = simulation.core, simulation.gitops
     simulation.repositories.must_be_ready()
     for repository in (gitops, core):
         if repository.commits or repository.facts.head != repository.facts.at:
-            _tag(repository, plan.start[repository.name], session.run)
+            _tag(repository, plan.start[repository.name], run.mark)
     history.fetch(simulation)
-    _move_to_end(simulation, gitops, session, tell)
+    _move_to_end(simulation, gitops, run, tell)
     history.drop(simulation)
     if plan.person and not _is_pushed(gitops.facts, gitops.head):
         if not push:
             return plan.person
         tell("running", "pushing gitops")
         _push(gitops.facts)
-    _move_to_end(simulation, core, session, tell)
+    _move_to_end(simulation, core, run, tell)
     return ""
 
 
 def _move_to_end(
-    simulation: Simulation, repository: Repository, session: Session, tell: Callable[[str, str], None]
+    simulation: Simulation, repository: Repository, run: MigrationRun, tell: Callable[[str, str], None]
 ) -> None:
     """Move one repository from where it is in the plan to the plan's end."""
     rest = ahead(repository)
     if not rest:
         return
     facts, last = repository.facts, rest[-1].id
-    checkout = Checkout(facts.folder, facts.git_dir, facts.branch, session.run)
+    checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run.mark)
     checkout.own.mkdir(exist_ok=True)
     tell("running", f"{repository.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [entry[1] for c in rest for entry in c.edits.values() if entry and entry[0] != GITLINK]
@@ -105,7 +105,7 @@ def _move_to_end(
     commit_import.import_commits(
         checkout.git, map(_planned, rest), lambda oids: _contents(simulation, repository, oids), missing, last
     )
-    write.move(checkout, facts.head, last, _combined(rest, repository), session.since)
+    write.move(checkout, facts.head, last, _combined(rest, repository), run.since)
     for commit in rest:
         tell("done", f"{repository.name} {commit.id[:9]} {commit.message.splitlines()[0]}")
 

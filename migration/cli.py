@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migration import applications, apply, engine, mapping_file, plan_file, render
-from migration.engine import Plan
-from migration.model import History, Request, StepResult
+from migration.engine import MigrationPlan
+from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
@@ -20,7 +20,7 @@ ALL = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Flags:
     """The flags of a migrate task."""
 
     core: str = ""
@@ -41,34 +41,34 @@ class Asked:
         return self.dry or self.check
 
 
-def status(asked: Asked) -> None:
+def status(flags: Flags) -> None:
     """Show every phase and the success criteria: `inv migrate.status`."""
     from migration import criteria
 
-    plan = planned(request(asked))
+    plan = planned(request(flags))
     rows = criteria.judge(plan)
-    if asked.json:
+    if flags.json:
         ui.as_json({**render.document(plan), "criteria": [row.as_json() for row in rows]})
     else:
         _say(render.lines(plan, most=2))
         ui.say("success criteria of the spec")
         _say(f"  {row.mark} {row.number}. {row.title}: {row.evidence}" for row in rows)
     _close(plan)
-    if asked.check:
+    if flags.check:
         _leave(_code(plan, check=True))
 
 
-def plan(asked: Asked, out: str) -> None:
+def plan(flags: Flags, out: str) -> None:
     """Show the plan of all phases, and save it: `inv migrate.plan`."""
-    made = planned(request(asked))
+    made = planned(request(flags))
     if out:
         _save(made, out)
-    _show(asked, made)
+    _show(flags, made)
     _close(made)
-    _leave(_code(made, check=asked.check))
+    _leave(_code(made, check=flags.check))
 
 
-def _save(plan: Plan, out: str) -> None:
+def _save(plan: MigrationPlan, out: str) -> None:
     if plan.problems:
         _close(plan)
         first = plan.problems[0]
@@ -77,54 +77,54 @@ def _save(plan: Plan, out: str) -> None:
     ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
 
 
-def phase(asked: Asked, number: int) -> None:
+def phase(flags: Flags, number: int) -> None:
     """Plan one phase and carry it out: `inv migrate.phaseN`."""
-    wanted = request(asked, (number,))
-    if asked.looks:
+    wanted = request(flags, (number,))
+    if flags.looks:
         plan = planned(wanted)
-        _show(asked, plan)
+        _show(flags, plan)
         _close(plan)
-        _leave(_code(plan, check=asked.check, trials=True))
+        _leave(_code(plan, check=flags.check, trials=True))
         return
-    with apply.session(wanted.core, wanted.gitops) as session:
-        _talk(session.resumed)
-        _carry_out(asked, planned(wanted), session, unknown=FAILED)
+    with apply.locked(wanted.core, wanted.gitops) as run:
+        _talk(run.resumed)
+        _carry_out(flags, planned(wanted), run, unknown=FAILED)
 
 
-def apply_file(asked: Asked, file: str) -> None:
+def apply_file(flags: Flags, file: str) -> None:
     """Carry out a saved plan: `inv migrate.apply FILE`."""
     if file.startswith("-"):
         raise Trouble(f"'{file}' is not a file", fix="inv migrate.apply FILE --yes; help: inv --help migrate.apply")
     saved, commits = plan_file.read(Path(file))
-    wanted = _narrowed(saved, asked)
-    replay = _Replay(file, wanted, commits, exact=not (asked.only or asked.accept))
-    if asked.looks:
+    wanted = _narrowed(saved, flags)
+    replay = _Replay(file, wanted, commits, exact=not (flags.only or flags.accept))
+    if flags.looks:
         plan, over = replay.plan()
         if over:
-            _report_as_done(asked, plan)
+            _report_as_done(flags, plan)
             return
-        _show(asked, plan)
+        _show(flags, plan)
         _close(plan)
-        _leave(_code(plan, check=asked.check))
+        _leave(_code(plan, check=flags.check))
         return
-    with apply.session(wanted.core, wanted.gitops) as session:
-        _talk(session.resumed)
+    with apply.locked(wanted.core, wanted.gitops) as run:
+        _talk(run.resumed)
         plan, over = replay.plan()
         if over:
-            _report_as_done(asked, plan)
+            _report_as_done(flags, plan)
         else:
-            _carry_out(asked, plan, session, unknown=0)
+            _carry_out(flags, plan, run, unknown=0)
 
 
-def _narrowed(saved: Request, asked: Asked) -> Request:
+def _narrowed(saved: MigrationRequest, flags: Flags) -> MigrationRequest:
     """Return the saved plan's request with the flags that were typed now."""
-    chosen = engine.selected(ALL, asked.only) if asked.only else saved.keys
+    chosen = engine.selected(ALL, flags.only) if flags.only else saved.keys
     return replace(
         saved,
-        core=_folder(asked.core) if asked.core else saved.core,
-        gitops=_folder(asked.gitops) if asked.gitops else saved.gitops,
+        core=_folder(flags.core) if flags.core else saved.core,
+        gitops=_folder(flags.gitops) if flags.gitops else saved.gitops,
         keys=tuple(key for key in saved.keys if key in chosen),
-        accept=(*saved.accept, *(asked.accept or ())),
+        accept=(*saved.accept, *(flags.accept or ())),
     )
 
 
@@ -133,13 +133,13 @@ class _Replay:
     """A saved plan, to be made again on what is there now."""
 
     file: str
-    wanted: Request
+    wanted: MigrationRequest
     commits: dict[str, list[str]]
 
     exact: bool
     """Whether the commits must be those that were saved: no flag narrows the plan."""
 
-    def plan(self) -> tuple[Plan, bool]:
+    def plan(self) -> tuple[MigrationPlan, bool]:
         """Return the plan, and whether there is nothing left to do. Raises Trouble when it no longer fits."""
         simulation = simulate(self.wanted)
         apply.must_match(simulation, self.commits, self.wanted.at)
@@ -167,29 +167,29 @@ class _Replay:
         return at_end and any(self.commits.values())
 
 
-def explain(asked: Asked, path: str) -> None:
+def explain(flags: Flags, path: str) -> None:
     """Say what happens to a path, and why: `inv migrate.explain PATH`."""
     from migration import explain as explaining
 
     _must_be_path(path, "explain")
-    plan = planned(request(asked))
+    plan = planned(request(flags))
     explanation = explaining.explain(plan, _in_core(plan.simulation, path))
-    if asked.json:
+    if flags.json:
         ui.as_json(explanation.as_json())
     else:
         _say(explanation.lines())
     _close(plan)
 
 
-def references(asked: Asked, path: str) -> None:
+def references(flags: Flags, path: str) -> None:
     """List what refers to a path: `inv migrate.references PATH`."""
     from migration import explain as explaining
 
     _must_be_path(path, "references")
-    simulation = simulate(request(asked))
+    simulation = simulate(request(flags))
     path = _in_core(simulation, path)
     rows = explaining.references(simulation, path)
-    if asked.json:
+    if flags.json:
         ui.as_json({"path": path, "references": [row.as_json() for row in rows]})
     elif rows:
         _say(row.line() for row in rows)
@@ -198,43 +198,43 @@ def references(asked: Asked, path: str) -> None:
     simulation.repositories.close()
 
 
-def undo(asked: Asked) -> None:
+def undo(flags: Flags) -> None:
     """Roll both repositories back: `inv migrate.undo`."""
     from migration import undo as undoing
 
-    core, gitops = folders(asked, settings())
-    undoing.undo(core, gitops, yes=asked.yes, dry=asked.dry, json=asked.json)
+    core, gitops = folders(flags, settings())
+    undoing.undo(core, gitops, yes=flags.yes, dry=flags.dry, json=flags.json)
 
 
-def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
+def request(flags: Flags, phases: Sequence[int] = ALL) -> MigrationRequest:
     """Return what the flags ask for. Raises Trouble for an unknown step or history."""
-    if asked.history not in list(History):
-        raise Trouble(f"--history {asked.history} is not known", fix=f"--history {' or '.join(History)}")
-    core, gitops = folders(asked, settings())
-    keys = engine.selected(phases, asked.only or ())
-    return Request(core, gitops, keys, tuple(asked.accept or ()), History(asked.history))
+    if flags.history not in list(History):
+        raise Trouble(f"--history {flags.history} is not known", fix=f"--history {' or '.join(History)}")
+    core, gitops = folders(flags, settings())
+    keys = engine.selected(phases, flags.only or ())
+    return MigrationRequest(core, gitops, keys, tuple(flags.accept or ()), History(flags.history))
 
 
-def folders(asked: Asked, s: Settings) -> tuple[Path, Path]:
+def folders(flags: Flags, s: Settings) -> tuple[Path, Path]:
     """Return core and gitops, as named or as the settings say. When only core is named, gitops is inside it."""
-    core = _folder(asked.core) if asked.core else s.core
-    if asked.gitops:
-        return core, _folder(asked.gitops)
-    return core, (core / s.repositories.gitops if asked.core else s.gitops)
+    core = _folder(flags.core) if flags.core else s.core
+    if flags.gitops:
+        return core, _folder(flags.gitops)
+    return core, (core / s.repositories.gitops if flags.core else s.gitops)
 
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
-def simulate(wanted: Request) -> Simulation:
+def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = settings()
     mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
 
 
-def planned(wanted: Request) -> Plan:
+def planned(wanted: MigrationRequest) -> MigrationPlan:
     """Read both repositories and plan. Raises Trouble for a folder that was accepted without its slash."""
     simulation = simulate(wanted)
     for word in wanted.accept:
@@ -243,22 +243,20 @@ def planned(wanted: Request) -> Plan:
     return engine.plan(simulation)
 
 
-def _carry_out(asked: Asked, plan: Plan, session: apply.Session, *, unknown: int) -> None:
+def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, unknown: int) -> None:
     """Carry the plan out and report. unknown: the exit code when the state of a step is unknown."""
     if plan.pending or plan.person:
         plan.simulation.repositories.must_be_ready()
-        if not asked.json:
-            _talk([*render.lines(plan), *_diffs(asked, plan)])
-        _confirm(asked, plan)
-    waits = apply.carry_out(
-        plan, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text)
-    )
+        if not flags.json:
+            _talk([*render.lines(plan), *_diffs(flags, plan)])
+        _confirm(flags, plan)
+    waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
     results = apply.carried_out(plan.results, waits)
     if plan.trials and not waits:
         from migration import trials
 
         results = trials.run(plan.simulation, results)
-    _report(asked, plan, results)
+    _report(flags, plan, results)
     if waits:
         what = f"stopped before the commits of core: {waits}"
         raise Trouble(what, fix="do that, then run the same again", code=REFUSED)
@@ -266,17 +264,17 @@ def _carry_out(asked: Asked, plan: Plan, session: apply.Session, *, unknown: int
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
 
-def _report_as_done(asked: Asked, plan: Plan) -> None:
+def _report_as_done(flags: Flags, plan: MigrationPlan) -> None:
     """Report a plan that was carried out before. Nothing is asked or written; what was blocked is reported again."""
     ui.talk("this plan is carried out; there is nothing left to do")
     results = apply.carried_out(plan.results, "")
-    _report(asked, plan, results)
+    _report(flags, plan, results)
     _leave(REFUSED if any(result.state is State.BLOCKED for result in results) else 0)
 
 
-def _report(asked: Asked, plan: Plan, results: Sequence[StepResult]) -> None:
+def _report(flags: Flags, plan: MigrationPlan, results: Sequence[StepResult]) -> None:
     """Show what became of the plan, and where the repositories are now."""
-    if asked.json:
+    if flags.json:
         document = render.document(plan, results)
         for repository in plan.simulation.repositories.both:
             head, tree = repository.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
@@ -287,34 +285,34 @@ def _report(asked: Asked, plan: Plan, results: Sequence[StepResult]) -> None:
     _close(plan)
 
 
-def _confirm(asked: Asked, plan: Plan) -> None:
+def _confirm(flags: Flags, plan: MigrationPlan) -> None:
     ahead = [commit for repository in plan.simulation.repositories.both for commit in apply.ahead(repository)]
     lost = [change.destroys for result in plan.results for change in result.changes if change.destroys]
     deletions = sum(entry is None for commit in ahead for entry in commit.edits.values())
     more = f", {len(lost)} of them lose something" if lost else ""
     question = f"do this ({len(ahead)} commits, {deletions} deletions{more})?"
-    ui.confirm(question, yes=asked.yes, fix="run it again with --yes")
+    ui.confirm(question, yes=flags.yes, fix="run it again with --yes")
 
 
-def _show(asked: Asked, plan: Plan) -> None:
-    if not asked.json:
-        _say([*render.lines(plan, every=asked.looks), *_diffs(asked, plan)])
+def _show(flags: Flags, plan: MigrationPlan) -> None:
+    if not flags.json:
+        _say([*render.lines(plan, every=flags.looks), *_diffs(flags, plan)])
         return
     document = render.document(plan)
-    if asked.diff:
-        document["diff"] = "\n".join(_diffs(asked, plan))
+    if flags.diff:
+        document["diff"] = "\n".join(_diffs(flags, plan))
     ui.as_json(document)
 
 
-def _diffs(asked: Asked, plan: Plan) -> Iterator[str]:
+def _diffs(flags: Flags, plan: MigrationPlan) -> Iterator[str]:
     """Yield the rewritten files as unified diffs, with --diff."""
-    if asked.diff:
+    if flags.diff:
         from migration import explain as explaining
 
         yield from explaining.diffs(plan)
 
 
-def _code(plan: Plan, *, check: bool, trials: bool = False) -> int:
+def _code(plan: MigrationPlan, *, check: bool, trials: bool = False) -> int:
     """Return the exit code when nothing is written. trials: a trial that was not run counts as missing."""
     if plan.blocked or plan.problems:
         return REFUSED
@@ -326,7 +324,7 @@ def _leave(code: int) -> None:
         raise SystemExit(code)
 
 
-def _close(plan: Plan) -> None:
+def _close(plan: MigrationPlan) -> None:
     plan.simulation.repositories.close()
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.git.objects import GITLINK
 from migration.mapping import any_glob
@@ -47,7 +47,7 @@ class Criterion:
         }
 
 
-def judge(plan: Plan) -> list[Criterion]:
+def judge(plan: MigrationPlan) -> list[Criterion]:
     """Return all six."""
     fresh, connected, routed, running = measured(plan.simulation.settings.budgets)
     return [fresh, connected, routed, _no_infrastructure(plan), _single_source(plan), running]
@@ -67,7 +67,7 @@ def measured(budgets: Budgets) -> tuple[Criterion, Criterion, Criterion, Criteri
     )
 
 
-def infrastructure(plan: Plan) -> list[str]:
+def infrastructure(plan: MigrationPlan) -> list[str]:
     """Return the files of core, as it is now, that are infrastructure, wherever they are."""
     simulation = plan.simulation
     rules = simulation.mapping.infrastructure
@@ -91,13 +91,13 @@ def infrastructure(plan: Plan) -> list[str]:
     return sorted(infra)
 
 
-def _no_infrastructure(plan: Plan) -> Criterion:
+def _no_infrastructure(plan: MigrationPlan) -> Criterion:
     left = infrastructure(plan)
     evidence = f"{len(left)} files, such as {', '.join(map(shown, left[:3]))}" if left else "none found"
     return Criterion(4, "no infrastructure code in core", not left, evidence, tuple(left))
 
 
-def _single_source(plan: Plan) -> Criterion:
+def _single_source(plan: MigrationPlan) -> Criterion:
     title = "one source of truth for the cluster's configuration"
     about = [r for r in plan.results if r.key == "RF-11" or r.key.startswith(("INFRA-", "CLEAN-"))]
     open_steps = [result.key for result in about if result.state is not State.DONE]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from migration.git.facts import shown
 from migration.git.objects import GITLINK, Entry, Tree, encode, object_id
 from migration.mapping import covering, glob
-from migration.memo import Question
+from migration.memo import MemoKey
 from migration.model import Block, Reason, Reference
 from migration.references import argo_consumers
 from migration.references.argo_consumers import Consumers
@@ -48,9 +48,9 @@ class Verdicts:
     notes: list[str] = field(default_factory=list)
 
 
-VERDICTS = Question[Verdicts]("what may be deleted")
-_REFERENCES = Question[References]("references in core")
-_CONSUMERS = Question[Consumers]("who syncs from core")
+VERDICTS = MemoKey[Verdicts]("what may be deleted")
+_REFERENCES = MemoKey[References]("references in core")
+_CONSUMERS = MemoKey[Consumers]("who syncs from core")
 
 
 def candidates(simulation: Simulation, key: str) -> list[str]:

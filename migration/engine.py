@@ -10,8 +10,8 @@ from migration import carried_suite, deletion, history
 from migration.git.facts import Facts, look
 from migration.git.objects import GITLINK, Blobs
 from migration.mapping import Mapping
-from migration.memo import Question
-from migration.model import ChangeKind, Commit, Consumer, History, Repo, Request, StepResult
+from migration.memo import MemoKey
+from migration.model import ChangeKind, Commit, Consumer, History, MigrationRequest, Repo, StepResult
 from migration.phases import phase1, phase2, phase3, phase4, phase5
 from migration.references.argo_consumers import plain_url
 from migration.repositories import Repositories, Repository
@@ -27,7 +27,7 @@ _DELETING = {step.key for step in STEPS if step.plan is phase4.gone}
 
 
 @dataclass
-class Plan:
+class MigrationPlan:
     """The result of every selected step, and the commits that carry the plan out, in order."""
 
     simulation: Simulation
@@ -37,7 +37,7 @@ class Plan:
     """Repository -> the commit that the plan starts from."""
 
     @property
-    def request(self) -> Request:
+    def request(self) -> MigrationRequest:
         """What was asked for."""
         return self.simulation.request
 
@@ -91,7 +91,7 @@ def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
 
 
 def prepare(
-    request: Request, settings: Settings, mapping: Mapping, live: Callable[[], list[Consumer]] | None
+    request: MigrationRequest, settings: Settings, mapping: Mapping, live: Callable[[], list[Consumer]] | None
 ) -> Simulation:
     """Read both repositories. Raises Refused when one of them cannot be worked on."""
     below = _below_core(request)
@@ -106,13 +106,13 @@ def prepare(
     return Simulation(request, repositories, mapping, settings, suite=suite, own=own, live=live)
 
 
-def _below_core(request: Request) -> str:
+def _below_core(request: MigrationRequest) -> str:
     """The path of gitops inside core; empty when it is elsewhere."""
     core, gitops = request.core.resolve(), request.gitops.resolve()
     return str(gitops.relative_to(core)) if gitops.is_relative_to(core) and gitops != core else ""
 
 
-def _repository(name: Repo, facts: Facts, request: Request) -> Repository:
+def _repository(name: Repo, facts: Facts, request: MigrationRequest) -> Repository:
     return Repository(name, facts, facts.tree.copy(), Blobs(facts.git), facts.at, request.idents.get(name))
 
 
@@ -140,7 +140,7 @@ def _submodules(core: Facts) -> list[tuple[str, str]]:
     return [(paths[name], url) for name, url in urls.items() if name in paths]
 
 
-def plan(simulation: Simulation) -> Plan:
+def plan(simulation: Simulation) -> MigrationPlan:
     """Plan the selected steps in their order. Nothing is written."""
     request = simulation.request
     start: dict[str, str] = {repository.name: repository.head for repository in simulation.repositories.both}
@@ -158,7 +158,7 @@ def plan(simulation: Simulation) -> Plan:
         results.append(result)
         if result.commits and step.key not in _DELETING:
             simulation.memo.forget(deletion.VERDICTS)
-    return Plan(simulation, results, start)
+    return MigrationPlan(simulation, results, start)
 
 
 def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...]) -> StepResult:
@@ -194,7 +194,7 @@ def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, boo
     """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
     if need.key in barred:
         return barred[need.key]
-    return simulation.memo.answer(Question[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
+    return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
 
 
 def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:

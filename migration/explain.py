@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from migration.deletion import matching
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.git.objects import GITLINK, Tree
 from migration.mapping import Mapping, glob
@@ -43,7 +43,7 @@ class Explanation:
             yield f"  {what:<11} {readable(text)}"
 
 
-def explain(plan: Plan, path: str) -> Explanation:
+def explain(plan: MigrationPlan, path: str) -> Explanation:
     """Collect the mapping's entries about the path, and what the plan does with it, with its proof or block."""
     mapping = plan.simulation.mapping
     going = mapping.move_of(path)
@@ -151,7 +151,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     return sorted(referrers, key=lambda referrer: (referrer.where, referrer.target))
 
 
-def diffs(plan: Plan) -> Iterator[str]:
+def diffs(plan: MigrationPlan) -> Iterator[str]:
     """Yield unified diffs of the files that the plan rewrites, from their state now to the plan's end."""
     repositories = plan.simulation.repositories
     for repository in (repositories.gitops, repositories.core):

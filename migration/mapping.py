@@ -85,7 +85,7 @@ class Kept(_Row, frozen=True):
     reason: str
 
 
-class References(_Row, frozen=True):
+class ReferenceRules(_Row, frozen=True):
     """listed: references from these files are reported, not blocking; ignored: these files are not searched."""
 
     listed: list[str] = []
@@ -154,7 +154,7 @@ class Mapping(_Row, frozen=True, dict=True):
     kept: list[Kept] = []
     never: list[str] = []
     unasked: list[Kept] = []
-    references: References = References()
+    references: ReferenceRules = ReferenceRules()
     post_create: PostCreate = PostCreate()
     dev_container: DevContainer = DevContainer()
     tiltfile: TiltRules = TiltRules()

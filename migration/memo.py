@@ -10,25 +10,25 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Question(Generic[Answer]):
-    """The key of one answer in a memo; its type parameter is the type of the answer."""
+class MemoKey(Generic[Answer]):
+    """The key of one answer. Its type parameter is the type of the answer."""
 
     name: str
 
 
 class Memo:
-    """Answers by their questions. A question is always asked with the same type of answer."""
+    """Answers by key. A key always has answers of its type."""
 
     def __init__(self) -> None:
-        self._answers: dict[Question[Any], Any] = {}
+        self._answers: dict[MemoKey[Any], Any] = {}
 
-    def answer(self, question: Question[Answer], compute: Callable[[], Answer]) -> Answer:
+    def answer(self, key: MemoKey[Answer], compute: Callable[[], Answer]) -> Answer:
         """Return the answer, computed when it is not known yet."""
-        if question not in self._answers:
-            self._answers[question] = compute()
-        known: Answer = self._answers[question]
+        if key not in self._answers:
+            self._answers[key] = compute()
+        known: Answer = self._answers[key]
         return known
 
-    def forget(self, question: Question[Any]) -> None:
+    def forget(self, key: MemoKey[Any]) -> None:
         """Drop the answer, because what it was computed from has changed."""
-        self._answers.pop(question, None)
+        self._answers.pop(key, None)

@@ -47,7 +47,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Request:
+class MigrationRequest:
     """What the flags of a task ask for."""
 
     core: Path

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from migration.engine import BY_KEY, Plan
-from migration.model import History, Request
+from migration.engine import BY_KEY, MigrationPlan
+from migration.model import History, MigrationRequest
 from tasks.core.errors import Refused, Trouble
 
 SCHEMA = 1
 _NEW_PLAN = "make a new one: inv migrate.plan --out FILE"
 
 
-def write(path: Path, plan: Plan, document: dict[str, Any]) -> None:
+def write(path: Path, plan: MigrationPlan, document: dict[str, Any]) -> None:
     """Write the plan: the document of `--json`, and below `replay` what `migrate.apply` needs."""
     request, repositories = plan.request, plan.simulation.repositories
     replay = {
@@ -37,7 +37,7 @@ def write(path: Path, plan: Plan, document: dict[str, Any]) -> None:
         raise Trouble(f"cannot write {path}: {why.strerror}", fix="name another file: --out FILE") from None
 
 
-def read(path: Path) -> tuple[Request, dict[str, list[str]]]:
+def read(path: Path) -> tuple[MigrationRequest, dict[str, list[str]]]:
     """Return what the saved plan was asked for, and its commits by repository."""
     document = _load(path)
     try:
@@ -61,8 +61,8 @@ def _load(path: Path) -> Any:
         raise Trouble(f"{path} is not a plan: {why}", fix=_NEW_PLAN) from None
 
 
-def _request(replay: dict[str, Any]) -> Request:
-    return Request(
+def _request(replay: dict[str, Any]) -> MigrationRequest:
+    return MigrationRequest(
         core=Path(replay["core"]),
         gitops=Path(replay["gitops"]),
         keys=tuple(map(str, replay["keys"])),

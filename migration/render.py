@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.model import Block, ChangeKind, Reference, StepResult, TreeChange
 from migration.repositories import Repository
@@ -22,7 +22,7 @@ _TITLES = {
 _MARKS = {State.DONE: "ok", State.PENDING: "..", State.BLOCKED: "!!", State.UNKNOWN: "??"}
 
 
-def document(plan: Plan, results: Sequence[StepResult] | None = None) -> dict[str, Any]:
+def document(plan: MigrationPlan, results: Sequence[StepResult] | None = None) -> dict[str, Any]:
     """Return the document of `--json`, without its schema number. results: by default those of the plan."""
     results = plan.results if results is None else results
     return {
@@ -114,7 +114,7 @@ def readable(text: str) -> str:
 
 
 def lines(
-    plan: Plan, results: Sequence[StepResult] | None = None, *, most: int = 5, every: bool = False
+    plan: MigrationPlan, results: Sequence[StepResult] | None = None, *, most: int = 5, every: bool = False
 ) -> Iterator[str]:
     """Yield the plan as lines for people.
 

@@ -17,10 +17,10 @@ from migration.model import (
     Commit,
     Consumer,
     Graft,
+    MigrationRequest,
     Reason,
     Reference,
     Repo,
-    Request,
     TreeChange,
 )
 from migration.repositories import Repositories, Repository
@@ -32,7 +32,7 @@ from tasks.core.errors import Problem
 class Simulation:
     """What a step may look at."""
 
-    request: Request
+    request: MigrationRequest
     repositories: Repositories
     mapping: Mapping
     settings: Settings

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from migration.apply import TAG, session
+from migration.apply import TAG, locked
 from migration.git import commit_import, write
 from migration.git.facts import TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
@@ -23,7 +23,7 @@ from tasks.core.errors import REFUSED, Problem, Refused
 _OURS = re.compile(rf"^\s*{TRAILER}: \S+\s*$", re.MULTILINE)
 
 
-class Way(StrEnum):
+class RollbackKind(StrEnum):
     """How a repository is rolled back."""
 
     RESET = "reset"  # nothing was pushed, and nobody else has committed since
@@ -40,7 +40,7 @@ class Rollback:
     tag: str
     """The commit before the migration; empty when the migration has made no commit here."""
 
-    way: Way
+    way: RollbackKind
     edits: dict[str, Entry | None]
 
     kept: tuple[str, ...] = ()
@@ -82,9 +82,9 @@ class Rollback:
         at_tag = f"{TAG} ({self.tag[:12]})"
         if not self.tag:
             yield f"there is no tag {TAG}; the migration has made no commit here"
-        elif self.way is Way.RESET:
+        elif self.way is RollbackKind.RESET:
             yield f"{self.commits} commits are taken back: git -C {self.facts.folder} reset --keep {TAG}"
-        elif self.way is Way.COMMIT:
+        elif self.way is RollbackKind.COMMIT:
             yield f"one commit gives {len(self.edits)} paths the content they had at {at_tag}"
         elif not self.others:
             yield f"is as it was at {at_tag}"
@@ -100,12 +100,12 @@ def rollback(facts: Facts) -> Rollback:
     tag = facts.git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}^{{commit}}", ok=(0, 1))
     if not tag:
         _refuse_lost_tag(facts)
-        return Rollback(facts, "", Way.NOTHING, {})
+        return Rollback(facts, "", RollbackKind.NOTHING, {})
     mine, foreign = _since(facts, tag)
     edits = _differences(facts.tree, facts.tree_of(tag))
     pushed = bool(facts.remotes()) and len(facts.unpushed(facts.head)) < len(mine) + len(foreign)
     if mine and edits and not foreign and not pushed and _is_ancestor(facts, tag):
-        return Rollback(facts, tag, Way.RESET, edits, commits=len(mine), problems=_problems(facts, edits))
+        return Rollback(facts, tag, RollbackKind.RESET, edits, commits=len(mine), problems=_problems(facts, edits))
     changed_by_others = {p for c in foreign for p in _changed(facts, c, "-c")}
     changed_by_us = {p for c in mine for p in _changed(facts, c, "-m", "--first-parent")}
     wanted = {p: e for p, e in edits.items() if p in changed_by_us and p not in changed_by_others}
@@ -113,7 +113,7 @@ def rollback(facts: Facts) -> Rollback:
     return Rollback(
         facts,
         tag,
-        Way.COMMIT if wanted else Way.NOTHING,
+        RollbackKind.COMMIT if wanted else RollbackKind.NOTHING,
         wanted,
         kept,
         commits=len(mine),
@@ -233,7 +233,7 @@ def undo(core: Path, gitops: Path, *, yes: bool, dry: bool, json: bool) -> None:
 
 def _roll_back(core: Path, gitops: Path) -> list[Rollback]:
     """Roll both repositories back, gitops first. Raises Refused when anything prevents it, before any change."""
-    with session(core, gitops) as begun:
+    with locked(core, gitops) as begun:
         for line in begun.resumed:
             ui.talk(line)
         rollbacks = [rollback(facts) for facts in look(core, gitops)]
@@ -241,7 +241,7 @@ def _roll_back(core: Path, gitops: Path) -> list[Rollback]:
             raise Refused(problem.what, fix=problem.fix)
         for one in reversed(rollbacks):
             if one.way:
-                _perform(one, begun.run, begun.since)
+                _perform(one, begun.mark, begun.since)
     return rollbacks
 
 
@@ -257,7 +257,7 @@ def _show(rollbacks: list[Rollback], json: bool) -> None:
 def _perform(one: Rollback, run: str, since: int) -> None:
     facts = one.facts
     checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run)
-    if one.way is Way.RESET:
+    if one.way is RollbackKind.RESET:
         write.move(checkout, facts.head, one.tag, one.edits, since)
         return
     author, committer = identities(facts)

@@ -44,7 +44,7 @@ def status(
     """Show what is done, missing and blocked, and the success criteria of the spec."""
     from migration import cli
 
-    cli.status(cli.Asked(core, gitops, accept=accept or (), json=json, check=check))
+    cli.status(cli.Flags(core, gitops, accept=accept or (), json=json, check=check))
 
 
 @task(
@@ -66,8 +66,8 @@ def plan(
     """Plan all five phases, each on the result of those before; --out saves the plan for migrate.apply."""
     from migration import cli
 
-    asked = cli.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
-    cli.plan(asked, out)
+    flags = cli.Flags(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
+    cli.plan(flags, out)
 
 
 @task(
@@ -92,7 +92,7 @@ def apply(
     """Carry out exactly the plan in FILE; refused when a repository has moved on since."""
     from migration import cli
 
-    asked = cli.Asked(
+    flags = cli.Flags(
         core=core,
         gitops=gitops,
         only=only or (),
@@ -104,7 +104,7 @@ def apply(
         push=push,
         diff=diff,
     )
-    cli.apply_file(asked, file)
+    cli.apply_file(flags, file)
 
 
 def _phase(number: int, name: str, text: str) -> Any:
@@ -126,7 +126,7 @@ def _phase(number: int, name: str, text: str) -> Any:
     ) -> None:
         from migration import cli
 
-        asked = cli.Asked(
+        flags = cli.Flags(
             core=core,
             gitops=gitops,
             only=only or (),
@@ -139,7 +139,7 @@ def _phase(number: int, name: str, text: str) -> Any:
             diff=diff,
             history=history,
         )
-        cli.phase(asked, number)
+        cli.phase(flags, number)
 
     body.__doc__, body.__name__ = text, name
     return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
@@ -164,7 +164,7 @@ def explain(
     """Say what happens to a path, by which rule and with which proof."""
     from migration import cli
 
-    cli.explain(cli.Asked(core, gitops, accept=accept or (), json=json), path)
+    cli.explain(cli.Flags(core, gitops, accept=accept or (), json=json), path)
 
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)
@@ -172,7 +172,7 @@ def references(c: Context, path: str, core: str = "", gitops: str = "", json: bo
     """List what in core refers to a path, and what syncs from it."""
     from migration import cli
 
-    cli.references(cli.Asked(core, gitops, json=json), path)
+    cli.references(cli.Flags(core, gitops, json=json), path)
 
 
 @task(help=_help("core", "gitops", "yes", "json", "dry_run"), auto_shortflags=False)
@@ -182,4 +182,4 @@ def undo(
     """Show how to roll back to the tag before-remote-first; --yes does it."""
     from migration import cli
 
-    cli.undo(cli.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))
+    cli.undo(cli.Flags(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))

@@ -167,7 +167,7 @@ class Facts:
         return stood
 
 
-class Look:
+class RepositoryReading:
     """The reading of one repository in progress: its git processes run while the other repository is read."""
 
     def __init__(self, name: str, folder: Path, *, at: str = "", hint: str = "") -> None:
@@ -249,10 +249,10 @@ class Look:
 def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: str = "") -> tuple[Facts, Facts]:
     """Read both repositories at the same time. at: commits to plan on instead of HEAD; hint: the fix when gitops is missing."""
     at = at or {}
-    looks: list[Look] = []
+    looks: list[RepositoryReading] = []
     try:
-        looks.append(Look("core", core, at=at.get("core", "")))
-        looks.append(Look("gitops", gitops, at=at.get("gitops", ""), hint=hint))
+        looks.append(RepositoryReading("core", core, at=at.get("core", "")))
+        looks.append(RepositoryReading("gitops", gitops, at=at.get("gitops", ""), hint=hint))
         first, second = looks[0].facts(), looks[1].facts()
     finally:
         for one in looks:

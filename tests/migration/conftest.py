@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from migration import cli
-from migration.cli import Asked
-from migration.engine import Plan
+from migration.cli import Flags
+from migration.engine import MigrationPlan
 from sandbox.legacy.pair import make
 from tasks.core import ui
 
@@ -31,8 +31,8 @@ class Pair:
     def gitops(self) -> Path:
         return self.folder / "ameide-gitops"
 
-    def asked(self, **flags: object) -> Asked:
-        return Asked(str(self.core), str(self.gitops), **flags)  # type: ignore[arg-type]
+    def flags(self, **typed: object) -> Flags:
+        return Flags(str(self.core), str(self.gitops), **typed)  # type: ignore[arg-type]
 
     def git(self, repo: str, *args: str) -> str:
         folder = self.core if repo == "core" else self.gitops
@@ -46,14 +46,14 @@ class Pair:
     def subjects(self, repo: str) -> list[str]:
         return self.git(repo, "log", "--format=%s").splitlines()
 
-    def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> Plan:
-        found = cli.planned(cli.request(self.asked(**flags), phases))
+    def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> MigrationPlan:
+        found = cli.planned(cli.request(self.flags(**flags), phases))
         found.simulation.repositories.close()
         return found
 
     def run(self, number: int, **flags: object) -> int:
         """One phase, as the task runs it; its exit code."""
-        return code_of(lambda: cli.phase(self.asked(yes=True, **flags), number))
+        return code_of(lambda: cli.phase(self.flags(yes=True, **flags), number))
 
     def commit(self, repo: str, path: str, data: bytes, mode: int = 0o644) -> None:
         folder = self.core if repo == "core" else self.gitops
@@ -135,12 +135,12 @@ def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("finished") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
     repos, saved = Pair(folder), str(folder.parent / "plan.json")
-    assert code_of(lambda: cli.plan(repos.asked(), saved)) == 0
-    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), saved)) == 0
+    assert code_of(lambda: cli.plan(repos.flags(), saved)) == 0
+    assert code_of(lambda: cli.apply_file(repos.flags(yes=True), saved)) == 0
     return repos
 
 
-def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
+def blocks(plan: MigrationPlan, reason: str = "") -> set[tuple[str, str, str]]:
     """Path, reason and place of every block."""
     return {(b.path, b.reason, b.where) for o in plan.results for b in o.blocks if not reason or b.reason == reason}
 

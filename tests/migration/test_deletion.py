@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migration import cli
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from sandbox.legacy.faults_written import VICTIMS
 from tests.migration.conftest import Pair, blocks, code_of
 
@@ -90,7 +90,7 @@ def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: C
 def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: Callable[..., Pair], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    assert code_of(lambda: cli.phase(repos.asked(dry=True), 4)) == 3
+    assert code_of(lambda: cli.phase(repos.flags(dry=True), 4)) == 3
     assert fingerprint(repos.folder, Path.home()) == before
     said = capsys.readouterr().out
     assert "Makefile:8" in said
@@ -103,8 +103,8 @@ def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: 
 def test_dry_runs_of_each_phase_are_pure(pair: Callable[..., Pair], number: int):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    code_of(lambda: cli.phase(repos.asked(dry=True), number))
-    code_of(lambda: cli.status(repos.asked()))
+    code_of(lambda: cli.phase(repos.flags(dry=True), number))
+    code_of(lambda: cli.status(repos.flags()))
     assert fingerprint(repos.folder, Path.home()) == before
 
 
@@ -207,7 +207,7 @@ def test_two_truths_are_told_with_both_paths(pair: Callable[..., Pair], fault: s
     assert (path, "diverged", other) in blocks(pair(fault).plan((1,)))
 
 
-def notes(plan: Plan) -> dict[str, str]:
+def notes(plan: MigrationPlan) -> dict[str, str]:
     """What names a path without holding it back: place and target."""
     return {r.where: r.target for o in plan.results for r in o.references}
 

@@ -17,7 +17,7 @@ def who_names(capsys: pytest.CaptureFixture[str]) -> Callable[..., set[str]]:
 
     def asked(repos: Pair, path: str) -> set[str]:
         capsys.readouterr()
-        assert code_of(lambda: cli.references(repos.asked(json=True), path)) == 0
+        assert code_of(lambda: cli.references(repos.flags(json=True), path)) == 0
         return {row["where"] for row in json.loads(capsys.readouterr().out)["references"]}
 
     return asked
@@ -36,7 +36,7 @@ def test_references_takes_an_absolute_path_in_core(pair: Callable[..., Pair], wh
 @pytest.mark.parametrize("path", [".", "/elsewhere"])
 def test_references_refuses_a_path_outside_core(pair: Callable[..., Pair], path: str):
     repos = pair()
-    assert code_of(lambda: cli.references(repos.asked(), path)) == 1
+    assert code_of(lambda: cli.references(repos.flags(), path)) == 1
 
 
 @pytest.mark.slow

@@ -62,13 +62,13 @@ def test_applying_a_plan_again_asks_nothing_and_reports_it_as_done(
     pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), str(tmp_path / "plan.json")
-    assert code_of(lambda: cli.plan(repos.asked(json=True), file)) == 0
-    assert code_of(lambda: cli.apply_file(repos.asked(check=True, json=True), file)) == 2
-    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), file)) == 0
+    assert code_of(lambda: cli.plan(repos.flags(json=True), file)) == 0
+    assert code_of(lambda: cli.apply_file(repos.flags(check=True, json=True), file)) == 2
+    assert code_of(lambda: cli.apply_file(repos.flags(yes=True), file)) == 0
     (repos.core / "README.md").write_text("a person's, not committed\n")
     for flags in ({"check": True}, {"dry": True}, {}):  # no yes, a dirty tree: there is nothing to hinder
         capsys.readouterr()
-        assert code_of(lambda flags=flags: cli.apply_file(repos.asked(json=True, **flags), file)) == 0  # type: ignore[misc]
+        assert code_of(lambda flags=flags: cli.apply_file(repos.flags(json=True, **flags), file)) == 0  # type: ignore[misc]
         out = capsys.readouterr().out
         states = {s["state"] for p in json.loads(out)["phases"] for s in p["steps"]}
         assert states <= {"done", "unknown"}
@@ -79,13 +79,13 @@ def test_an_applied_plan_is_done_even_when_today_s_plan_would_differ(
     pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     repos, file = pair(), tmp_path / "plan.json"
-    assert code_of(lambda: cli.plan(repos.asked(), str(file))) == 0
-    assert code_of(lambda: cli.apply_file(repos.asked(yes=True), str(file))) == 0
+    assert code_of(lambda: cli.plan(repos.flags(), str(file))) == 0
+    assert code_of(lambda: cli.apply_file(repos.flags(yes=True), str(file))) == 0
     document = json.loads(file.read_text())
     document["replay"]["idents"] = {n: ["A <a@b> 1 +0000"] * 2 for n in ("core", "gitops")}
     file.write_text(json.dumps(document))
     capsys.readouterr()
-    assert code_of(lambda: cli.apply_file(repos.asked(yes=True, json=True), str(file))) == 0
+    assert code_of(lambda: cli.apply_file(repos.flags(yes=True, json=True), str(file))) == 0
     assert json.loads(capsys.readouterr().out)["core"]["head"] == repos.git("core", "rev-parse", "HEAD")
 
 
@@ -94,7 +94,7 @@ def test_diffs_are_in_the_json_and_shown_before_a_phase_runs(
     pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
-    assert code_of(lambda: cli.phase(repos.asked(dry=True, json=True, diff=True), 1)) == 0
+    assert code_of(lambda: cli.phase(repos.flags(dry=True, json=True, diff=True), 1)) == 0
     assert "+++ b/core/README.md" in json.loads(capsys.readouterr().out)["diff"]
     assert repos.run(1, diff=True) == 0
     assert "+++ b/core/README.md" in capsys.readouterr().err

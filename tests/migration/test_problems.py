@@ -214,9 +214,9 @@ def test_without_a_git_identity_status_works_and_commits_are_refused(
         for key in ("user.name", "user.email"):
             repos.git(name, "config", "--unset", key)
     before = heads(repos)
-    assert code_of(lambda: cli.status(repos.asked())) == 0
+    assert code_of(lambda: cli.status(repos.flags())) == 0
     assert "does not know who commits" in capsys.readouterr().out
-    assert code_of(lambda: cli.plan(repos.asked(), str(tmp_path / "plan.json"))) == 3
+    assert code_of(lambda: cli.plan(repos.flags(), str(tmp_path / "plan.json"))) == 3
     assert not (tmp_path / "plan.json").exists()
     capsys.readouterr()
     assert repos.run(1) == 3

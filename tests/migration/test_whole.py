@@ -16,12 +16,12 @@ pytestmark = pytest.mark.slow
 
 
 def planned(repos: Pair, path: Path) -> dict:
-    assert code_of(lambda: cli.plan(repos.asked(), str(path))) == 0
+    assert code_of(lambda: cli.plan(repos.flags(), str(path))) == 0
     return json.loads(path.read_text())
 
 
 def apply(repos: Pair, path: Path, **flags: object) -> int:
-    return code_of(lambda: cli.apply_file(repos.asked(yes=True, **flags), str(path)))
+    return code_of(lambda: cli.apply_file(repos.flags(yes=True, **flags), str(path)))
 
 
 def test_a_plan_ends_at_the_predicted_trees_and_a_second_run_makes_no_commit(pair: Callable[..., Pair], tmp_path: Path):
@@ -33,7 +33,7 @@ def test_a_plan_ends_at_the_predicted_trees_and_a_second_run_makes_no_commit(pai
         assert repos.tree(name) == document[name]["predicted_tree"]
         assert repos.git(name, "status", "--porcelain", "-uno", "--ignore-submodules") == ""
     heads = [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")]
-    assert code_of(lambda: cli.status(repos.asked(check=True))) == 0
+    assert code_of(lambda: cli.status(repos.flags(check=True))) == 0
     assert apply(repos, tmp_path / "plan.json") == 0
     assert [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")] == heads
     assert nothing_lost(repos, before) == []

@@ -249,7 +249,7 @@ def test_a_line_that_would_be_lost_blocks_until_it_has_a_place(pair: Callable[..
     number = len(old.splitlines()) + 3
     assert (path, "custom", f"{path}:{number}") in blocks(repos.plan((2,)))
     repos.commit("core", ".devcontainer/postCreate.team.sh", b"#!/bin/bash\n./team.sh --all\n", 0o755)
-    assert code_of(lambda: tasks_of.phase(repos.asked(yes=True, accept=[path]), 2)) == 0
+    assert code_of(lambda: tasks_of.phase(repos.flags(yes=True, accept=[path]), 2)) == 0
     text = (repos.core / ".devcontainer/postCreate.team.sh").read_text()
     assert text.startswith("#!/bin/bash\n./team.sh --all\n")
     assert "core.hooksPath .githooks" in text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.git.facts import Look
+from migration.git.facts import RepositoryReading
 from tasks.core.errors import REFUSED, Problem
 
 
@@ -30,7 +30,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 def problems(folder: Path) -> tuple[Problem, ...]:
-    look = Look("core", folder)
+    look = RepositoryReading("core", folder)
     try:
         return look.facts().problems
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from migration.git import commit_import, locks, write
-from migration.git.facts import Look
+from migration.git.facts import RepositoryReading
 from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, Trouble
@@ -67,7 +67,7 @@ def edits(blobs: Blobs) -> dict[str, Entry | None]:
 
 def prepared(folder: Path) -> tuple[Checkout, str, str, dict[str, Entry | None], Tree]:
     """The objects of a commit that deletes, changes and adds; nothing moved yet."""
-    facts = Look("core", folder).facts()
+    facts = RepositoryReading("core", folder).facts()
     place = Checkout(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
     blobs, tree = Blobs(facts.git), facts.tree.copy()
     wanted = edits(blobs)
