@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_repeatable_flag_is_never_taken_to_pieces():
             default = inspect.signature(task.body).parameters[flag].default
             assert default in (None, inspect.Parameter.empty), f"{name} --{flag}: a default of {default!r} splits words"
             seen += 1
-    assert seen > 10
+    assert seen > (10 if find_spec("migration") else 5)
 
 
 def _tasks(collection, prefix: str = ""):
@@ -145,6 +146,8 @@ def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for task, words in named.findall(line):
+                if task.startswith("migrate.") and find_spec("migration") is None:
+                    continue  # docs and hints may name a migration that is over
                 where = f"{path.relative_to(ROOT)}:{number}: inv {task}"
                 assert task in known, where
                 flags = {f"--{name}" for a in known[task].args.values() for name in a.names} | {"--help"}
@@ -164,7 +167,7 @@ def test_the_help_of_setup_names_its_steps_and_no_other():
 def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A core repository with the suite as the migration carries it there."""
     root = tmp_path_factory.mktemp("core")
-    for folder in ("tasks", "migration", "config"):
+    for folder in ("tasks", "config"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tasks.py", root)
     return root
