@@ -134,7 +134,7 @@ def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_
     assert "held by colleague@" in refused.stderr
     can_filter = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
     assert ("set telepresence.slot for yours" in refused.stderr) == can_filter
-    assert "all traffic, since" in refused.stderr
+    assert "all traffic, started" in refused.stderr
     assert "colleague@" in inv(box, "tp.who").stdout
     assert held(box, env=colleague) == [WWW]
     assert inv(box, "leave", env=colleague).returncode == 0
@@ -201,14 +201,14 @@ def test_a_dry_run_writes_nothing(newest: Box):
 def test_a_hint_at_requests_of_ones_own_can_be_followed(box: Box):
     can = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
     for words, env, hint in (
-        (("--everyone",), SLOT, f"yours alone: inv intercept {WWW} --personal"),
-        ((), {}, "yours alone: set telepresence.slot"),
+        (("--everyone",), SLOT, f"only your requests: inv intercept {WWW} --personal"),
+        ((), {}, "only your requests: set telepresence.slot"),
         (("--replace",), {}, ""),
     ):
         made = inv(box, *INTERCEPT, *words, "--no-run", env=env)
         assert made.returncode == 0, made.stderr
         assert inv(box, "leave", env=env).returncode == 0
-        assert ("yours alone" in made.stdout, hint in made.stdout) == (bool(can and hint), bool(can or not hint))
+        assert ("only your requests" in made.stdout, hint in made.stdout) == (bool(can and hint), bool(can or not hint))
 
 
 def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: Box):

@@ -100,7 +100,7 @@ def test_a_command_with_a_typing_error_costs_no_pod(box: Box, command: str):
     before = len(writes(box))
     done = inv(box, "intercept", WWW, "--port", PORT, "--", command)
     assert done.returncode == 1
-    assert "is not there" in done.stderr
+    assert "was not found" in done.stderr
     assert len(writes(box)) == before
 
 
@@ -110,7 +110,7 @@ def test_an_env_file_that_is_somebodys_is_neither_overwritten_nor_removed(box: B
     words = ("intercept", WWW, "--port", PORT, "--env-file", str(mine))
     refused = inv(box, *words, "--", "true")
     assert refused.returncode == 3
-    assert "is there already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert mine.read_text() == "MINE=1\n"
     assert inv(box, *words, "--yes", "--", "true").returncode == 0
     assert not mine.exists()
@@ -130,7 +130,7 @@ def test_an_env_file_goes_with_its_intercept_and_tp_env_takes_nobodys(box: Box, 
     assert inv(box, "intercept", WWW, "--port", PORT, "--env-file", str(file), "--no-run").returncode == 0
     assert json.loads(file.read_text())["API_TOKEN"]
     again = inv(box, "tp.env", WWW, "--env-file", str(file))
-    assert (again.returncode, "is there already" in again.stderr) == (3, True)
+    assert (again.returncode, "already exists" in again.stderr) == (3, True)
     assert inv(box, "tp.env", WWW, "--env-file", str(file), "--yes").returncode == 0
     assert inv(box, "leave").returncode == 0
     assert not file.exists()

@@ -26,7 +26,7 @@ def test_the_session_is_ended_although_the_releases_cannot_be_asked_for(box: Box
     control.fault(box, "api-refused")
     done = inv(box, "down", "--tilt")
     assert done.returncode == 1
-    assert "not all is undone: helm list" in done.stderr
+    assert "not everything was undone: helm list" in done.stderr
     assert "ok down         end the Telepresence session" in done.stderr
     assert not json.loads(inv(box, "tp.status", "--json").stdout)["session"]["running"]
 

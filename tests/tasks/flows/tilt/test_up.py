@@ -192,7 +192,7 @@ def test_after_a_kill_of_both_the_next_command_ends_it(team: Team):
         os.kill(tilt, signal.SIGKILL)
         run.process.wait()
     done = team.inv("tilt.down")
-    assert "end what a killed Tilt left" in done.stderr
+    assert "end what a killed Tilt left behind" in done.stderr
     assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline")
 
 
@@ -204,7 +204,7 @@ def test_a_tilt_whose_starter_was_killed_is_ended_by_the_next_start(team: Team):
     assert json.loads(team.inv("tilt.status", "--json").stdout)["tilt"]
     done = team.inv("tilt.ci", "--only", "graph")
     assert done.returncode == 0, done.stderr
-    assert "left by a run that was killed" in done.stderr
+    assert "left behind by a killed run" in done.stderr
 
 
 def test_a_second_tilt_of_this_workstation_is_refused(team: Team):
@@ -212,7 +212,7 @@ def test_a_second_tilt_of_this_workstation_is_refused(team: Team):
         assert until(lambda: "page:" in run.said, 30), run.said
         done = team.inv("tilt.up", "--only", "graph")
         assert done.returncode == 1
-        assert "Tilt already runs here" in done.stderr
+        assert "Tilt is already running here" in done.stderr
         run.end(signal.SIGTERM)
 
 
@@ -315,7 +315,7 @@ def test_values_that_would_touch_the_baseline_deploy_nothing(team: Team, tmp_pat
     before = team.objects()
     done = team.inv("tilt.ci", "--only", "graph", env={**team.env, "REMOTE_DEV_REPOSITORIES__GITOPS": str(gitops)})
     assert done.returncode == 1
-    assert "would touch the baseline: ConfigMap graph is the baseline's" in done.stdout
+    assert "would touch the baseline: ConfigMap graph belongs to the baseline" in done.stdout
     assert team.releases() == {}
     assert team.objects() == before
 
