@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Refused, Trouble
+from tasks.core.errors import FAILED, REFUSED, Problem, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import not_needed_after_a_failure
 from tasks.flows import session
@@ -17,7 +17,7 @@ from tasks.flows.tilt import environment, ownership
 from tasks.flows.tilt.request import Request
 from tasks.tools import docker, helm, tilt
 
-_COMMANDS = ("git ", "inv ", "tilt ", "set ", "correct ")  # how the mending part of a problem begins
+_FIX, _REFUSED = "fix: ", "refused: "  # the marks of tilt/problems.star
 
 
 @dataclass
@@ -61,7 +61,7 @@ def _declared(s: Settings, request: Request) -> list[str]:
     try:
         return tilt.declared(s, environment.tiltfile(s), request.tiltfile_args, environment.environment(s))
     except tilt.Refusal as why:
-        raise _worded(why.what, _also_read(s)) from None
+        raise trouble(why.what, _also_read(s)) from None
 
 
 def _registry_login(s: Settings) -> Iterator[Change[object]]:
@@ -79,18 +79,27 @@ def _also_read(s: Settings) -> str:
     return f"{file.name} beside the Tiltfile is read too: {file}" if file.exists() else ""
 
 
-def _worded(said: str, also: str) -> Trouble:
-    """The Tiltfile's error as ours: each of its own problems ends with the command that mends it."""
-    text, usage, _ = said.partition("\nUsage:")
+def trouble(error: str, also: str = "") -> Trouble:
+    """Return a Tiltfile's error as ours. also: what else may be the cause.
+
+    The suite's own Tiltfile ends with the lines of tilt/problems.star. config.parse, Tilt's own, prints the usage below
+    its error; any other error has no fix.
+    """
+    text, usage, _ = error.partition("\nUsage:")
     if usage:
         return Trouble(text.strip(), why=also, fix="the Tiltfile takes --only NAMES and --intercept NAMES after --")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    problems = lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines
-    kind = Refused if said.startswith("refused") else Trouble
-    first, colon, command = problems[0].rpartition(": ")
-    if not colon or not command.startswith(_COMMANDS):
-        what, _, hint = problems[0].partition("; ")
-        more = f"; {'; '.join(problems[1:4])}" if len(problems) > 1 else ""
-        return kind(what + more, why=also, fix=hint or "mend the Tiltfile, or the file that it names")
-    more = f" (and {len(problems) - 1} more: {'; '.join(problems[1:4])})" if len(problems) > 1 else ""
-    return kind(f"{first}{more}", fix=command)
+    first, *others = problems(text)
+    more = f" (and {len(others)} more: {'; '.join(p.what for p in others[:3])})" if others else ""
+    fix = first.fix or "fix the Tiltfile, or the file that it names"
+    return Trouble.of(Problem(first.what + more, also, fix, first.code))
+
+
+def problems(text: str) -> list[Problem]:
+    """Return the problems of a Tiltfile that was stopped by `stop` of tilt/problems.star; every other line is one too."""
+    found: list[Problem] = []
+    for line in (line.strip() for line in text.splitlines() if line.strip()):
+        if found and line.startswith(_FIX):
+            found[-1] = replace(found[-1], fix=line.removeprefix(_FIX))
+        else:
+            found.append(Problem(line, code=REFUSED if line.startswith(_REFUSED) else FAILED))
+    return found or [Problem("the Tiltfile ended with an error")]
