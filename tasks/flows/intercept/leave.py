@@ -107,7 +107,7 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
 
     The traffic manager still holds the intercept then, and requests to it hang until the same client comes back:
     reconnected with the same parameters, the client takes its intercepts over and can leave them
-    (tests/tasks/flows/intercept/test_inner_loop.py, after_kill_9).
+    (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
     now = session.look(s)
     if now.here:

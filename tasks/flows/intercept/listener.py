@@ -1,4 +1,4 @@
-"""A server on the local port that stands in for the process until the proof is there."""
+"""A server on the local port: it answers in place of the process until the proof is there."""
 
 from __future__ import annotations
 

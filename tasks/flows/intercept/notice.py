@@ -1,7 +1,7 @@
 """Notices in the cluster for the team: who intercepts what, from where, since when.
 
-Telepresence names the holder only to whoever runs into the conflict, and before 2.25 not even then. So each intercept
-has a small ConfigMap. It informs people and is never the basis of a decision: it may be missing (no right to write it)
+Telepresence names the holder only in the conflict itself, and before 2.25 not even there. So each intercept has a small
+ConfigMap. It informs people and is never the basis of a decision: it may be missing (no right to write it)
 or stale (the workstation crashed).
 """
 

@@ -123,7 +123,7 @@ def _read_cluster(s: Settings, service: Service) -> _Read:
 
 
 def _port(cluster_service: Place, service: Service, local: LocalSide) -> Port | None:
-    """Choose the Service's port; None when there is none, which the pre-flight refuses with its own words."""
+    """Choose the Service's port; None for a Service without ports, which the pre-flight refuses."""
     if not cluster_service.service or not cluster_service.ports:
         return None
     port = workload.choose(cluster_service, local.remote or catalogue_port(service, cluster_service))

@@ -38,7 +38,7 @@ class Own:
     """Seconds since the epoch; 0 when it is not in the journal."""
 
     listens: str
-    """The process that listens on the local port; empty when there is none."""
+    """The process that listens on the local port; empty without one."""
 
 
 @dataclass(frozen=True)

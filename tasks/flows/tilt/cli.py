@@ -57,7 +57,7 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
 
 
 def status(*, json: bool) -> None:
-    """Show what Tilt runs here and whose releases are in the cluster. What cannot be looked at is no failure."""
+    """Show what Tilt runs here and whose releases are in the cluster. What cannot be looked at is reported, and does not fail."""
     found = statuses.look(settings())
     if json:
         ui.as_json(found.document())

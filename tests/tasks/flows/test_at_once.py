@@ -1,4 +1,4 @@
-"""Two runs at the same time on one workstation: the container's own setup, and the developer who does not wait for it."""
+"""Several setups at the same time: the dev container runs one, and the developer does not wait for it."""
 
 from __future__ import annotations
 
