@@ -213,7 +213,8 @@ def _leave_after_failure(s: Settings, entry: Entry, signals: Signals) -> None:
     try:
         leave.leave_entry(s, leave.current(entry))
     except Trouble as why:
-        ui.talk(why.text().replace("error:", "and leaving failed:", 1))
+        ui.talk("leaving it failed too:")
+        ui.talk(why.text())
         ui.warn(f"{leave.name_of(entry)} may still be intercepted; inv down tries again")
     finally:
         signals.held = False
