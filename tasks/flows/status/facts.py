@@ -13,6 +13,7 @@ from typing import Any
 from tasks.core import ports
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
+from tasks.core.plan import steps
 from tasks.core.state import journal, timing
 from tasks.core.state import store as state
 from tasks.core.state.journal import Entry
@@ -150,7 +151,7 @@ def setup(s: Settings) -> Iterator[Fact]:
     if not kept:
         yield Fact("setup", "", state=State.WARN, problem=Problem("never run here", fix="inv setup"))
         return
-    not_done = {key: step for key, step in kept.items() if step.get("state") != "done"}
+    not_done = {key: step for key, step in kept.items() if step.get("state") != steps.State.DONE}
     for key, step in not_done.items():
         problem = Problem(f"{step['state']}: {step['note']}", fix=step["fix"])
         yield Fact("setup", key, state=State.BAD, problem=problem, at=float(step["at"]))
