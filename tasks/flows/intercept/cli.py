@@ -35,7 +35,7 @@ def intercept(request: Request, *, dry: bool, json: bool) -> None:
 def leave(word: str, *, dry: bool) -> None:
     """Leave the intercepts in the journal, of one service or all. Goes on after a failure, and fails at the end."""
     s = settings()
-    guard.names(s)
+    guard.check_names(s)
     if dry:
         store.only_read()
     entries = leaving.find(_first_name(word))

@@ -113,7 +113,7 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     if now.here:
         return
     ui.talk(f"the session that held {name_of(entry)} is gone; reconnecting to free it")
-    guard.names(s)
+    guard.check_names(s)
     session.ensure(s, yes=not now.session.connected)  # a session that is connected elsewhere may hold other intercepts
 
 

@@ -79,7 +79,7 @@ def make(s: Settings, request: Request, *, dry: bool = False) -> Plan:
 
     dry: do not write that either.
     """
-    guard.names(s)
+    guard.check_names(s)
     local = check_local(s, request)
     session.prepare(s, dry=dry)
     read = _read_cluster(s, request.service)

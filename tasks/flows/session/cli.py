@@ -21,7 +21,7 @@ from tasks.tools.private_caches import without_trace
 def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
     """Connect, or show what is missing for it. With `check` exit with 2 when something is."""
     s = settings()
-    guard.names(s)
+    guard.check_names(s)
     if dry or check:
         changes = _missing(s, yes=yes)
         _show_missing(changes, json=json)

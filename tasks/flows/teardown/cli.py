@@ -48,12 +48,12 @@ def _must_not_be_production(s: Settings) -> None:
     A target that cannot be looked at (the login has expired) may still be cleaned up: the guard was asked when things
     were made there, and nothing else is touched.
     """
-    guard.names(s)
+    guard.check_names(s)
     if not base.frozen_kubeconfig(s).exists():
         return
     try:
         guard.assess(s)
-    except guard.Unknown as why:
+    except guard.UnknownTarget as why:
         ui.warn(f"{why.what}; only what was made there is undone")
 
 

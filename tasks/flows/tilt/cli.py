@@ -35,7 +35,7 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
     failures: list[Trouble] = []
     done: list[Change[object]] = []
     with without_trace() if dry else nullcontext():
-        guard.names(s)
+        guard.check_names(s)
         session.prepare(s, dry=dry)
         guard.assess(s)
         for change in removal.changes(s, only):

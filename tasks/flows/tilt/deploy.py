@@ -31,7 +31,7 @@ def apply(s: Settings, service: Service, image: str) -> str:
 
     Raises Refused when somebody else owns the release, and when it would touch the baseline.
     """
-    guard.names(s)
+    guard.check_names(s)
     _write_kubeconfig(s)
     chart, values = _chart(s, service), _files(s, service.chart.tilt_values)
     sets = image_flags(helm.chart_values(chart, values), image)
@@ -50,7 +50,7 @@ def apply(s: Settings, service: Service, image: str) -> str:
 
 def delete(s: Settings, service: Service) -> None:
     """Delete the service's release if it is this developer's. Another's stays, with a message."""
-    guard.names(s)
+    guard.check_names(s)
     _write_kubeconfig(s)
     guard.assess(s)
     release = _named(service.release, helm.releases(s, ownership.owner(s)))

@@ -36,7 +36,7 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
 
     dry: nothing is written, so Blocked is raised where the session kubeconfig does not exist yet.
     """
-    guard.names(s)
+    guard.check_names(s)
     session.prepare(s, dry=dry)
     with ThreadPoolExecutor(max_workers=4) as pool, not_needed_after_a_failure():
         guarded = pool.submit(guard.assess, s)
