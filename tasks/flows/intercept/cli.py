@@ -41,7 +41,7 @@ def leave(word: str, *, dry: bool) -> None:
     entries = leaving.find(_first_name(word))
     if not entries:
         _must_be_known(s, word)
-        ui.say(f"nothing of {word} to leave" if word else "nothing to leave")
+        ui.say(f"{word} is not intercepted: nothing to leave" if word else "nothing to leave")
         return
     failures = []
     for change in leaving.changes(s, entries):

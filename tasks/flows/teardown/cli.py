@@ -39,7 +39,7 @@ def _down(s: Settings, *, dry: bool, tilt: bool) -> None:
     if not undone:
         ui.say("nothing to undo")
     if not tilt and journal.entries("release"):
-        ui.say("releases of Tilt stay: inv tilt.down removes this workstation's")
+        ui.say("releases of Tilt are kept; remove yours with inv tilt.down")
 
 
 def _must_not_be_production(s: Settings) -> None:

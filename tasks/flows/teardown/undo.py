@@ -75,7 +75,7 @@ def _session_changes(s: Settings) -> Iterator[Change[object]]:
     if own_daemons:
         yield Change("end the session's daemons", run=partial(_end_daemons, s))
     for entry in recorded:
-        yield Change("forget the session", run=partial(journal.forget, entry))
+        yield Change("remove the session from the journal", run=partial(journal.forget, entry))
 
 
 def _recorded_sessions(s: Settings) -> list[Entry]:

@@ -48,7 +48,7 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
     if json:
         ui.as_json({"changes": [{"text": c.text, "command": c.command, "destroys": c.destroys} for c in done]})
     elif not done and not failures:
-        ui.say("nothing of yours to remove")
+        ui.say("no release of yours to remove")
     if failures:
         first = failures[0]
         raise Trouble(

@@ -44,7 +44,9 @@ def _releases(s: Settings, services: Sequence[Service]) -> Iterator[Change[objec
             uninstall = helm.uninstall(s, name)
             yield Change(uninstall.text, uninstall.argv, partial(_uninstall, uninstall, entry), uninstall.destroys)
         elif entry is not None:
-            yield Change(f"forget {name}, which does not exist any more", run=partial(journal.forget, entry))
+            yield Change(
+                f"remove {name} from the journal: it does not exist any more", run=partial(journal.forget, entry)
+            )
 
 
 def _uninstall(change: Change[object], entry: Entry | None) -> None:

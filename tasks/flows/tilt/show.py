@@ -19,7 +19,7 @@ def dry_run(plan: Ready, argv: list[str]) -> None:
     for service in plan.releases:
         ui.say(f"would build {service.image} and deploy the release {service.release}")
     for name in plan.intercepts:
-        ui.say(f"would offer {name}")
+        ui.say(f"would enable the resource {name}")
     ui.say(f"    $ {shlex.join(argv)}")
 
 

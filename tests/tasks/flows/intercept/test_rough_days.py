@@ -164,7 +164,7 @@ def test_an_intercept_is_left_only_in_the_place_where_it_was_made_and_a_dry_run_
 
 
 def test_leave_reports_a_typing_error_in_the_name(box: Box):
-    assert inv(box, "leave", WWW).stdout == f"nothing of {WWW} to leave\n"
+    assert inv(box, "leave", WWW).stdout == f"{WWW} is not intercepted: nothing to leave\n"
     wrong = inv(box, "leave", "www-ameide-plattform")
     assert wrong.returncode == 1
     assert f"did you mean {WWW}" in wrong.stderr

@@ -246,7 +246,7 @@ def test_a_release_of_a_colleague_is_refused_with_the_owners_name(team: Team):
     done = team.inv("tilt.up", "--only", "graph")
     assert done.returncode == 3
     assert "the release apps-graph-tilt is held by agent-02" in done.stderr
-    assert "nothing of yours" in team.inv("tilt.down").stdout
+    assert "no release of yours" in team.inv("tilt.down").stdout
     assert len(writes(team.box, "helm")) == before
     assert team.releases()["apps-graph-tilt"]["holder"] == "agent-02"
 
