@@ -32,7 +32,7 @@ class Target:
     """The labels of the namespace."""
 
 
-class Unknown(Refused):
+class UnknownTarget(Refused):
     """The target could not be looked at, so it is refused. cause: the error of the look."""
 
     def __init__(self, what: str, *, why: str, fix: str, cause: ToolError) -> None:
@@ -40,7 +40,7 @@ class Unknown(Refused):
         super().__init__(what, why=why, fix=fix)
 
 
-def names(s: Settings, *, server: str = "") -> None:
+def check_names(s: Settings, *, server: str = "") -> None:
     """Refuse production by its names. Calls no program."""
     for what, value, patterns in _named(s, server):
         pattern = _first_match(value, patterns)
@@ -51,14 +51,14 @@ def names(s: Settings, *, server: str = "") -> None:
 
 
 def assess(s: Settings, *, kubeconfig: str = "") -> Target:
-    """Return the target if it may be changed. Raises Refused for production, and Unknown without an answer.
+    """Return the target if it may be changed. Raises Refused for production, and UnknownTarget without an answer.
 
     kubeconfig: a file to use instead of the session's own.
     """
     from tasks.tools import kubeconfig as files
 
     server = files.server_of(s, kubeconfig)
-    names(s, server=server)
+    check_names(s, server=server)
     labels = _namespace_labels(s, kubeconfig)
     for key, value in s.guard.production.labels.items():
         if labels.get(key) == value:
@@ -96,7 +96,7 @@ def _namespace_labels(s: Settings, kubeconfig: str) -> dict[str, str]:
             fix="correct cluster.namespace in config/settings.yaml",
         ) from None
     except ToolError as why:
-        raise Unknown(
+        raise UnknownTarget(
             f"the target {s.cluster.context}/{s.cluster.namespace} could not be looked at: {why.what}",
             why=why.why or "a target that cannot be looked at might be production, so it is not changed",
             fix=why.fix or "inv aks.check",

@@ -67,8 +67,8 @@ def test_help_after_the_service_is_help():
 
 def test_leave_may_stand_alone_or_name_a_service():
     assert inv("leave").stdout == "nothing to leave\n"
-    assert inv("leave", "www-ameide").stdout == "nothing of www-ameide to leave\n"
-    assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "nothing of www_ameide to leave\n"
+    assert inv("leave", "www-ameide").stdout == "www-ameide is not intercepted: nothing to leave\n"
+    assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "www_ameide is not intercepted: nothing to leave\n"
 
 
 def test_it_runs_from_any_folder_below_the_root():

@@ -239,7 +239,7 @@ def test_the_baselines_objects_are_refused(checkout: Checkout, name: str):
     graph = next(s for s in KNOWN.services if s.name == "graph")
     checkout.write(f"{SUBMODULE}/{graph.chart.tilt_values[-1]}", fullnameOverride=name)
     said = checkout.refused("--only=graph")
-    assert "would take the baseline's objects: set fullnameOverride" in said
+    assert "would take the baseline's objects\n  fix: set fullnameOverride" in said
 
 
 @pytest.mark.parametrize(

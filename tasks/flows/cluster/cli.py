@@ -86,7 +86,7 @@ def status(s: Settings, *, json: bool) -> None:
 
 def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
     """Start or stop the cluster after a confirmation. Raises Refused for production."""
-    guard.names(s)
+    guard.check_names(s)
     if dry or check:
         with without_trace():
             _plan_switch(s, verb, check=check, json=json)

@@ -49,7 +49,7 @@ def run(
     began = time.monotonic()
     setup = SetupRun(s, force=force, relogin=relogin, yes=yes, login_mode=login_mode)
     try:
-        guard.names(s)
+        guard.check_names(s)
         with without_trace() if read_only else nullcontext():
             outcomes = _run_steps(selected, setup, read_only)
     except Refused as why:

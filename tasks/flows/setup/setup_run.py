@@ -80,7 +80,7 @@ class SetupRun:
         """
         try:
             return self._target(context).get()
-        except guard.Unknown as why:
+        except guard.UnknownTarget as why:
             if isinstance(why.cause, kubectl.Forbidden):
                 raise
             raise blocked(why) from None

@@ -33,20 +33,25 @@ _HOLDER = re.compile(
 class Conflict(Refused):
     """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`.
 
-    said: Telepresence's line; ways: what can be done besides asking, with `{id}` where the intercept is named.
+    said: Telepresence's line; ways: what can be done besides asking the holder, with `{id}` for the intercept's id.
     """
 
     def __init__(self, workload: str, said: str, ways: Sequence[str] = ()) -> None:
         found = _HOLDER.search(said)
         self.client = (found.group("client") if found else "") or ""
         self.id = (found.group("id") if found else "") or ""
+        self.ways = tuple(way.format(id=self.id) for way in ways)
         who = self.client or "somebody else (this version does not tell who)"
         reason = said.rpartition(": ")[2] if self.client else ""
         super().__init__(
             f"{workload} is held by {who}",
             why=reason or clean(said),
-            fix="; ".join((f"ask {self.client or 'in the team'}", *(way.format(id=self.id) for way in ways))),
+            fix="; ".join((f"ask {self.client or 'in the team'}", *self.ways)),
         )
+
+
+class DaemonNotRunning(ToolError):
+    """The user daemon is not running. 2.31 also says so for up to 6 s after a daemon was killed."""
 
 
 def tool(s: Settings) -> Tool:
@@ -136,7 +141,7 @@ def can_replace(s: Settings) -> bool:
     return "replace" in capabilities.commands(tool(s))
 
 
-def intercept(s: Settings, wanted: Wanted) -> Change[object]:
+def intercept(s: Settings, wanted: Wanted) -> Change[Held]:
     """Make the intercept; running it returns a Held with the pod's environment.
 
     The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines and
@@ -162,7 +167,7 @@ def intercept(s: Settings, wanted: Wanted) -> Change[object]:
     )
 
 
-def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[object]:
+def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[Held]:
     """Replace the workload's container; where the client has no such command, `intercept --replace` does it."""
     if can_replace(s):
         args = ["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
@@ -253,7 +258,10 @@ def _ask(s: Settings, *args: str, timeout: float | None = None) -> Any:
         payload = payload.get("stdout")
     if done.exit == 0 and not message:
         return payload
-    raise _error(program, args, done, message)
+    error = _error(program, args, done, message)
+    if "user daemon is not running" in f"{error.what}\n{error.output}":
+        raise error.reworded(kind=DaemonNotRunning)
+    raise error
 
 
 def _payload(done: Done) -> Any:

@@ -32,7 +32,7 @@ def test_a_production_server_is_refused_by_its_url_and_by_its_host(pattern: str)
     s = settings()
     s = msgspec.structs.replace(s, guard=msgspec.structs.replace(s.guard, production=Production(servers=[pattern])))
     with pytest.raises(Refused, match="API server"):
-        guard.names(s, server=SERVER)
+        guard.check_names(s, server=SERVER)
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_a_production_server_is_refused_by_its_url_and_by_its_host(pattern: str)
 )
 def test_the_refusal_shows_the_name_and_the_pattern(setting: dict[str, str], what: str):
     with pytest.raises(Refused) as refused:
-        guard.names(made(**setting))
+        guard.check_names(made(**setting))
     assert refused.value.problem == Problem(
         f"{what} is production", why="it matches 'live-*' of guard.production", fix=guard.NO_WAY, code=REFUSED
     )
 
 
 def test_another_server_passes():
-    guard.names(settings(), server="https://ameide-dev-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443")
+    guard.check_names(settings(), server="https://ameide-dev-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443")
 
 
 def test_a_mapped_production_namespace_is_refused():
     s = made(cluster__mapped_namespaces="team, live-shop", guard__production__namespaces="live-*")
     with pytest.raises(Refused, match="the mapped namespace 'live-shop' is production"):
-        guard.names(s)
+        guard.check_names(s)
 
 
 def test_a_mapped_namespace_without_a_match_passes():
-    guard.names(made(cluster__mapped_namespaces="team, shop", guard__production__namespaces="live-*"))
+    guard.check_names(made(cluster__mapped_namespaces="team, shop", guard__production__namespaces="live-*"))
 
 
 @pytest.fixture
@@ -106,13 +106,13 @@ def test_a_missing_namespace_is_refused(cluster: dict[str, Any]):
     cluster["error"] = kubectl.NotFound("kubectl get: not found", tool="kubectl", exit=1)
     with pytest.raises(Refused, match="the namespace 'team' does not exist in the cluster 'dev'") as refused:
         guard.assess(made())
-    assert not isinstance(refused.value, guard.Unknown)
+    assert not isinstance(refused.value, guard.UnknownTarget)
 
 
 @pytest.mark.parametrize(("why", "fix"), [("", ""), ("the login has expired", "inv aks.login")])
 def test_a_target_that_cannot_be_looked_at_is_refused_as_unknown(cluster: dict[str, Any], why: str, fix: str):
     cluster["error"] = ToolError("kubectl get: no answer", tool="kubectl", why=why, fix=fix)
-    with pytest.raises(guard.Unknown, match="dev/team could not be looked at: kubectl get: no answer") as unknown:
+    with pytest.raises(guard.UnknownTarget, match="dev/team could not be looked at: kubectl get: no answer") as unknown:
         guard.assess(made())
     assert unknown.value.cause is cluster["error"]
     assert unknown.value.code == REFUSED
