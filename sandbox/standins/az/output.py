@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from sandbox.standins.az.parser import AzError
-from sandbox.standins.jmespath_subset import InvalidQuery, search
 
 _REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference docs"
 
@@ -14,10 +13,7 @@ _REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference
 def shown(result: Any, output: str | None, query: str | None) -> str:
     """The text on stdout. Nothing for no result and for `-o none`. Keys are sorted in JSON, as az sorts them."""
     if query is not None:
-        try:
-            result = search(query, result)
-        except InvalidQuery:
-            raise AzError(f"argument --query: invalid jmespath_type value: {query!r}\n{_REFERENCE}", 2) from None
+        result = _selected(result, query)
     if result is None or output == "none":
         return ""
     match output:
@@ -30,6 +26,16 @@ def shown(result: Any, output: str | None, query: str | None) -> str:
         case "table":
             return _table(result)
     return json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _selected(result: Any, query: str) -> Any:
+    """The part of the result that a JMESPath query selects. Raises AzError for an invalid query."""
+    import jmespath  # here, so that only calls with --query load it
+
+    try:
+        return jmespath.search(query, result)
+    except ValueError:  # every error of jmespath is one
+        raise AzError(f"argument --query: invalid jmespath_type value: {query!r}\n{_REFERENCE}", 2) from None
 
 
 def _tsv(result: Any) -> list[str]:
