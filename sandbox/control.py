@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
+from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
 from sandbox.world.state import TOOLS
 from tasks.core.errors import Trouble
@@ -205,7 +205,7 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 
 def down(box: Box) -> None:
     """End the sandbox: no process, port or file of it is left. Ended already: nothing to do."""
-    from sandbox.faults.apply_fault import release
+    from sandbox.server.apply_fault import release
 
     start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
     try:

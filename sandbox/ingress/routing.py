@@ -68,7 +68,7 @@ def _engaged(
         return None  # clients of a headless Service dial the pod's own port, past the agent
     found: Intercept | None = None
     for i in cluster.intercepts:
-        if (i.namespace, i.workload) != (workload.namespace, workload.name) or i.kind in ("wiretap", "ingest"):
+        if (i.namespace, i.workload) != (workload.namespace, workload.name):
             continue
         if i.port.name != workload.ports[0].name and i.kind != "replace":
             continue  # the ingress leads to the first port

@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call, CallerGone
-from sandbox.server.line import Line
+from sandbox.protocol.call import Answer, Call, CallerGone
+from sandbox.protocol.line import Line
 from sandbox.standins import TABLE
 from sandbox.world.state import World
 from tasks.core.process.processes import started
@@ -157,7 +157,7 @@ class Server:
 
     # --- control
     def _control(self, line: Line, verb: str, arguments: dict[str, Any]) -> None:
-        from sandbox.faults import apply_fault
+        from sandbox.server import apply_fault
 
         try:
             if verb == "stop":

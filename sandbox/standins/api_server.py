@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.kubeconfig import Kubeconfig
 from sandbox.world.cluster import Cluster
 from sandbox.world.state import OutOfTime, World

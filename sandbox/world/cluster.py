@@ -65,7 +65,6 @@ class Workload:
     owner: dict[str, Any] | None = None  # an ownerReference: somebody else manages it
     image: str = "registry.example/app:1"
     container: str = ""
-    marks: dict[str, str] = field(default_factory=dict)  # annotations and labels that people put on the object itself
     instance: str = ""  # the Argo CD Application that brings it; "": none does
     pods: list[Pod] = field(default_factory=list)
     agent: bool = False  # new pods are made with a traffic-agent
@@ -105,7 +104,7 @@ class Intercept:
     address: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
     paths: list[tuple[str, str]] = field(default_factory=list)  # (equal|prefix|regex, value)
-    kind: str = "intercept"  # intercept, replace, wiretap, ingest
+    kind: str = "intercept"  # intercept or replace
     routed: float = 0.0  # from then on requests go to the client
     ends: float | None = None  # left: until then requests still go there
     mount: str = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.faults.catalogue import AADSTS, FAULTS
-from sandbox.server.call import Answer, Call, CallerGone
+from sandbox.protocol.call import Answer, Call, CallerGone
 from sandbox.world.cluster import Cluster, new_id
 from sandbox.world.latency import PROFILES, Profile
 

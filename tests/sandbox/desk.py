@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from sandbox.faults import apply_fault
-from sandbox.server.call import Answer, Call
-from sandbox.server.line import Nested
+from sandbox.protocol.call import Answer, Call
+from sandbox.protocol.line import Nested
+from sandbox.server import apply_fault
 from sandbox.standins import TABLE
 from sandbox.world import seed
 from tasks.core.repository import repository_root

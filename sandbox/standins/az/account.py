@@ -38,13 +38,6 @@ def set_(az: Session) -> Any:
         az.profile.keep([{**one, "isDefault": one is found} for one in subscriptions])
 
 
-def clear(az: Session) -> Any:
-    """Forget every login."""
-    az.wrote = True
-    with FILES:
-        az.profile.forget()
-
-
 def get_access_token(az: Session) -> Any:
     """A token and when it ends; `expiresOn` is local time without a zone, `expires_on` the epoch."""
     asked = az.asked

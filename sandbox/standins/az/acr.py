@@ -21,37 +21,6 @@ def show(az: Session) -> Any:
     return az.cloud.registry_json()
 
 
-def list_(az: Session) -> Any:
-    """The registries of the subscription."""
-    az.arm()
-    return [az.cloud.registry_json()]
-
-
-def repositories(az: Session) -> Any:
-    """The names of the repositories that were pushed."""
-    az.arm()
-    host = az.cloud.registry
-    return sorted({ref.removeprefix(f"{host}/").rsplit(":", 1)[0] for ref in az.world.registry.get("pushed", {})})
-
-
-def check_health(az: Session) -> Any:
-    """A report on stderr, and exit 1 at the first failure."""
-    engine = _docker_problem(az) if az.world.which(az.call, "docker") else "Please verify if Docker client is installed"
-    az.talk.append("Docker daemon status: " + ("unavailable" if engine else "available"))
-    az.arm()
-    host = az.cloud.registry if _known(az) else f"{az.asked['name']}.azurecr.io"
-    if not _known(az) or az.fault("dns"):
-        raise AzError(f"An error occurred: CONNECTIVITY_DNS_ERROR\nFailed to resolve DNS to registry '{host}'.")
-    az.talk.append(f"DNS lookup to {host} : OK")
-    if az.fault("registry-firewall"):
-        raise AzError(_firewall(az, host))
-    az.talk.append("Challenge endpoint https://" + host + "/v2/ : OK")
-    _exchange(az, az.account(), host)
-    az.talk += ["Fetch refresh token for registry : OK", "Fetch access token for registry : OK"]
-    if engine:
-        raise AzError(f"An error occurred: DOCKER_COMMAND_ERROR\n{engine}")
-
-
 def login(az: Session) -> Any:
     """Log Docker in, or give the token. The engine is asked before anything else, logged in to Azure or not."""
     name = az.asked["name"]

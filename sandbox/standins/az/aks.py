@@ -22,30 +22,6 @@ def show(az: Session) -> Any:
     return az.cloud.cluster_json(cluster)
 
 
-def list_(az: Session) -> Any:
-    """The clusters of the subscription or of a group."""
-    az.arm()
-    group = az.asked["resource_group"]
-    if group and not az.cloud.is_group(group):
-        raise no_group(group)
-    found = [one for one in az.cloud.clusters if not group or one.resource_group.lower() == group.lower()]
-    return [az.cloud.cluster_json(one) for one in found]
-
-
-def nodepool_list(az: Session) -> Any:
-    """The node pools of a cluster."""
-    return az.cloud.pools(_cluster(az, "cluster_name"))
-
-
-def nodepool_show(az: Session) -> Any:
-    """One node pool."""
-    cluster, name = _cluster(az, "cluster_name"), az.asked["name"]
-    found = next((pool for pool in az.cloud.pools(cluster) if pool["name"] == name), None)
-    if not found:
-        raise arm_error("NotFound", f"Could not find the agentPool {name} in cluster {cluster.name}.", 3)
-    return found
-
-
 def start(az: Session) -> Any:
     """Start a stopped cluster. az prints nothing."""
     _switch(az, True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import USER_VARIABLE, Answer, Call
+from sandbox.protocol.call import USER_VARIABLE, Answer, Call
 from sandbox.standins.az import access, account, acr, aks, login
 from sandbox.standins.az.cloud import Cloud
 from sandbox.standins.az.output import shown
@@ -51,7 +51,6 @@ _add(
     "--subscription/--name/-n/-s!",
     own=False,
 )
-_add("account clear", account.clear, "Clear all subscriptions from the CLI's local cache.", "", own=False)
 _add(
     "account get-access-token",
     account.get_access_token,
@@ -59,10 +58,7 @@ _add(
     "--subscription/--name/-n/-s --resource --resource-type --scope+ --tenant/-t",
     own=False,
 )
-_add("config get", access.config_get, "Get a configuration.", "--local?", own=False)
-_add("config set", access.config_set, "Set a configuration.", "--local?", own=False)
 _add("aks show", aks.show, "Show the details for a managed Kubernetes cluster.", _CLUSTER)
-_add("aks list", aks.list_, "List managed Kubernetes clusters.", "--resource-group/-g")
 _add("aks start", aks.start, "Starts a previously stopped Managed Cluster.", f"{_CLUSTER} --no-wait?")
 _add("aks stop", aks.stop, "Stop a managed cluster.", f"{_CLUSTER} --no-wait?")
 _add(
@@ -73,18 +69,6 @@ _add(
     "az aks get-credentials --name MyManagedCluster --resource-group MyResourceGroup",
 )
 _add(
-    "aks nodepool list",
-    aks.nodepool_list,
-    "List node pools in the managed Kubernetes cluster.",
-    "--cluster-name! --resource-group/-g!",
-)
-_add(
-    "aks nodepool show",
-    aks.nodepool_show,
-    "Show the details for a node pool in the managed Kubernetes cluster.",
-    "--cluster-name! --name/-n! --resource-group/-g!",
-)
-_add(
     "acr login",
     acr.login,
     "Log in to an Azure Container Registry through the Docker CLI.",
@@ -92,36 +76,11 @@ _add(
 )
 _add("acr show", acr.show, "Get the details of an Azure Container Registry.", "--name/-n! --resource-group/-g")
 _add(
-    "acr list",
-    acr.list_,
-    "Lists all the container registries under the current subscription.",
-    "--resource-group/-g",
-)
-_add(
-    "acr check-health",
-    acr.check_health,
-    "Gets health information on the environment and the registry.",
-    "--name/-n! --ignore-errors? --yes/-y?",
-)
-_add("acr repository list", acr.repositories, "List repositories in an Azure Container Registry.", "--name/-n! --top")
-_add("group show", access.group_show, "Gets a resource group.", "--name/--resource-group/-n/-g!")
-_add("group list", access.group_list, "List resource groups.", "--tag")
-_add("group exists", access.group_exists, "Check if a resource group exists.", "--name/--resource-group/-n/-g!")
-_add(
     "role assignment list",
     access.role_assignments,
     "List role assignments.",
     "--all? --assignee --include-groups? --include-inherited? --resource-group/-g --role --scope",
 )
-_add(
-    "ad signed-in-user show",
-    access.signed_in_user,
-    "Get the details for the currently logged-in user.",
-    "",
-    own=False,
-)
-
-_POSITIONALS = {"config get": "key", "config set": "key_value"}
 
 
 def handle(call: Call, world: World) -> Answer:
@@ -133,7 +92,7 @@ def handle(call: Call, world: World) -> Answer:
         _before(session)
         if argv[:1] in (("--version",), ("-v",)):
             return Answer(stdout=access.version_text(session))
-        session.asked = parse(*_without_positionals(_with_files(call, world)))
+        session.asked = parse(_with_files(call, world), {path: command for path, (_, command) in _TABLE.items()})
         if session.asked.help:
             return Answer(stdout=session.asked.help)
         result = _TABLE[session.asked.path][0](session)
@@ -166,18 +125,6 @@ def _with_files(call: Call, world: World) -> tuple[str, ...]:
         return f"{option}={content(value)}" if equals and option.startswith("-") else content(word)
 
     return tuple(expanded(word) for word in call.argv)
-
-
-def _without_positionals(argv: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Command], dict[str, Any]]:
-    """The arguments as options only: `az config` alone has positional ones."""
-    commands = {path: command for path, (_, command) in _TABLE.items()}
-    path = " ".join(argv[:2])
-    if path not in _POSITIONALS:
-        return argv, commands, {}
-    words = tuple(word for word in argv[2:] if not word.startswith("-"))
-    rest = tuple(word for word in argv[2:] if word.startswith("-"))
-    given: Any = list(words) if path == "config set" else (words[0] if words else None)
-    return (*argv[:2], *rest), commands, {_POSITIONALS[path]: given}
 
 
 def before_the_first_call(world: World) -> None:

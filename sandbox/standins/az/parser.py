@@ -67,8 +67,8 @@ def _option(word: str) -> Option:
     return Option(tuple(word.rstrip("?+!").split("/")), kind, word.endswith("!"))
 
 
-def parse(argv: tuple[str, ...], commands: dict[str, Command], given: dict[str, Any]) -> Parsed:
-    """The command and its values, `given` among them. Raises AzError(exit=2) in the words of az for what it does not know."""
+def parse(argv: tuple[str, ...], commands: dict[str, Command]) -> Parsed:
+    """The command and its values. Raises AzError with exit code 2 and az's own text for an unknown command or option."""
     words: list[str] = []
     for word in argv:
         if word.startswith("-") or " ".join(words) in commands:
@@ -80,8 +80,7 @@ def parse(argv: tuple[str, ...], commands: dict[str, Command], given: dict[str, 
         if group and (len(words) == len(argv) or argv[len(words)] in ("--help", "-h")):
             return Parsed(path, {}, help=_group_help(path, commands))
         raise AzError(f"'{_unknown(words, commands)}' is misspelled or not recognized by the system.\n{_REFERENCE}", 2)
-    found = _command(path, commands[path], argv[len(words) :])
-    return Parsed(found.path, {**found.values, **given}, found.help)
+    return _command(path, commands[path], argv[len(words) :])
 
 
 def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import errno
 import json
 import os
@@ -11,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.world.state import World
 
 
@@ -122,32 +121,6 @@ class Profile:
         self.keep([])
         for name in ("msal_token_cache.json", "service_principal_entries.json"):
             (self.folder / name).unlink(missing_ok=True)
-
-    def setting(self, section: str, option: str, env: dict[str, str]) -> str | None:
-        """A value of `az config`: AZURE_SECTION_OPTION wins over the file."""
-        named = env.get(f"AZURE_{section}_{option}".upper())
-        return named if named is not None else self._config().get(section, option, fallback=None)
-
-    def settings(self) -> dict[str, dict[str, str]]:
-        """All of the config file."""
-        parser = self._config()
-        return {section: dict(parser.items(section)) for section in parser.sections()}
-
-    def set_setting(self, section: str, option: str, value: str) -> None:
-        """Write one value into the config file."""
-        parser = self._config()
-        if not parser.has_section(section):
-            parser.add_section(section)
-        parser.set(section, option, value)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "config").open("w") as file:
-            parser.write(file)
-        (self.folder / "config").chmod(0o600)
-
-    def _config(self) -> configparser.RawConfigParser:
-        parser = configparser.RawConfigParser()
-        parser.read(self.folder / "config")
-        return parser
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.az import entra
 from sandbox.standins.az.cloud import ARM, SERVER_APP, Cloud
 from sandbox.standins.az.parser import AzError, Parsed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.docker import engine, images
 from sandbox.standins.docker.client import Docker
 from sandbox.standins.docker.registry import DockerError
@@ -29,27 +29,10 @@ _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
     "logout": ("", "[SERVER]", 0, 1),
     "build": (_BUILD, "[OPTIONS] PATH | URL | -", 1, 1),
     "push": ("all-tags/a disable-content-trust platform= quiet/q", "[OPTIONS] NAME[:TAG]", 1, 1),
-    "pull": ("all-tags/a disable-content-trust platform= quiet/q", "[OPTIONS] NAME[:TAG|@DIGEST]", 1, 1),
     "tag": ("", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", 2, 2),
-    "rmi": ("force/f no-prune", "[OPTIONS] IMAGE [IMAGE...]", 1, None),
     "rm": ("force/f link/l volumes/v", "[OPTIONS] CONTAINER [CONTAINER...]", 1, None),
     "inspect": ("format/f= size/s type=", "[OPTIONS] NAME|ID [NAME|ID...]", 1, None),
     "buildx build": (f"{_BUILD} builder= load output/o= provenance= push sbom=", "[OPTIONS] PATH | URL | -", 1, 1),
-    "buildx version": ("", "", 0, 0),
-    "context ls": ("format= quiet/q", "[OPTIONS]", 0, 0),
-    "manifest inspect": ("insecure verbose/v", "[OPTIONS] [MANIFEST_LIST] MANIFEST", 1, 2),
-}
-_ALIASES = {
-    "image ls": "images",
-    "image build": "build",
-    "image push": "push",
-    "image pull": "pull",
-    "image tag": "tag",
-    "image inspect": "inspect",
-    "image rm": "rmi",
-    "container ls": "ps",
-    "container rm": "rm",
-    "system info": "info",
 }
 _GLOBAL = "config= context/c= debug/D host/H= log-level/l= tls tlsverify version/v help/h"
 
@@ -89,9 +72,8 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _command(words: list[str]) -> tuple[str, Words]:
-    name = " ".join(words[:2]) if " ".join(words[:2]) in {**_COMMANDS, **_ALIASES} else words[0]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in _COMMANDS else words[0]
     rest = words[len(name.split()) :]
-    name = _ALIASES.get(name, name)
     if name not in _COMMANDS:
         raise _Use(1, f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n")
     known, usage, least, most = _COMMANDS[name]
@@ -131,13 +113,8 @@ _VERBS: dict[str, Callable[[Docker], Answer]] = {
     "logout": engine.logout,
     "build": images.build,
     "push": images.push,
-    "pull": images.pull,
     "tag": images.tag,
-    "rmi": images.rmi,
     "rm": engine.rm,
     "inspect": images.inspect,
     "buildx build": images.buildx_build,
-    "buildx version": engine.buildx_version,
-    "context ls": engine.context_ls,
-    "manifest inspect": images.manifest_inspect,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.docker.registry import DockerError, Logins
 from sandbox.standins.go.flags import Words
 from sandbox.standins.go.format import BadTemplate, shown

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.docker.client import CLIENT, Docker, filled
 from sandbox.standins.docker.registry import DockerError, accepts, unreachable
-
-
-def buildx_version(docker: Docker) -> Answer:
-    """The plug-in's."""
-    return Answer(stdout="github.com/docker/buildx v0.24.0 d0e5e86c8b88ae4865040bc96917c338f4dd673c\n")
 
 
 def version(docker: Docker) -> Answer:
@@ -112,24 +107,3 @@ def logout(docker: Docker) -> Answer:
     """Forget a login."""
     host = docker.asked.words[0] if docker.asked.words else "https://index.docker.io/v1/"
     return Answer(0, f"Removing login credentials for {host}\n", writes=docker.logins.drop(host))
-
-
-def context_ls(docker: Docker) -> Answer:
-    """The one context."""
-    one = {
-        "Current": True,
-        "Description": "Current DOCKER_HOST based configuration",
-        "DockerEndpoint": docker.host,
-        "Error": "",
-        "Name": "default",
-    }
-    form = docker.asked.one("format")
-    if form == "json":
-        return Answer(stdout=json.dumps(one, separators=(",", ":")) + "\n")
-    if docker.asked.on("quiet"):
-        return Answer(stdout="default\n")
-    if form:
-        return Answer(stdout=filled(form, one, "formatter.clientContextContext") + "\n")
-    return Answer(
-        stdout=f"NAME        DESCRIPTION                               DOCKER ENDPOINT               ERROR\ndefault *   {one['Description']}   {docker.host}   \n"
-    )

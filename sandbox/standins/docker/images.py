@@ -7,9 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.docker.client import Docker, filled, tagged
-from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of, unreachable
+from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of
 
 _LEGACY = (
     "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n"
@@ -128,31 +128,6 @@ def push_one(docker: Docker, ref: str) -> Answer:
     return Answer(0, out, writes=True)
 
 
-def pull(docker: Docker) -> Answer:
-    """Fetch what was pushed."""
-    docker.engine()
-    ref = tagged(docker.asked.words[0])
-    repository, _, tag = ref.rpartition(":")
-    try:
-        allowed(docker.call, docker.world, ref, push=False)
-    except DockerError as why:
-        raise DockerError(f"Error response from daemon: {why}") from None
-    made = docker.world.registry.get("pushed", {}).get(ref)
-    if made is None:
-        name = repository.split("/", 1)[1]
-        raise DockerError(
-            f'Error response from daemon: manifest for {ref} not found: manifest unknown: manifest tagged by "{tag}" is not found ({name})'
-        )
-    known = docker.image(ref) is not None
-    docker.images.setdefault(ref, {"Id": made, "RepoTags": [ref], "RepoDigests": [f"{repository}@{made}"]})
-    state = "Image is up to date" if known else "Downloaded newer image"
-    return Answer(
-        0,
-        f"{tag}: Pulling from {repository.split('/', 1)[1]}\nDigest: {made}\nStatus: {state} for {ref}\n{ref}\n",
-        writes=not known,
-    )
-
-
 def tag(docker: Docker) -> Answer:
     """Another name for an image."""
     docker.engine()
@@ -162,17 +137,6 @@ def tag(docker: Docker) -> Answer:
         raise DockerError(f"Error response from daemon: No such image: {tagged(source)}")
     docker.images[tagged(wanted)] = {**image, "RepoTags": [tagged(wanted)]}
     return Answer(writes=True)
-
-
-def rmi(docker: Docker) -> Answer:
-    """Remove a name."""
-    docker.engine()
-    out = ""
-    for name in docker.asked.words:
-        if docker.images.pop(tagged(name), None) is None:
-            raise DockerError(f"Error response from daemon: No such image: {tagged(name)}")
-        out += f"Untagged: {tagged(name)}\n"
-    return Answer(0, out, writes=True)
 
 
 def inspect(docker: Docker) -> Answer:
@@ -190,25 +154,3 @@ def inspect(docker: Docker) -> Answer:
         else json.dumps(found, indent=4) + "\n"
     )
     return Answer(1 if missing else 0, text, talk)
-
-
-def manifest_inspect(docker: Docker) -> Answer:
-    """What the registry has under a tag."""
-    ref = tagged(docker.asked.words[-1])
-    problem = unreachable(docker.world, host_of(ref))
-    if problem:
-        raise DockerError(f"failed to configure transport: error pinging v2 registry: {problem}")
-    try:
-        allowed(docker.call, docker.world, ref, push=False)
-    except DockerError as why:
-        raise DockerError(str(why)) from None
-    made = docker.world.registry.get("pushed", {}).get(ref)
-    if made is None:
-        raise DockerError(f"no such manifest: {ref}")
-    body = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 524, "digest": made},
-        "layers": [],
-    }
-    return Answer(stdout=json.dumps(body, indent="\t") + "\n")

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.world.state import World
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.server.call import Answer, Call
-from sandbox.standins import kubeconfig
-from sandbox.standins.api_server import Session, Unreachable, reach
-from sandbox.standins.go.flags import UnknownFlag, Words, parse
+from sandbox.protocol.call import Answer, Call
+from sandbox.standins.go.flags import UnknownFlag, parse
 from sandbox.standins.helm import local, operations, reading
 from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.command import Helm
 from sandbox.world.state import World
 
 _GLOBAL = (
@@ -48,63 +47,6 @@ class _Verb:
     run: Callable[[Helm], Answer]
 
 
-class Helm:
-    """One command with what it needs."""
-
-    def __init__(self, call: Call, world: World, asked: Words) -> None:
-        self.call, self.world, self.asked = call, world, asked
-        self._session: Session | None = None
-
-    @property
-    def namespace(self) -> str:
-        """-n, HELM_NAMESPACE, the context's, or default."""
-        named = self.asked.one("namespace") or self.call.env.get("HELM_NAMESPACE", "")
-        if named:
-            return named
-        try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
-        except kubeconfig.Broken:
-            return "default"
-        return config.namespace(self._context(config)) or "default"
-
-    def sets(self) -> list[tuple[str, str]]:
-        """All --set values in Helm's order: json, plain, string, file."""
-        kinds = ("set-json", "set", "set-string", "set-file")
-        return [(kind, text) for kind in kinds for text in self.asked.many(kind)]
-
-    def session(self) -> Session:
-        """The connection to the cluster. Raises HelmError when there is none."""
-        if self._session is not None:
-            return self._session
-        try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
-        except kubeconfig.Broken as why:
-            raise HelmError(f"Kubernetes cluster unreachable: {why}") from None
-        context = self._context(config)
-        if context and context not in config.contexts:
-            raise HelmError(f'Kubernetes cluster unreachable: context "{context}" does not exist')
-        if not context:
-            raise HelmError(
-                'Kubernetes cluster unreachable: Get "http://localhost:8080/version": dial tcp 127.0.0.1:8080: connect: '
-                "connection refused"
-            )
-        try:
-            self._session = reach(self.world, self.call, config, context)
-        except Unreachable as why:
-            self.world.emit(self.call, why.said, error=True)
-            text = why.text if why.kind == "unauthorized" else f'Get "{config.server(context)}/version": {why.text}'
-            raise HelmError(f"Kubernetes cluster unreachable: {text}") from None
-        if self._session.role == "none":
-            raise HelmError(
-                f'query: failed to query with labels: secrets is forbidden: User "{self._session.name}" cannot list resource '
-                f'"secrets" in API group "" in the namespace "{self.namespace}"'
-            )
-        return self._session
-
-    def _context(self, config: kubeconfig.Kubeconfig) -> str:
-        return self.asked.one("kube-context") or self.call.env.get("HELM_KUBECONTEXT", "") or config.current
-
-
 _VERBS: dict[str, _Verb] = {
     "version": _Verb("client/c short template=", 0, 0, "[flags]", "print the helm version information", local.version),
     "template": _Verb(
@@ -115,22 +57,6 @@ _VERBS: dict[str, _Verb] = {
         "[NAME] [CHART] [flags]",
         "locally render templates",
         local.template,
-    ),
-    "lint": _Verb(
-        f"{_VALUES} kube-version= quiet skip-schema-validation strict with-subcharts",
-        0,
-        None,
-        "PATH [flags]",
-        "examine a chart for possible issues",
-        local.lint,
-    ),
-    "install": _Verb(
-        f"{_INSTALL} generate-name/g name-template= replace",
-        1,
-        2,
-        "[NAME] [CHART] [flags]",
-        "install a chart",
-        operations.install,
     ),
     "upgrade": _Verb(
         f"{_INSTALL} install/i cleanup-on-fail history-max= reset-then-reuse-values reset-values reuse-values",
@@ -148,14 +74,6 @@ _VERBS: dict[str, _Verb] = {
         "uninstall a release",
         operations.uninstall,
     ),
-    "rollback": _Verb(
-        "cleanup-on-fail dry-run force history-max= no-hooks recreate-pods timeout= wait wait-for-jobs",
-        1,
-        2,
-        "<RELEASE> [REVISION] [flags]",
-        "roll back a release to a previous revision",
-        operations.rollback,
-    ),
     "list": _Verb(_LIST, 0, 0, "[flags]", "list releases", reading.list_),
     "status": _Verb(
         "output/o= revision= show-desc show-resources",
@@ -165,23 +83,10 @@ _VERBS: dict[str, _Verb] = {
         "display the status of the named release",
         reading.status,
     ),
-    "history": _Verb("max= output/o=", 1, 1, "RELEASE_NAME [flags]", "fetch release history", reading.history),
     "get manifest": _Verb(
         "revision=", 1, 1, "RELEASE_NAME [flags]", "download the manifest for a named release", reading.manifest
     ),
-    "get values": _Verb(
-        "all/a output/o= revision=",
-        1,
-        1,
-        "RELEASE_NAME [flags]",
-        "download the values file for a named release",
-        reading.values,
-    ),
-    "get notes": _Verb(
-        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the notes for a named release", reading.notes
-    ),
 }
-_ALIASES = {"ls": "list", "delete": "uninstall", "del": "uninstall", "un": "uninstall", "hist": "history"}
 
 
 def handle(call: Call, world: World) -> Answer:
@@ -193,7 +98,7 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(1, stderr=f"Error: {why}\n")
     if not start.words or start.words[0] == "help":
         return Answer(stdout=_help())
-    first = _ALIASES.get(start.words[0], start.words[0])
+    first = start.words[0]
     name = f"{first} {start.words[1]}" if first == "get" and len(start.words) > 1 else first
     verb = _VERBS.get(name)
     if verb is None:

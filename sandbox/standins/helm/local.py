@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.go.format import BadTemplate, shown
 from sandbox.standins.helm.chart import HelmError, load, values
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.releases import check_name
 from sandbox.standins.helm.template import Release, Rendered, render
-
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
 
 _BUILD = {"Version": "v3.22.0", "GitCommit": "", "GitTreeState": "", "GoVersion": "go1.26.10"}
 
@@ -61,31 +58,6 @@ def template(helm: Helm) -> Answer:
             file.write(f"---\n# Source: {manifest.source}\n{manifest.text}\n")
         lines.append(f"wrote {folder}/{manifest.source}\n")
     return Answer(stdout="".join(lines), writes=True)
-
-
-def lint(helm: Helm) -> Answer:
-    """Examine charts. A missing required value passes: it is only said."""
-    out, talk, failed = "", "", 0
-    paths = helm.asked.words or ["."]
-    for given in paths:
-        out += f"==> Linting {given}\n"
-        try:
-            chart = load(given, helm.call.cwd)
-            if not chart.meta.get("icon"):
-                out += "[INFO] Chart.yaml: icon is recommended\n"
-            render(
-                chart, values(chart, _files(helm), helm.sets(), helm.call.cwd), Release("test-release", helm.namespace)
-            )
-        except HelmError as why:
-            text = str(why).split("\n")[0]
-            if text.startswith("execution error at "):
-                talk += f"engine.go:206: [INFO] Missing required value: {text.split('): ', 1)[-1]}\n"
-            else:
-                failed += 1
-                out += f"[ERROR] templates/: {text}\n"
-        out += "\n"
-    verdict = f"{len(paths)} chart(s) linted, {failed} chart(s) failed"
-    return Answer(1, out, f"{talk}Error: {verdict}\n") if failed else Answer(0, f"{out}{verdict}\n", talk)
 
 
 def _files(helm: Helm) -> list[str]:

@@ -5,33 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.server.call import Answer
-from sandbox.server.line import Line
+from sandbox.protocol.call import Answer
+from sandbox.protocol.line import Line
 from sandbox.standins.helm.chart import Chart, HelmError, load, values
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.objects import apply, conflict, needs_namespace, remove
 from sandbox.standins.helm.releases import PENDING, Releases, Revision, check_name
 from sandbox.standins.helm.template import Manifest, Release, Rendered, render
 from sandbox.world.cluster import Cluster
 
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
-
 _BUSY = "another operation (install/upgrade/rollback) is in progress"
-
-
-def install(helm: Helm) -> Answer:
-    """A new release."""
-    *named, given = helm.asked.words
-    if not named and not helm.asked.on("generate-name"):
-        raise HelmError("INSTALLATION FAILED: must either provide a name or specify --generate-name")
-    name = named[0] if named else f"{load(given, helm.call.cwd).name}-1764000000"
-    try:
-        return _install(helm, name, given, "")
-    except HelmError as why:
-        raise HelmError(f"INSTALLATION FAILED: {why}") from None
 
 
 def upgrade(helm: Helm) -> Answer:
@@ -136,43 +122,6 @@ def _ownership(helm: Helm, cluster: Cluster, manifests: list[Manifest], name: st
         raise HelmError(f"Unable to continue with {what}: {problem}")
 
 
-def rollback(helm: Helm) -> Answer:
-    """The objects of an earlier revision, as a new one. It also ends a pending operation."""
-    name = helm.asked.words[0]
-    cluster = helm.session().cluster
-    releases = Releases(cluster)
-    known = releases.history(helm.namespace, name)
-    wanted = int(helm.asked.words[1]) if len(helm.asked.words) > 1 else 0
-    last = known[-1]
-    target = next((r for r in known if r.revision == (wanted or last.revision - 1)), None)
-    if target is None:
-        raise HelmError(f"release has no {wanted or last.revision - 1} version")
-    if _dry(helm):
-        return Answer(stdout="Rollback was a success! Happy Helming!\n")
-    with helm.world.lock:
-        new = Revision(
-            name,
-            helm.namespace,
-            last.revision + 1,
-            "pending-rollback",
-            target.chart,
-            target.app_version,
-            target.values,
-            target.manifest,
-            target.notes,
-            labels=dict(last.labels),
-        )
-        releases.add(new)
-        new.keys = apply(helm.world, cluster, _manifests(target), name, helm.namespace)
-        remove(helm.world, cluster, [one for r in known for one in r.keys if one not in new.keys])
-        for one in known:
-            if one.status in (*PENDING, "deployed"):
-                one.status = "superseded"
-                releases.store(one)
-        releases.settle(new, "deployed", f"Rollback to {target.revision}")
-    return Answer(stdout="Rollback was a success! Happy Helming!\n", writes=True)
-
-
 def uninstall(helm: Helm) -> Answer:
     """Remove releases with their objects."""
     cluster = helm.session().cluster
@@ -214,13 +163,6 @@ def _labels(helm: Helm, before: dict[str, str]) -> dict[str, str]:
     pairs = [pair.partition("=") for text in helm.asked.many("labels") for pair in text.split(",")]
     merged = {**before, **{name: value for name, _, value in pairs}}
     return {name: value for name, value in merged.items() if value != "null"}
-
-
-def _manifests(revision: Revision) -> list[Manifest]:
-    import yaml
-
-    documents = [data for data in yaml.safe_load_all(revision.manifest) if isinstance(data, dict)]
-    return [Manifest("", "", data) for data in documents]
 
 
 def _dry(helm: Helm) -> bool:

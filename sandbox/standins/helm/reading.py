@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.releases import PENDING, Releases, Revision
-
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
 
 
 def list_(helm: Helm) -> Answer:
@@ -62,41 +60,9 @@ def status(helm: Helm) -> Answer:
     return Answer(stdout=found.text())
 
 
-def history(helm: Helm) -> Answer:
-    """All revisions of one release."""
-    rows = []
-    for one in Releases(helm.session().cluster).history(helm.namespace, helm.asked.words[0]):
-        row: dict[str, Any] = {
-            "revision": one.revision,
-            **{k: v for k, v in one.row().items() if k in ("updated", "status", "chart", "app_version")},
-        }
-        rows.append({**row, "description": one.description})
-    heads = ("REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION")
-    return _shown(helm.asked.one("output"), rows[-int(helm.asked.one("max", "256")) :], heads)
-
-
 def manifest(helm: Helm) -> Answer:
     """What the release installed."""
     return Answer(stdout=_revision(helm).manifest + "\n")
-
-
-def notes(helm: Helm) -> Answer:
-    """The release's notes."""
-    found = _revision(helm).notes
-    return Answer(stdout=f"NOTES:\n{found}\n" if found else "")
-
-
-def values(helm: Helm) -> Answer:
-    """The values that were given, or all."""
-    found = _revision(helm)
-    data: Any = found.values or None
-    if helm.asked.one("output") == "json":
-        return Answer(stdout=json.dumps(data) + "\n")
-    text = to_yaml(data) if data else "null"
-    if helm.asked.one("output") == "yaml":
-        return Answer(stdout=f"{text}\n")
-    head = "COMPUTED VALUES:" if helm.asked.on("all") else "USER-SUPPLIED VALUES:"
-    return Answer(stdout=f"{head}\n{text}\n")
 
 
 def _revision(helm: Helm) -> Revision:

@@ -93,10 +93,6 @@ class Releases:
         found: list[Revision] = entry.get("revisions", [])
         return found
 
-    def last(self, namespace: str, name: str) -> Revision:
-        """The newest revision. Raises HelmError when there is none."""
-        return self.history(namespace, name)[-1]
-
     def all(self, namespace: str | None) -> list[Revision]:
         """The newest revision of each release, by name."""
         found = [

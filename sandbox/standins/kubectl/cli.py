@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.api_server import Session
 from sandbox.standins.kubectl import write
 from sandbox.standins.kubectl.config import config
@@ -277,30 +277,12 @@ def auth(run: Run) -> Answer:
     return Answer(0 if yes else 1, text, "" if run.on("quiet") else warning)
 
 
-def api_resources(run: Run) -> Answer:
-    """What the server serves."""
-    run.session()
-    if run.one("output") == "name":
-        return Answer(0, "".join(f"{k.full}\n" for k in KINDS))
-    rows = [
-        f"{k.plural:<34}{','.join(k.names):<13}{k.api_version:<34}{str(k.namespaced).lower():<13}{k.kind}\n"
-        for k in KINDS
-    ]
-    return Answer(0, f"{'NAME':<34}{'SHORTNAMES':<13}{'APIVERSION':<34}{'NAMESPACED':<13}KIND\n" + "".join(rows))
-
-
 _VERBS: dict[str, Callable[[Run], Answer]] = {
     "get": get,
     "version": version,
     "auth": auth,
     "config": config,
-    "api-resources": api_resources,
     "apply": write.apply,
-    "create": write.apply,
     "delete": write.delete,
-    "annotate": write.mark("annotations", "annotated"),
-    "label": write.mark("labels", "labeled"),
     "scale": write.scale,
-    "rollout": write.rollout_,
-    "wait": write.wait,
 }

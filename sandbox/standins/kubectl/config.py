@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins import kubeconfig
 from sandbox.standins.kubeconfig import Kubeconfig
 from sandbox.standins.kubectl.print import jsonpath

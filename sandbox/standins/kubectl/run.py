@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.api_server import Session, Unreachable, reach
 from sandbox.world.state import World

@@ -69,7 +69,7 @@ def controllers(wanted: str) -> Callable[[World, Cluster], list[Object]]:
 def _controller(w: Workload) -> Object:
     owners = [w.owner] if w.owner else []
     tracking = f"{w.instance}:apps/{w.kind}:{w.namespace}/{w.name}" if w.instance else ""
-    annotations = {**w.marks, **({"argocd.argoproj.io/tracking-id": tracking} if tracking else {})}
+    annotations = {"argocd.argoproj.io/tracking-id": tracking} if tracking else {}
     ready = _ready(w)
     status: Object = {"observedGeneration": w.generation, "replicas": w.replicas, "updatedReplicas": w.replicas}
     if ready:

@@ -8,7 +8,7 @@ import shutil
 import time
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.kubelogin.convert import METHODS, KubeloginError, convert
 from sandbox.world.state import OutOfTime, World
 

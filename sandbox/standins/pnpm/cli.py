@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.pnpm.install import install, missing_modules
 from sandbox.standins.pnpm.project import VERSION, PnpmError, Project, labelled, members, nearest, root_of
 from sandbox.world.state import World

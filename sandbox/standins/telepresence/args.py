@@ -22,17 +22,13 @@ _HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
 _COUNTS: dict[str, tuple[int, int | None]] = {  # positional arguments: least, most
     "intercept": (1, None),
     "replace": (1, None),
-    "wiretap": (1, None),
-    "ingest": (1, None),
     "leave": (1, 1),
     "detach": (1, 1),
     "revoke": (1, 1),
-    "loglevel": (1, 1),
     "status": (0, 0),
     "quit": (0, 0),
     "version": (0, 0),
     "list": (0, 0),
-    "gather-logs": (0, 0),
 }
 
 
@@ -121,8 +117,6 @@ def parse(version: str, argv: tuple[str, ...]) -> Parsed:
     if most == 0 and count and command not in ("list",):
         raise Usage(f'unknown command "{made.arguments[0]}" for "telepresence {command}"')
     if least == most == 1 and count != 1:
-        if command == "loglevel":
-            raise Usage("accepts exactly one argument (the log level)")
         raise Usage(f"accepts 1 arg(s), received {count}")
     if count < least:
         raise Usage(f"requires at least {least} arg(s), only received {count}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence import list as listing
-from sandbox.standins.telepresence import other, status
+from sandbox.standins.telepresence import status
 from sandbox.standins.telepresence.args import Parsed, Usage, helps, parse
-from sandbox.standins.telepresence.child import ended, started
+from sandbox.standins.telepresence.child_end import ended, started
 from sandbox.standins.telepresence.connect import connect
 from sandbox.standins.telepresence.engage import engage, leave, revoke
 from sandbox.standins.telepresence.run import Failure, Run
@@ -23,19 +23,12 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
     "version": status.version,
     "quit": status.quit_,
     "list": listing.list_,
-    "list-namespaces": other.list_namespaces,
-    "list-contexts": other.list_contexts,
     "intercept": engage,
     "replace": engage,
-    "wiretap": engage,
-    "ingest": engage,
     "leave": leave,
     "detach": leave,
     "revoke": revoke,
     "uninstall": listing.uninstall,
-    "gather-logs": other.gather_logs,
-    "config view": other.config_view,
-    "loglevel": other.loglevel,
 }
 
 
@@ -46,8 +39,10 @@ def handle(call: Call, world: World) -> Answer:
         parsed = parse(version, call.argv)
     except Usage as why:
         return _usage(call, version, str(why))
-    if parsed.flags.get("help") or parsed.command not in _COMMANDS:
+    if parsed.flags.get("help") or parsed.command == "root":
         return Answer(0, helps(version).get(parsed.command, helps(version)["root"]))
+    if parsed.command not in _COMMANDS:
+        return Answer(1, stderr=f"sandbox: the stand-in for telepresence has no `{parsed.command}`\n")
     run = Run(call, world, parsed, version, world.user(call))
     refused = _formats(run)
     if refused:
@@ -77,7 +72,7 @@ def _formats(run: Run) -> Answer | None:
     """The two ways of asking for JSON, and their refusals."""
     parsed: Parsed = run.parsed
     name = parsed.command
-    if "output" in parsed.flags and run.new and name != "gather-logs":
+    if "output" in parsed.flags and run.new:
         if "format" in parsed.flags:
             text = "--output and --format cannot be used together; --output is deprecated, use --format instead"
             return Answer(1, stderr=f"telepresence {name}: error: {text}\n")

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, CallerGone
+from sandbox.protocol.call import Answer, CallerGone
 from sandbox.standins.telepresence.args import helps
+from sandbox.standins.telepresence.child import start_child
 from sandbox.standins.telepresence.daemon import Daemon, launch, stop
 from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
@@ -22,8 +23,6 @@ def connect(run: Run) -> Answer:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
     found = establish(run)
     if run.parsed.rest:
-        from sandbox.standins.telepresence.child import start_child
-
         return start_child(run, run.parsed.rest, {}, "connect" if found else "keep")
     return run.answer("")
 

@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.call import CallerGone
-from sandbox.server.line import Line
+from sandbox.protocol.call import CallerGone
+from sandbox.protocol.line import Line
 from sandbox.world.cluster import new_id
 from sandbox.world.state import User, World
 

@@ -1,4 +1,4 @@
-"""telepresence intercept, replace, wiretap, ingest; leave and revoke."""
+"""telepresence intercept, replace, leave and revoke."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins import kubeconfig
 from sandbox.standins.api_server import Unreachable, reach
 from sandbox.standins.telepresence import shape
@@ -23,7 +23,7 @@ from sandbox.world.cluster import Cluster, Intercept
 
 
 def engage(run: Run) -> Answer:
-    """Make an intercept, a replacement, a wiretap or an ingest."""
+    """Create an intercept or a replacement."""
     _arguments(run)
     daemon = require(run)
     made = _create(run, daemon)
@@ -31,8 +31,7 @@ def engage(run: Run) -> Answer:
     workload = cluster.workload(made.namespace, made.workload)
     assert workload is not None
     environment = pod_environment(run, daemon, workload, made)
-    if made.kind != "ingest":
-        run.say(f"Using {workload.kind} {workload.name}")
+    run.say(f"Using {workload.kind} {workload.name}")
     try:
         write_files(run, environment)
     except Failure:  # too late: the intercept is there, and stays
@@ -43,7 +42,7 @@ def engage(run: Run) -> Answer:
         run.world.emit(run.call, text)
         return start_child(run, run.parsed.rest, environment, f"leave {made.id}")
     detail = shape.engaged_object(run, made, workload, environment)
-    if run.format and (run.parsed.on("detailed-output") or made.kind == "ingest"):
+    if run.format and run.parsed.on("detailed-output"):
         return run.object(detail, "", clean=True)
     if run.format and run.old:
         return run.text(f"Using {workload.kind} {workload.name}\n{shape.engaged_text(run, made, workload)}")
@@ -73,7 +72,7 @@ def _arguments(run: Run) -> None:
 
 def _create(run: Run, daemon: Daemon) -> Intercept:
     kind = run.parsed.command
-    error = "" if kind == "ingest" else "connector.CreateIntercept: "
+    error = "connector.CreateIntercept: "
     world, cluster = run.world, run.cluster
     name = run.parsed.arguments[0]
     namespace = run.parsed.one("namespace") or daemon.namespace
@@ -89,12 +88,10 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     if any(i.name == name and i.kind == kind for i in mine):
         capital = "I" if run.old else "i"
         raise Failure(f'{error}{capital}ntercept with name "{name}" already exists', bare=True)
-    port = (
-        service_port(run, workload, title, wanted, error) if kind in ("intercept", "wiretap") else first_port(workload)
-    )
+    port = service_port(run, workload, title, wanted, error) if kind == "intercept" else first_port(workload)
     local = local or (port.container if not run.old else 8080)
     address = run.parsed.one("address") or "127.0.0.1"
-    taken = next((i for i in mine if i.local_port == local and i.address == address and kind != "ingest"), None)
+    taken = next((i for i in mine if i.local_port == local and i.address == address), None)
     if taken is not None:
         tail = f': id = "{taken.id}"' if run.old else ""
         capital = "P" if run.old else "p"

@@ -18,9 +18,8 @@ def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercep
         "TELEPRESENCE_CONTAINER": workload.container,
         "TELEPRESENCE_MOUNTS": ":".join(workload.mounts),
         "TELEPRESENCE_ROOT": made.mount,
+        "TELEPRESENCE_INTERCEPT_ID": made.id,
     }
-    if made.kind != "ingest":
-        own["TELEPRESENCE_INTERCEPT_ID"] = made.id
     if not run.old:
         own["TELEPRESENCE_API_HOST"] = daemon.name
     skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent does not pass on what the image or the kubelet sets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.connect import require
 from sandbox.standins.telepresence.env import pod_environment
@@ -32,8 +32,6 @@ def list_(run: Run) -> Answer:
     chosen = {
         "intercepts": ("intercept",),
         "replacements": ("replace",),
-        "wiretaps": ("wiretap",),
-        "ingests": ("ingest",),
     }
     kinds = [k for flag, ks in chosen.items() if run.parsed.on(flag) for k in ks]
     if kinds:
@@ -73,7 +71,7 @@ def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) 
                 else "unable to attach (traffic-agent not installed): Unknown"
             )
         elif engaged:
-            state = {"replace": "replaced", "ingest": "ingested"}.get(engaged[0].kind, "intercepted")
+            state = {"replace": "replaced"}.get(engaged[0].kind, "intercepted")
         else:
             state = f"{ready} (traffic-agent {installed} installed)"
         lines.append(f"{lead}{workload.name.ljust(width)}: {state}\n")

@@ -67,10 +67,8 @@ def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
 
 def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
     """Who holds the port? A dead holder counts like a live one."""
-    if made.kind in ("wiretap", "ingest"):
-        return
     with run.world.lock:
-        others = [i for i in cluster.engaged(workload) if i.kind not in ("wiretap", "ingest") and i.id != made.id]
+        others = [i for i in cluster.engaged(workload) if i.id != made.id]
     for other in others:
         if other.port.name != made.port.name and "replace" not in (made.kind, other.kind):
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence.args import Parsed
 from sandbox.standins.telepresence.daemon import Daemon
 from sandbox.world.cluster import Cluster

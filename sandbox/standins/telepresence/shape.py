@@ -29,9 +29,7 @@ def _canonical(header: str) -> str:
 
 def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
     """The indented block below `Using Deployment x` and in `list`."""
-    name = {"replace": "Container name", "wiretap": "Wiretap name", "ingest": "Container"}.get(
-        made.kind, "Intercept name"
-    )
+    name = "Container name" if made.kind == "replace" else "Intercept name"
     shown = made.name.split("/")[-1] if made.kind == "replace" else made.name
     rows = [(name, shown), ("State", "ACTIVE"), ("Workload kind", workload.kind)]
     if run.old:
@@ -42,7 +40,7 @@ def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
             rows.append(("Volume Mount Point", made.mount))
         rows.append(("Intercepting", filter_text(made)))
         return columns(rows, "   ")
-    verb = {"replace": "Port forwards", "wiretap": "Wiretapping"}.get(made.kind, "Intercepting")
+    verb = "Port forwards" if made.kind == "replace" else "Intercepting"
     rows.append((verb, f"{made.pod_ip} -> {made.address}\n       {made.port.container} -> {made.local_port} TCP"))
     if made.mount:
         rows.insert(3, ("Volume Mount Point", made.mount))
@@ -53,15 +51,6 @@ def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
 
 def engaged_object(run: Run, made: Intercept, workload: Workload, environment: dict[str, str]) -> dict[str, Any]:
     """`--detailed-output` as JSON."""
-    if made.kind == "ingest":
-        return {
-            "workload_name": workload.name,
-            "workload_kind": workload.kind,
-            "container": workload.container,
-            "namespace": made.namespace,
-            "environment": environment,
-            "pod_ip": made.pod_ip,
-        }
     port_id = made.port.name if not isinstance(made.port.target, int) else str(made.port.port)
     found: dict[str, Any] = {
         "id": made.id,
@@ -95,7 +84,7 @@ def engaged_object(run: Run, made: Intercept, workload: Workload, environment: d
         found["header_filters"] = {k.lower(): v for k, v in made.headers.items()}
     found["global"] = not (made.headers or made.paths)
     if not run.old:
-        found |= {"replace": made.kind == "replace", "wiretap": made.kind == "wiretap", "pod_ip": made.pod_ip}
+        found |= {"replace": made.kind == "replace", "wiretap": False, "pod_ip": made.pod_ip}
     return found
 
 
@@ -106,13 +95,9 @@ def workload_object(
     found: dict[str, Any] = {"name": workload.name, "namespace": workload.namespace}
     if workload.injection == "disabled":
         found["not_interceptable_reason"] = "Unknown" if not run.old else "disabled by annotation"
-    engaged = [i for i in mine if i.kind != "ingest"]
-    ingests = [i for i in mine if i.kind == "ingest"]
-    if engaged:
+    if mine:
         key = "intercept_infos" if run.old else "intercept_info"
-        found[key] = [_info(run, i, workload, environments[i.id]) for i in engaged]
-    if ingests:
-        found["ingest_info"] = [_ingest(i, workload, environments[i.id]) for i in ingests]
+        found[key] = [_info(run, i, workload, environments[i.id]) for i in mine]
     kind = workload.kind if not run.new else workload.kind.upper()
     found["workload_resource_type"] = kind
     agent = workload.agent
@@ -168,7 +153,7 @@ def _info(run: Run, made: Intercept, workload: Workload, environment: dict[str, 
     if not run.old:
         spec |= {
             "replace": made.kind == "replace",
-            "wiretap": made.kind == "wiretap",
+            "wiretap": False,
             "no_default_port": made.kind == "replace",
         }
         if made.headers:
@@ -199,18 +184,6 @@ def _info(run: Run, made: Intercept, workload: Workload, environment: dict[str, 
     if not run.old:
         found |= {"api_port": 0, "mounts": dict.fromkeys(workload.mounts, 0)}
     return found
-
-
-def _ingest(made: Intercept, workload: Workload, environment: dict[str, str]) -> dict[str, Any]:
-    return {
-        "workload": workload.name,
-        "workload_kind": workload.kind,
-        "container": workload.container,
-        "mount_point": f"/tel_app_exports/{workload.container}",
-        "pod_ip": made.pod_ip,
-        "environment": environment,
-        "namespace": made.namespace,
-    }
 
 
 def _sidecar(run: Run, workload: Workload) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.daemon import Daemon, stop
 from sandbox.standins.telepresence.engage import end
@@ -83,7 +83,6 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     groups = {
         "intercepts": [i for i in held if i.kind == "intercept"],
         "replacements": [i for i in held if i.kind == "replace"],
-        "wiretaps": [i for i in held if i.kind == "wiretap"],
     }
     executable = str(run.world.box / "bin/telepresence")
     rows = [
@@ -120,9 +119,6 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     for key, found in groups.items():
         if found:
             user[key] = [{"name": i.name, "client": i.client} for i in found]
-    ingests = [i for i in held if i.kind == "ingest"]
-    if ingests:
-        user["ingests"] = [{"workload": i.workload, "container": i.workload} for i in ingests]
     root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
     root: dict[str, Any] = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
     if run.new:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.go.flags import UnknownFlag, Words, parse
 from sandbox.standins.tilt import api

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins import kubeconfig
 
 

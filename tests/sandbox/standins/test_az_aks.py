@@ -193,14 +193,15 @@ def test_the_power_state_follows_stop_and_start(desk: Desk):
 
 def test_a_start_mends_the_planted_stop(desk: Desk):
     desk.plant("cluster-stopped")
-    assert "Stopped" in desk.az("aks", "list", "--query", "[].powerState.code").out
-    desk.az("aks", "start", "-g", "Ameide-Dev", "-n", "ameide-dev-aks")
+    one = ("-g", "Ameide-Dev", "-n", "ameide-dev-aks")
+    assert desk.az("aks", "show", *one, "--query", "powerState.code", "-o", "tsv").out == "Stopped\n"
+    desk.az("aks", "start", *one)
     assert not desk.world.fault("cluster-stopped")
 
 
 def test_the_node_pools(desk: Desk):
-    query = "[].{name: name, mode: mode, size: vmSize, spot: scaleSetPriority, power: powerState.code}"
-    done = desk.az("aks", "nodepool", "list", "-g", "Ameide-Dev", "--cluster-name", "ameide-dev-aks", "--query", query)
+    query = "agentPoolProfiles[].{name: name, mode: mode, size: vmSize, spot: scaleSetPriority, power: powerState.code}"
+    done = desk.az("aks", "show", "-g", "Ameide-Dev", "-n", "ameide-dev-aks", "--query", query)
     assert json.loads(done.out) == [
         {"mode": "System", "name": "system", "power": "Running", "size": "Standard_B4ms", "spot": None},
         {"mode": "User", "name": "spot", "power": "Running", "size": "Standard_B4ms", "spot": "Spot"},

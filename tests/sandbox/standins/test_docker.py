@@ -97,19 +97,17 @@ def test_a_build_through_buildx_talks_on_stderr_and_may_push(built: Desk):
     done = built("docker", "buildx", "build", "--push", "--secret", "id=token,env=TOKEN", "-t", f"{IMAGE}-x", ".")
     assert (done.exit, done.out) == (0, "")
     assert "#1 Step 1/2 : FROM scratch" in done.err
-    assert built("docker", "pull", f"{IMAGE}-x").exit == 0
+    assert f"{IMAGE}-x" in built.world.registry["pushed"]
     assert "no such host" in built("docker", "buildx", "build", "--push", "-t", "nowhere.azurecr.io/x:1", ".").err
 
 
-def test_a_push_and_a_pull(built: Desk):
+def test_a_push(built: Desk):
     done = built("docker", "push", IMAGE)
     assert (done.exit, done.err, done.writes) == (0, "", True)
     assert done.out.startswith("The push refers to repository [ameidedev.azurecr.io/hello]\n")
     assert done.out.splitlines()[1].endswith(": Preparing")
     assert ": digest: sha256:" in done.out
-    assert "Image is up to date" in built("docker", "pull", IMAGE).out
-    assert built.az("acr", "repository", "list", "-n", "ameidedev", "-o", "tsv").out == "hello\n"
-    assert json.loads(built("docker", "manifest", "inspect", IMAGE).out)["schemaVersion"] == 2
+    assert list(built.world.registry["pushed"]) == [IMAGE]
 
 
 @pytest.mark.parametrize(

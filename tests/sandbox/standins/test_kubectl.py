@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -201,18 +200,11 @@ def test_what_is_applied_can_be_read_and_deleted(shell):
     assert me.kubectl("delete", "cm", "x", "--ignore-not-found").returncode == 0
 
 
-def test_scaling_and_restarting_change_the_pods(shell):
+def test_scaling_changes_the_pods(shell):
     me = shell()
-    me.kubectl("scale", "deploy/threads", "--replicas=3")
-    assert me.kubectl("rollout", "status", "deploy/threads").returncode == 0
+    assert me.kubectl("scale", "deploy/threads", "--replicas=3").stdout == "deployment.apps/threads scaled\n"
     names = me.kubectl("get", "pods", "-l", "app.kubernetes.io/name=threads", "-o", "name").stdout.split()
     assert len(names) == 3
-    me.kubectl("rollout", "restart", "deploy/threads")
-    me.kubectl("rollout", "status", "deploy/threads")
-    time.sleep(0.6)  # terminating pods are listed for a while
-    assert not set(names) & set(
-        me.kubectl("get", "pods", "-l", "app.kubernetes.io/name=threads", "-o", "name").stdout.split()
-    )
 
 
 @pytest.mark.parametrize(("template", "wanted"), [

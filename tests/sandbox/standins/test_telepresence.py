@@ -60,8 +60,6 @@ IDLE: list[tuple[str, str, int, str, str]] = [
     (NEW, "intercept www --env-syntax nope --env-file /tmp/e", 1, "",
      'telepresence intercept: error: invalid argument "nope" for "--env-syntax" flag: invalid env syntax: nope\n'),
     (OLD, "list -o json", 1, "", 'telepresence list: error: unknown command "json" for "telepresence list"\n'),
-    (OLD, "loglevel bogus", 1, "", 'telepresence loglevel: error: not a valid logrus Level: "bogus"\n'),
-    (NEW, "loglevel bogus", 1, "", 'telepresence loglevel: error: slog: level string "bogus": unknown name\n'),
     (OLD, "uninstall", 1, "", "telepresence uninstall: error: please specify --agent or --all-agents\n"),
     (OLD, "connect --context nope", 1, "",
      "telepresence connect: error: invalid configuration: context was not found for specified context: nope\n"),

@@ -8,7 +8,7 @@ import socket
 import time
 from typing import Any
 
-from sandbox.server.call import CallerGone
+from sandbox.protocol.call import CallerGone
 
 
 class Line:
