@@ -49,50 +49,58 @@ class Arguments:
         return dict(data)
 
     def _command_line(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        loose: list[str] = []
+        settings: dict[str, Any] = {}
+        positional: list[str] = []
         words = list(self.words)
         while words:
             word = words.pop(0)
             if word == "--":
-                loose += words
+                positional += words
                 break
-            if not word.startswith("--"):
-                loose.append(word)
-                continue
-            name, equals, value = word[2:].partition("=")
-            if name not in self.defined:
-                raise self._bad(f"unknown flag: --{name}", usage=True)
-            kind = self.defined[name][0]
-            if kind == "bool":
-                if name in found:
-                    raise self._bad(
-                        f'invalid argument "{value or "true"}" for "--{name}" flag: bool settings can only be specified once. multiple values found (last value: {value or "true"})'
-                    )
-                found[name] = value in {"", "true", "1"}
-                continue
-            if not equals:
-                if not words:
-                    raise self._bad(f"flag needs an argument: --{name}", usage=True)
-                value = words.pop(0)
-            if kind == "string_list":
-                found.setdefault(name, []).append(value)
-            elif name in found:
-                raise self._bad(
-                    f'invalid argument "{value}" for "--{name}" flag: string settings can only be specified once'
-                )
+            if word.startswith("--"):
+                self._flag(word, words, settings)
             else:
-                found[name] = value
-        taker = next((name for name, (_, args, _) in self.defined.items() if args), None)
-        if loose and taker is None:
-            listed = " ".join(loose)
+                positional.append(word)
+        if positional:
+            settings.setdefault(self._positional_setting(positional), []).extend(positional)
+        return settings
+
+    def _flag(self, word: str, words: list[str], settings: dict[str, Any]) -> None:
+        """Store the value of one flag; it may be the next of the words."""
+        name, equals, value = word[2:].partition("=")
+        if name not in self.defined:
+            raise self._bad(f"unknown flag: --{name}", usage=True)
+        kind = self.defined[name][0]
+        if kind == "bool":
+            if name in settings:
+                raise self._bad(
+                    f'invalid argument "{value or "true"}" for "--{name}" flag: bool settings can only be specified once. multiple values found (last value: {value or "true"})'
+                )
+            settings[name] = value in {"", "true", "1"}
+            return
+        if not equals:
+            if not words:
+                raise self._bad(f"flag needs an argument: --{name}", usage=True)
+            value = words.pop(0)
+        if kind == "string_list":
+            settings.setdefault(name, []).append(value)
+        elif name in settings:
             raise self._bad(
-                f'positional CLI args ("{listed}") were specified, but none were expected.\n'
-                "See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples."
+                f'invalid argument "{value}" for "--{name}" flag: string settings can only be specified once'
             )
-        if loose and taker is not None:
-            found.setdefault(taker, []).extend(loose)
-        return found
+        else:
+            settings[name] = value
+
+    def _positional_setting(self, positional: list[str]) -> str:
+        """The setting that was defined with args=True."""
+        for name, (_, takes_positional, _) in self.defined.items():
+            if takes_positional:
+                return name
+        listed = " ".join(positional)
+        raise self._bad(
+            f'positional CLI args ("{listed}") were specified, but none were expected.\n'
+            "See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples."
+        )
 
     def _bad(self, text: str, usage: bool = False) -> Refusal:
         lines = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,11 @@ from starlark_harness.model import Declared, Image, Manifest, Mode, Refusal, Sto
 from starlark_harness.resources import Resources
 from starlark_harness.session import Session
 from starlark_harness.wording import argument_error, worded
+from tasks.core.errors import Absent
+from tasks.core.process.tool import Tool
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
+_LOCAL_TIMEOUT = 60.0  # seconds
 _PRELUDE = """
 config = struct(
     define_string_list = _config_define_string_list, define_string = _config_define_string,
@@ -277,24 +279,20 @@ def _dialect() -> Any:
 
 
 def _run(env: Mapping[str, str]) -> Callable[[tuple[str, ...], dict[str, str], str], str]:
-    def run(argv: tuple[str, ...], more: dict[str, str], folder: str) -> str:
+    """The function that executes `local()`: it sees `env` and nothing else of this process's environment."""
+
+    def run(argv: tuple[str, ...], added: dict[str, str], folder: str) -> str:
+        environment = {**env, **added}
+        hidden = tuple(os.environ.keys() - environment.keys())
         try:
-            done = subprocess.run(
-                argv,
-                env={**env, **more},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-        except FileNotFoundError:
+            done = Tool(argv[0], env=environment, drop=hidden, timeout=_LOCAL_TIMEOUT).call(*argv[1:], cwd=folder)
+        except Absent:
             raise Refusal(
                 f'command "{argv[0]}" failed.\nerror: exec: "{argv[0]}": executable file not found in $PATH'
             ) from None
-        if done.returncode:
+        if done.exit:
             shown = argv[2] if argv[:2] == ("sh", "-c") else " ".join(argv)
-            raise Refusal(f'command "{shown}" failed.\nerror: exit status {done.returncode}')
+            raise Refusal(f'command "{shown}" failed.\nerror: exit status {done.exit}')
         return done.stdout
 
     return run

@@ -116,7 +116,12 @@ class Request(BaseHTTPRequestHandler):
             upstream.close()
 
     def _proxy(self, way: Route, upstream: http.client.HTTPConnection) -> None:
+        """Send the request to the client's port and its answer back, piece by piece as it arrives."""
         upstream.sock.settimeout(None)
+        self._send_request(way, upstream)
+        self._send_response(upstream.getresponse())
+
+    def _send_request(self, way: Route, upstream: http.client.HTTPConnection) -> None:
         upstream.putrequest(self.command, way.path, skip_host=True, skip_accept_encoding=True)
         for key, value in self.headers.items():
             if key.lower() not in _HOP:
@@ -130,7 +135,8 @@ class Request(BaseHTTPRequestHandler):
             upstream.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             upstream.send(b"0\r\n\r\n")
-        answer = upstream.getresponse()
+
+    def _send_response(self, answer: http.client.HTTPResponse) -> None:
         self.send_response_only(answer.status, answer.reason)
         sized = answer.getheader("Content-Length") is not None
         bodiless = self.command == "HEAD" or answer.status in (204, 304) or answer.status < 200

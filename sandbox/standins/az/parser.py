@@ -92,7 +92,7 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
     queue = list(rest)
     while queue:
         word = queue.pop(0)
-        name, equals, joined = word.partition("=")
+        name = word.partition("=")[0]
         option = names.get(name) or (_short(word, names) if re.match(r"-[a-zA-Z]", word) else None)
         if option is None:
             unknown.append(word)
@@ -101,12 +101,8 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
         elif option.kind == "many":
             while queue and not queue[0].startswith("-"):
                 values[option.key].append(queue.pop(0))
-        elif equals or name not in names:
-            values[option.key] = joined if equals and name in names else word[2:].removeprefix("=")
-        elif not queue or (queue[0].startswith("-") and queue[0] != "-"):
-            raise _refusal(f"argument {'/'.join(option.names)}: expected one argument", command)
         else:
-            values[option.key] = queue.pop(0)
+            values[option.key] = _value(word, name in names, queue, option, command)
     missing = ["/".join(o.names) for o in command.options if o.required and values[o.key] is None]
     if missing:
         raise _refusal(f"the following arguments are required: {', '.join(missing)}", command)
@@ -114,6 +110,18 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
         raise _refusal(f"unrecognized arguments: {' '.join(unknown)}", command)
     _check_output(path, values["output"])
     return Parsed(path, values)
+
+
+def _value(word: str, is_full_name: bool, queue: list[str], option: Option, command: Command) -> str:
+    """The value of an option: `--name=value`, `-ovalue`, or the next word of the queue."""
+    _, equals, joined = word.partition("=")
+    if equals and is_full_name:
+        return joined
+    if not is_full_name:
+        return word[2:].removeprefix("=")
+    if not queue or (queue[0].startswith("-") and queue[0] != "-"):
+        raise _refusal(f"argument {'/'.join(option.names)}: expected one argument", command)
+    return queue.pop(0)
 
 
 def _short(word: str, names: dict[str, Option]) -> Option | None:

@@ -226,32 +226,36 @@ class _Reader:
     def operand(self) -> Operand:
         token = self.take()
         place = abs(token.place)
-        kind = "literal"
-        value: Any = None
-        fields: tuple[str, ...] = ()
-        if token.kind == "string":
-            value = _unquoted(token.text)
-        elif token.kind == "number":
-            value = float(token.text) if "." in token.text else int(token.text)
-        elif token.kind == "field":
-            kind, fields = "dot", (token.text[1:],)
-        elif token.kind == "variable":
-            kind, value = "variable", token.text
-        elif token.kind == ".":
-            kind = "dot"
-        elif token.kind == "(":
-            kind, value = "pipe", self.pipe()
-            if self.take().kind != ")":
-                raise self.error("unclosed left paren")
-        elif token.kind == "word" and token.text in ("true", "false", "nil"):
-            value = {"true": True, "false": False, "nil": None}[token.text]
-        elif token.kind == "word":
-            kind, value = "function", token.text
-        else:
-            raise self.error(f"unexpected {token.text!r} in operand")
+        kind, value = self.term(token)
+        fields: tuple[str, ...] = (token.text[1:],) if token.kind == "field" else ()
         while self.at and self.at.kind == "field" and self.at.place < 0:
             fields += (self.take().text[1:],)
         return Operand(kind, value, fields, place)
+
+    def term(self, token: _Token) -> tuple[str, Any]:
+        """The kind and the value of an operand without the fields that follow it."""
+        match token.kind:
+            case "string":
+                return "literal", _unquoted(token.text)
+            case "number":
+                return "literal", float(token.text) if "." in token.text else int(token.text)
+            case "field" | ".":
+                return "dot", None
+            case "variable":
+                return "variable", token.text
+            case "(":
+                inner = self.pipe()
+                if self.take().kind != ")":
+                    raise self.error("unclosed left paren")
+                return "pipe", inner
+            case "word" if token.text in _CONSTANTS:
+                return "literal", _CONSTANTS[token.text]
+            case "word":
+                return "function", token.text
+        raise self.error(f"unexpected {token.text!r} in operand")
+
+
+_CONSTANTS = {"true": True, "false": False, "nil": None}
 
 
 def _unquoted(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +67,15 @@ def _names(group: str) -> Callable[[Run, list[str]], Answer]:
     return show
 
 
+_REDACTED = {
+    "token": "REDACTED",
+    "password": "REDACTED",
+    "client-key-data": "DATA+OMITTED",
+    "client-certificate-data": "DATA+OMITTED",
+    "certificate-authority-data": "DATA+OMITTED",
+}
+
+
 def _view(run: Run, words: list[str]) -> Answer:
     found = _load(run)
     contexts, clusters, users, current = found.contexts, found.clusters, found.users, found.current
@@ -80,16 +88,9 @@ def _view(run: Run, words: list[str]) -> Answer:
         contexts = {current: contexts[current]}
         clusters = {k: v for k, v in clusters.items() if k == contexts[current].get("cluster")}
         users = {k: v for k, v in users.items() if k == contexts[current].get("user")}
-    users = copy.deepcopy(users)
-    clusters = copy.deepcopy(clusters)
     if not run.on("raw"):
-        for user in users.values():
-            for key in ("token", "password", "client-key-data", "client-certificate-data"):
-                if key in user:
-                    user[key] = "REDACTED" if key in ("token", "password") else "DATA+OMITTED"
-        for cluster in clusters.values():
-            if "certificate-authority-data" in cluster:
-                cluster["certificate-authority-data"] = "DATA+OMITTED"
+        users = {name: _redacted(user) for name, user in users.items()}
+        clusters = {name: _redacted(cluster) for name, cluster in clusters.items()}
     whole: dict[str, Any] = {
         "kind": "Config",
         "apiVersion": "v1",
@@ -107,6 +108,11 @@ def _view(run: Run, words: list[str]) -> Answer:
     import yaml
 
     return Answer(0, str(yaml.safe_dump(whole, sort_keys=True)))
+
+
+def _redacted(entry: dict[str, Any]) -> dict[str, Any]:
+    """A user or cluster as `config view` shows it without --raw."""
+    return {key: _REDACTED.get(key, value) for key, value in entry.items()}
 
 
 def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:

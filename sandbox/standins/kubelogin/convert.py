@@ -117,34 +117,31 @@ def _known(args: list[str]) -> dict[str, Any]:
     return found
 
 
+_NEED_CLIENT = ("devicecode", "interactive", "spn", "ropc")
+_REQUIRED = ("client-id", "tenant-id")  # of the methods in _NEED_CLIENT
+_OPTIONAL = {  # flags of convert-kubeconfig that each login method copies into the plug-in's arguments
+    "spn": ("client-secret", "client-certificate"),
+    "azurecli": ("tenant-id", "subscription"),
+    "msi": ("client-id", "identity-resource-id"),
+    "workloadidentity": ("client-id", "tenant-id", "authority-host", "federated-token-file"),
+}
+
+
 def _arguments(method: str, known: dict[str, Any], flags: dict[str, Any]) -> list[str]:
     if not known.get("server-id"):
         raise KubeloginError("--server-id is required")
     args = ["get-token", "--login", method, "--server-id", known["server-id"]]
     if flags.get("cache-dir"):
         args += ["--cache-dir", flags["cache-dir"]]
-    if method in ("devicecode", "interactive", "spn", "ropc"):
-        for key in ("client-id", "tenant-id"):
-            if not known.get(key):
-                raise KubeloginError(f"--{key} is required")
-            args += [f"--{key}", known[key]]
-        if known.get("environment"):
-            args += ["--environment", known["environment"]]
-        for key in ("client-secret", "client-certificate") if method == "spn" else ():
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "azurecli":
-        for key in ("tenant-id", "subscription"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "msi":
-        for key in ("client-id", "identity-resource-id"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "workloadidentity":
-        for key in ("client-id", "tenant-id", "authority-host", "federated-token-file"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
+    for key in _REQUIRED if method in _NEED_CLIENT else ():
+        if not known.get(key):
+            raise KubeloginError(f"--{key} is required")
+        args += [f"--{key}", known[key]]
+    if method in _NEED_CLIENT and known.get("environment"):
+        args += ["--environment", known["environment"]]
+    for key in _OPTIONAL.get(method, ()):
+        if flags.get(key):
+            args += [f"--{key}", flags[key]]
     return args
 
 

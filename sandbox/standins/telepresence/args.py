@@ -110,17 +110,21 @@ def parse(version: str, argv: tuple[str, ...]) -> Parsed:
             _shorts(made, known, word, rest)
         else:
             made.arguments.append(word)
-    if made.flags.get("help"):
-        return made
+    if not made.flags.get("help"):
+        _check_count(command, made.arguments)
+    return made
+
+
+def _check_count(command: str, arguments: list[str]) -> None:
+    """Raise Usage when the number of arguments does not fit the command."""
     least, most = _COUNTS.get(command, (0, None))
-    count = len(made.arguments)
+    count = len(arguments)
     if most == 0 and count and command not in ("list",):
-        raise Usage(f'unknown command "{made.arguments[0]}" for "telepresence {command}"')
+        raise Usage(f'unknown command "{arguments[0]}" for "telepresence {command}"')
     if least == most == 1 and count != 1:
         raise Usage(f"accepts 1 arg(s), received {count}")
     if count < least:
         raise Usage(f"requires at least {least} arg(s), only received {count}")
-    return made
 
 
 def _command(version: str, words: list[str]) -> tuple[str, list[str]]:

@@ -50,21 +50,11 @@ def require(run: Run) -> Daemon:
 def establish(run: Run, implicit: bool = False) -> bool:
     """Connect. True when this call made the session, False when it was there."""
     error = "" if run.new else "connector.Connect: "
-    if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
-        run.world.wait(run.call, 3.0)  # the dial to a socket without a process
-        run.user.notes["unstuck"] = True
+    _dial_stale_socket(run)
     want = wanted(run)
     there = run.session()
-    if there is not None and isinstance(want, Wanted):
-        if same(there, want, run):
-            if not run.old:
-                run.say(_connected(there))
-            return False
-        if run.unix_sockets or there.implicit:
-            names = run.user.notes.setdefault("telepresence-names", [there.name])
-            if run.old and want.name not in names:
-                names.append(want.name)
-            raise Failure(error + CHANGED, logs=True)
+    if there is not None and isinstance(want, Wanted) and _is_connected(run, there, want, error):
+        return False
     if run.new and run.lost() and not implicit:
         run.world.wait(run.call, 0.1)
     began = time.monotonic()
@@ -93,6 +83,27 @@ def establish(run: Run, implicit: bool = False) -> bool:
     _session(run, daemon, want, implicit)
     run.say(_connected(daemon))
     return True
+
+
+def _dial_stale_socket(run: Run) -> None:
+    """Before 2.26: the first call after a container restart waits for a socket that no process serves."""
+    if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
+        run.world.wait(run.call, 3.0)
+        run.user.notes["unstuck"] = True
+
+
+def _is_connected(run: Run, there: Daemon, want: Wanted, error: str) -> bool:
+    """Is the session the wanted one? Raises Failure where this version cannot hold a second one."""
+    if same(there, want, run):
+        if not run.old:
+            run.say(_connected(there))
+        return True
+    if run.unix_sockets or there.implicit:
+        names = run.user.notes.setdefault("telepresence-names", [there.name])
+        if run.old and want.name not in names:
+            names.append(want.name)
+        raise Failure(error + CHANGED, logs=True)
+    return False
 
 
 def _daemon(run: Run) -> Daemon:

@@ -57,8 +57,6 @@ def _answer(engine: Any, verb: str, asked: dict[str, Any]) -> Any:
         return engine.documents()
     if verb == "session":
         return engine.session()
-    if verb == "logs":
-        return engine.log.lines
     if verb == "args":
         if tuple(asked["args"]) == engine.args:
             return {"same": True}

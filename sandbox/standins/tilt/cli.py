@@ -30,11 +30,9 @@ _FLAGS = {
     "down": "context= delete-namespaces delete-volumes file/f= namespace=",
     "alpha tiltfile-result": "builtin-timings/b context= dur-threshold= file/f=",
     "get": f"{_AT} output/o= selector/l= field-selector= ignore-not-found no-headers watch/w watch-only show-labels",
-    "wait": f"{_AT} for= timeout= all output/o= selector/l=",
     "trigger": _AT,
     "enable": f"{_AT} all only labels/l=",
     "disable": f"{_AT} all labels/l=",
-    "logs": f"{_AT} follow/f json level= since= source= tail=",
     "args": f"{_AT} clear",
     "version": "",
 }
@@ -123,7 +121,6 @@ def _client(call: Call, world: World, name: str, asked: Words) -> Answer:
     refused = f"dial tcp 127.0.0.1:{port}: connect: connection refused"
     gone = {
         "trigger": f'Could not connect to Tilt at {page}/trigger: Post "{page}/trigger": {refused}\n',
-        "logs": f'Error: fetching websocket token: connecting to Tilt at {page}/websocket_token: Get "{page}/websocket_token": {refused}\n',
     }
     if not at:
         return Answer(1, stderr=gone.get(name) or f"Error: No tilt apiserver found: {instance}\n")
@@ -161,27 +158,6 @@ def _get(call: Call, world: World, at: int, asked: Words) -> Answer:
     return Answer(stdout="\n".join(rows) + "\n")
 
 
-def _wait(call: Call, world: World, at: int, asked: Words) -> Answer:
-    end = time.monotonic() + _seconds(asked.one("timeout", "30s"))
-    wanted = [word.split("/", 1)[1] for word in asked.words if "/" in word]
-    while True:
-        items = {i["metadata"]["name"]: i for i in api.ask(at, "resources")}
-        missing = [name for name in wanted if name not in items]
-        if missing:
-            return Answer(1, stderr=f'Error from server (NotFound): uiresources.tilt.dev "{missing[0]}" not found\n')
-        ready = [
-            name
-            for name in wanted
-            if any(c["type"] == "Ready" and c["status"] == "True" for c in items[name]["status"]["conditions"])
-        ]
-        if len(ready) == len(wanted):
-            return Answer(stdout="".join(f"uiresource.tilt.dev/{name} condition met\n" for name in wanted))
-        if time.monotonic() > end:
-            late = next(name for name in wanted if name not in ready)
-            return Answer(1, stderr=f"error: timed out waiting for the condition on uiresources/{late}\n")
-        world.wait(call, 0.1)
-
-
 def _trigger(call: Call, world: World, at: int, asked: Words) -> Answer:
     name = (asked.words or [""])[0]
     answer = api.ask(at, "trigger", name=name)
@@ -203,14 +179,6 @@ def _switch(verb: str) -> Any:
     return switch
 
 
-def _logs(call: Call, world: World, at: int, asked: Words) -> Answer:
-    from sandbox.standins.tilt.state import prefix
-
-    wanted = set(asked.words)
-    lines = [f"{prefix(name)}{line}\n" for name, line in api.ask(at, "logs") if not wanted or name in wanted]
-    return Answer(stdout="".join(lines))
-
-
 def _args(call: Call, world: World, at: int, asked: Words) -> Answer:
     args = [] if asked.on("clear") else list(asked.words)
     if api.ask(at, "args", args=args)["same"]:
@@ -223,11 +191,9 @@ def _args(call: Call, world: World, at: int, asked: Words) -> Answer:
 
 _VERBS: dict[str, Any] = {
     "get": _get,
-    "wait": _wait,
     "trigger": _trigger,
     "enable": _switch("enable"),
     "disable": _switch("disable"),
-    "logs": _logs,
     "args": _args,
 }
 

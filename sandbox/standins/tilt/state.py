@@ -152,10 +152,9 @@ class Tiltfile:
 
 
 class Log:
-    """Tilt's stream: each line with the name of its resource, cut to 12 characters. Kept for `tilt logs`."""
+    """Tilt's stream: each line with the name of its resource, cut to 12 characters."""
 
     def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
         self._lock = threading.Lock()
 
     def say(self, text: str, name: str = "") -> None:
@@ -164,7 +163,6 @@ class Log:
 
         with self._lock:
             for line in text.split("\n"):
-                self.lines.append((name, line))
                 try:
                     sys.stdout.write(f"{prefix(name)}{line}\n")
                     sys.stdout.flush()
