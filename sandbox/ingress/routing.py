@@ -1,4 +1,4 @@
-"""Who answers a request: no pod, a pod, or the process behind an intercept. No waiting and no sockets here."""
+"""Decide what answers a request: nothing, a pod, or the process behind an intercept. Does no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from sandbox.world.cluster import Cluster, Intercept, Pod, Workload
 
 @dataclass(frozen=True)
 class Route:
-    """Where a request goes. No workload: nobody has this host. No pod: nothing is ready. An intercept: to its client."""
+    """Where a request goes: to the intercept's client, else to the pod.
+
+    workload: None if no workload has this host; pod: None if no pod is ready"""
 
     workload: Workload | None = None
     pod: Pod | None = None
@@ -22,7 +24,7 @@ class Route:
 
 
 def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mapping[str, str]) -> Route:
-    """The way of one request at this moment. `headers` are looked up in lower case."""
+    """Route one request. `headers` has lower-case names."""
     workload, inner = _addressed(cluster, namespace, host, path)
     if workload is None:
         return Route(path=inner)
@@ -52,11 +54,11 @@ def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[
     return None, path
 
 
-_turns: dict[str, int] = {}  # workload -> requests so far
+_turns: dict[str, int] = {}  # workload uid -> number of requests so far
 
 
 def _turn(workload: Workload, pods: list[Pod]) -> Pod:
-    """Round robin over the pods that answer."""
+    """Choose among the ready pods, round robin."""
     count = _turns[workload.uid] = _turns.get(workload.uid, -1) + 1
     return pods[count % len(pods)]
 
@@ -65,13 +67,13 @@ def _engaged(
     cluster: Cluster, workload: Workload, pod: Pod, path: str, headers: Mapping[str, str], now: float
 ) -> Intercept | None:
     if workload.headless or not pod.agent:
-        return None  # clients of a headless Service dial the pod's own port, past the agent
+        return None  # clients of a headless Service connect to the pod's own port and bypass the agent
     found: Intercept | None = None
     for i in cluster.intercepts:
         if (i.namespace, i.workload) != (workload.namespace, workload.name):
             continue
         if i.port.name != workload.ports[0].name and i.kind != "replace":
-            continue  # the ingress leads to the first port
+            continue  # the ingress routes to the first port
         if not i.routed <= now or (i.ends is not None and now >= i.ends):
             continue
         if i.headers or i.paths:
@@ -83,7 +85,7 @@ def _engaged(
 
 
 def matches(intercept: Intercept, path: str, headers: Mapping[str, str]) -> bool:
-    """Do all filters of a personal intercept hold for this request?"""
+    """Do all filters of a personal intercept match this request?"""
     for key, wanted in intercept.headers.items():
         value = headers.get(key.lower())
         if value is None or not (value == wanted or _fits(wanted, value)):

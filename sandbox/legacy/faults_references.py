@@ -1,4 +1,4 @@
-"""One more reference to a path that is about to go, for each kind of reference."""
+"""For each kind of reference, one more reference to a path that the migration deletes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TEXTS = {
 
 
 def refers(kind: str) -> str:
-    """The file of core that the fault `extra-reference-KIND` adds or changes."""
+    """The file of core that the fault `extra-reference-KIND` adds or changes, and its text."""
     if kind == "codeowners":
         return _CODEOWNERS
     if kind == "submodule":

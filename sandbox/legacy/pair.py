@@ -1,4 +1,4 @@
-"""Two repositories as a team had them: bare remotes, clones, the submodule checked out at its pin."""
+"""Write the two repositories: bare remotes, clones, the submodule checked out at its pin."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BY = f"{MAINTAINER[0]} <{MAINTAINER[1]}>"
 
 
 def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remotes: bool = True) -> Pair:
-    """Make the pair below `folder`, which must be empty or absent. The same arguments give the same commits.
+    """Generate the pair in `folder`, which must be empty or absent. The same arguments give the same commits.
 
     size:   S, M, L or a number of files; see paths.count_of
-    faults: names from faults.FAULTS, planted in the order of that table
+    faults: names from faults.FAULTS, applied in the order of that table
     Raises Trouble for a folder with files in it, an unknown size or fault, and a fault that needs remotes.
     """
     count, chosen = count_of(size), named(faults, remotes)
@@ -41,14 +41,14 @@ def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remote
         for fault in chosen:
             if fault.disturb:
                 fault.disturb(pair)
-    except BaseException:  # an interrupt too: what is half made would only be in the way of the next run
+    except BaseException:  # also on an interrupt: an incomplete pair would block the next run
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return pair
 
 
 def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
-    """The histories into bare remotes, gitops first because core pins it; then a clone of each."""
+    """Write the histories into bare remotes, gitops first because core pins it; then clone each."""
     names, plan = definition(), blueprint(count)
     draft = Draft(dict(plan.core), dict(plan.gitops))
     for fault in faults:
@@ -88,7 +88,7 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
 
 
 def _planted(subject: str, before: Tree, after: Tree, links: dict[str, str] | None = None) -> list[Commit]:
-    """The commit that turns one tree into the other; none when they are the same."""
+    """The commit that turns one tree into the other; empty if they are the same."""
     files = {path: entry for path, entry in after.items() if before.get(path) != entry}
     gone = tuple(path for path in before if path not in after)
     return [Commit(_BY, MOMENT, subject, files, removed=gone, links=links or {})] if files or gone or links else []
@@ -113,15 +113,15 @@ def _clone(remote: Path, folder: Path) -> Path:
 
 
 def _name_user(folder: Path) -> None:
-    """So that a person can commit in the pair on a machine where git knows nobody."""
+    """Set an author, so that commits work on a machine without a git identity."""
     git(folder, "config", "user.name", MAINTAINER[0])
     git(folder, "config", "user.email", MAINTAINER[1])
 
 
 def _check_out_submodules(pair: Pair, pinned: str) -> None:
-    """Each submodule at its pin and on a branch, as someone who works in it has it.
+    """Check out each submodule at its pin and on a branch, as in a developer's clone.
 
-    A pin that was not pushed is lent to the remote for the moment of the clone.
+    A pin that was not pushed is in the remote only during the clone.
     """
     lent = "lent-for-the-clone"
     git(pair.gitops, "push", "--quiet", str(pair.remotes["gitops"]), f"{pinned}:refs/heads/{lent}")
@@ -136,7 +136,7 @@ def _check_out_submodules(pair: Pair, pinned: str) -> None:
 
 
 def _without_remotes(pair: Pair) -> Pair:
-    """The same repositories, that were never pushed anywhere. The submodule comes from the clone beside core."""
+    """Write the repositories without remotes. The submodule is cloned from the gitops clone next to core."""
     names = definition()
     for folder in (pair.core, pair.gitops, *(pair.core / path for path in names.submodules.values())):
         git(folder, "remote", "remove", "origin")

@@ -1,4 +1,4 @@
-"""The core side: a workspace with one small program for each service, and its Dockerfile for the inner loop."""
+"""The core repository: a workspace with a small program and a development Dockerfile for each service."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _DOCKERFILES = {
 
 
 def workspace(services: list[Service]) -> dict[str, str]:
-    """The core repository's files, by path. Scripts of node services run with Python, so that no Node is needed."""
+    """The core repository's files by path. Scripts of Node services run Python, so that Node need not be installed."""
     found = {
         ".gitignore": "node_modules/\n.venv/\n.env\ntilt_config.json\n.remote-dev/\n",
         "README.md": "# Services\n\nOne folder for each service below `services/`.\n",
@@ -120,7 +120,7 @@ def _files(service: Service) -> dict[str, str]:
 
 
 def _module(service: Service) -> str:
-    """The file, without its ending, that the dev command names: after `-m`, or `module:application` of uvicorn."""
+    """The module that the dev command starts: the word after `-m`, or `module:application` of uvicorn."""
     command = service.dev.command
     if "-m" in command:
         return command[command.index("-m") + 1].replace(".", "/")

@@ -1,4 +1,4 @@
-"""az group, role, ad, config and version: who one is, what one may, and how az is set up."""
+"""az version and az role."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def version_text(az: Session) -> str:
 
 
 def role_assignments(az: Session) -> Any:
-    """What the account, or the assignee, may do: by its role in the cluster."""
+    """The role assignments of the account or the assignee, derived from its role in the cluster."""
     account = az.arm()
     name = az.asked["assignee"] or account["user"]["name"]
     person = az.world.person(name) or next((u for u in az.world.users.values() if u.oid == name), None)

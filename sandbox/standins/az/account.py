@@ -1,4 +1,4 @@
-"""az account: what is known of the login, without a network, and the tokens it gets."""
+"""az account: the stored login, which needs no network, and access tokens."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _TYPES = {"arm": ARM, "ms-graph": "https://graph.microsoft.com/", "aad-graph": "
 
 
 def show(az: Session) -> Any:
-    """The default subscription. Green even when the login has expired: only the file is read."""
+    """The default subscription. It succeeds even if the login has expired: az only reads its file."""
     return az.account(az.asked["subscription"])
 
 
 def list_(az: Session) -> Any:
-    """All subscriptions; none and exit 0 without a login."""
+    """All subscriptions; an empty list and exit code 0 without a login."""
     found = az.subscriptions()
     if not found:
         az.warn('Please run "az login" to access your accounts.')
@@ -39,7 +39,7 @@ def set_(az: Session) -> Any:
 
 
 def get_access_token(az: Session) -> Any:
-    """A token and when it ends; `expiresOn` is local time without a zone, `expires_on` the epoch."""
+    """A token with its expiry: `expiresOn` in local time without a zone, `expires_on` in epoch seconds."""
     asked = az.asked
     if asked["subscription"] and asked["tenant"]:
         raise AzError("Please specify only one of subscription and tenant, not both")

@@ -1,4 +1,4 @@
-"""az acr: the registry, and the login that goes through Docker's engine."""
+"""az acr: the registry, and the login through Docker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.standins.az.session import NOT_LOGGED_IN, Session, arm_error
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
 _PROVIDER = "Microsoft.ContainerRegistry/registries"
-_LIFETIME = 3 * 3600  # seconds that a refresh token of the registry lives
+_LIFETIME = 3 * 3600  # lifetime of a refresh token of the registry, in seconds
 
 
 def show(az: Session) -> Any:
@@ -22,7 +22,7 @@ def show(az: Session) -> Any:
 
 
 def login(az: Session) -> Any:
-    """Log Docker in, or give the token. The engine is asked before anything else, logged in to Azure or not."""
+    """Log Docker in, or return the token. Docker's engine is checked first, even without an Azure login."""
     name = az.asked["name"]
     exposed = az.asked["expose_token"]
     command = "" if exposed else _engine(az, name)
@@ -56,7 +56,7 @@ def login(az: Session) -> Any:
 
 
 def _engine(az: Session, name: str) -> str:
-    """The docker command with an engine behind it. Anything on its stderr counts as failure, as az has it."""
+    """The docker command whose engine answers. As in az, any output on its stderr counts as a failure."""
     wanted = az.call.env.get("DOCKER_COMMAND")
     found = next((c for c in ([wanted] if wanted else ["docker", "podman"]) if az.world.which(az.call, c)), None)
     problem = (
@@ -77,7 +77,7 @@ def _docker_problem(az: Session, command: str = "docker") -> str:
 
 
 def _registry(az: Session, name: str) -> tuple[dict[str, Any] | None, str]:
-    """The account and the registry's host; a guessed one where ARM does not know it."""
+    """The account and the registry's host, which is guessed if ARM does not know the registry."""
     try:
         account = az.account(az.asked["subscription"])
     except AzError as why:
@@ -95,7 +95,7 @@ def _registry(az: Session, name: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _exchange(az: Session, account: dict[str, Any] | None, host: str) -> str:
-    """A refresh token of the registry for the account's token. Raises AzError where there is no role."""
+    """Exchange the account's token for a refresh token of the registry. Raises AzError without a role."""
     refused = ""
     if account is None:
         refused = NOT_LOGGED_IN

@@ -1,4 +1,4 @@
-"""az aks: the cluster as ARM knows it, its power, and its credentials."""
+"""az aks: the cluster in ARM, start and stop, and its credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.standins.az.session import Session, arm_error
 from sandbox.world.cluster import Cluster
 
 _CERTIFICATE = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nSANDBOX\n-----END CERTIFICATE-----\n").decode()
-_SWITCH = 0.3  # seconds that a start or stop takes; minutes in Azure
+_SWITCH = 0.3  # duration of a start or stop in seconds; minutes in Azure
 
 
 def show(az: Session) -> Any:
@@ -23,12 +23,12 @@ def show(az: Session) -> Any:
 
 
 def start(az: Session) -> Any:
-    """Start a stopped cluster. az prints nothing."""
+    """Start a stopped cluster. Prints nothing."""
     _switch(az, True)
 
 
 def stop(az: Session) -> Any:
-    """Stop the cluster; its name no longer resolves then."""
+    """Stop the cluster. Its host name no longer resolves then."""
     _switch(az, False)
 
 
@@ -42,7 +42,7 @@ def _switch(az: Session, running: bool) -> None:
 
 
 def get_credentials(az: Session) -> Any:
-    """Merge the cluster into a kubeconfig file. All that az says of it is on stderr; its exit code 0 proves little."""
+    """Merge the cluster into a kubeconfig file. All output is on stderr. Exit code 0 does not mean that kubelogin succeeded."""
     form = az.asked["format"]
     if form not in (None, "exec", "azure"):
         raise AzError("--format can only be azure or exec.")
@@ -66,7 +66,7 @@ def get_credentials(az: Session) -> Any:
 
 
 def _cluster(az: Session, key: str = "name") -> Cluster:
-    """The named cluster. Raises AzError(exit=3) in the words of ARM, after the login was looked at."""
+    """The named cluster. Checks the login first. Raises AzError with exit code 3 and ARM's text."""
     az.arm()
     group, name = az.asked["resource_group"], az.asked[key]
     if not az.cloud.is_group(group):
@@ -82,5 +82,5 @@ def _cluster(az: Session, key: str = "name") -> Cluster:
 
 
 def no_group(name: str) -> AzError:
-    """ARM knows no such resource group."""
+    """ARM's error for an unknown resource group."""
     return arm_error("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", 3)

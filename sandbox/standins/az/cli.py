@@ -1,6 +1,6 @@
-"""The stand-in for az 2.91: login, account, aks, acr and what access checks ask. Its files are real; Azure is not.
+"""The stand-in for az 2.91: login, account, aks, acr, role. Its files are real; Azure is simulated.
 
-Texts, streams and exit codes as recorded (az 2.91.0 against an imitated Entra, ARM and registry).
+Texts, streams and exit codes were recorded: az 2.91.0 against an imitation of Entra, ARM and a registry.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(0, text, session.said(), session.wrote)
     except AzError as why:
         return Answer(why.exit, "", f"{session.said()}ERROR: {why.text}\n", session.wrote)
-    except OSError as why:  # az has no answer of its own to a full disk or a folder that it may not write
+    except OSError as why:  # az does not handle a full disk or a read-only folder
         named = f": '{why.filename}'" if why.filename else ""
         text = "ERROR: The command failed with an unexpected error. Here is the traceback:\n"
         text += f"ERROR: [Errno {why.errno}] {why.strerror}{named}\n"
@@ -109,7 +109,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _with_files(call: Call, world: World) -> tuple[str, ...]:
-    """The arguments, with the content of a file for `@file` and `--option=@file`, and of stdin for `@-`."""
+    """The arguments, with `@file` and `--option=@file` replaced by the file's content and `@-` by stdin."""
 
     def content(word: str) -> str:
         if not word.startswith("@") or len(word) < 2:
@@ -117,7 +117,7 @@ def _with_files(call: Call, world: World) -> tuple[str, ...]:
         try:
             data = world.stdin(call) if word == "@-" else (Path(call.cwd) / Path(word[1:]).expanduser()).read_bytes()
         except OSError:
-            return word  # as az has it: then it is no file
+            return word  # az keeps the word if there is no such file
         return data.decode("utf-8", "replace").rstrip("\n")
 
     def expanded(word: str) -> str:
@@ -128,7 +128,7 @@ def _with_files(call: Call, world: World) -> tuple[str, ...]:
 
 
 def before_the_first_call(world: World) -> None:
-    """Log in everybody who starts logged in, so that the first call, which may be a mere question, writes nothing."""
+    """Log in every user that starts logged in, so that a first call that only reads writes nothing."""
     for user in world.users.values():
         if user.starts_logged_in:
             call = Call("az", (), {"HOME": str(user.home), USER_VARIABLE: user.key}, str(user.home), 0)
@@ -136,9 +136,9 @@ def before_the_first_call(world: World) -> None:
 
 
 def _before(az: Session) -> None:
-    """What happened at this workstation before this call: a login, or its loss."""
+    """Apply what happened at this workstation before this call: a login, or its loss."""
     user = az.world.user(az.call)
-    with FILES:  # calls at the same time wait for it: none may see the workstation as it was before
+    with FILES:  # concurrent calls wait for this
         first, user.starts_logged_in = user.starts_logged_in, False
         if first and not az.call.env.get("AZURE_CONFIG_DIR"):
             login.already(az)

@@ -16,11 +16,11 @@ from sandbox.standins.az.session import FILES, Session
 CLI_APP = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 _TRACEBACK = "The command failed with an unexpected error. Here is the traceback:"
 _NO_PASSWORD = "Please specify both username and password in non-interactive mode."
-_ANSWERED = 0.3  # seconds until the person has typed the code
+_ANSWERED = 0.3  # seconds until the user has entered the code
 
 
 def login(az: Session) -> Any:
-    """Log in and print the subscriptions. Raises AzError in the words of az or of Entra."""
+    """Log in and print the subscriptions. Raises AzError with the text of az or Entra."""
     asked = az.asked
     az.wrote = True
     if asked["identity"]:
@@ -41,7 +41,7 @@ def login(az: Session) -> Any:
 
 
 def already(az: Session) -> None:
-    """The login of a workstation where somebody logged in before."""
+    """Store the login of a workstation that starts logged in."""
     name = az.cloud.user
     account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
     with FILES:
@@ -50,7 +50,7 @@ def already(az: Session) -> None:
 
 
 def logout(az: Session) -> Any:
-    """Remove the active account, or the named one."""
+    """Log out the active account, or the named one."""
     subscriptions = az.subscriptions()
     active = next((one for one in subscriptions if one.get("isDefault")), None)
     name = az.asked["username"] or (active and active["user"]["name"])
@@ -68,7 +68,7 @@ def logout(az: Session) -> Any:
 
 
 def _browser(az: Session) -> str | None:
-    """The command that opens a page, as Python's webbrowser finds it; None where az falls back to a device code."""
+    """The command that opens a page, found as Python's webbrowser does; None if az falls back to a device code."""
     env = az.call.env
     if env.get("CODESPACES") == "true":
         return None
@@ -147,7 +147,7 @@ def _user(az: Session, name: str) -> Any:
 
 
 def _fresh(az: Session, credential: str, codes: tuple[str, ...]) -> None:
-    """This login happens after what was planted, and is not touched by it."""
+    """Record that this login happened while the fault was on: it is not affected."""
     for code in codes:
         if az.fault(f"login-{code}"):
             az.cloud.fresh(f"login-{code}").add(credential)
@@ -172,23 +172,23 @@ def _service_principal(az: Session) -> Any:
         entry["client_assertion"] = federated
     else:
         entry["client_secret"] = secret
-    refused = _robot_refused(az, name, secret if not (certificate or federated) else None, federated)
+    refused = _service_principal_refused(az, name, secret if not (certificate or federated) else None, federated)
     if refused:
         raise refused
     _fresh(az, name, entra.MENDED_BY_LOGIN)
     with FILES:
-        az.profile.keep_robot(entry)
+        az.profile.keep_service_principal(entry)
     return _subscriptions(az, name, "servicePrincipal")
 
 
-def _robot_refused(az: Session, name: str, secret: str | None, federated: str | None) -> AzError | None:
-    if name != az.cloud.robot:
+def _service_principal_refused(az: Session, name: str, secret: str | None, federated: str | None) -> AzError | None:
+    if name != az.cloud.service_principal:
         return AzError(entra.said("700016", user=name, tenant=az.cloud.tenant))
     if federated and (az.fault("login-700024") or federated.count(".") != 2):
         return AzError(entra.said("700024"))
     if secret is not None and az.fault("login-7000222"):
         return AzError(entra.said("7000222", user=name))
-    if secret is not None and (secret != az.cloud.robot_secret or az.fault("login-7000215")):
+    if secret is not None and (secret != az.cloud.service_principal_secret or az.fault("login-7000215")):
         return AzError(
             f"{entra.said('7000215', user=name)}\nThe error may be caused by passing a service principal certificate "
             "with --password. Please note that --password no longer accepts a service principal certificate. To pass a "
@@ -228,7 +228,7 @@ def _identity(az: Session) -> Any:
 
 
 def _subscriptions(az: Session, name: str, kind: str, identity: str = "") -> Any:
-    """Keep what this login may see and give the list that `az login` prints."""
+    """Store the login's subscriptions and return the list that `az login` prints."""
     if az.fault("no-subscription") and not az.asked["allow_no_subscriptions"]:
         az.warn(
             "The following tenants don't contain accessible subscriptions. Use `az login --allow-no-subscriptions` to "
@@ -268,13 +268,13 @@ def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str,
 
 
 def listed(subscription: dict[str, Any]) -> dict[str, Any]:
-    """A subscription as `az login` and `az account list` print it: `cloudName` where `show` says `environmentName`."""
+    """A subscription as `az login` and `az account list` print it: with `cloudName` instead of `environmentName` in `show`."""
     rest = {key: value for key, value in subscription.items() if key != "environmentName"}
     return {"cloudName": subscription.get("environmentName", "AzureCloud"), **rest}
 
 
 def _say(az: Session, line: str) -> None:
-    """A line that must be read while az waits."""
+    """Print a line that the user must read while az waits."""
     az.talk.append(line)
     _flush(az)
 

@@ -11,7 +11,7 @@ _REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference
 
 
 def shown(result: Any, output: str | None, query: str | None) -> str:
-    """The text on stdout. Nothing for no result and for `-o none`. Keys are sorted in JSON, as az sorts them."""
+    """The text on stdout; empty without a result and for `-o none`. JSON keys are sorted, as in az."""
     if query is not None:
         result = _selected(result, query)
     if result is None or output == "none":
@@ -39,7 +39,7 @@ def _selected(result: Any, query: str) -> Any:
 
 
 def _tsv(result: Any) -> list[str]:
-    """knack's rules: null is `None`, a list its length, a map nothing; booleans are lower case only when alone in a row."""
+    """knack's rules: null is `None`, a list is its length, a map is empty; a boolean is lower case only if alone in a row."""
     rows = result if isinstance(result, list) else [result]
     return [_row(row) for row in rows]
 

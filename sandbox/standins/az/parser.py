@@ -1,4 +1,4 @@
-"""az as a parser: groups, commands and their options, its refusals (exit 2) and its help."""
+"""az's parser: groups, commands, options, its errors (exit code 2) and its help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GLOBAL = (
 
 
 class AzError(Exception):
-    """az ends with an error. text: what follows `ERROR: `; exit: 1 failed, 2 parser, 3 not found."""
+    """An error of az. text: what follows `ERROR: `; exit: 1 failed, 2 parser, 3 not found."""
 
     def __init__(self, text: str, exit: int = 1) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class AzError(Exception):
 
 @dataclass(frozen=True)
 class Option:
-    """One option. names: long names first; kind: value, flag or many; required: az refuses without it."""
+    """One option. names: long names first; kind: value, flag or many."""
 
     names: tuple[str, ...]
     kind: str = "value"
@@ -46,7 +46,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What was asked. values: by the first long name; absent options are None, flags False, lists []."""
+    """A parsed command line. values: by the first long name; absent options are None, flags False, lists []."""
 
     path: str
     values: dict[str, Any]
@@ -57,7 +57,7 @@ class Parsed:
 
 
 def options(text: str, *, subscription: bool = True) -> tuple[Option, ...]:
-    """The options of a line such as `--name/-n! --admin/-a? --ids+`: `!` required, `?` a flag, `+` many values."""
+    """Parse a line of options such as `--name/-n! --admin/-a? --ids+`: `!` required, `?` a flag, `+` many values."""
     found = [_option(word) for word in f"{text} {_GLOBAL}".split()]
     return tuple([*found, Option(("--subscription",))] if subscription else found)
 

@@ -15,42 +15,42 @@ from sandbox.world.state import World
 
 
 class Profile:
-    """One AZURE_CONFIG_DIR. Reading writes nothing; a missing file is an empty one."""
+    """One AZURE_CONFIG_DIR. A missing file reads as empty."""
 
     def __init__(self, call: Call, world: World) -> None:
         self.folder = Path(call.env.get("AZURE_CONFIG_DIR") or Path(call.home, ".azure"))
         self._world = world
 
     def subscriptions(self) -> list[dict[str, Any]]:
-        """The subscriptions of all logins. Raises ValueError when the file is not JSON."""
+        """The subscriptions of all logins. Raises ValueError if the file is not JSON."""
         found = self._read("azureProfile.json").get("subscriptions", [])
         return found if isinstance(found, list) else []
 
     def active(self) -> dict[str, Any] | None:
-        """The default subscription with its account, None when there is none."""
+        """The default subscription with its account; None if there is none."""
         return next((one for one in self.subscriptions() if one.get("isDefault")), None)
 
     def keep(self, subscriptions: list[dict[str, Any]]) -> None:
-        """Write azureProfile.json, as az does: UTF-8 with BOM."""
+        """Write azureProfile.json in UTF-8 with a BOM, as az does."""
         installation = self._read("azureProfile.json").get("installationId") or str(uuid.uuid1())
         self._write("azureProfile.json", {"installationId": installation, "subscriptions": subscriptions}, bom=True)
 
     def tokens(self) -> dict[str, Any]:
-        """msal_token_cache.json; empty when absent or broken."""
+        """The content of msal_token_cache.json; empty if absent or broken."""
         try:
             return self._read("msal_token_cache.json")
         except ValueError:
             return {}
 
     def refresh_token(self, account: str) -> str:
-        """The refresh token of this account, empty when the cache has none."""
+        """The refresh token of this account; empty if the cache has none."""
         for one in self.tokens().get("RefreshToken", {}).values():
             if one.get("home_account_id") == account:
                 return str(one.get("secret", ""))
         return ""
 
     def keep_login(self, account: str, name: str, tenant: str, refresh: str, client: str) -> None:
-        """Remember a user's login in the token cache."""
+        """Store a user's login in the token cache."""
         cache = self.tokens()
         home, realm = account, tenant
         login = "login.microsoftonline.com"
@@ -79,7 +79,7 @@ class Profile:
         self._write("msal_token_cache.json", cache, mode=0o600)
 
     def keep_access(self, account: str, tenant: str, target: str, token: str, expires: int) -> None:
-        """Cache an access token under its scope."""
+        """Store an access token under its scope."""
         cache = self.tokens()
         key = f"{account}-login.microsoftonline.com-accesstoken-{tenant}-{target}"
         cache.setdefault("AccessToken", {})[key] = {
@@ -97,22 +97,22 @@ class Profile:
         self._write("msal_token_cache.json", cache, mode=0o600)
 
     def cached_access(self, account: str, target: str) -> dict[str, Any] | None:
-        """An access token with more than five minutes left."""
+        """A cached access token that is valid for more than five minutes."""
         for one in self.tokens().get("AccessToken", {}).values():
             fits = one.get("home_account_id") == account and one.get("target") == target
             if fits and int(one.get("expires_on", "0")) > time.time() + 300:
                 return dict(one)
         return None
 
-    def keep_robot(self, entry: dict[str, str]) -> None:
-        """Remember a service principal with its secret, in clear, as az does."""
+    def keep_service_principal(self, entry: dict[str, str]) -> None:
+        """Store a service principal with its secret in plain text, as az does."""
         path = self.folder / "service_principal_entries.json"
         entries = json.loads(path.read_text()) if path.exists() else []
         entries = [one for one in entries if one.get("client_id") != entry["client_id"]]
         self._write("service_principal_entries.json", [*entries, entry], mode=0o600)
 
-    def robots(self) -> list[dict[str, str]]:
-        """The remembered service principals."""
+    def service_principals(self) -> list[dict[str, str]]:
+        """The stored service principals."""
         path = self.folder / "service_principal_entries.json"
         return list(json.loads(path.read_text())) if path.exists() else []
 

@@ -1,7 +1,7 @@
-"""The stand-in for the docker client 28.2.2 with an engine behind it, without compose.
+"""The stand-in for the docker client 28.2.2 and its engine, without compose.
 
-Texts without an engine, of push, pull and login as recorded. A build reads the Dockerfile and runs nothing. Of buildx,
-which was not there where the client was recorded and comes with the dev container, there is what builds use.
+Texts without an engine and those of push and login were recorded. A build reads the Dockerfile and runs nothing. buildx,
+which was not installed where the client was recorded, has only `build`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BUILD = (
     "add-host= build-arg= cache-from= compress disable-content-trust file/f= force-rm iidfile= label= memory/m= network= "
     "no-cache platform= pull quiet/q rm secret= ssh= tag/t= target= progress="
 )
-# command: flags, usage, least and most words
+# command: flags, usage, minimum and maximum number of words
 _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
     "version": ("format/f=", "[OPTIONS]", 0, 0),
     "info": ("format/f=", "[OPTIONS]", 0, 0),
@@ -37,8 +37,8 @@ _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
 _GLOBAL = "config= context/c= debug/D host/H= log-level/l= tls tlsverify version/v help/h"
 
 
-class _Use(Exception):
-    """A mistake in the arguments: exit code and text."""
+class _UsageError(Exception):
+    """A usage error with its exit code and text."""
 
     def __init__(self, exit: int, text: str) -> None:
         super().__init__(text)
@@ -63,7 +63,7 @@ def handle(call: Call, world: World) -> Answer:
         if asked.on("help"):
             return Answer(stdout=_command_help(name))
         return _VERBS[name](Docker(call, world, asked, start.one("host")))
-    except _Use as why:
+    except _UsageError as why:
         return Answer(why.exit, stderr=why.text)
     except DockerError as why:
         return Answer(1, stderr=f"{why}\n")
@@ -75,16 +75,16 @@ def _command(words: list[str]) -> tuple[str, Words]:
     name = " ".join(words[:2]) if " ".join(words[:2]) in _COMMANDS else words[0]
     rest = words[len(name.split()) :]
     if name not in _COMMANDS:
-        raise _Use(1, f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n")
+        raise _UsageError(1, f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n")
     known, usage, least, most = _COMMANDS[name]
     more = f"\n\nUsage:  docker {name} {usage}\n\nRun 'docker {name} --help' for more information\n"
     try:
         asked = parse(rest, f"{known} help")
     except UnknownFlag as why:
-        raise _Use(125, f"{why}{more}") from None
+        raise _UsageError(125, f"{why}{more}") from None
     if not asked.on("help") and not (least <= len(asked.words) <= (len(asked.words) if most is None else most)):
         count = "at least 1 argument" if most is None else f"{least} argument{'s' if least != 1 else ''}"
-        raise _Use(1, f"docker: 'docker {name}' requires {count if most != 0 else 'no arguments'}{more}")
+        raise _UsageError(1, f"docker: 'docker {name}' requires {count if most != 0 else 'no arguments'}{more}")
     return name, asked
 
 

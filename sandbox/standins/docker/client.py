@@ -1,4 +1,4 @@
-"""What a docker command has at hand: its arguments, the engine or its absence, the images, the logins."""
+"""The context of a docker command: its arguments, the engine, the images, the logins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SOCKET = "unix:///var/run/docker.sock"
 
 
 class Docker:
-    """One command with what it needs: its arguments, the engine's images, the logins."""
+    """One command: its arguments, the engine's images, the logins."""
 
     def __init__(self, call: Call, world: World, asked: Words, host: str) -> None:
         self.call, self.world, self.asked = call, world, asked
@@ -35,7 +35,7 @@ class Docker:
             self.images: dict[str, dict[str, Any]] = world.user(call).notes.setdefault("docker images", {})
 
     def trouble(self) -> str:
-        """Why no engine answers; empty when one does."""
+        """Why the engine does not answer; empty if it does."""
         if self.world.fault("docker-forbidden"):
             return (
                 "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "
@@ -46,13 +46,13 @@ class Docker:
         return ""
 
     def engine(self) -> None:
-        """Raise DockerError when no engine answers."""
+        """Raise DockerError if the engine does not answer."""
         problem = self.trouble()
         if problem:
             raise DockerError(problem)
 
     def image(self, name: str) -> dict[str, Any] | None:
-        """The image of this reference or id."""
+        """Find an image by reference or id."""
         found = self.images.get(tagged(name))
         return found or next(
             (one for one in self.images.values() if one["Id"].removeprefix("sha256:").startswith(name)), None
@@ -60,12 +60,12 @@ class Docker:
 
 
 def tagged(ref: str) -> str:
-    """The reference with its tag."""
+    """The reference with its tag, `latest` by default."""
     return ref if ":" in ref.rsplit("/", 1)[-1] or "@" in ref else f"{ref}:latest"
 
 
 def filled(template: str, data: dict[str, Any], kind: str) -> str:
-    """`--format` with a template. Raises DockerError for one that does not fit."""
+    """Fill a `--format` template. Raises DockerError for an unknown field."""
     try:
         return shown(template.removeprefix("table "), data, kind)
     except BadTemplate as why:

@@ -1,4 +1,4 @@
-"""docker: the client, its engine, its logins."""
+"""docker version, info, ps, rm, login and logout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def version(docker: Docker) -> Answer:
 
 
 def info(docker: Docker) -> Answer:
-    """The client, and the engine where there is one."""
+    """The client, and the engine if it answers."""
     problem = docker.trouble()
     data = {
         "ServerVersion": "" if problem else "28.2.2",
@@ -56,7 +56,7 @@ def info(docker: Docker) -> Answer:
 
 
 def ps(docker: Docker) -> Answer:
-    """No container ever runs here."""
+    """List no containers: none ever runs here."""
     docker.engine()
     if docker.asked.one("format") or docker.asked.on("quiet"):
         return Answer()
@@ -64,14 +64,14 @@ def ps(docker: Docker) -> Answer:
 
 
 def rm(docker: Docker) -> Answer:
-    """Containers are unknown."""
+    """Remove containers, of which none exists."""
     docker.engine()
     lines = [f"Error response from daemon: No such container: {name}\n" for name in docker.asked.words]
     return Answer(0 if docker.asked.on("force") else 1, stderr="".join(lines))
 
 
 def login(docker: Docker) -> Answer:
-    """Check a login at the registry and keep it."""
+    """Check a login with the registry and store it."""
     asked, world = docker.asked, docker.world
     host = (asked.words[0] if asked.words else "docker.io").removeprefix("https://").split("/")[0]
     user, talk = asked.one("username"), ""
@@ -104,6 +104,6 @@ def login(docker: Docker) -> Answer:
 
 
 def logout(docker: Docker) -> Answer:
-    """Forget a login."""
+    """Delete a login."""
     host = docker.asked.words[0] if docker.asked.words else "https://index.docker.io/v1/"
     return Answer(0, f"Removing login credentials for {host}\n", writes=docker.logins.drop(host))

@@ -1,4 +1,4 @@
-"""docker: images, from a Dockerfile to the registry. A build reads the Dockerfile and runs nothing."""
+"""docker images, build, push, tag and inspect. A build reads the Dockerfile and runs nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEGACY = (
 
 
 def images(docker: Docker) -> Answer:
-    """The images, as a table or by template."""
+    """List the images as a table or with a template."""
     docker.engine()
     wanted = docker.asked.words[0] if docker.asked.words else ""
     rows = []
@@ -48,7 +48,7 @@ def images(docker: Docker) -> Answer:
 
 
 def build(docker: Docker) -> Answer:
-    """Read the Dockerfile and keep an image under its tags."""
+    """Read the Dockerfile and store an image under its tags."""
     problem = docker.trouble()
     if problem:
         return Answer(1, stderr=f"{_LEGACY}{problem}\n")
@@ -86,7 +86,7 @@ def build(docker: Docker) -> Answer:
 
 
 def buildx_build(docker: Docker) -> Answer:
-    """The same through BuildKit: told on stderr; `--push` hands every tag to the registry."""
+    """Build through BuildKit, with progress on stderr. `--push` pushes every tag."""
     done = build(docker)
     if done.exit != 0:
         return Answer(done.exit, stderr=f"ERROR: {done.stderr.removeprefix(_LEGACY)}")
@@ -100,13 +100,13 @@ def buildx_build(docker: Docker) -> Answer:
 
 
 def push(docker: Docker) -> Answer:
-    """Hand an image to the registry."""
+    """Push an image to the registry."""
     docker.engine()
     return push_one(docker, tagged(docker.asked.words[0]))
 
 
 def push_one(docker: Docker, ref: str) -> Answer:
-    """Hand the image of this name to the registry."""
+    """Push the image with this reference."""
     repository, _, tag = ref.rpartition(":")
     full = repository if host_of(ref) != "docker.io" else f"docker.io/library/{repository}"
     out = f"The push refers to repository [{full}]\n"
@@ -129,7 +129,7 @@ def push_one(docker: Docker, ref: str) -> Answer:
 
 
 def tag(docker: Docker) -> Answer:
-    """Another name for an image."""
+    """Add a reference to an image."""
     docker.engine()
     source, wanted = docker.asked.words
     image = docker.image(source)
@@ -140,7 +140,7 @@ def tag(docker: Docker) -> Answer:
 
 
 def inspect(docker: Docker) -> Answer:
-    """Images as JSON."""
+    """Print images as JSON."""
     problem = docker.trouble()
     if problem:
         return Answer(1, "[]\n", f"{problem}\n")

@@ -1,4 +1,4 @@
-"""Command lines as Go's pflag reads them: --name value, --name=value, -n value, -nvalue, flags and words mixed, `--`."""
+"""Parse command lines as Go's pflag does: --name value, --name=value, -n value, -nvalue, mixed flags and words, `--`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 
 class UnknownFlag(Exception):
-    """A flag that is not there, or one without its value, in pflag's words."""
+    """An unknown flag, or a flag without its value, with pflag's text."""
 
 
 @dataclass
 class Words:
-    """flags: by long name all values in order (a switch: "true" or "false"); rest: what stands after `--`."""
+    """flags: long name -> all values in order ("true" or "false" for a switch); rest: the words after `--`."""
 
     flags: dict[str, list[str]] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Words:
 
 
 def flags(text: str) -> dict[str, bool]:
-    """The known flags of a line such as `all/a filter/f= format=`: `=` takes a value. Short names are keys of their own."""
+    """Parse a line of flags such as `all/a filter/f= format=`: `=` marks a value. Short names are separate keys."""
     found: dict[str, bool] = {}
     for word in text.split():
         for name in word.rstrip("=").split("/"):
@@ -44,7 +44,7 @@ def _long(text: str) -> dict[str, str]:
 
 
 def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool = True) -> Words:
-    """Read argv by the line of known flags. Raises UnknownFlag. Not interspersed: flags end at the first word."""
+    """Parse argv with a line of known flags. If not interspersed, flags end at the first word. Raises UnknownFlag."""
     values, long = flags(known), _long(known)
     found = Words()
     queue = list(argv)

@@ -1,7 +1,7 @@
-"""Go's text/template as Helm uses it: parse a file once, execute it with data. Functions come from the caller.
+"""Go's text/template as Helm uses it: parse a file once, execute it with data. The caller supplies the functions.
 
-Values are Python's: dict, list, str, int, float, bool, None. A method is a callable in the data. A missing key is None,
-which prints nothing (Helm's `missingkey=zero` with its own clean-up).
+Values are Python objects: dict, list, str, int, float, bool, None. A method is a callable in the data. A missing key is
+None, which prints nothing (like Helm's `missingkey=zero`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Functions = dict[str, Callable[..., Any]]
 
 
 class TemplateError(Exception):
-    """A template that cannot be read or executed, with its place as Go words it."""
+    """A template that cannot be parsed or executed, with the position in Go's format."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass
 class Pipe:
-    """`$a, $b := command | command`. Each command is a list of operands."""
+    """A pipeline `$a, $b := command | command`. Each command is a list of operands."""
 
     commands: list[list[Operand]]
     variables: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Pipe:
 
 @dataclass(frozen=True)
 class Operand:
-    """kind: literal, dot, variable, function, pipe; fields: what is taken of it; spaced before: a new argument."""
+    """An operand. kind: literal, dot, variable, function, pipe; fields: the field names that follow it."""
 
     kind: str
     value: Any
@@ -65,7 +65,7 @@ class Operand:
 
 
 class Template:
-    """One file: its own nodes, and the templates it defines."""
+    """One file: its nodes and the templates it defines."""
 
     def __init__(self, name: str, source: str) -> None:
         self.name, self.source = name, source
@@ -77,7 +77,7 @@ class Template:
             raise TemplateError(f"parse error at ({self.where(end.place)}): unexpected {{{{{end.kind}}}}}")
 
     def where(self, place: int) -> str:
-        """`name:line:column` of an offset, the column counted from 0 as Go counts it."""
+        """`name:line:column` of an offset. Go counts columns from 0."""
         line = self.source.count("\n", 0, place) + 1
         return f"{self.name}:{line}:{place - (self.source.rfind(chr(10), 0, place) + 1)}"
 
@@ -176,7 +176,7 @@ class Template:
 
 
 class _Reader:
-    """The tokens of one action. A negative place marks a token that follows the one before without a blank."""
+    """The tokens of one action. A negative place marks a token without a blank before it."""
 
     def __init__(self, template: Template, tokens: list[_Token]) -> None:
         self.template, self.tokens, self.index = template, tokens, 0

@@ -1,4 +1,4 @@
-"""A chart on disk: Chart.yaml, values and their layers, dependencies, and what -f and --set add."""
+"""A chart on disk: Chart.yaml, values, dependencies, and the values of -f and --set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.core.yaml.strict import loader
 
 
 class HelmError(Exception):
-    """What follows `Error: `."""
+    """An error of helm. The text follows `Error: `."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Chart:
 
 
 def load(given: str, cwd: str) -> Chart:
-    """The chart at a path. Raises HelmError as helm does for what is no chart, or wants a repository or the network."""
+    """Load the chart at a path. Raises HelmError if it is not a chart, or is in a repository or on the network."""
     folder = Path(cwd, given)
     if not folder.exists():
         if not given.startswith((".", "/")) and given.count("/") == 1:
@@ -74,7 +74,7 @@ def _load(folder: Path, given: str) -> Chart:
 
 
 def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str) -> dict[str, Any]:
-    """What -f and --set give, later over earlier. `sets`: (set|set-string|set-json|set-file, text)."""
+    """The values of -f and --set; later ones win. sets: (set|set-string|set-json|set-file, text)."""
     found: dict[str, Any] = {}
     for name in files:
         try:
@@ -89,7 +89,7 @@ def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str
 
 
 def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
-    """The chart's values under the given ones; null takes a default away; subcharts get theirs, and `global`."""
+    """Merge the given values over the chart's. null deletes a default. Subcharts get their values and `global`."""
     merged = copy.deepcopy(chart.defaults)
     for part in chart.parts:
         own = coalesced(part, {})
@@ -104,7 +104,7 @@ def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def enabled(chart: Chart, merged: dict[str, Any]) -> list[Chart]:
-    """The subcharts that their condition lets in."""
+    """The subcharts whose condition is not false."""
     off = set()
     for one in chart.meta.get("dependencies") or []:
         for condition in filter(None, str(one.get("condition") or "").split(",")):
@@ -175,7 +175,7 @@ def _typed(raw: str, kind: str) -> Any:
 
 
 def _put(target: dict[str, Any], path: str, value: Any) -> None:
-    """`a.b[0].c\\.d=value`."""
+    """Set the value at a path such as `a.b[0].c\\.d`."""
     steps: list[str | int] = []
     for word in re.split(r"(?<!\\)\.", path):
         name, *indexes = re.split(r"\[(\d+)\]", word.replace("\\.", "."))

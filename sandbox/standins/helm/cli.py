@@ -1,6 +1,6 @@
-"""The stand-in for helm 3.22.0: charts are rendered for real, releases live in the world's cluster.
+"""The stand-in for helm 3.22.0: it renders charts and stores releases in the world's cluster.
 
-Refusals as recorded, and in the words of Helm's source where nothing was recorded.
+Errors are as recorded; where nothing was recorded, the text is from Helm's source.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LIST = (
 
 @dataclass(frozen=True)
 class _Verb:
-    """flags; words: least and most; usage; cluster: does it need one; run."""
+    """One verb. least, most: number of words."""
 
     flags: str
     least: int
@@ -123,7 +123,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _optional_dry_run(words: list[str]) -> list[str]:
-    """`--dry-run` alone means client."""
+    """`--dry-run` without a value means `client`."""
     return ["--dry-run=client" if word == "--dry-run" else word for word in words]
 
 

@@ -11,7 +11,7 @@ from sandbox.world.state import World
 
 
 class Helm:
-    """One command with what it needs."""
+    """One command with its context."""
 
     def __init__(self, call: Call, world: World, asked: Words) -> None:
         self.call, self.world, self.asked = call, world, asked
@@ -19,7 +19,7 @@ class Helm:
 
     @property
     def namespace(self) -> str:
-        """-n, HELM_NAMESPACE, the context's, or default."""
+        """The namespace from -n, HELM_NAMESPACE, the context, or `default`."""
         named = self.asked.one("namespace") or self.call.env.get("HELM_NAMESPACE", "")
         if named:
             return named
@@ -35,7 +35,7 @@ class Helm:
         return [(kind, text) for kind in kinds for text in self.asked.many(kind)]
 
     def session(self) -> Session:
-        """The connection to the cluster. Raises HelmError when there is none."""
+        """The connection to the cluster. Raises HelmError if it fails."""
         if self._session is not None:
             return self._session
         try:

@@ -1,4 +1,4 @@
-"""The functions of a chart's templates: Go's own, those of sprig that charts use, and Helm's."""
+"""Template functions: Go's, the common ones of sprig, and Helm's."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from sandbox.standins.go.template_run import Raised, printed, truth
 
 
 def functions() -> Functions:
-    """All of them but `include` and `tpl`, which need the chart."""
+    """All functions except `include` and `tpl`, which need the chart."""
     return {**_LOGIC, **_TEXT, **_LISTS, **_MAPS, **_NUMBERS, **_CODING, **_HELM}
 
 
 def to_yaml(value: Any) -> str:
-    """YAML as Helm writes it: keys sorted, strings that look like something else in double quotes, no last newline."""
+    """YAML as Helm writes it: sorted keys, strings that look like another type in double quotes, no final newline."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """A dumper of its own, so that no other one gets its rules."""
+        """A separate dumper: its representer must not affect other dumpers."""
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         if "\n" in value:
             return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
         resolved: str = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
-        plain = resolved == "tag:yaml.org,2002:str" and value not in ("y", "n", "Y", "N")  # once booleans
+        plain = resolved == "tag:yaml.org,2002:str" and value not in ("y", "n", "Y", "N")  # booleans in YAML 1.1
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
     Dumper.add_representer(str, text)
@@ -43,7 +43,7 @@ def to_yaml(value: Any) -> str:
 
 
 def from_yaml(text: str) -> Any:
-    """A map; an error becomes its text under `Error`, as in Helm."""
+    """Parse a map. As in Helm, an error is returned as a map with the key `Error`."""
     import yaml
 
     try:
@@ -177,7 +177,7 @@ def _semver(constraint: str, version: str) -> bool:
 
 
 def _reverse(function: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
-    """sprig takes the subject last, so that it can be piped."""
+    """Swap the arguments: sprig takes the subject last, for pipelines."""
     return lambda what, text: function(text, what)
 
 

@@ -1,4 +1,4 @@
-"""helm without a cluster: version, template, lint."""
+"""helm version and template, which need no cluster."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BUILD = {"Version": "v3.22.0", "GitCommit": "", "GitTreeState": "", "GoVersion"
 
 
 def version(helm: Helm) -> Answer:
-    """The client's version; the released program adds +g<commit>."""
+    """The client's version. The real program appends +g<commit>."""
     if helm.asked.on("short"):
         return Answer(stdout="v3.22.0\n")
     template = helm.asked.one("template")
-    if "json" in template:  # Helm's templates have no such function
+    if "json" in template:  # `helm version` has no such function
         raise HelmError('template: _:1: function "json" not defined')
     if template:
         try:
@@ -31,7 +31,7 @@ def version(helm: Helm) -> Answer:
 
 
 def template(helm: Helm) -> Answer:
-    """Render a chart and print it. No cluster is asked."""
+    """Render a chart and print it."""
     *named, given = helm.asked.words
     name = named[0] if named else helm.asked.one("name-template", "release-name")
     chart = load(given, helm.call.cwd)

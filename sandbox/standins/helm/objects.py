@@ -1,4 +1,4 @@
-"""A release's objects in the cluster: whose they are, and what they become there (workloads, Services, routes, the rest)."""
+"""A release's objects in the cluster: their owner, and the workloads they become."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Key = tuple[str, str, str]  # kind, namespace, name
 
 
 def key(manifest: Manifest, namespace: str) -> Key:
-    """Under what the cluster holds this object."""
+    """The key of this object in the cluster."""
     return manifest.kind, str((manifest.data.get("metadata") or {}).get("namespace") or namespace), manifest.name
 
 
 def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> str:
-    """The first object that is there and belongs to somebody else, in Helm's words; empty when there is none."""
+    """Helm's error for the first existing object with another owner; empty if there is none."""
     for manifest in manifests:
         kind, where, what = key(manifest, namespace)
         found = cluster.objects.get((kind, where, what))
@@ -57,7 +57,7 @@ def _wrong(have: dict[str, str], want: dict[str, str], kind: str) -> list[str]:
 
 
 def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> list[Key]:
-    """Put the objects into the cluster as owned by the release; pods follow. Returns their keys."""
+    """Store the objects in the cluster as owned by the release, with their pods. Returns their keys."""
     objects: dict[Key, dict[str, Any]] = {key(m, namespace): _owned(m, name, namespace) for m in manifests}
     with world.lock:
         for place, data in objects.items():
@@ -71,7 +71,7 @@ def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, 
 
 
 def remove(world: World, cluster: Cluster, keys: list[Key]) -> None:
-    """Take the objects away, and the workloads that they were."""
+    """Delete the objects and their workloads."""
     with world.lock:
         for kind, where, what in keys:
             cluster.objects.pop((kind, where, what), None)
@@ -167,7 +167,7 @@ def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespac
 
 
 def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str, Any] | None) -> list[str]:
-    """The host names of routes and Ingresses that lead to this Service."""
+    """The host names of routes and Ingresses to this Service."""
     name = service["metadata"]["name"] if service else None
     found: list[str] = []
     for (kind, where, _), data in objects.items():
@@ -185,7 +185,7 @@ def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str
 
 
 def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:
-    """Raise HelmError when the namespace is not there; make it when that was asked."""
+    """Create the namespace if that was requested. Raises HelmError if it does not exist."""
     if namespace in cluster.namespaces:
         return
     if not create:

@@ -1,4 +1,4 @@
-"""helm's writes: install, upgrade, rollback, uninstall."""
+"""helm upgrade and uninstall."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BUSY = "another operation (install/upgrade/rollback) is in progress"
 
 
 def upgrade(helm: Helm) -> Answer:
-    """Another revision, or with --install the first one. The cluster is needed even for --dry-run=client."""
+    """Upgrade, or with --install install a release. Needs the cluster even for --dry-run=client."""
     name, given = helm.asked.words
     cluster = helm.session().cluster
     releases = Releases(cluster)
@@ -95,7 +95,7 @@ def _carry_out(
     talk: str,
     before: Revision | None = None,
 ) -> Answer:
-    """Apply the objects; a planted `release-stuck` kills helm here and leaves the release pending."""
+    """Apply the objects. The fault `release-stuck` kills helm here and leaves the release pending."""
     world, cluster = helm.world, helm.session().cluster
     if world.fault("release-stuck"):
         with world.lock:
@@ -123,7 +123,7 @@ def _ownership(helm: Helm, cluster: Cluster, manifests: list[Manifest], name: st
 
 
 def uninstall(helm: Helm) -> Answer:
-    """Remove releases with their objects."""
+    """Delete releases with their objects."""
     cluster = helm.session().cluster
     releases = Releases(cluster)
     out = ""
@@ -159,7 +159,7 @@ def _revision(
 
 
 def _labels(helm: Helm, before: dict[str, str]) -> dict[str, str]:
-    """The labels of the release before, with those of --labels over them; `null` takes one away."""
+    """The previous labels merged with those of --labels. `null` deletes a label."""
     pairs = [pair.partition("=") for text in helm.asked.many("labels") for pair in text.split(",")]
     merged = {**before, **{name: value for name, _, value in pairs}}
     return {name: value for name, value in merged.items() if value != "null"}

@@ -1,4 +1,4 @@
-"""helm's questions about releases: list, status, history, get."""
+"""helm list, status and get manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.standins.helm.releases import PENDING, Releases, Revision
 
 
 def list_(helm: Helm) -> Answer:
-    """The releases, as a table or -o json. Pending ones show only when asked for."""
+    """List releases. Pending ones are listed only with --pending or --all."""
     asked = helm.asked
     found = Releases(helm.session().cluster).all(None if asked.on("all-namespaces") else helm.namespace)
     states = {
@@ -50,7 +50,7 @@ def list_(helm: Helm) -> Answer:
 
 
 def status(helm: Helm) -> Answer:
-    """One release."""
+    """Print one release."""
     found = _revision(helm)
     output = helm.asked.one("output")
     if output == "json":
@@ -61,7 +61,7 @@ def status(helm: Helm) -> Answer:
 
 
 def manifest(helm: Helm) -> Answer:
-    """What the release installed."""
+    """Print the release's manifest."""
     return Answer(stdout=_revision(helm).manifest + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Stand-in for kubectl 1.34: kubeconfig files, reads of the cluster's objects, a few writes, rights."""
+"""The stand-in for kubectl 1.34: kubeconfig files, the cluster's objects, a few writes, authorization."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Usage:
 
 
 def handle(call: Call, world: World) -> Answer:
-    """One call."""
+    """Answer one call of kubectl."""
     try:
         run = parse(call, world)
         verb = run.words[0] if run.words else ""
@@ -57,7 +57,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def get(run: Run) -> Answer:
-    """Objects, or `--raw` paths."""
+    """Print objects, or the answer of a `--raw` path."""
     if run.given("raw"):
         return _raw(run)
     if run.given("filename"):
@@ -104,7 +104,7 @@ def get(run: Run) -> Answer:
 
 
 def _of_files(run: Run) -> Answer:
-    """`get -f FILE`: the objects that a manifest names, as they stand in the cluster."""
+    """`get -f FILE`: print the cluster's version of the objects in a manifest."""
     session, namespace = run.session()
     found: list[tuple[Kind, Object]] = []
     failures: list[str] = []
@@ -130,7 +130,7 @@ def _of_files(run: Run) -> Answer:
 
 
 def _wanted(run: Run) -> list[tuple[Kind, str]]:
-    """What was asked for: kinds with or without names."""
+    """The requested kinds, each with or without a name."""
     words = run.words[1:]
     if not words:
         raise Refused("error: Required resource not specified.\nSee 'kubectl get -h' for help and examples\n")
@@ -210,7 +210,7 @@ def _server(session: Session) -> dict[str, str]:
 
 
 def version(run: Run) -> Answer:
-    """The client's version, and the server's where it can be asked."""
+    """Print the client's version, and the server's if it answers."""
     data: dict[str, Any] = {"clientVersion": CLIENT, "kustomizeVersion": "v5.7.1"}
     error = ""
     if not run.on("client"):
@@ -230,12 +230,14 @@ def version(run: Run) -> Answer:
 
 
 def auth(run: Run) -> Answer:
-    """can-i and whoami."""
+    """auth can-i and auth whoami."""
     what = run.words[1] if len(run.words) > 1 else ""
     try:
         session, namespace = run.session()
     except Refused as why:
-        if what == "can-i" and len(run.words) > 3 and "was refused" in str(why):  # it knows no kinds without a server
+        if (
+            what == "can-i" and len(run.words) > 3 and "was refused" in str(why)
+        ):  # without a server kubectl knows no kinds
             raise Refused(f"Warning: the server doesn't have a resource type '{run.words[3]}'\n\n{why}") from None
         raise
     if what == "whoami":

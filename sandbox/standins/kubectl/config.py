@@ -14,7 +14,7 @@ from sandbox.standins.kubectl.run import Run
 
 
 def config(run: Run) -> Answer:
-    """The sub-command. Broken files are client-go's words on stderr, exit 1."""
+    """Run a subcommand. A broken file is exit code 1 with client-go's error on stderr."""
     words = run.words[1:]
     verb = words[0] if words else ""
     if verb not in _VERBS:
@@ -29,7 +29,7 @@ def _load(run: Run) -> Kubeconfig:
     try:
         return kubeconfig.load(run.call, run.one("kubeconfig"))
     except kubeconfig.Broken as why:
-        if str(why).startswith("stat "):  # `config` reads a missing file as an empty one
+        if str(why).startswith("stat "):  # `kubectl config` treats a missing file as empty
             return Kubeconfig(kubeconfig.files(run.call, run.one("kubeconfig")))
         raise
 
@@ -116,7 +116,7 @@ def _redacted(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:
-    """Edit the file that has this entry, else the first that exists, else the last named."""
+    """Edit the file that has this entry, else the first existing one, else the last of KUBECONFIG."""
     found = _load(run)
     existing = [p for p in found.files if kubeconfig.read(p)]
     path = found.origin.get((group, name)) or (existing[0] if existing else found.files[-1])

@@ -1,4 +1,4 @@
-"""The cluster's objects as the API server gives them, built from what the world holds."""
+"""The cluster's objects as the API server returns them, built from the world's state."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sandbox.world.state import World
 
 
 def objects(world: World, cluster: Cluster, kind: Kind) -> list[Object]:
-    """All objects of a kind, in all namespaces, by namespace and name."""
+    """All objects of a kind in all namespaces, sorted by namespace and name."""
     build = _BUILD.get(kind.kind)
     with world.lock:
         made = build(world, cluster) if build else []
         stored = [o for (k, _, _), o in cluster.objects.items() if k == kind.kind]
     taken = {_key(o) for o in stored}
     state = {_key(o): o["status"] for o in made if "status" in o}
-    stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # a release's own object
+    stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # applied by helm or kubectl
     found = [o for o in made if _key(o) not in taken] + stored
     for thing in found:
         thing.setdefault("apiVersion", kind.api_version)
@@ -86,7 +86,7 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
                 "kind": w.kind,
                 "name": w.name,
                 "namespace": w.namespace,
-                "status": platform.drifted(world),
+                "status": platform.sync_status(world),
             }
         ]
         if w.service:
@@ -103,7 +103,11 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
             "destination": {"server": "https://kubernetes.default.svc", "namespace": w.namespace},
             **platform.argo_spec(world, w.kind),
         }
-        status = {"sync": {"status": platform.drifted(world)}, "health": {"status": "Healthy"}, "resources": resources}
+        status = {
+            "sync": {"status": platform.sync_status(world)},
+            "health": {"status": "Healthy"},
+            "resources": resources,
+        }
         found.append({"metadata": metadata(w.instance, world.places.argocd_namespace), "spec": spec, "status": status})
     return found
 

@@ -11,13 +11,13 @@ from sandbox.standins.kubectl.kinds import Kind, Object
 
 
 class BadOutput(Exception):
-    """A template or format that kubectl refuses."""
+    """An output format or template that kubectl rejects."""
 
 
 def show(
     found: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
 ) -> str:
-    """The objects in this format. many: a list even if there is one; several: more than one kind was asked for."""
+    """Format the objects. many: print a list even for one object; several: more than one kind was requested."""
     data: Object = {
         "apiVersion": "v1",
         "items": [o for _, o in found],
@@ -48,7 +48,7 @@ def show(
 
 
 def jsonpath(data: Any, template: str, as_json: bool = False) -> str:
-    """kubectl's jsonpath for plain paths: keys, ['keys'], [n], [*], ..key, [?(@.a=="b")], {range}...{end}, {"text"}."""
+    """Evaluate a subset of kubectl's jsonpath: keys, ['keys'], [n], [*], ..key, [?(@.a=="b")], {range}...{end}, {"text"}."""
     pieces = re.findall(r"\{[^{}]*\}|[^{}]+", template if "{" in template else f"{{{template}}}")
     results: list[Any] = []
     text = _pieces(data, pieces, results)

@@ -1,4 +1,4 @@
-"""Who may do what: the API server's authorisation for the people of a sandbox."""
+"""The API server's authorization of the sandbox's users."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _READ_ONLY = ("resourcequotas", "networkpolicies")  # the role `edit` may read t
 def allowed(
     world: World, session: Session, verb: str, kind: Kind | None, namespace: str, name: str = "", sub: str = ""
 ) -> bool:
-    """A developer has `edit` in the team's namespace, reads Argo CD's, and has the three rights Telepresence needs in the
-    traffic manager's. Everything else is forbidden."""
+    """Is this user authorized?
+
+    A developer has `edit` in the team's namespace, may read Argo CD's, and has the rights that Telepresence needs in the
+    traffic manager's. Everything else is forbidden.
+    """
     if session.role == "admin":
         return True
     if session.role == "none":

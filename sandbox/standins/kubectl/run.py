@@ -1,4 +1,4 @@
-"""One run of kubectl: its flags, and the way to the API server."""
+"""One call of kubectl: its flags and its connection to the API server."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _OPTIONAL = {"dry-run": "unchanged", "raw": "true", "cascade": "background", "va
 
 
 class Refused(Exception):
-    """kubectl ends with exit 1 and this on stderr."""
+    """kubectl exits with code 1 and this text on stderr."""
 
 
 @dataclass
 class Run:
-    """Words without flags, flags by long name."""
+    """A parsed command line: words, and flags by long name."""
 
     call: Call
     world: World
@@ -55,18 +55,18 @@ class Run:
         return self.one(name) == "true"
 
     def given(self, name: str) -> bool:
-        """Does the flag stand there, even if empty?"""
+        """Was the flag given, even with an empty value?"""
         return name in self.flags
 
     def timeout(self) -> float:
-        """--request-timeout in seconds; 0 is 30, since nobody waits longer here."""
+        """--request-timeout in seconds. 0 means 30 here, to keep tests short."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", self.one("request-timeout") or "0")
         if not match:
             return 30.0
         return float(match.group(1)) * {"ms": 0.001, "m": 60.0, "h": 3600.0}.get(match.group(2) or "s", 1.0) or 30.0
 
     def session(self) -> tuple[Session, str]:
-        """The authenticated way to the API server and the namespace. Raises Refused."""
+        """The connection to the API server, and the namespace. Raises Refused."""
         try:
             config = kubeconfig.load(self.call, self.one("kubeconfig"))
         except kubeconfig.Broken as why:
@@ -95,7 +95,7 @@ def _words(why: Unreachable, server: str) -> str:
 
 
 def parse(call: Call, world: World) -> Run:
-    """Split the command line as pflag does. Raises Refused for what kubectl does not know."""
+    """Parse the command line as pflag does. Raises Refused for an unknown flag."""
     run = Run(call, world)
     rest = list(call.argv)
     config_view = "config" in rest

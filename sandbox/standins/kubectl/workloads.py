@@ -1,4 +1,4 @@
-"""Workloads as the API server gives them: controllers, pods, services, endpoint slices."""
+"""Workloads as the API server returns them: controllers, pods, services, endpoint slices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.world.state import World
 
 
 def metadata(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
-    """What every object carries; the uid stays the same from one look to the next."""
+    """The metadata of every object. The uid is stable."""
     found: Object = {
         "name": name,
         "uid": uid or str(uuid5(NAMESPACE_URL, f"{namespace}/{name}")),
@@ -58,7 +58,7 @@ def _ready(workload: Workload) -> int:
 
 
 def controllers(wanted: str) -> Callable[[World, Cluster], list[Object]]:
-    """What builds the Deployments, or the StatefulSets."""
+    """Return the function that builds the Deployments or the StatefulSets."""
 
     def build(world: World, cluster: Cluster) -> list[Object]:
         return [_controller(w) for w in workloads(world, cluster) if w.kind == wanted]
@@ -87,7 +87,7 @@ def _controller(w: Workload) -> Object:
 
 
 def replica_sets(world: World, cluster: Cluster) -> list[Object]:
-    """One for each template that still has pods."""
+    """The ReplicaSets: one for each template that still has pods."""
     found = []
     for w in workloads(world, cluster):
         if w.kind != "Deployment":
@@ -101,7 +101,7 @@ def replica_sets(world: World, cluster: Cluster) -> list[Object]:
 
 
 def workloads(world: World, cluster: Cluster) -> list[Workload]:
-    """The workloads and the traffic manager, which is one too."""
+    """The workloads, including the traffic manager."""
     version = manager_version(world, cluster)
     workloads = [*cluster.workloads, *platform.workloads(world, cluster)]
     if not version:
@@ -123,14 +123,14 @@ def _manager(cluster: Cluster) -> Workload:
 
 
 def manager_version(world: World, cluster: Cluster) -> str:
-    """The traffic manager's version; "" when there is none."""
+    """The traffic manager's version; "" if there is none."""
     if world.fault("manager-missing") or world.fault("agent-orphaned"):
         return ""
     return "2.14.0" if world.fault("manager-old") else cluster.manager
 
 
 def pods(world: World, cluster: Cluster) -> list[Object]:
-    """All that are listed, terminating ones too."""
+    """The pods, including terminating ones."""
     now = time.monotonic()
     return [_pod(world, w, p, now) for w in workloads(world, cluster) for p in w.pods if p.exists(now)]
 
@@ -185,7 +185,7 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
 
 
 def services(world: World, cluster: Cluster) -> list[Object]:
-    """Of all workloads that have one."""
+    """The Services."""
     found = []
     for w in workloads(world, cluster):
         if not w.service:
@@ -211,7 +211,7 @@ def services(world: World, cluster: Cluster) -> list[Object]:
 
 
 def slices(world: World, cluster: Cluster) -> list[Object]:
-    """Where each Service leads: to the program, or to the agent before it."""
+    """The EndpointSlices: each leads to the program, or to the agent in front of it."""
     now = time.monotonic()
     found = []
     for w in workloads(world, cluster):
@@ -223,7 +223,7 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
         ports = []
         for n, p in enumerate(
             w.ports
-        ):  # a named port leads to the agent; a numeric one goes through its init container
+        ):  # a named port leads to the agent; traffic to a numeric one is redirected by the agent's init container
             number = 9900 + n if agent and not isinstance(p.target, int) else p.container
             ports.append({"name": p.name, "port": number, "protocol": "TCP"})
         endpoints = [

@@ -1,4 +1,4 @@
-"""kubectl's writes: apply, delete, annotate, label, scale, rollout; and the waits for them."""
+"""kubectl apply, delete and scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.world.cluster import Namespace, Workload
 
 
 def documents(run: Run) -> list[Object]:
-    """The objects in the file that -f names, or on stdin (`-f -`)."""
+    """Read the objects in the file of -f, or on stdin for `-f -`."""
     name = run.one("filename")
     if not name:
         raise Refused("error: must specify one of -f and -k\n")
@@ -41,7 +41,7 @@ def documents(run: Run) -> list[Object]:
 
 
 def apply(run: Run) -> Answer:
-    """Manifests of a file or of stdin (`-f -`); also `create`."""
+    """Apply manifests."""
     name = run.one("filename")
     given = documents(run)
     session, namespace = run.session()
@@ -91,7 +91,7 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
 
 
 def delete(run: Run) -> Answer:
-    """By kind and names."""
+    """Delete objects by kind and name."""
     session, namespace = run.session()
     words = run.words[1:]
     pairs = [tuple(w.split("/", 1)) for w in words if "/" in w] or [(words[0], n) for n in words[1:]] if words else []
@@ -138,7 +138,7 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
 
 
 def scale(run: Run) -> Answer:
-    """--replicas of a Deployment or StatefulSet."""
+    """Set --replicas of a Deployment or StatefulSet."""
     _, kind, workload = _target(run, run.words[1:], "patch")
     if not re.fullmatch(r"\d+", run.one("replicas")):
         raise Refused("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0\n")

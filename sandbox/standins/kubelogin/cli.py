@@ -1,4 +1,4 @@
-"""The stand-in for Azure's kubelogin 0.2.22, and for int128's program of the same name where that fault is planted."""
+"""The stand-in for Azure's kubelogin 0.2.22; with the fault `kubelogin-wrong`, for int128's program of that name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.world.state import OutOfTime, World
 
 _VERSION = "kubelogin version \ngit hash: v0.2.22\nGo version: go1.26.10\nBuild time: unknown\nPlatform: linux/amd64\n"
 _TROUBLE = "To troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#azure-cli"
-_AZ_LIMIT = 30.0  # seconds that get-token waits for az
+_AZ_LIMIT = 30.0  # seconds for which get-token waits for az
 _GLOBAL = {"logtostderr": False, "v": True, "help": False}
 _VALUES = (
     "authority-host azure-pipelines-service-connection-id cache-dir client-certificate client-certificate-password client-id "
@@ -23,7 +23,7 @@ _VALUES = (
 )
 _SWITCHES = "disable-environment-override disable-instance-discovery legacy pop-enabled use-azurerm-env-vars"
 _TOKEN = {**dict.fromkeys(_VALUES.split(), True), **dict.fromkeys(_SWITCHES.split(), False)}
-_FLAGS: dict[str, dict[str, bool]] = {  # by command: does the flag take a value?
+_FLAGS: dict[str, dict[str, bool]] = {  # command -> flag -> whether it takes a value
     "convert-kubeconfig": {**_TOKEN, "azure-config-dir": True, "context": True, "kubeconfig": True, "outfile": True},
     "get-token": _TOKEN,
     "remove-cache-dir": {"cache-dir": True},
@@ -93,7 +93,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """The flags by their long name. Raises KubeloginError for what this command does not know."""
+    """Parse the flags by long name. Raises KubeloginError for an unknown one."""
     known = {**_FLAGS[command], **_GLOBAL}
     found: dict[str, Any] = {}
     queue = list(words)
@@ -160,7 +160,7 @@ def _api_version(call: Call) -> str:
 
 
 def _from_az(call: Call, world: World, server: str, tenant: str, subscription: str) -> tuple[str, int]:
-    """Ask az, never a cache: each call of kubelogin starts az."""
+    """Get the token from az. kubelogin has no cache for this method, so each call starts az."""
     argv = ["account", "get-access-token", "-o", "json", "--resource", server]
     argv += ["--tenant", tenant] if tenant else []
     argv += ["--subscription", subscription] if subscription else []
@@ -189,7 +189,7 @@ def _from_az(call: Call, world: World, server: str, tenant: str, subscription: s
 
 
 def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[str, Any]) -> tuple[str, int]:
-    """The methods in which kubelogin asks Entra without az."""
+    """Get a token with a method that does not use az."""
     tenant = flags.get("tenant-id") or call.env.get("AZURE_TENANT_ID", "")
     if world.fault("dns"):
         raise KubeloginError(
@@ -232,7 +232,7 @@ def _help(command: str) -> str:
 
 
 def _int128(call: Call) -> Answer:
-    """int128/kubelogin (`kubectl oidc-login`): another program that the package managers call kubelogin."""
+    """int128/kubelogin (`kubectl oidc-login`), which package managers also call kubelogin."""
     argv = call.argv
     if argv[:1] in (("--version",), ("version",)):
         return Answer(stdout="kubelogin version v1.34.1\n")

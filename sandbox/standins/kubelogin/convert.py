@@ -1,4 +1,4 @@
-"""`kubelogin convert-kubeconfig`: which users it rewrites, into which arguments, in which file."""
+"""`kubelogin convert-kubeconfig`: it rewrites the credential plug-in of users in a kubeconfig file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ METHODS = ("devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd",
 
 
 class KubeloginError(Exception):
-    """What follows `Error: `."""
+    """An error of kubelogin. The text follows `Error: `."""
 
 
 def convert(call: Call, world: World, flags: dict[str, Any]) -> bool:
-    """Rewrite the users of kubelogin; True when a file was written. A missing default file is silent success."""
+    """Rewrite the users that call kubelogin. Returns whether a file was written. A missing default file is not an error."""
     method = _method(call, flags)
     if method not in METHODS:
         raise KubeloginError(
@@ -33,7 +33,7 @@ def convert(call: Call, world: World, flags: dict[str, Any]) -> bool:
             if only is not None and user.get("name") != only:
                 continue
             new = _converted(user.get("user") or {}, method, flags)
-            if new is not None and new != user.get("user"):  # client-go writes nothing when nothing differs
+            if new is not None and new != user.get("user"):  # client-go does not write an unchanged file
                 user["user"] = new
                 changed.append(path)
     for path in dict.fromkeys(changed):
@@ -71,7 +71,7 @@ def _load(path: Path, explicit: bool) -> dict[str, Any] | None:
 
 
 def _go_words(problem: str | None) -> str:
-    """The problem as Go's YAML parser words it."""
+    """The error text of Go's YAML parser."""
     return "did not find expected ',' or ']'" if "',' or ']'" in (problem or "") else str(problem)
 
 
@@ -84,7 +84,7 @@ def _user_of(loaded: dict[Path, dict[str, Any]], context: str) -> str:
 
 
 def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict[str, Any] | None:
-    """The new user, None for one that kubelogin leaves alone."""
+    """The converted user; None for one that kubelogin does not change."""
     plugin, provider = user.get("exec") or {}, user.get("auth-provider") or {}
     if "kubelogin" in str(plugin.get("command", "")).lower():
         known = _known(plugin.get("args") or [])
@@ -146,7 +146,7 @@ def _arguments(method: str, known: dict[str, Any], flags: dict[str, Any]) -> lis
 
 
 def _write(path: Path, data: dict[str, Any], world: World) -> None:
-    """Write in place under client-go's lock file, through a symlink, with the file's mode kept."""
+    """Write in place under client-go's lock file. Follows a symlink and keeps the file's mode."""
     import yaml
 
     lock = Path(f"{path}.lock")

@@ -1,4 +1,4 @@
-"""The stand-in for pnpm 10.34.9. Scripts run for real, by /bin/sh; packages are made, not fetched."""
+"""The stand-in for pnpm 10.34.9. It runs scripts with /bin/sh; packages are generated, not downloaded."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _answer(call: Call, world: World, asked: _Asked) -> Answer:
 
 
 def _parse(argv: tuple[str, ...], asked: _Asked) -> None:
-    """Flags before and, for install, after the command. What follows a script's name is the script's."""
+    """Parse the flags before the command, for install also after it. Words after a script's name belong to the script."""
     queue = list(argv)
     while queue:
         word = queue.pop(0)
@@ -199,7 +199,7 @@ def _flag(word: str, queue: list[str], asked: _Asked) -> None:
 
 
 def _managed(world: World, asked: _Asked, folder: Path) -> str:
-    """The version that answers: packageManager of the project decides, and even --version fetches another one."""
+    """The version that runs: the project's `packageManager`. pnpm downloads another version even for --version."""
     found = nearest(folder)
     name, _, version = str((found.manifest if found else {}).get("packageManager") or f"pnpm@{VERSION}").partition("@")
     if name != "pnpm":
@@ -285,7 +285,7 @@ def _path(call: Call, folder: Path) -> dict[str, str]:
 
 
 def ended(call: Call, world: World, after: str, exit: int) -> Answer:
-    """The script's or the command's end: its exit code is pnpm's."""
+    """The end of the script or command. pnpm exits with its exit code."""
     if exit < 0:
         return Answer(128 - exit)
     if exit == 0 or not after.startswith("script "):

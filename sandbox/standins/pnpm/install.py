@@ -1,4 +1,4 @@
-"""pnpm install: its refusals, and the files that tell later what was installed. Packages are made, not fetched."""
+"""pnpm install: its errors, and the files that record what was installed. Packages are generated, not downloaded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _engines(one: Project) -> None:
 
 
 def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any]:
-    """A new lock file: every range resolves to the version it starts with."""
+    """Generate a lock file: every range resolves to its lowest version."""
     import yaml
 
     importers: dict[str, Any] = {}
@@ -157,7 +157,7 @@ def _link(
 
 
 def _fetched(world: World, names: list[str], flags: dict[str, str], talk: str) -> None:
-    """Raise PnpmError where the packages cannot be had."""
+    """Raise PnpmError if the packages cannot be downloaded."""
     name, _, version = names[0].rpartition("@")
     url = f"{_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     count = len(names)
@@ -182,7 +182,7 @@ def _after(talk: str, error: PnpmError) -> PnpmError:
 
 
 def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
-    """node_modules as pnpm leaves it: the store's folder, links, and .modules.yaml last."""
+    """Write node_modules as pnpm does: the store's folder, links, and .modules.yaml last."""
     modules = root / "node_modules"
     (modules / ".pnpm").mkdir(parents=True, exist_ok=True)
     own = {one.name: one.folder for one in packages}
@@ -225,7 +225,7 @@ def _room(world: World, path: Path) -> None:
 
 
 def missing_modules(folder: Path) -> str:
-    """What pnpm adds to the end of a failed script where nothing is installed."""
+    """The warning after a failed script if node_modules is missing."""
     if (folder / "node_modules").is_dir():
         return ""
     return labelled("WARN", " Local package.json exists, but node_modules missing, did you mean to install?")

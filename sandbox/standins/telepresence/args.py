@@ -1,4 +1,4 @@
-"""Which commands and flags a version of telepresence has: read from its help, parsed as pflag does."""
+"""The commands and flags of each version of telepresence, read from its help texts and parsed as pflag does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FLAG = re.compile(r"^ +(?:-(\w), )?--([\w-]+)(?: (?!  )(\S+))?(?: {2,}|$)")
-# Not in the help, yet accepted (recorded): command -> flags as (long, short, takes a value).
+# Flags that the help omits but the program accepts (recorded): command -> (long, short, takes a value).
 _HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
     "2.19.1": {
         "intercept": [("namespace", "n", True), ("local-only", "l", False)],
@@ -19,7 +19,7 @@ _HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
     "2.25.1": {"intercept": []},
     "2.31.0": {"": [("output", "", True)], "list": [("only-interceptable", "o", False)]},
 }
-_COUNTS: dict[str, tuple[int, int | None]] = {  # positional arguments: least, most
+_COUNTS: dict[str, tuple[int, int | None]] = {  # command -> minimum and maximum number of arguments
     "intercept": (1, None),
     "replace": (1, None),
     "leave": (1, 1),
@@ -33,13 +33,12 @@ _COUNTS: dict[str, tuple[int, int | None]] = {  # positional arguments: least, m
 
 
 class Usage(Exception):
-    """A mistake in the arguments, in cobra's words. It comes before any daemon is started."""
+    """A usage error with cobra's text. It is raised before any daemon is started."""
 
 
 @dataclass
 class Parsed:
-    """A command line: the command's words, its flags by long name (last value; all values of a list), arguments,
-    and what stands after `--`."""
+    """A parsed command line. flags: long name -> all values; rest: the words after `--`."""
 
     command: str
     flags: dict[str, list[str]] = field(default_factory=dict)
@@ -62,7 +61,7 @@ class Parsed:
 
 @functools.cache
 def helps(version: str) -> dict[str, str]:
-    """The help text by command; `root` is the program's own."""
+    """The help texts by command. `root` is the program's own."""
     text = (Path(__file__).parent / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for block in text.split("#### ")[1:]:
@@ -73,7 +72,7 @@ def helps(version: str) -> dict[str, str]:
 
 @functools.cache
 def flags(version: str, command: str) -> dict[str, tuple[str, bool]]:
-    """Flags of a command by name (`--long` and `-s`): the long name, and whether a value follows."""
+    """The flags of a command by `--long` and `-s`: the long name, and whether it takes a value."""
     found: dict[str, tuple[str, bool]] = {}
     for line in helps(version).get(command, helps(version)["root"]).splitlines():
         match = _FLAG.match(line)
@@ -92,7 +91,7 @@ def flags(version: str, command: str) -> dict[str, tuple[str, bool]]:
 
 
 def parse(version: str, argv: tuple[str, ...]) -> Parsed:
-    """Split a command line. Raises Usage with the text that follows `error: `."""
+    """Parse a command line. Raises Usage with the text that follows `error: `."""
     command, rest = _command(version, list(argv))
     known = flags(version, command)
     made = Parsed(command)
@@ -116,7 +115,7 @@ def parse(version: str, argv: tuple[str, ...]) -> Parsed:
 
 
 def _check_count(command: str, arguments: list[str]) -> None:
-    """Raise Usage when the number of arguments does not fit the command."""
+    """Raise Usage for a wrong number of arguments."""
     least, most = _COUNTS.get(command, (0, None))
     count = len(arguments)
     if most == 0 and count and command not in ("list",):
@@ -128,7 +127,7 @@ def _check_count(command: str, arguments: list[str]) -> None:
 
 
 def _command(version: str, words: list[str]) -> tuple[str, list[str]]:
-    """The command's name and the other words; global flags may stand before it."""
+    """Split off the command's name. Global flags may precede it."""
     known, texts = flags(version, "root"), helps(version)
     place = 0
     while place < len(words) and words[place].startswith("-") and words[place] != "--":

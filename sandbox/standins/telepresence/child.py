@@ -7,6 +7,6 @@ from sandbox.standins.telepresence.run import Run
 
 
 def start_child(run: Run, words: list[str], environment: dict[str, str], after: str) -> Answer:
-    """The client runs it; afterwards `after` happens: `leave ID`, `connect` (disconnect again) or `keep`."""
+    """Let the client run the command. after: what to do when it ends: `leave ID`, `connect` (disconnect) or `keep`."""
     run.user.notes["child"] = (words, run)
     return Answer(run=words, run_env=environment, after=after, stderr="".join(run.err), writes=True)

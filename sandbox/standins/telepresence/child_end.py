@@ -12,14 +12,14 @@ from sandbox.standins.telepresence.status import disconnect
 
 
 def started(call: Call, world: Any, after: str, pid: int) -> None:
-    """The child runs: whoever ends the intercept kills it."""
+    """Record the child's pid: ending the intercept kills the child."""
     made = _held(world, after)
     if made is not None:
         made.child = pid
 
 
 def ended(call: Call, world: Any, after: str, code: int) -> Answer:
-    """The child has ended: leave, and exit 1 for whatever code it had."""
+    """Leave the intercept after the child has ended. The exit code is 1 for any failure of the child."""
     words, run = world.user(call).notes.pop("child", ([], None))
     made = _held(world, after)
     if made is not None:

@@ -1,4 +1,4 @@
-"""Stand-in for telepresence 2.19.1, 2.25.1 and 2.31.0, after recordings of 2.19.1 and 2.31.0."""
+"""The stand-in for telepresence 2.19.1, 2.25.1 and 2.31.0. 2.19.1 and 2.31.0 were recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
 
 
 def handle(call: Call, world: World) -> Answer:
-    """One call."""
+    """Answer one call of telepresence."""
     version = world.telepresence
     try:
         parsed = parse(version, call.argv)
@@ -55,7 +55,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _usage(call: Call, version: str, text: str) -> Answer:
-    """A mistake in the arguments: plain text on stderr, whatever the format."""
+    """Answer a usage error: plain text on stderr, whatever the output format."""
     if text.startswith("invalid subcommand"):
         return Answer(1, stderr=f"telepresence: error: {text}\n")
     words = [w for w in call.argv if not w.startswith("-")]
@@ -69,7 +69,7 @@ def _usage(call: Call, version: str, text: str) -> Answer:
 
 
 def _formats(run: Run) -> Answer | None:
-    """The two ways of asking for JSON, and their refusals."""
+    """Check --output and --format. Returns the error, if any."""
     parsed: Parsed = run.parsed
     name = parsed.command
     if "output" in parsed.flags and run.new:

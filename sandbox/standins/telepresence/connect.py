@@ -1,4 +1,4 @@
-"""telepresence connect, also the implicit one: daemons, credentials, traffic manager, session."""
+"""telepresence connect, explicit and implicit: daemons, credentials, traffic manager, session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANGED = "Cluster configuration changed, please quit telepresence and reconnect
 
 
 def connect(run: Run) -> Answer:
-    """The command."""
+    """Run `telepresence connect`."""
     if run.parsed.arguments and not run.old:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
     found = establish(run)
@@ -28,7 +28,7 @@ def connect(run: Run) -> Answer:
 
 
 def require(run: Run) -> Daemon:
-    """The session that this command works with; without one the program connects by itself, to wherever it points."""
+    """The session that a command uses. Without one, telepresence connects implicitly, to the current context."""
     if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.one("use"):
         first, second = run.user.notes["telepresence-names"][:2]
         raise Failure(f"multiple daemons are running, please select {first} or {second} using the --use <match> flag")
@@ -48,7 +48,7 @@ def require(run: Run) -> Daemon:
 
 
 def establish(run: Run, implicit: bool = False) -> bool:
-    """Connect. True when this call made the session, False when it was there."""
+    """Connect. Returns True for a new session, False for an existing one."""
     error = "" if run.new else "connector.Connect: "
     _dial_stale_socket(run)
     want = wanted(run)
@@ -69,7 +69,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
         set_up_network(run, daemon)
         run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
     except CallerGone:
-        with run.world.lock:  # the CLI was killed: its daemons live on
+        with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
             daemon.state = "connecting" if run.new else "idle"
         raise
@@ -86,14 +86,14 @@ def establish(run: Run, implicit: bool = False) -> bool:
 
 
 def _dial_stale_socket(run: Run) -> None:
-    """Before 2.26: the first call after a container restart waits for a socket that no process serves."""
+    """Before 2.26, the first call after a container restart waits for a socket that no process serves."""
     if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
         run.world.wait(run.call, 3.0)
         run.user.notes["unstuck"] = True
 
 
 def _is_connected(run: Run, there: Daemon, want: Wanted, error: str) -> bool:
-    """Is the session the wanted one? Raises Failure where this version cannot hold a second one."""
+    """Is the existing session the wanted one? Raises Failure if this version allows only one session."""
     if same(there, want, run):
         if not run.old:
             run.say(_connected(there))
@@ -107,7 +107,7 @@ def _is_connected(run: Run, there: Daemon, want: Wanted, error: str) -> bool:
 
 
 def _daemon(run: Run) -> Daemon:
-    """Start the daemons, or take those that run without a session."""
+    """Start the daemons, or use idle ones."""
     there = run.idle()
     if there is not None:
         there.state = "connecting"
@@ -134,7 +134,7 @@ def _daemon(run: Run) -> Daemon:
         widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
         made = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
         lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
-        if widow is not None:  # its user daemon was killed: the root daemon serves the next one
+        if widow is not None:  # the root daemon of a killed user daemon serves the next one
             made.root, widow.root = widow.root, None
         elif run.old:
             lines.append("Launching Telepresence Root Daemon")
@@ -144,7 +144,7 @@ def _daemon(run: Run) -> Daemon:
 
 
 def _files(run: Run, daemon: Daemon) -> None:
-    """What the daemons leave in HOME; a HOME that cannot be written is ignored, as by the real ones."""
+    """Write the daemons' files in HOME. Like the real ones, it ignores a read-only HOME."""
     home = Path(run.call.home)
     try:
         (home / ".config/telepresence").mkdir(parents=True, exist_ok=True)

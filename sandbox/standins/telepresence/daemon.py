@@ -1,4 +1,4 @@
-"""Telepresence's daemons: real processes, so that `kill -9`, process lists and orphans are what they are."""
+"""Telepresence's daemons as real processes, so that `kill -9`, process lists and orphans behave as usual."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.world.state import User, World
 
 @dataclass
 class Daemon:
-    """A user daemon and what it is connected to. `state`: connecting, connected, idle (up, no session), dead."""
+    """A user daemon and its connection. state: connecting, connected, idle (no session), dead."""
 
     id: str
     process: Any  # subprocess.Popen
@@ -30,20 +30,20 @@ class Daemon:
     kubeconfig: str = ""
     session: str = ""
     name: str = ""
-    orphan: bool = False  # its connecting CLI was killed: it lives, and nothing finds it (2.26 and newer)
+    orphan: bool = False  # its connecting CLI was killed: it runs, but no CLI finds it (2.26 and newer)
     died: float = 0.0
     line: Any = None
-    root: Any = None  # the root daemon's process, where the version has one
+    root: Any = None  # the root daemon's process, if the version has one
     attached: threading.Event = field(default_factory=threading.Event)
     implicit: bool = False
-    lost_network: bool = False  # no iptables: connected, and every use of it fails
-    key: Any = None  # of user.sessions
+    lost_network: bool = False  # without iptables it connects, but every use of the connection fails
+    key: Any = None  # key in user.sessions
 
 
 def launch(
     world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()
 ) -> Daemon:
-    """Start the process (and the root daemon's) and wait until it has reported."""
+    """Start the daemon, and the root daemon if given, and wait until it has connected to the state server."""
     program = str(world.box / "bin" / "telepresence")
     made = Daemon(new_id(), None, title)
     with world.lock:
@@ -75,7 +75,7 @@ def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, .
 
 
 def attend(world: World, line: Line, name: str) -> None:
-    """The daemon's connection: it lives as long as its process does."""
+    """Hold the daemon's connection. It ends with the process."""
     if name.endswith("/root"):
         key = name.split("/")[0]
         _hold(line)
@@ -102,7 +102,7 @@ def _hold(line: Line) -> None:
 
 
 def stop(world: World, made: Daemon) -> None:
-    """End the process in an orderly way and wait for it."""
+    """Stop the processes with SIGTERM, then SIGKILL, and wait for them."""
     with world.lock:
         made.state = "dead"
         made.died = 0.0
@@ -118,7 +118,7 @@ def stop(world: World, made: Daemon) -> None:
 
 
 def end_all(world: World) -> None:
-    """End every daemon of every user, orphans too."""
+    """Kill every daemon of every user, including orphans."""
     for user in list(world.users.values()):
         for made in list(user.daemons):
             if made.process is not None:

@@ -34,7 +34,7 @@ def engage(run: Run) -> Answer:
     run.say(f"Using {workload.kind} {workload.name}")
     try:
         write_files(run, environment)
-    except Failure:  # too late: the intercept is there, and stays
+    except Failure:  # the intercept already exists and stays
         run.writes = True
         raise
     if run.parsed.rest:
@@ -52,7 +52,7 @@ def engage(run: Run) -> Answer:
 
 
 def _arguments(run: Run) -> None:
-    """What is refused before any daemon is started."""
+    """Check the arguments before any daemon is started."""
     parsed = run.parsed
     if len(parsed.arguments) > 1:
         if run.old:
@@ -138,16 +138,16 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
             f"{error}request timed out while waiting for agent {workload.name}.{namespace} to arrive", bare=True
         )
     if run.old and world.fault("agent-never"):
-        made.routed = float("inf")  # ACTIVE, and all traffic stays with the old pod
+        made.routed = float("inf")  # the intercept is ACTIVE, but all traffic stays with the old pod
     try:
         world.wait(run.call, max(0.0, began + took - time.monotonic()))
-    finally:  # a CLI that is killed meanwhile leaves the intercept
+    finally:  # the intercept stays if the CLI is killed meanwhile
         _mount(run, made)
     return made
 
 
 def _expired(run: Run, daemon: Daemon, error: str) -> None:
-    """A login that ran out while the session lives: the new intercept times out and does not say why."""
+    """Fail if the login expired during the session: a new intercept times out without naming the reason."""
     if not (run.world.login_fault() or run.world.fault("login-gone")):
         return
     try:
@@ -162,7 +162,7 @@ def _expired(run: Run, daemon: Daemon, error: str) -> None:
 
 
 def _mount(run: Run, made: Intercept) -> None:
-    """The pod's volumes, as plain folders: nothing is mounted in a sandbox."""
+    """Create plain folders for the pod's volumes: a sandbox mounts nothing."""
     asked = run.parsed.one("mount", "true").removesuffix(":ro")
     if asked in ("false", "0", ""):
         return
@@ -176,7 +176,7 @@ def _mount(run: Run, made: Intercept) -> None:
 
 
 def leave(run: Run) -> Answer:
-    """End an engagement of one's own."""
+    """End an intercept or replacement of this client."""
     if run.new and run.parsed.command == "leave":
         run.err.insert(0, 'Command "leave" is deprecated, use "telepresence detach" instead\n')
     daemon = require(run)
@@ -198,7 +198,7 @@ def leave(run: Run) -> Answer:
 
 
 def revoke(run: Run) -> Answer:
-    """End anybody's intercept by its id."""
+    """End any client's intercept by its id."""
     require(run)
     name = run.parsed.arguments[0]
     with run.world.lock:
@@ -211,12 +211,12 @@ def revoke(run: Run) -> Answer:
 
 
 def end(world: Any, cluster: Cluster, made: Intercept) -> None:
-    """Take an engagement out of the cluster; its child is killed, its folders go, the agent stays."""
+    """Remove an intercept or replacement from the cluster, kill its child and delete its folders. The agent stays."""
     with world.lock:
         now = time.monotonic()
         made.ends = now + world.profile.back
         cluster.intercepts = [i for i in cluster.intercepts if i.ends is None or i.ends > now]
-        if made.kind == "replace":  # the pod comes back without the replacement
+        if made.kind == "replace":  # the pod restarts without the replacement
             workload = cluster.workload(made.namespace, made.workload)
             for pod in [p for p in (workload.pods if workload else []) if p.gone is None]:
                 assert workload is not None
@@ -225,6 +225,6 @@ def end(world: Any, cluster: Cluster, made: Intercept) -> None:
         try:
             os.kill(made.child, signal.SIGTERM)
         except ProcessLookupError:
-            pass  # it ended by itself
+            pass  # it has already ended
     if made.mount.startswith(str(world.box)):
         shutil.rmtree(made.mount, ignore_errors=True)

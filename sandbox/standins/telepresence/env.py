@@ -1,4 +1,4 @@
-"""The pod's environment, and the files that telepresence writes it to."""
+"""The pod's environment, and the files with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.world.cluster import Intercept, Workload
 
 
 def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercept) -> dict[str, str]:
-    """What the pod has, and telepresence's own variables."""
+    """The pod's variables and telepresence's own."""
     own = {
         "TELEPRESENCE_CONTAINER": workload.container,
         "TELEPRESENCE_MOUNTS": ":".join(workload.mounts),
@@ -22,12 +22,12 @@ def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercep
     }
     if not run.old:
         own["TELEPRESENCE_API_HOST"] = daemon.name
-    skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent does not pass on what the image or the kubelet sets
+    skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent omits variables that the image or the kubelet sets
     return {**{k: v for k, v in workload.env.items() if k not in skipped}, "POD_NAME": made.pod, **own}
 
 
 def write_files(run: Run, environment: dict[str, str]) -> None:
-    """Write --env-json and --env-file, with mode 0644. The intercept exists already."""
+    """Write --env-json and --env-file with mode 0644."""
     parsed = run.parsed
     if path := parsed.one("env-json"):
         text = json.dumps(dict(sorted(environment.items())), indent=2, ensure_ascii=False)

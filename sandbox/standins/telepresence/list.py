@@ -15,7 +15,7 @@ from sandbox.world.cluster import Intercept
 
 
 def list_(run: Run) -> Answer:
-    """The namespace's workloads, or those with an engagement of this client."""
+    """List the namespace's workloads, or those that this client intercepts or replaces."""
     if run.new and run.parsed.on("only-interceptable"):
         run.err.append(
             "Flag --only-interceptable has been deprecated, Redundant since all workloads are eligible for ingest, "
@@ -80,7 +80,7 @@ def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) 
 
 
 def uninstall(run: Run) -> Answer:
-    """Take agents out: the pods are replaced, and an intercept made too soon stops routing."""
+    """Remove agents: the pods are replaced. An intercept that is created too soon afterwards stops routing."""
     everything = run.parsed.on("all-agents")
     names = run.parsed.arguments if run.parsed.on("agent") or not run.old else []
     if not everything and not names:

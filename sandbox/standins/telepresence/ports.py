@@ -1,4 +1,4 @@
-"""Which port an intercept means, which requests, and who already holds them."""
+"""The port and the requests of an intercept, and conflicts with other intercepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
 
 
 def local_port(run: Run) -> tuple[int, str]:
-    """The local port (0: not given) and the wanted port's name or number of `--port`."""
+    """The local port (0 if not given) and the Service port's name or number from `--port`."""
     text = run.parsed.one("port")
     if not text or text == "all":
         return 0, ""
@@ -27,7 +27,7 @@ def first_port(workload: Workload) -> Port:
 
 
 def service_port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
-    """The one service port that is meant."""
+    """The Service port to intercept. Raises Failure if there is none or more than one."""
     service = run.parsed.one("service")
     if workload.service is None:
         if run.old:
@@ -66,7 +66,7 @@ def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
 
 
 def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
-    """Who holds the port? A dead holder counts like a live one."""
+    """Raise Failure if another intercept conflicts. An intercept of an ended client counts too."""
     with run.world.lock:
         others = [i for i in cluster.engaged(workload) if i.id != made.id]
     for other in others:

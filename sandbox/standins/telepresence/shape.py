@@ -1,4 +1,4 @@
-"""Texts and JSON shapes of intercepts and workloads, by version."""
+"""The text and JSON output of intercepts and workloads in each version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sandbox.world.cluster import Intercept, Workload
 
 
 def columns(rows: list[tuple[str, str]], indent: str) -> str:
-    """Keys padded to the longest, as telepresence formats key and value."""
+    """Format keys and values in two columns, as telepresence does."""
     width = max(len(k) for k, _ in rows)
     return "".join(f"{indent}{k.ljust(width)}: {v}\n" for k, v in rows)
 
 
 def filter_text(made: Intercept) -> str:
-    """What an intercept takes."""
+    """The text for the requests that an intercept takes."""
     found = [f"header '{_canonical(k)}: {v}'" for k, v in made.headers.items()]
     found += [f"path {kind} {value}" for kind, value in made.paths]
     return f"HTTP requests with {' and '.join(found)}" if found else "all TCP connections"
@@ -28,7 +28,7 @@ def _canonical(header: str) -> str:
 
 
 def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
-    """The indented block below `Using Deployment x` and in `list`."""
+    """The indented block of an intercept, as after `Using Deployment x` and in `list`."""
     name = "Container name" if made.kind == "replace" else "Intercept name"
     shown = made.name.split("/")[-1] if made.kind == "replace" else made.name
     rows = [(name, shown), ("State", "ACTIVE"), ("Workload kind", workload.kind)]
@@ -50,7 +50,7 @@ def engaged_text(run: Run, made: Intercept, workload: Workload) -> str:
 
 
 def engaged_object(run: Run, made: Intercept, workload: Workload, environment: dict[str, str]) -> dict[str, Any]:
-    """`--detailed-output` as JSON."""
+    """The JSON of `--detailed-output`."""
     port_id = made.port.name if not isinstance(made.port.target, int) else str(made.port.port)
     found: dict[str, Any] = {
         "id": made.id,
@@ -91,7 +91,7 @@ def engaged_object(run: Run, made: Intercept, workload: Workload, environment: d
 def workload_object(
     run: Run, workload: Workload, mine: list[Intercept], environments: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
-    """One element of `list` as JSON. Its environments hold all secrets of the pod."""
+    """The JSON of one element of `list`. Its environments contain all secrets of the pod."""
     found: dict[str, Any] = {"name": workload.name, "namespace": workload.namespace}
     if workload.injection == "disabled":
         found["not_interceptable_reason"] = "Unknown" if not run.old else "disabled by annotation"

@@ -17,7 +17,7 @@ _EXCLUDED = [".com", ".io", ".net", ".org", ".ru"]
 
 
 def status(run: Run) -> Answer:
-    """Exit 0 whatever runs. Never starts a daemon."""
+    """Print the status. The exit code is always 0; no daemon is started."""
     if run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
         run.world.wait(run.call, 3.0)
         run.user.notes["unstuck"] = True
@@ -169,13 +169,13 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
 
 
 def mine(run: Run, daemon: Daemon) -> list[Intercept]:
-    """What this session holds."""
+    """The intercepts and replacements of this session."""
     with run.world.lock:
         return [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
 
 
 def version(run: Run) -> Answer:
-    """Client, daemons, manager."""
+    """Print the versions of client, daemons and manager."""
     daemon, v = run.session(), f"v{run.version}"
     image = rollout.agent_image(run.world)
     if daemon is not None and run.new:
@@ -202,7 +202,7 @@ def version(run: Run) -> Answer:
 
 
 def quit_(run: Run) -> Answer:
-    """Exit 0, whatever ran."""
+    """Quit. The exit code is 0 even if nothing runs."""
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.one("use"):
         raise Failure(
@@ -220,7 +220,7 @@ def quit_(run: Run) -> Answer:
 
 
 def disconnect(run: Run, stop_daemons: bool) -> None:
-    """End the session and its intercepts; the daemons too where asked or where the version does so."""
+    """End the session and its intercepts, and the daemons if requested or if the version always does."""
     live = [d for d in run.user.daemons if d.state in ("connected", "idle") and not d.orphan]
     if run.new and run.world.fault("status-lies"):
         return

@@ -1,4 +1,4 @@
-"""Where a connect wants to go, and what can be in the way: kubeconfig, API server, rights, traffic manager, network."""
+"""The target of a connect and its checks: kubeconfig, API server, authorization, traffic manager, network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_MANAGER = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a connect asks for."""
+    """The parameters of a connect."""
 
     context: str
     namespace: str
@@ -35,7 +35,7 @@ class Wanted:
 
 
 def wanted(run: Run) -> Wanted | str:
-    """What is asked for; a text is the error that only the daemon finds out."""
+    """The parameters; or, as text, the error that the daemon reports."""
     flag = run.parsed.one("kubeconfig")
     try:
         config = kubeconfig.load(run.call, flag)
@@ -72,7 +72,7 @@ def same(there: Daemon, want: Wanted, run: Run) -> bool:
 
 
 def authenticate(run: Run, want: Wanted) -> Session:
-    """Ask the API server, as the program does: it starts the credential plug-in four times in a row."""
+    """Authenticate to the API server. Like the real program, it starts the credential plug-in four times in a row."""
     config = kubeconfig.load(run.call, run.parsed.one("kubeconfig"))
     try:
         for _ in range(3 if config.user(want.context).get("exec") else 0):
@@ -108,7 +108,7 @@ def _unreachable(run: Run, want: Wanted, why: Unreachable) -> str:
 
 
 def find_manager(run: Run, want: Wanted, session: Session) -> None:
-    """Find the traffic manager, with the user's rights."""
+    """Find the traffic manager, if the user may read it."""
     world, cluster = run.world, session.cluster
     error = "connector.Connect: " if run.unix_sockets else ""
     if session.role == "none":
@@ -154,7 +154,7 @@ def set_up_network(run: Run, daemon: Daemon) -> None:
 
 
 def check_config(run: Run) -> None:
-    """A broken config.yml fails every command."""
+    """Raise Failure for a broken config.yml: it fails every command."""
     path = Path(run.parsed.one("config") or Path(run.call.home, ".config/telepresence/config.yml"))
     try:
         text = path.read_text(encoding="utf-8")

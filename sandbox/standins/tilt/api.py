@@ -1,4 +1,4 @@
-"""How clients find and ask a running stand-in of Tilt: an entry in ~/.tilt-dev/config, and one JSON line each way."""
+"""The connection between clients and a running stand-in for Tilt: an entry in ~/.tilt-dev/config, and one JSON line each way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def serve(engine: Any) -> None:
-    """Answer clients in the background, and say where."""
+    """Serve clients in the background and write the port to the config file."""
     line = socket.socket()
     line.bind(("127.0.0.1", 0))
     line.listen(16)
@@ -20,17 +20,17 @@ def serve(engine: Any) -> None:
 
 
 def forget(engine: Any) -> None:
-    """Take the entry away: done when Tilt ends by itself, and not when it is cut short."""
+    """Delete the entry. Tilt does this when it ends by itself, not when it is killed."""
     _edit(_config(os.environ.get("HOME", "/")), engine.name, 0)
 
 
 def find(home: str, name: str) -> int:
-    """The port of the API of this Tilt; 0 when none is known."""
+    """The API port of this Tilt; 0 if unknown."""
     return int(_read(_config(home)).get(name, 0))
 
 
 def ask(port: int, verb: str, **words: Any) -> Any:
-    """One question. Raises OSError when nobody answers."""
+    """Send one request. Raises OSError if no Tilt answers."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         line.sendall(json.dumps({"verb": verb, **words}).encode() + b"\n")
         data = b""

@@ -1,4 +1,4 @@
-"""The stand-in for tilt 0.37.6: it evaluates the real Tiltfile and runs what it declares. Texts as recorded."""
+"""The stand-in for tilt 0.37.6: it evaluates the real Tiltfile and runs its resources. Texts were recorded."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _start(call: Call, verb: str, asked: Words) -> Answer:
-    """The client becomes the process that runs what the Tiltfile declares."""
+    """Let the client replace itself by the process that runs the Tiltfile's resources."""
     options = Options(
         verb=verb,
         file=asked.one("file", "Tiltfile"),
@@ -113,7 +113,7 @@ def _tiltfile_result(call: Call, asked: Words, *, verbose: bool) -> Answer:
 
 
 def _client(call: Call, world: World, name: str, asked: Words) -> Answer:
-    """Commands that ask a running Tilt."""
+    """Run a command that queries or controls a running Tilt."""
     port = _port(call, asked)
     instance = "tilt-default" if port == 10350 else f"tilt-{port}"
     at = api.find(call.home, instance)
@@ -204,7 +204,7 @@ def _port(call: Call, asked: Words) -> int:
 
 
 def _seconds(text: str) -> float:
-    """A Go duration: 90s, 5m, 1h30m."""
+    """Parse a Go duration: 90s, 5m, 1h30m."""
     parts = re.findall(r"([\d.]+)(h|m|s)", text)
     return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts)
 

@@ -1,4 +1,4 @@
-"""Tilt's own kubeconfig: a copy of the one context, which everything that Tilt starts is given."""
+"""Tilt's own kubeconfig: a copy of one context, for all commands that Tilt starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.standins import kubeconfig
 
 
 def frozen(wanted: str, port: int, env: dict[str, str]) -> tuple[str, str, Path | None]:
-    """(context, its namespace, Tilt's own kubeconfig with that context alone). "" when there is none of that name."""
+    """Write Tilt's kubeconfig. Returns the context, its namespace and the path; the context is "" if it does not exist."""
     call = Call("tilt", (), env, os.getcwd(), os.getpid())
     try:
         found = kubeconfig.load(call)

@@ -171,41 +171,41 @@ def test_a_wrong_tenant_ends_in_a_traceback(desk: Desk):
 
 class TestServicePrincipals:
     @pytest.fixture
-    def robot(self, desk: Desk) -> str:
+    def client_id(self, desk: Desk) -> str:
         from sandbox.standins.az.cloud import made_id
 
         return made_id(desk.places.tenant, "robot")
 
-    def login(self, desk: Desk, robot: str, *proof: str):
+    def login(self, desk: Desk, client_id: str, *proof: str):
         return desk.az(
-            "login", "--service-principal", "-u", robot, *proof, "--tenant", desk.places.tenant, "-o", "json"
+            "login", "--service-principal", "-u", client_id, *proof, "--tenant", desk.places.tenant, "-o", "json"
         )
 
-    def test_its_secret_lies_in_its_own_file(self, desk: Desk, robot: str):
-        (one,) = json.loads(self.login(desk, robot, "-p", "robot-secret").out)
-        assert one["user"] == {"name": robot, "type": "servicePrincipal"}
+    def test_its_secret_is_in_its_own_file(self, desk: Desk, client_id: str):
+        (one,) = json.loads(self.login(desk, client_id, "-p", "robot-secret").out)
+        assert one["user"] == {"name": client_id, "type": "servicePrincipal"}
         assert "tenantDefaultDomain" not in one
         kept = desk.home / ".azure" / "service_principal_entries.json"
         assert kept.stat().st_mode & 0o777 == 0o600
         assert desk.az(*TOKEN).exit == 0
 
-    def test_a_wrong_secret(self, desk: Desk, robot: str):
-        done = self.login(desk, robot, "-p", "wrong")
+    def test_a_wrong_secret(self, desk: Desk, client_id: str):
+        done = self.login(desk, client_id, "-p", "wrong")
         assert done.exit == 1
         assert done.err.startswith("ERROR: AADSTS7000215: Invalid client secret provided.")
         assert "use --certificate instead.\n" in done.err
 
     @pytest.mark.parametrize(("token", "exit"), [("a.b.c", 0), ("garbage", 1)])
-    def test_a_federated_token(self, desk: Desk, robot: str, token: str, exit: int):
-        assert self.login(desk, robot, "--federated-token", token).exit == exit
+    def test_a_federated_token(self, desk: Desk, client_id: str, token: str, exit: int):
+        assert self.login(desk, client_id, "--federated-token", token).exit == exit
 
-    def test_a_certificate(self, desk: Desk, robot: str, tmp_path: Path):
+    def test_a_certificate(self, desk: Desk, client_id: str, tmp_path: Path):
         (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n")
-        assert self.login(desk, robot, "--certificate", str(tmp_path / "key.pem")).exit == 0
-        assert "No such file" in self.login(desk, robot, "--certificate", "/none.pem").err
+        assert self.login(desk, client_id, "--certificate", str(tmp_path / "key.pem")).exit == 0
+        assert "No such file" in self.login(desk, client_id, "--certificate", "/none.pem").err
 
-    def test_without_a_secret_nothing_is_asked(self, desk: Desk, robot: str):
-        assert "Please specify both username and password in non-interactive mode." in self.login(desk, robot).err
+    def test_without_a_secret_nothing_is_asked(self, desk: Desk, client_id: str):
+        assert "Please specify both username and password in non-interactive mode." in self.login(desk, client_id).err
 
 
 def test_a_managed_identity_needs_its_endpoint(desk: Desk):

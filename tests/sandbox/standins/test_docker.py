@@ -146,8 +146,8 @@ def test_logins_are_checked_kept_and_forgotten(desk: Desk):
     assert "unauthorized: authentication required" in done.err
     from sandbox.standins.az.cloud import made_id
 
-    robot = made_id(desk.places.tenant, "robot")
-    done = desk("docker", "login", host, "-u", robot, "--password-stdin", stdin="robot-secret\n")
+    client_id = made_id(desk.places.tenant, "robot")
+    done = desk("docker", "login", host, "-u", client_id, "--password-stdin", stdin="robot-secret\n")
     assert (done.exit, done.out) == (0, "Login Succeeded\n")
     assert "WARNING! Your credentials are stored unencrypted in" in done.err
     path = desk.home / ".docker" / "config.json"
