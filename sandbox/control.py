@@ -111,11 +111,11 @@ def up(
     deadline = time.monotonic() + 20
     while not (box / "ready.json").exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = (box / "server.log").read_text(encoding="utf-8", errors="replace")
+            log_text = (box / "server.log").read_text(encoding="utf-8", errors="replace")
             process.kill()
             process.wait()
             shutil.rmtree(box, ignore_errors=True)
-            raise Trouble(f"the sandbox {name} did not start: {said.strip()[-2000:]}", fix="inv sandbox.up")
+            raise Trouble(f"the sandbox {name} did not start: {log_text.strip()[-2000:]}", fix="inv sandbox.up")
         time.sleep(0.005)
     return _load(box)
 

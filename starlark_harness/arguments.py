@@ -1,4 +1,4 @@
-"""config.*: the settings that a Tiltfile defines, from the words after `--` and from tilt_config.json."""
+"""config.*: a Tiltfile's settings, from the command line after `--` and from tilt_config.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TYPES = {"string_list": "list[string]", "string": "string", "bool": "", "object
 
 
 class Arguments:
-    """The definitions and what they were given. Tilt's parser is pflag: no splitting at commas, bools take no word."""
+    """The defined settings and their values. Tilt parses with pflag: lists are not split at commas, booleans take no word."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
@@ -20,7 +20,7 @@ class Arguments:
         self.parsed = False
 
     def define(self, kind: str, name: str, args: bool, usage: str) -> None:
-        """config.define_string_list and its sisters."""
+        """config.define_string_list, define_string, define_bool and define_object."""
         if self.parsed:
             raise Refusal(f"config.define_{kind} cannot be called after config.parse is called")
         if name in self.defined:
@@ -28,7 +28,7 @@ class Arguments:
         self.defined[name] = (kind, args, usage)
 
     def parse(self, folder: Path) -> dict[str, Any]:
-        """The settings that were set, the command line before tilt_config.json."""
+        """The given settings. The command line overrides tilt_config.json."""
         self.parsed = True
         return {**self._file(folder / "tilt_config.json"), **self._command_line()}
 
@@ -66,7 +66,7 @@ class Arguments:
         return settings
 
     def _flag(self, word: str, words: list[str], settings: dict[str, Any]) -> None:
-        """Store the value of one flag; it may be the next of the words."""
+        """Store the value of one flag, which may be the next word."""
         name, equals, value = word[2:].partition("=")
         if name not in self.defined:
             raise self._bad(f"unknown flag: --{name}", usage=True)

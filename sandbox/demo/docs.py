@@ -109,21 +109,21 @@ class Stage:
             control.fault(self.box, block.fault)
         try:
             return "".join(
-                f"$ {command}\n{self._said(command, block, block.until if command is block.commands[-1] else '')}"
+                f"$ {command}\n{self._output_of(command, block, block.until if command is block.commands[-1] else '')}"
                 for command in block.commands
             )
         finally:
             if block.fault:
                 control.fault(self.box, block.fault, on=False)
 
-    def _said(self, command: str, block: Block, until: str) -> str:
-        code, said = self.run(command, until)
+    def _output_of(self, command: str, block: Block, until: str) -> str:
+        code, text = self.run(command, until)
         expected = _INTERRUPTED if until else (block.exit,)
-        if code not in expected or until not in said:
+        if code not in expected or until not in text:
             raise Trouble(
-                f"$ {command}: exit {code} instead of {expected[-1]}\n{said}", fix="fix the page or the command"
+                f"$ {command}: exit {code} instead of {expected[-1]}\n{text}", fix="fix the page or the command"
             )
-        return self.shown(said)
+        return self.shown(text)
 
     def run(self, command: str, until: str = "") -> tuple[int, str]:
         """Run one command line as typed. Returns the exit code and the output with both streams mixed, as in a terminal."""
@@ -141,12 +141,12 @@ class Stage:
                 start_new_session=True,
             )
 
-            def said() -> str:
+            def output() -> str:
                 out.seek(0)
                 return out.read()
 
             end = time.monotonic() + _LIMIT
-            while until and until not in said() and process.poll() is None and time.monotonic() < end:
+            while until and until not in output() and process.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             if until and process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -155,15 +155,15 @@ class Stage:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 code = process.wait()
-            return code, said()
+            return code, output()
 
-    def shown(self, said: str) -> str:
+    def shown(self, text: str) -> str:
         """The output for the page, with this run's folders and ports replaced by the reader's."""
         for place, name in ((self.core, "~/core"), (self.box.path / "home", "~"), (self.box.path, "/tmp/sandbox")):
-            said = said.replace(str(place), name)
+            text = text.replace(str(place), name)
         for page, here in self.ports.items():
-            said = re.sub(rf"\b{here}\b", page, said)
-        lines = [line.rstrip() for line in said.splitlines()]
+            text = re.sub(rf"\b{here}\b", page, text)
+        lines = [line.rstrip() for line in text.splitlines()]
         return "".join(f"{line}\n" for line in lines)
 
 

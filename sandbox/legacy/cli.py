@@ -29,10 +29,10 @@ def run_legacy(
             }
         )
         return
-    told = {fault.name: fault.text for fault in FAULTS}
+    descriptions = {fault.name: fault.text for fault in FAULTS}
     rows: list[tuple[str, object]] = [("core", pair.core), ("gitops", pair.gitops), ("files", pair.files)]
     rows += [(f"remote {name}", path) for name, path in pair.remotes.items()]
-    rows += [(f"with {name}", told[name]) for name in pair.faults]
+    rows += [(f"with {name}", descriptions[name]) for name in pair.faults]
     ui.table(rows)
     ui.say(f"next: inv migrate.plan --core {pair.core} --gitops {pair.gitops}")
 

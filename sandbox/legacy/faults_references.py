@@ -36,12 +36,12 @@ def refers(kind: str) -> str:
     return next(member.path for member in members("references") if member.path.startswith(f"{kind}/")).partition("/")[2]
 
 
-def _plant(kind: str) -> Callable[[Draft], None]:
-    def plant(draft: Draft) -> None:
+def _writer(kind: str) -> Callable[[Draft], None]:
+    def write(draft: Draft) -> None:
         member = next(member for member in members("references") if member.path.startswith(f"{kind}/"))
         draft.core[refers(kind)] = member.fill({})[1]
 
-    return plant
+    return write
 
 
 def _codeowners(draft: Draft) -> None:
@@ -60,5 +60,5 @@ def _submodule(draft: Draft) -> None:
 _SPECIAL = {"codeowners": _codeowners, "submodule": _submodule}
 
 REFERENCES = tuple(
-    Fault(f"extra-reference-{kind}", text, write=_SPECIAL.get(kind) or _plant(kind)) for kind, text in _TEXTS.items()
+    Fault(f"extra-reference-{kind}", text, write=_SPECIAL.get(kind) or _writer(kind)) for kind, text in _TEXTS.items()
 )

@@ -64,12 +64,12 @@ def moved_on(draft: Draft) -> None:
 def elsewhere(name: str, where: str) -> Callable[[Draft], None]:
     """A fault that moves the victim's copy from the shared commit to another part of the draft."""
 
-    def plant(draft: Draft) -> None:
+    def write(draft: Draft) -> None:
         target, entry = _copy_of(draft, name)
         del draft.gitops[target]
         getattr(draft, where)[target] = entry
 
-    return plant
+    return write
 
 
 def _copy_of(draft: Draft, fault: str) -> tuple[str, Entry]:

@@ -47,8 +47,8 @@ def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...
         capture_output=True,
         check=False,
     )
-    said = done.stderr.decode("utf-8", "replace")
+    stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode not in ok:
-        last = (said.strip().splitlines() or ["no message"])[-1]
-        raise ToolError(f"git {words[0]}: {last}", tool="git", exit=done.returncode, stderr=said)
+        last = (stderr.strip().splitlines() or ["no message"])[-1]
+        raise ToolError(f"git {words[0]}: {last}", tool="git", exit=done.returncode, stderr=stderr)
     return done.stdout.decode("utf-8", "surrogateescape").strip()

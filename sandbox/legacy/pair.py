@@ -54,19 +54,19 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     for fault in faults:
         if fault.write:
             fault.write(draft)
-    subject = "Planted: " + ", ".join(fault.name for fault in faults if fault.write)
+    subject = "Add faults: " + ", ".join(fault.name for fault in faults if fault.write)
     bare = {key: folder / "remotes" / f"{getattr(names, key)}.git" for key in ("core", "gitops", "backlog")}
     for remote in bare.values():
         remote.mkdir(parents=True)
         git(remote, "init", "--quiet", "--bare", "--initial-branch=main")
 
-    story = [
+    commits = [
         *history(names.history["gitops"], names.authors, plan.gitops),
-        *_planted(subject, plan.gitops, draft.gitops),
-        *_planted(f"{subject} (changed since)", {}, draft.gitops_later),
+        *_fault_commits(subject, plan.gitops, draft.gitops),
+        *_fault_commits(f"{subject} (changed since)", {}, draft.gitops_later),
     ]
-    later = _planted(f"{subject} (not pinned)", {}, draft.gitops_unpinned)
-    write(bare["gitops"], [*story, *later])
+    later = _fault_commits(f"{subject} (not pinned)", {}, draft.gitops_unpinned)
+    write(bare["gitops"], [*commits, *later])
     pinned = git(bare["gitops"], "rev-parse", "main~1" if later else "main")
     backlog = write(bare["backlog"], history(names.history["backlog"], names.authors, plan.backlog))
     gitops = _clone(bare["gitops"], folder / names.gitops)
@@ -78,8 +78,10 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     _lay(gitops, draft.gitops_loose)
 
     links = {names.submodules["gitops"]: pinned, names.submodules["backlog"]: backlog}
-    story = [*history(names.history["core"], names.authors, plan.core, links)]
-    write(bare["core"], [*story, *_planted(subject, plan.core, draft.core, dict.fromkeys(draft.links, backlog))])
+    commits = [*history(names.history["core"], names.authors, plan.core, links)]
+    write(
+        bare["core"], [*commits, *_fault_commits(subject, plan.core, draft.core, dict.fromkeys(draft.links, backlog))]
+    )
     core = _clone(bare["core"], folder / names.core)
     files = len(draft.core) + len(draft.gitops) + len(links)
     pair = Pair(core, gitops, bare, files, tuple(fault.name for fault in faults))
@@ -87,7 +89,7 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     return pair
 
 
-def _planted(subject: str, before: Tree, after: Tree, links: dict[str, str] | None = None) -> list[Commit]:
+def _fault_commits(subject: str, before: Tree, after: Tree, links: dict[str, str] | None = None) -> list[Commit]:
     """The commit that turns one tree into the other; empty if they are the same."""
     files = {path: entry for path, entry in after.items() if before.get(path) != entry}
     gone = tuple(path for path in before if path not in after)

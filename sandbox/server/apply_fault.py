@@ -97,12 +97,12 @@ def _conflict(world: World, on: bool) -> None:
 
     cluster, colleague = world.cluster, world.users["colleague"]
     with world.lock:
-        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("planted-")]
-        world.alive_sessions.discard("planted")
+        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("fault-")]
+        world.alive_sessions.discard("fault")
         if not on:
             return
         workload = next(w for w in cluster.workloads if w.ports)
-        session = f"planted-{new_id()}"
+        session = f"fault-{new_id()}"
         made = Intercept(
             id=f"{session}:{workload.name}",
             name=workload.name,

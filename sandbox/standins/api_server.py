@@ -25,12 +25,12 @@ class Unreachable(Exception):
     """The API server could not be reached.
 
     kind: refused, dns, silent, exec, unauthorized
-    text: Go's error text; said: stderr of the credential plug-in
+    text: Go's error text; stderr: of the credential plug-in
     """
 
-    def __init__(self, kind: str, text: str, said: str = "") -> None:
+    def __init__(self, kind: str, text: str, stderr: str = "") -> None:
         super().__init__(text)
-        self.kind, self.text, self.said = kind, text, said
+        self.kind, self.text, self.stderr = kind, text, stderr
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, record_property: Any
     record_property("program", f"{candidate.tool} ({candidate.label})")
     found = _stand_in(candidate) if not candidate.path else _real(candidate, tmp_path, request.config)
     yield found
-    for name in found.planted:
+    for name in found.active_faults:
         assert found.box is not None
         control.fault(found.box, name, on=False)
     if candidate.tool == "telepresence":

@@ -95,7 +95,7 @@ class Program:
     env: dict[str, str]
     box: control.Box | None
     cluster: Mapping[str, str] = field(default_factory=dict)
-    planted: list[str] = field(default_factory=list)
+    active_faults: list[str] = field(default_factory=list)
 
     @property
     def tool(self) -> str:
@@ -142,7 +142,7 @@ class Program:
         if self.box is None:
             self.not_tried(f"'{name}' cannot be brought about with a real program")
         control.fault(self.box, name)
-        self.planted.append(name)
+        self.active_faults.append(name)
 
     def only_real_with(self, *names: str) -> None:
         """A real program is tried only where cluster.env has these names."""

@@ -24,7 +24,7 @@ def without_engine(program: Program) -> None:
         program.fault("docker-no-engine")
 
 
-def test_it_tells_its_version_without_an_engine(program: Program, suite: Settings):
+def test_its_version_is_read_without_an_engine(program: Program, suite: Settings):
     without_engine(program)
     done = program.call("--version")
     assert (done.exit, done.err) == (0, "")
@@ -48,14 +48,14 @@ def test_without_an_engine_info_fails_although_it_prints(
         docker.engine(suite)
 
 
-def test_an_engine_tells_its_version(program: Program, suite: Settings):
+def test_the_engines_version_is_read(program: Program, suite: Settings):
     program.only_real_with("DOCKER_HOST")
     program.env.update({k: v for k, v in program.cluster.items() if k == "DOCKER_HOST"})
     done = program.call("info", "--format", "{{.ServerVersion}}")
     assert (done.exit, done.out.strip()[0].isdigit()) == (0, True)
 
 
-def test_a_socket_of_somebody_else_is_named(program: Program, suite: Settings):
+def test_a_socket_without_permission_is_reported(program: Program, suite: Settings):
     program.fault("docker-forbidden")
     done = program.call("info")
     assert done.exit == 1

@@ -63,7 +63,7 @@ def test_an_intercept_is_a_resource_that_serves(program: Program, core: Path):
         ((), "no-such-context", "no Kubernetes context"),
     ],
 )
-def test_what_is_wrong_is_an_error_of_the_tiltfile(
+def test_invalid_settings_are_errors_of_the_tiltfile(
     program: Program, core: Path, args: tuple[str, ...], context: str, said: str
 ):
     done = result(program, core, *args, context=context)

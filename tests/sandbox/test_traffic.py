@@ -80,7 +80,7 @@ def test_2_19_patches_the_template_and_the_old_pod_serves_until_the_new_one_is_r
     assert deployment["metadata"]["generation"] == 2
 
 
-def test_2_31_leaves_the_deployment_as_it_is(shell, local):
+def test_2_31_does_not_change_the_deployment(shell, local):
     me = shell().connected()
     before = json.loads(me.kubectl("get", "deploy", SERVICE, "-o", "json").stdout)
     me.intercept(local())
@@ -137,7 +137,7 @@ def test_a_numeric_target_works_through_an_init_container(shell, local):
 
 
 @pytest.mark.parametrize("version", ["2.25.1", "2.31.0"])
-def test_personal_intercepts_of_two_people_stand_side_by_side(shell, local, version):
+def test_two_users_can_have_personal_intercepts(shell, local, version):
     me = shell(version).connected()
     you = me.as_colleague().connected()
     me.intercept(local("mine"), "--http-header", "X-Ameide-Agent=a")
@@ -151,7 +151,7 @@ def test_personal_intercepts_of_two_people_stand_side_by_side(shell, local, vers
     assert b"yours" in you.ask(X_Ameide_Agent="b").body
 
 
-def test_each_sees_only_their_own(shell, local):
+def test_each_user_sees_only_their_own_intercepts(shell, local):
     me = shell().connected()
     you = me.as_colleague().connected()
     me.intercept(local())
@@ -161,7 +161,7 @@ def test_each_sees_only_their_own(shell, local):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ALL)
-def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, local, version):
+def test_the_intercept_of_a_killed_daemon_stays_until_its_owner_reconnects(shell, local, version):
     me = shell(version).connected()
     me.intercept(local("mine"))
     assert me.answers_within(3, b"mine")
@@ -178,7 +178,7 @@ def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, l
     assert me.answers_within(1, b"mine")
 
 
-def test_others_meet_a_dead_holder_like_a_live_one_and_may_revoke_it(shell, local):
+def test_an_ended_clients_intercept_conflicts_and_can_be_revoked(shell, local):
     me = shell().connected()
     held = me.intercept(local())["id"]
     you = me.as_colleague().connected()
@@ -190,7 +190,7 @@ def test_others_meet_a_dead_holder_like_a_live_one_and_may_revoke_it(shell, loca
     assert me.answers_within(1, b"baseline")
 
 
-def test_a_request_that_hangs_goes_on_when_the_holder_is_revoked(shell, local):
+def test_a_hanging_request_continues_after_a_revoke(shell, local):
     me = shell().connected()
     held = me.intercept(local("mine"))["id"]
     you = me.as_colleague().connected()
@@ -204,7 +204,7 @@ def test_a_request_that_hangs_goes_on_when_the_holder_is_revoked(shell, local):
 
 
 @pytest.mark.parametrize("version", ALL)
-def test_quit_gives_the_traffic_back(shell, local, version):
+def test_quit_restores_the_traffic(shell, local, version):
     me = shell(version).connected()
     me.intercept(local("mine"))
     assert me.answers_within(3, b"mine")
@@ -222,7 +222,7 @@ def test_a_replaced_container_comes_back_after_a_gap(shell, local):
     assert watched(me, lambda: me.tp("detach", SERVICE))[-2:] == ["none", "baseline"]
 
 
-def test_an_agent_that_never_comes_2_31_times_out(shell, local):
+def test_2_31_times_out_if_the_agent_never_arrives(shell, local):
     me = shell().connected()
     control.fault(me.box, "agent-never")
     done = me.tp("intercept", SERVICE, "--port", f"{local()}:http", "--mount=false")
@@ -235,7 +235,7 @@ def test_an_agent_that_never_comes_2_31_times_out(shell, local):
     assert me.answers_within(2, b"baseline")
 
 
-def test_an_agent_that_never_comes_2_19_says_active_and_the_old_pod_serves(shell, local):
+def test_2_19_reports_active_if_the_agent_never_arrives_and_the_old_pod_serves(shell, local):
     me = shell("2.19.1").connected()
     control.fault(me.box, "agent-never")
     assert me.intercept(local())["disposition"] == "ACTIVE"
@@ -258,7 +258,7 @@ def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end
     assert len(daemons(me)) == 1
 
 
-def test_the_daemon_shows_its_real_names_in_the_process_list(shell):
+def test_the_daemon_has_the_real_name_in_the_process_list(shell):
     me = shell("2.19.1").connected()
     lines = processes(me.box)
     assert any(line.endswith("bin/telepresence connector-foreground") for line in lines)

@@ -28,7 +28,7 @@ def version_text(az: Session) -> str:
 def role_assignments(az: Session) -> Any:
     """The role assignments of the account or the assignee, derived from its role in the cluster."""
     account = az.arm()
-    name = az.asked["assignee"] or account["user"]["name"]
+    name = az.parsed["assignee"] or account["user"]["name"]
     person = az.world.person(name) or next((u for u in az.world.users.values() if u.oid == name), None)
     if person is None or az.fault("arm-denied"):
         return []
@@ -48,4 +48,4 @@ def role_assignments(az: Session) -> Any:
         }
         for role in given
     ]
-    return [one for one in found if az.asked["role"] in (None, one["roleDefinitionName"])]
+    return [one for one in found if az.parsed["role"] in (None, one["roleDefinitionName"])]

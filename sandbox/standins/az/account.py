@@ -15,7 +15,7 @@ _TYPES = {"arm": ARM, "ms-graph": "https://graph.microsoft.com/", "aad-graph": "
 
 def show(az: Session) -> Any:
     """The default subscription. It succeeds even if the login has expired: az only reads its file."""
-    return az.account(az.asked["subscription"])
+    return az.account(az.parsed["subscription"])
 
 
 def list_(az: Session) -> Any:
@@ -28,7 +28,7 @@ def list_(az: Session) -> Any:
 
 def set_(az: Session) -> Any:
     """Make a subscription the default."""
-    wanted = az.asked["subscription"]
+    wanted = az.parsed["subscription"]
     subscriptions = az.subscriptions()
     found = find(subscriptions, wanted)
     if not found:
@@ -40,18 +40,18 @@ def set_(az: Session) -> Any:
 
 def get_access_token(az: Session) -> Any:
     """A token with its expiry: `expiresOn` in local time without a zone, `expires_on` in epoch seconds."""
-    asked = az.asked
-    if asked["subscription"] and asked["tenant"]:
+    parsed = az.parsed
+    if parsed["subscription"] and parsed["tenant"]:
         raise AzError("Please specify only one of subscription and tenant, not both")
     if not az.subscriptions():
         raise AzError(NOT_LOGGED_IN)
-    account = az.account(asked["subscription"])
-    if asked["tenant"] and asked["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
-        from sandbox.standins.az.entra import again, said
+    account = az.account(parsed["subscription"])
+    if parsed["tenant"] and parsed["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
+        from sandbox.standins.az.entra import error_description, login_again
 
-        raise again(said("90002", tenant=asked["tenant"]), tenant=asked["tenant"])
-    resource = asked["resource"] or _TYPES.get(asked["resource_type"] or "arm", ARM)
-    token, expires = az.token(account, resource, asked["scope"][0] if asked["scope"] else None)
+        raise login_again(error_description("90002", tenant=parsed["tenant"]), tenant=parsed["tenant"])
+    resource = parsed["resource"] or _TYPES.get(parsed["resource_type"] or "arm", ARM)
+    token, expires = az.token(account, resource, parsed["scope"][0] if parsed["scope"] else None)
     local = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.localtime(expires))
     found: dict[str, Any] = {
         "accessToken": token,
@@ -61,6 +61,6 @@ def get_access_token(az: Session) -> Any:
         "tenant": account["tenantId"],
         "tokenType": "Bearer",
     }
-    if asked["tenant"]:
+    if parsed["tenant"]:
         del found["subscription"]
     return found

@@ -23,11 +23,11 @@ def show(az: Session) -> Any:
 
 def login(az: Session) -> Any:
     """Log Docker in, or return the token. Docker's engine is checked first, even without an Azure login."""
-    name = az.asked["name"]
-    exposed = az.asked["expose_token"]
+    name = az.parsed["name"]
+    exposed = az.parsed["expose_token"]
     command = "" if exposed else _engine(az, name)
     account, host = _registry(az, name)
-    if az.asked["username"] and az.asked["password"]:
+    if az.parsed["username"] and az.parsed["password"]:
         raise AzError("Unable to authenticate using admin login credentials. Admin user is disabled.")
     if az.fault("registry-firewall"):
         raise AzError(_firewall(az, host))
@@ -79,7 +79,7 @@ def _docker_problem(az: Session, command: str = "docker") -> str:
 def _registry(az: Session, name: str) -> tuple[dict[str, Any] | None, str]:
     """The account and the registry's host, which is guessed if ARM does not know the registry."""
     try:
-        account = az.account(az.asked["subscription"])
+        account = az.account(az.parsed["subscription"])
     except AzError as why:
         host = f"{name}.azurecr.io"
         az.warn(f"{why.text}\nUsing '{host}' as the default registry login server.")
@@ -118,12 +118,12 @@ def _exchange(az: Session, account: dict[str, Any] | None, host: str) -> str:
 
 
 def _known(az: Session) -> bool:
-    return bool(az.asked["name"].lower() == az.cloud.registry_name)
+    return bool(az.parsed["name"].lower() == az.cloud.registry_name)
 
 
 def _not_found(az: Session, account: dict[str, Any]) -> str:
     return (
-        f"The resource with name '{az.asked['name']}' and type '{_PROVIDER}' could not be found in subscription "
+        f"The resource with name '{az.parsed['name']}' and type '{_PROVIDER}' could not be found in subscription "
         f"'{account['name']} ({account['id']})'."
     )
 
@@ -139,7 +139,7 @@ def _unreachable(name: str, host: str) -> AzError:
 def _firewall(az: Session, host: str) -> str:
     return (
         f"Looks like you don't have access to registry '{host}'. To see configured firewall rules, run 'az acr show "
-        f"--query networkRuleSet --name {az.asked['name']}'. To see if public network access is enabled, run 'az acr show "
+        f"--query networkRuleSet --name {az.parsed['name']}'. To see if public network access is enabled, run 'az acr show "
         "--query publicNetworkAccess'.Please refer to https://aka.ms/acr/errors#connectivity_forbidden_error for more "
         "information."
     )

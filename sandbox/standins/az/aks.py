@@ -35,7 +35,7 @@ def stop(az: Session) -> Any:
 def _switch(az: Session, running: bool) -> None:
     cluster = _cluster(az)
     az.allowed(f"{PROVIDER}/{'start' if running else 'stop'}/action", az.cloud.scope(cluster))
-    if not az.asked["no_wait"]:
+    if not az.parsed["no_wait"]:
         az.world.wait(az.call, _SWITCH)
     az.cloud.switch(cluster, running)
     az.wrote = True
@@ -43,32 +43,32 @@ def _switch(az: Session, running: bool) -> None:
 
 def get_credentials(az: Session) -> Any:
     """Merge the cluster into a kubeconfig file. All output is on stderr. Exit code 0 does not mean that kubelogin succeeded."""
-    form = az.asked["format"]
+    form = az.parsed["format"]
     if form not in (None, "exec", "azure"):
         raise AzError("--format can only be azure or exec.")
-    if form and az.asked["admin"]:
+    if form and az.parsed["admin"]:
         raise AzError("--format can only be specified when requesting clusterUser credential.")
     cluster = _cluster(az)
-    action = f"{PROVIDER}/listCluster{'Admin' if az.asked['admin'] else 'User'}Credential/action"
+    action = f"{PROVIDER}/listCluster{'Admin' if az.parsed['admin'] else 'User'}Credential/action"
     az.allowed(action, az.cloud.scope(cluster))
-    if az.asked["admin"]:
+    if az.parsed["admin"]:
         text = "Getting static credential is not allowed because this cluster is set to disable local accounts."
         raise arm_error("BadRequest", text, 1)
-    addition = renamed(credentials(az.cloud, cluster, _CERTIFICATE, form or "exec"), az.asked["context"])
+    addition = renamed(credentials(az.cloud, cluster, _CERTIFICATE, form or "exec"), az.parsed["context"])
     path = target(az)
     if path == "-":
         import yaml
 
         az.printed = yaml.safe_dump(addition, default_flow_style=False)
     else:
-        merge(az, path, addition, az.asked["overwrite_existing"])
+        merge(az, path, addition, az.parsed["overwrite_existing"])
     convert(az, path, addition)
 
 
 def _cluster(az: Session, key: str = "name") -> Cluster:
     """The named cluster. Checks the login first. Raises AzError with exit code 3 and ARM's text."""
     az.arm()
-    group, name = az.asked["resource_group"], az.asked[key]
+    group, name = az.parsed["resource_group"], az.parsed[key]
     if not az.cloud.is_group(group):
         raise no_group(group)
     found = az.cloud.cluster(group, name)

@@ -92,20 +92,20 @@ def handle(call: Call, world: World) -> Answer:
         _before(session)
         if argv[:1] in (("--version",), ("-v",)):
             return Answer(stdout=access.version_text(session))
-        session.asked = parse(_with_files(call, world), {path: command for path, (_, command) in _TABLE.items()})
-        if session.asked.help:
-            return Answer(stdout=session.asked.help)
-        result = _TABLE[session.asked.path][0](session)
-        text = session.printed or shown(result, session.asked["output"], session.asked["query"])
-        return Answer(0, text, session.said(), session.wrote)
+        session.parsed = parse(_with_files(call, world), {path: command for path, (_, command) in _TABLE.items()})
+        if session.parsed.help:
+            return Answer(stdout=session.parsed.help)
+        result = _TABLE[session.parsed.path][0](session)
+        text = session.printed or shown(result, session.parsed["output"], session.parsed["query"])
+        return Answer(0, text, session.stderr(), session.wrote)
     except AzError as why:
-        return Answer(why.exit, "", f"{session.said()}ERROR: {why.text}\n", session.wrote)
+        return Answer(why.exit, "", f"{session.stderr()}ERROR: {why.text}\n", session.wrote)
     except OSError as why:  # az does not handle a full disk or a read-only folder
         named = f": '{why.filename}'" if why.filename else ""
         text = "ERROR: The command failed with an unexpected error. Here is the traceback:\n"
         text += f"ERROR: [Errno {why.errno}] {why.strerror}{named}\n"
         text += "To check existing issues, please visit: https://github.com/Azure/azure-cli/issues\n"
-        return Answer(1, "", session.said() + text, session.wrote)
+        return Answer(1, "", session.stderr() + text, session.wrote)
 
 
 def _with_files(call: Call, world: World) -> tuple[str, ...]:

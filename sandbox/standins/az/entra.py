@@ -56,7 +56,7 @@ OF_ROBOTS = ("700024", "7000215", "7000222")
 AT_TOKEN = MENDED_BY_LOGIN + BLOCKED + OF_ROBOTS
 
 
-def said(code: str, **words: str) -> str:
+def error_description(code: str, **words: str) -> str:
     """Entra's error description for this code, with new ids and the current time."""
     now = datetime.now(UTC)
     words = {"issued": now.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"), "resource": "", "tenant": "", "user": "", **words}
@@ -67,7 +67,7 @@ def said(code: str, **words: str) -> str:
     )
 
 
-def again(error: str, *, tenant: str = "", scope: str = "") -> AzError:
+def login_again(error: str, *, tenant: str = "", scope: str = "") -> AzError:
     """az's error for a login that must be repeated, with its hint."""
     words = ["az login"]
     if tenant:

@@ -71,7 +71,7 @@ def renamed(addition: dict[str, Any], context: str | None) -> dict[str, Any]:
 def target(az: Session) -> str:
     """The file to write: from -f, else the first entry of KUBECONFIG, else ~/.kube/config."""
     default = os.path.join(az.call.home, ".kube", "config")
-    given = az.asked["file"]
+    given = az.parsed["file"]
     if given is not None and given != default:
         return str(given).replace("~", az.call.home, 1) if str(given).startswith("~") else str(given)
     listed = az.call.env.get("KUBECONFIG")

@@ -24,9 +24,9 @@ class Session:
     call: Call
     world: World
     cloud: Cloud
-    asked: Parsed
+    parsed: Parsed
     profile: Profile
-    talk: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     wrote: bool = False
     printed: str = ""  # text for stdout that -o and --query do not apply to
 
@@ -34,15 +34,15 @@ class Session:
         """Is this fault on?"""
         return self.world.fault(name)
 
-    def said(self) -> str:
+    def stderr(self) -> str:
         """The messages so far, as text for stderr."""
-        return "".join(f"{line}\n" for line in self.talk)
+        return "".join(f"{line}\n" for line in self.messages)
 
     def warn(self, text: str) -> None:
         """Add a warning unless warnings are off. Off a terminal az prefixes it with WARNING."""
-        quiet = self.asked.values.get("only_show_errors") or _yes(self.call.env.get("AZURE_CORE_ONLY_SHOW_ERRORS", ""))
+        quiet = self.parsed.values.get("only_show_errors") or _yes(self.call.env.get("AZURE_CORE_ONLY_SHOW_ERRORS", ""))
         if not quiet:
-            self.talk.append(text if self.call.tty else f"WARNING: {text}")
+            self.messages.append(text if self.call.tty else f"WARNING: {text}")
 
     def account(self, wanted: str | None = None) -> dict[str, Any]:
         """The default subscription, or the wanted one. Needs no network and no token. Raises AzError."""
@@ -65,12 +65,12 @@ class Session:
             return self.profile.subscriptions()
         except ValueError:
             path = self.profile.folder / "azureProfile.json"
-            self.talk.append(f"Failed to load or parse file {path}. It will be overridden by default settings.")
+            self.messages.append(f"Failed to load or parse file {path}. It will be overridden by default settings.")
             return []
 
     def arm(self) -> dict[str, Any]:
         """The account of a call to ARM, after checking its token. Raises AzError."""
-        wanted = self.asked.values.get("subscription")
+        wanted = self.parsed.values.get("subscription")
         try:
             account = self.account(wanted)
         except AzError:
@@ -140,8 +140,8 @@ class Session:
 
     def _refuse(self, code: str, account: dict[str, Any], audience: str, target: str) -> None:
         tenant = account["tenantId"]
-        text = entra.said(code, resource=audience, tenant=tenant, user=account["user"]["name"])
-        raise entra.again(text, tenant=tenant, scope=target)
+        text = entra.error_description(code, resource=audience, tenant=tenant, user=account["user"]["name"])
+        raise entra.login_again(text, tenant=tenant, scope=target)
 
     def allowed(self, action: str, scope: str) -> None:
         """Raise AuthorizationFailed if the account has no role for this action."""

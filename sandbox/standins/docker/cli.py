@@ -59,10 +59,10 @@ def handle(call: Call, world: World) -> Answer:
     if start.on("help") or not start.words:
         return Answer(stdout=_help())
     try:
-        name, asked = _command(start.words)
-        if asked.on("help"):
+        name, parsed = _command(start.words)
+        if parsed.on("help"):
             return Answer(stdout=_command_help(name))
-        return _VERBS[name](Docker(call, world, asked, start.one("host")))
+        return _VERBS[name](Docker(call, world, parsed, start.value("host")))
     except _UsageError as why:
         return Answer(why.exit, stderr=why.text)
     except DockerError as why:
@@ -79,13 +79,13 @@ def _command(words: list[str]) -> tuple[str, Words]:
     known, usage, least, most = _COMMANDS[name]
     more = f"\n\nUsage:  docker {name} {usage}\n\nRun 'docker {name} --help' for more information\n"
     try:
-        asked = parse(rest, f"{known} help")
+        parsed = parse(rest, f"{known} help")
     except UnknownFlag as why:
         raise _UsageError(125, f"{why}{more}") from None
-    if not asked.on("help") and not (least <= len(asked.words) <= (len(asked.words) if most is None else most)):
+    if not parsed.on("help") and not (least <= len(parsed.words) <= (len(parsed.words) if most is None else most)):
         count = "at least 1 argument" if most is None else f"{least} argument{'s' if least != 1 else ''}"
         raise _UsageError(1, f"docker: 'docker {name}' requires {count if most != 0 else 'no arguments'}{more}")
-    return name, asked
+    return name, parsed
 
 
 def _help() -> str:

@@ -27,14 +27,14 @@ _SOCKET = "unix:///var/run/docker.sock"
 class Docker:
     """One command: its arguments, the engine's images, the logins."""
 
-    def __init__(self, call: Call, world: World, asked: Words, host: str) -> None:
-        self.call, self.world, self.asked = call, world, asked
+    def __init__(self, call: Call, world: World, parsed: Words, host: str) -> None:
+        self.call, self.world, self.parsed = call, world, parsed
         self.host = host or call.env.get("DOCKER_HOST") or _SOCKET
         self.logins = Logins(call, world)
         with world.lock:
             self.images: dict[str, dict[str, Any]] = world.user(call).notes.setdefault("docker images", {})
 
-    def trouble(self) -> str:
+    def engine_problem(self) -> str:
         """Why the engine does not answer; empty if it does."""
         if self.world.fault("docker-forbidden"):
             return (
@@ -45,9 +45,9 @@ class Docker:
             return f"Cannot connect to the Docker daemon at {self.host}. Is the docker daemon running?"
         return ""
 
-    def engine(self) -> None:
+    def require_engine(self) -> None:
         """Raise DockerError if the engine does not answer."""
-        problem = self.trouble()
+        problem = self.engine_problem()
         if problem:
             raise DockerError(problem)
 

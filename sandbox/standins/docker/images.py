@@ -20,8 +20,8 @@ _LEGACY = (
 
 def images(docker: Docker) -> Answer:
     """List the images as a table or with a template."""
-    docker.engine()
-    wanted = docker.asked.words[0] if docker.asked.words else ""
+    docker.require_engine()
+    wanted = docker.parsed.words[0] if docker.parsed.words else ""
     rows = []
     for ref, image in docker.images.items():
         repository, _, tag = ref.rpartition(":")
@@ -30,8 +30,8 @@ def images(docker: Docker) -> Answer:
             rows.append(
                 {"Repository": repository, "Tag": tag, "ID": short, "Size": "12MB", "CreatedSince": "2 minutes ago"}
             )
-    form = docker.asked.one("format")
-    if docker.asked.on("quiet"):
+    form = docker.parsed.value("format")
+    if docker.parsed.on("quiet"):
         return Answer(stdout="".join(f"{row['ID']}\n" for row in rows))
     if form == "json":
         return Answer(stdout="".join(json.dumps(row) + "\n" for row in rows))
@@ -49,14 +49,14 @@ def images(docker: Docker) -> Answer:
 
 def build(docker: Docker) -> Answer:
     """Read the Dockerfile and store an image under its tags."""
-    problem = docker.trouble()
+    problem = docker.engine_problem()
     if problem:
         return Answer(1, stderr=f"{_LEGACY}{problem}\n")
-    asked = docker.asked
-    folder = Path(docker.call.cwd, asked.words[0])
+    parsed = docker.parsed
+    folder = Path(docker.call.cwd, parsed.words[0])
     if not folder.is_dir():
-        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{asked.words[0]}" not found\n')
-    file = Path(docker.call.cwd, asked.one("file")) if asked.one("file") else folder / "Dockerfile"
+        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{parsed.words[0]}" not found\n')
+    file = Path(docker.call.cwd, parsed.value("file")) if parsed.value("file") else folder / "Dockerfile"
     try:
         text = file.read_text()
     except OSError:
@@ -68,18 +68,18 @@ def build(docker: Docker) -> Answer:
     steps = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not steps:
         return Answer(1, stderr=f"{_LEGACY}Error response from daemon: the Dockerfile ({file.name}) cannot be empty\n")
-    identity = digest(f"{text}{folder}{time.time_ns() if asked.on('no-cache') else ''}")
+    identity = digest(f"{text}{folder}{time.time_ns() if parsed.on('no-cache') else ''}")
     lines = [f"Step {n}/{len(steps)} : {step}" for n, step in enumerate(steps, 1)]
     lines.append(f"Successfully built {identity.removeprefix('sha256:')[:12]}")
     with docker.world.lock:
-        for tag in asked.many("tag"):
+        for tag in parsed.values("tag"):
             docker.images[tagged(tag)] = {"Id": identity, "RepoTags": [tagged(tag)], "RepoDigests": []}
             lines.append(f"Successfully tagged {tagged(tag)}")
-    if asked.one("iidfile"):
-        Path(docker.call.cwd, asked.one("iidfile")).write_text(identity)
+    if parsed.value("iidfile"):
+        Path(docker.call.cwd, parsed.value("iidfile")).write_text(identity)
     out = (
         f"{identity}\n"
-        if asked.on("quiet")
+        if parsed.on("quiet")
         else "\n".join(["Sending build context to Docker daemon  2.048kB", *lines]) + "\n"
     )
     return Answer(0, out, _LEGACY, writes=True)
@@ -90,19 +90,19 @@ def buildx_build(docker: Docker) -> Answer:
     done = build(docker)
     if done.exit != 0:
         return Answer(done.exit, stderr=f"ERROR: {done.stderr.removeprefix(_LEGACY)}")
-    quiet = docker.asked.on("quiet")
-    said = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
-    for ref in docker.asked.many("tag") if docker.asked.on("push") else ():
+    quiet = docker.parsed.on("quiet")
+    progress = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
+    for ref in docker.parsed.values("tag") if docker.parsed.on("push") else ():
         handed = push_one(docker, tagged(ref))
         if handed.exit != 0:
-            return Answer(1, stderr=f"{said}ERROR: failed to solve: {handed.stderr}", writes=True)
-    return Answer(0, done.stdout if quiet else "", said, writes=True)
+            return Answer(1, stderr=f"{progress}ERROR: failed to solve: {handed.stderr}", writes=True)
+    return Answer(0, done.stdout if quiet else "", progress, writes=True)
 
 
 def push(docker: Docker) -> Answer:
     """Push an image to the registry."""
-    docker.engine()
-    return push_one(docker, tagged(docker.asked.words[0]))
+    docker.require_engine()
+    return push_one(docker, tagged(docker.parsed.words[0]))
 
 
 def push_one(docker: Docker, ref: str) -> Answer:
@@ -130,8 +130,8 @@ def push_one(docker: Docker, ref: str) -> Answer:
 
 def tag(docker: Docker) -> Answer:
     """Add a reference to an image."""
-    docker.engine()
-    source, wanted = docker.asked.words
+    docker.require_engine()
+    source, wanted = docker.parsed.words
     image = docker.image(source)
     if image is None:
         raise DockerError(f"Error response from daemon: No such image: {tagged(source)}")
@@ -141,16 +141,16 @@ def tag(docker: Docker) -> Answer:
 
 def inspect(docker: Docker) -> Answer:
     """Print images as JSON."""
-    problem = docker.trouble()
+    problem = docker.engine_problem()
     if problem:
         return Answer(1, "[]\n", f"{problem}\n")
-    found = [image for name in docker.asked.words if (image := docker.image(name))]
-    missing = [name for name in docker.asked.words if not docker.image(name)]
-    talk = "".join(f"Error: No such object: {name}\n" for name in missing)
-    form = docker.asked.one("format")
+    found = [image for name in docker.parsed.words if (image := docker.image(name))]
+    missing = [name for name in docker.parsed.words if not docker.image(name)]
+    warning = "".join(f"Error: No such object: {name}\n" for name in missing)
+    form = docker.parsed.value("format")
     text = (
         "".join(filled(form, one, "map[string]interface {}") + "\n" for one in found)
         if form
         else json.dumps(found, indent=4) + "\n"
     )
-    return Answer(1 if missing else 0, text, talk)
+    return Answer(1 if missing else 0, text, warning)

@@ -17,17 +17,17 @@ class Words:
     words: list[str] = field(default_factory=list)
     rest: list[str] | None = None
 
-    def one(self, name: str, otherwise: str = "") -> str:
+    def value(self, name: str, otherwise: str = "") -> str:
         """The last value of this flag."""
         return self.flags[name][-1] if name in self.flags else otherwise
 
-    def many(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """All values of this flag."""
         return self.flags.get(name, [])
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name) == "true"
+        return self.value(name) == "true"
 
 
 def flags(text: str) -> dict[str, bool]:

@@ -17,7 +17,7 @@ class BadTemplate(Exception):
 def shown(template: str, data: Mapping[str, Any], kind: str) -> str:
     """Fill the template from the data. kind: the Go type in the error for an unknown field."""
 
-    def one(match: re.Match[str]) -> str:
+    def filled(match: re.Match[str]) -> str:
         value: Any = data
         for name in filter(None, match[2].split(".")):
             if not isinstance(value, Mapping) or name not in value:
@@ -31,7 +31,7 @@ def shown(template: str, data: Mapping[str, Any], kind: str) -> str:
             {True: "true", False: "false", None: "<no value>"}.get(value, str(value)) if _plain(value) else str(value)
         )
 
-    text = _ACTION.sub(one, template)
+    text = _ACTION.sub(filled, template)
     if "{{" in text:
         raise BadTemplate("failed to parse template: template: :1: unclosed action")
     return text.replace("\\t", "\t").replace("\\n", "\n")

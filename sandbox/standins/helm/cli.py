@@ -106,18 +106,18 @@ def handle(call: Call, world: World) -> Answer:
             1, stderr=f'Error: unknown command "{start.words[0]}" for "helm"\nRun \'helm --help\' for usage.\n'
         )
     try:
-        asked = parse(_optional_dry_run(start.words[len(name.split()) :]), f"{verb.flags} {_GLOBAL}")
+        parsed = parse(_optional_dry_run(start.words[len(name.split()) :]), f"{verb.flags} {_GLOBAL}")
     except UnknownFlag as why:
         return Answer(1, stderr=f"Error: {why}\n")
     for flag, texts in start.flags.items():
-        asked.flags.setdefault(flag, texts)
-    if asked.on("help"):
+        parsed.flags.setdefault(flag, texts)
+    if parsed.on("help"):
         return Answer(stdout=_verb_help(name, verb))
-    count = len(asked.words)
+    count = len(parsed.words)
     if count < verb.least or (verb.most is not None and count > verb.most):
         return Answer(1, stderr=f"Error: {_counted(name, verb)}\n\nUsage:  helm {name} {verb.usage}\n")
     try:
-        return verb.run(Helm(call, world, asked))
+        return verb.run(Helm(call, world, parsed))
     except HelmError as why:
         return Answer(1, stderr=f"Error: {why}\n")
 

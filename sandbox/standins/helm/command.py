@@ -13,18 +13,18 @@ from sandbox.world.state import World
 class Helm:
     """One command with its context."""
 
-    def __init__(self, call: Call, world: World, asked: Words) -> None:
-        self.call, self.world, self.asked = call, world, asked
+    def __init__(self, call: Call, world: World, parsed: Words) -> None:
+        self.call, self.world, self.parsed = call, world, parsed
         self._session: Session | None = None
 
     @property
     def namespace(self) -> str:
         """The namespace from -n, HELM_NAMESPACE, the context, or `default`."""
-        named = self.asked.one("namespace") or self.call.env.get("HELM_NAMESPACE", "")
+        named = self.parsed.value("namespace") or self.call.env.get("HELM_NAMESPACE", "")
         if named:
             return named
         try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
+            config = kubeconfig.load(self.call, self.parsed.value("kubeconfig"))
         except kubeconfig.Broken:
             return "default"
         return config.namespace(self._context(config)) or "default"
@@ -32,14 +32,14 @@ class Helm:
     def sets(self) -> list[tuple[str, str]]:
         """All --set values in Helm's order: json, plain, string, file."""
         kinds = ("set-json", "set", "set-string", "set-file")
-        return [(kind, text) for kind in kinds for text in self.asked.many(kind)]
+        return [(kind, text) for kind in kinds for text in self.parsed.values(kind)]
 
     def session(self) -> Session:
         """The connection to the cluster. Raises HelmError if it fails."""
         if self._session is not None:
             return self._session
         try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
+            config = kubeconfig.load(self.call, self.parsed.value("kubeconfig"))
         except kubeconfig.Broken as why:
             raise HelmError(f"Kubernetes cluster unreachable: {why}") from None
         context = self._context(config)
@@ -53,7 +53,7 @@ class Helm:
         try:
             self._session = reach(self.world, self.call, config, context)
         except Unreachable as why:
-            self.world.emit(self.call, why.said, error=True)
+            self.world.emit(self.call, why.stderr, error=True)
             text = why.text if why.kind == "unauthorized" else f'Get "{config.server(context)}/version": {why.text}'
             raise HelmError(f"Kubernetes cluster unreachable: {text}") from None
         if self._session.role == "none":
@@ -64,4 +64,4 @@ class Helm:
         return self._session
 
     def _context(self, config: kubeconfig.Kubeconfig) -> str:
-        return self.asked.one("kube-context") or self.call.env.get("HELM_KUBECONTEXT", "") or config.current
+        return self.parsed.value("kube-context") or self.call.env.get("HELM_KUBECONTEXT", "") or config.current

@@ -88,7 +88,7 @@ def _indent(count: int, text: str) -> str:
 def _printf(form: str, *values: Any) -> str:
     left = list(values)
 
-    def one(match: re.Match[str]) -> str:
+    def formatted(match: re.Match[str]) -> str:
         if match[0] == "%%":
             return "%"
         value = left.pop(0) if left else "%!" + match[0][-1] + "(MISSING)"
@@ -98,7 +98,7 @@ def _printf(form: str, *values: Any) -> str:
             return match[0] % value
         return (match[0][:-1] + "s") % printed(value)
 
-    return re.sub(r"%%|%[-+ 0#]*\d*(?:\.\d+)?[svdfqtx]", one, form)
+    return re.sub(r"%%|%[-+ 0#]*\d*(?:\.\d+)?[svdfqtx]", formatted, form)
 
 
 def _trunc(count: int, text: str) -> str:

@@ -16,9 +16,9 @@ _BUILD = {"Version": "v3.22.0", "GitCommit": "", "GitTreeState": "", "GoVersion"
 
 def version(helm: Helm) -> Answer:
     """The client's version. The real program appends +g<commit>."""
-    if helm.asked.on("short"):
+    if helm.parsed.on("short"):
         return Answer(stdout="v3.22.0\n")
-    template = helm.asked.one("template")
+    template = helm.parsed.value("template")
     if "json" in template:  # `helm version` has no such function
         raise HelmError('template: _:1: function "json" not defined')
     if template:
@@ -32,14 +32,14 @@ def version(helm: Helm) -> Answer:
 
 def template(helm: Helm) -> Answer:
     """Render a chart and print it."""
-    *named, given = helm.asked.words
-    name = named[0] if named else helm.asked.one("name-template", "release-name")
+    *named, given = helm.parsed.words
+    name = named[0] if named else helm.parsed.value("name-template", "release-name")
     chart = load(given, helm.call.cwd)
     found = values(chart, _files(helm), helm.sets(), helm.call.cwd)
     check_name(name)
-    release = Release(name, helm.namespace, install=not helm.asked.on("is-upgrade"))
-    rendered = render(chart, found, release, helm.asked.one("kube-version", "v1.34.0"))
-    only = helm.asked.many("show-only")
+    release = Release(name, helm.namespace, install=not helm.parsed.on("is-upgrade"))
+    rendered = render(chart, found, release, helm.parsed.value("kube-version", "v1.34.0"))
+    only = helm.parsed.values("show-only")
     if only:
         sources = {m.source.split("/", 1)[1] for m in rendered.manifests}
         missing = next((one for one in only if one not in sources), None)
@@ -47,9 +47,9 @@ def template(helm: Helm) -> Answer:
             raise HelmError(f"could not find template {missing} in chart")
         kept = [m for m in rendered.manifests if m.source.split("/", 1)[1] in only]
         rendered = Rendered(kept, "")
-    folder = helm.asked.one("output-dir")
+    folder = helm.parsed.value("output-dir")
     if not folder:
-        return Answer(stdout=rendered.text(hooks=not helm.asked.on("no-hooks")))
+        return Answer(stdout=rendered.text(hooks=not helm.parsed.on("no-hooks")))
     lines = []
     for manifest in rendered.manifests:
         path = Path(helm.call.cwd, folder, manifest.source)
@@ -61,4 +61,4 @@ def template(helm: Helm) -> Answer:
 
 
 def _files(helm: Helm) -> list[str]:
-    return [name for text in helm.asked.many("values") for name in text.split(",")]
+    return [name for text in helm.parsed.values("values") for name in text.split(",")]

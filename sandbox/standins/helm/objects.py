@@ -114,8 +114,8 @@ def _workload(
         image=str(container.get("image") or ""),
         container=str(container.get("name") or ""),
     )
-    asked = spec.get("replicas")
-    replicas = 1 if asked is None else int(asked)
+    requested = spec.get("replicas")
+    replicas = 1 if requested is None else int(requested)
     found = cluster.workload(namespace, name, wanted.kind)
     if found is None:
         wanted.replicas = 0

@@ -22,21 +22,21 @@ _BUSY = "another operation (install/upgrade/rollback) is in progress"
 
 def upgrade(helm: Helm) -> Answer:
     """Upgrade, or with --install install a release. Needs the cluster even for --dry-run=client."""
-    name, given = helm.asked.words
+    name, given = helm.parsed.words
     cluster = helm.session().cluster
     releases = Releases(cluster)
     known = releases.revisions(helm.namespace, name)
     alive = [r for r in known if r.status != "uninstalled"]
-    if helm.asked.on("install") and not alive:
-        talk = f'Release "{name}" does not exist. Installing it now.\n'
-        return _install(helm, name, given, "" if helm.asked.one("output") in ("json", "yaml") else talk)
+    if helm.parsed.on("install") and not alive:
+        intro = f'Release "{name}" does not exist. Installing it now.\n'
+        return _install(helm, name, given, "" if helm.parsed.value("output") in ("json", "yaml") else intro)
     try:
         return _upgrade(helm, releases, name, given)
     except HelmError as why:
         raise HelmError(f"UPGRADE FAILED: {why}") from None
 
 
-def _install(helm: Helm, name: str, given: str, talk: str) -> Answer:
+def _install(helm: Helm, name: str, given: str, intro: str) -> Answer:
     cluster, namespace = helm.session().cluster, helm.namespace
     chart, found = _chart(helm, given)
     check_name(name)
@@ -48,13 +48,13 @@ def _install(helm: Helm, name: str, given: str, talk: str) -> Answer:
     revision = _revision(name, namespace, 1, "pending-install", chart, found, rendered)
     revision.labels = _labels(helm, {})
     if _dry(helm):
-        return _answer(helm, revision, talk, dry=rendered, writes=False)
-    needs_namespace(cluster, namespace, helm.asked.on("create-namespace"))
+        return _answer(helm, revision, intro, dry=rendered, writes=False)
+    needs_namespace(cluster, namespace, helm.parsed.on("create-namespace"))
     _ownership(helm, cluster, manifests, name, "install")
     revision.description = "Initial install underway"
     with helm.world.lock:
         releases.add(revision)
-    return _carry_out(helm, releases, revision, manifests, "Install complete", talk)
+    return _carry_out(helm, releases, revision, manifests, "Install complete", intro)
 
 
 def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
@@ -66,8 +66,12 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     if current is None:
         raise HelmError(f'"{name}" has no deployed releases')
     chart, found = _chart(helm, given)
-    asked = helm.asked
-    if asked.on("reuse-values") or asked.on("reset-then-reuse-values") or (not found and not asked.on("reset-values")):
+    parsed = helm.parsed
+    if (
+        parsed.on("reuse-values")
+        or parsed.on("reset-then-reuse-values")
+        or (not found and not parsed.on("reset-values"))
+    ):
         found = {**current.values, **found}
     number = known[-1].revision + 1
     rendered = render(chart, found, Release(name, namespace, number, False), cluster.kubernetes)
@@ -82,8 +86,8 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     revision.description = "Preparing upgrade"
     with helm.world.lock:
         releases.add(revision)
-    talk = f'Release "{name}" has been upgraded. Happy Helming!\n'
-    return _carry_out(helm, releases, revision, manifests, "Upgrade complete", talk, before=current)
+    intro = f'Release "{name}" has been upgraded. Happy Helming!\n'
+    return _carry_out(helm, releases, revision, manifests, "Upgrade complete", intro, before=current)
 
 
 def _carry_out(
@@ -92,7 +96,7 @@ def _carry_out(
     revision: Revision,
     manifests: list[Manifest],
     description: str,
-    talk: str,
+    intro: str,
     before: Revision | None = None,
 ) -> Answer:
     """Apply the objects. The fault `release-stuck` kills helm here and leaves the release pending."""
@@ -107,15 +111,15 @@ def _carry_out(
         revision.keys = apply(world, cluster, manifests, revision.name, revision.namespace)
         gone = [one for one in (before.keys if before else []) if one not in revision.keys]
         remove(world, cluster, gone)
-    if helm.asked.on("wait") or helm.asked.on("atomic"):
+    if helm.parsed.on("wait") or helm.parsed.on("atomic"):
         world.wait(helm.call, world.profile.rollout)
     with world.lock:
         releases.settle(revision, "deployed", description)
-    return _answer(helm, revision, talk)
+    return _answer(helm, revision, intro)
 
 
 def _ownership(helm: Helm, cluster: Cluster, manifests: list[Manifest], name: str, what: str) -> None:
-    if helm.asked.on("take-ownership"):
+    if helm.parsed.on("take-ownership"):
         return
     problem = conflict(cluster, manifests, name, helm.namespace)
     if problem:
@@ -127,14 +131,14 @@ def uninstall(helm: Helm) -> Answer:
     cluster = helm.session().cluster
     releases = Releases(cluster)
     out = ""
-    for name in helm.asked.words:
+    for name in helm.parsed.words:
         known = [r for r in releases.revisions(helm.namespace, name) if r.status != "uninstalled"]
-        if not known and not helm.asked.on("ignore-not-found"):
+        if not known and not helm.parsed.on("ignore-not-found"):
             raise HelmError(f"uninstall: Release not loaded: {name}: release: not found")
         if known and not _dry(helm):
             with helm.world.lock:
                 remove(helm.world, cluster, [one for r in known for one in r.keys])
-                if helm.asked.on("keep-history"):
+                if helm.parsed.on("keep-history"):
                     releases.settle(known[-1], "uninstalled", "Uninstallation complete")
                 else:
                     releases.forget(helm.namespace, name)
@@ -144,7 +148,7 @@ def uninstall(helm: Helm) -> Answer:
 
 def _chart(helm: Helm, given: str) -> tuple[Chart, dict[str, Any]]:
     chart = load(given, helm.call.cwd)
-    files = [name for text in helm.asked.many("values") for name in text.split(",")]
+    files = [name for text in helm.parsed.values("values") for name in text.split(",")]
     return chart, values(chart, files, helm.sets(), helm.call.cwd)
 
 
@@ -160,22 +164,22 @@ def _revision(
 
 def _labels(helm: Helm, before: dict[str, str]) -> dict[str, str]:
     """The previous labels merged with those of --labels. `null` deletes a label."""
-    pairs = [pair.partition("=") for text in helm.asked.many("labels") for pair in text.split(",")]
+    pairs = [pair.partition("=") for text in helm.parsed.values("labels") for pair in text.split(",")]
     merged = {**before, **{name: value for name, _, value in pairs}}
     return {name: value for name, value in merged.items() if value != "null"}
 
 
 def _dry(helm: Helm) -> bool:
-    return helm.asked.one("dry-run", "none") not in ("none", "false")
+    return helm.parsed.value("dry-run", "none") not in ("none", "false")
 
 
-def _answer(helm: Helm, revision: Revision, talk: str, dry: Rendered | None = None, writes: bool = True) -> Answer:
-    output = helm.asked.one("output")
+def _answer(helm: Helm, revision: Revision, intro: str, dry: Rendered | None = None, writes: bool = True) -> Answer:
+    output = helm.parsed.value("output")
     if output == "json":
         return Answer(stdout=json.dumps(revision.json(), ensure_ascii=False), writes=writes)
     if output == "yaml":
         return Answer(stdout=to_yaml(revision.json()) + "\n", writes=writes)
-    text = talk + revision.text()
+    text = intro + revision.text()
     if dry is not None:
         text += f"HOOKS:\nMANIFEST:\n{revision.manifest}\n\n"
     return Answer(stdout=text, writes=writes)

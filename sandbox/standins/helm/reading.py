@@ -15,44 +15,44 @@ from sandbox.standins.helm.releases import PENDING, Releases, Revision
 
 def list_(helm: Helm) -> Answer:
     """List releases. Pending ones are listed only with --pending or --all."""
-    asked = helm.asked
-    found = Releases(helm.session().cluster).all(None if asked.on("all-namespaces") else helm.namespace)
+    parsed = helm.parsed
+    found = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
     states = {
         one
         for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling")
-        if asked.on(flag)
+        if parsed.on(flag)
         for one in [flag]
     }
-    states |= set(PENDING) if asked.on("pending") else set()
-    if not asked.on("all"):
+    states |= set(PENDING) if parsed.on("pending") else set()
+    if not parsed.on("all"):
         states = states or {"deployed", "failed"}
         found = [one for one in found if one.status in states]
-    if asked.one("filter"):
-        found = [one for one in found if re.search(asked.one("filter"), one.name)]
-    for pair in filter(None, asked.one("selector").split(",")):
+    if parsed.value("filter"):
+        found = [one for one in found if re.search(parsed.value("filter"), one.name)]
+    for pair in filter(None, parsed.value("selector").split(",")):
         label, _, value = pair.partition("=")
         found = [
             one
             for one in found
             if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value
         ]
-    if asked.on("reverse"):
+    if parsed.on("reverse"):
         found.reverse()
-    start, most = int(asked.one("offset", "0")), int(asked.one("max", "256"))
+    start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
     rows = [one.row() for one in found[start : start + most if most else None]]
-    if asked.on("short"):
+    if parsed.on("short"):
         names = [row["name"] for row in rows]
         return Answer(
-            stdout=json.dumps(names) + "\n" if asked.one("output") == "json" else "".join(f"{n}\n" for n in names)
+            stdout=json.dumps(names) + "\n" if parsed.value("output") == "json" else "".join(f"{n}\n" for n in names)
         )
     heads = ("NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION")
-    return _shown(asked.one("output"), rows, heads)
+    return _shown(parsed.value("output"), rows, heads)
 
 
 def status(helm: Helm) -> Answer:
     """Print one release."""
     found = _revision(helm)
-    output = helm.asked.one("output")
+    output = helm.parsed.value("output")
     if output == "json":
         return Answer(stdout=json.dumps(found.json(), ensure_ascii=False))
     if output == "yaml":
@@ -66,8 +66,8 @@ def manifest(helm: Helm) -> Answer:
 
 
 def _revision(helm: Helm) -> Revision:
-    found = Releases(helm.session().cluster).history(helm.namespace, helm.asked.words[0])
-    wanted = helm.asked.one("revision", "0")
+    found = Releases(helm.session().cluster).history(helm.namespace, helm.parsed.words[0])
+    wanted = helm.parsed.value("revision", "0")
     if wanted == "0":
         return found[-1]
     one = next((r for r in found if str(r.revision) == wanted), None)

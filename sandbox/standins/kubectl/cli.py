@@ -82,7 +82,7 @@ def get(run: Run) -> Answer:
         found += [(kind, o) for o in _selected(run, things)]
     names = [n for _, n in wanted]
     many = not (len(wanted) == 1 and names[0])
-    output = run.one("output")
+    output = run.value("output")
     kinds = {k for k, _ in wanted}
     text = ""
     if found or (many and not failures and output not in ("", "wide", "name")):
@@ -122,7 +122,7 @@ def _of_files(run: Run) -> Answer:
         found += [(kind, o) for o in there]
         failures += [] if there else [f'Error from server (NotFound): {kind.full} "{name}" not found\n']
     text = (
-        show(found, run.one("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True)
+        show(found, run.value("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True)
         if found
         else ""
     )
@@ -157,9 +157,9 @@ def _kind(word: str) -> Kind:
 
 
 def _selected(run: Run, things: list[Object]) -> list[Object]:
-    for part in [p for p in re.split(r",(?![^()]*\))", run.one("selector")) if p]:
+    for part in [p for p in re.split(r",(?![^()]*\))", run.value("selector")) if p]:
         things = [o for o in things if _fits(part.strip(), o["metadata"].get("labels") or {})]
-    for part in [p for p in run.one("field-selector").split(",") if p]:
+    for part in [p for p in run.value("field-selector").split(",") if p]:
         path, operator, value = re.match(r"([\w.]+)(!?==?)(.*)", part).groups()  # type: ignore[union-attr]
         things = [o for o in things if (str(_at(o, path)) == value) == ("!" not in operator)]
     return things
@@ -184,7 +184,7 @@ def _at(thing: Any, path: str) -> Any:
 
 def _raw(run: Run) -> Answer:
     session, _ = run.session()
-    path = run.one("raw").split("?")[0]
+    path = run.value("raw").split("?")[0]
     if path in ("/readyz", "/livez", "/healthz"):
         return Answer(0, "ok")
     if path == "/version":
@@ -219,9 +219,9 @@ def version(run: Run) -> Answer:
             data["serverVersion"] = _server(session)
         except Refused as why:
             error = str(why)
-    if run.one("output") == "json":
+    if run.value("output") == "json":
         text = json.dumps(data, indent=2) + "\n"
-    elif run.one("output") in ("", "yaml"):
+    elif run.value("output") in ("", "yaml"):
         text = f"Client Version: {CLIENT['gitVersion']}\nKustomize Version: v5.7.1\n"
         text += f"Server Version: {data['serverVersion']['gitVersion']}\n" if "serverVersion" in data else ""
     else:
@@ -250,7 +250,7 @@ def auth(run: Run) -> Answer:
             "metadata": stamp,
             "status": {"userInfo": info},
         }
-        if run.one("output") == "json":
+        if run.value("output") == "json":
             return Answer(0, json.dumps(review, indent=4) + "\n")
         return Answer(0, f"ATTRIBUTE   VALUE\nUsername    {session.name}\nGroups      [{' '.join(info['groups'])}]\n")
     if what != "can-i":
@@ -273,7 +273,7 @@ def auth(run: Run) -> Answer:
         )
         namespace = ""
     yes = allowed(
-        run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.one("subresource")
+        run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.value("subresource")
     )
     text = "" if run.on("quiet") else ("yes\n" if yes else "no\n")
     return Answer(0 if yes else 1, text, "" if run.on("quiet") else warning)

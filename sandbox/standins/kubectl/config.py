@@ -27,10 +27,10 @@ def config(run: Run) -> Answer:
 
 def _load(run: Run) -> Kubeconfig:
     try:
-        return kubeconfig.load(run.call, run.one("kubeconfig"))
+        return kubeconfig.load(run.call, run.value("kubeconfig"))
     except kubeconfig.Broken as why:
         if str(why).startswith("stat "):  # `kubectl config` treats a missing file as empty
-            return Kubeconfig(kubeconfig.files(run.call, run.one("kubeconfig")))
+            return Kubeconfig(kubeconfig.files(run.call, run.value("kubeconfig")))
         raise
 
 
@@ -43,7 +43,7 @@ def _contexts(run: Run, words: list[str]) -> Answer:
     found = _load(run)
     names = words or sorted(found.contexts)
     unknown = next((n for n in names if n not in found.contexts), "")
-    if run.one("output") == "name":
+    if run.value("output") == "name":
         if unknown:
             return Answer(1, stderr=f"error: context {unknown} not found\n")
         return Answer(0, "".join(f"{n}\n" for n in names))
@@ -80,7 +80,7 @@ def _view(run: Run, words: list[str]) -> Answer:
     found = _load(run)
     contexts, clusters, users, current = found.contexts, found.clusters, found.users, found.current
     if run.on("minify"):
-        current = run.one("context") or current
+        current = run.value("context") or current
         if not current:
             return Answer(1, stderr="error: current-context must exist in order to minify\n")
         if current not in contexts:
@@ -100,7 +100,7 @@ def _view(run: Run, words: list[str]) -> Answer:
         "contexts": [{"name": k, "context": v} for k, v in sorted(contexts.items())] or None,
         "current-context": current,
     }
-    output = run.one("output") or "yaml"
+    output = run.value("output") or "yaml"
     if output == "json":
         return Answer(0, json.dumps(whole, indent=4, ensure_ascii=False) + "\n")
     if output.startswith("jsonpath="):
@@ -147,7 +147,7 @@ def _set_context(run: Run, words: list[str]) -> Answer:
 
     def change(data: dict[str, Any]) -> None:
         value = dict((kubeconfig.entry(data, "contexts", name) or {}).get("context") or {})
-        value.update({k: run.one(k) for k in ("cluster", "user", "namespace") if run.given(k)})
+        value.update({k: run.value(k) for k in ("cluster", "user", "namespace") if run.given(k)})
         kubeconfig.put(data, "contexts", name, {"cluster": "", "user": "", **value})
 
     _edit(run, "contexts", name, change)

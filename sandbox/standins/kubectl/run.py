@@ -46,13 +46,13 @@ class Run:
     rest: list[str] = field(default_factory=list)
     writes: bool = False
 
-    def one(self, name: str) -> str:
+    def value(self, name: str) -> str:
         """The last value of a flag, or ""."""
         return self.flags[name][-1] if name in self.flags else ""
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name) == "true"
+        return self.value(name) == "true"
 
     def given(self, name: str) -> bool:
         """Was the flag given, even with an empty value?"""
@@ -60,7 +60,7 @@ class Run:
 
     def timeout(self) -> float:
         """--request-timeout in seconds. 0 means 30 here, to keep tests short."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", self.one("request-timeout") or "0")
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", self.value("request-timeout") or "0")
         if not match:
             return 30.0
         return float(match.group(1)) * {"ms": 0.001, "m": 60.0, "h": 3600.0}.get(match.group(2) or "s", 1.0) or 30.0
@@ -68,10 +68,10 @@ class Run:
     def session(self) -> tuple[Session, str]:
         """The connection to the API server, and the namespace. Raises Refused."""
         try:
-            config = kubeconfig.load(self.call, self.one("kubeconfig"))
+            config = kubeconfig.load(self.call, self.value("kubeconfig"))
         except kubeconfig.Broken as why:
             raise Refused(f"error: {why}\n") from None
-        context = self.one("context") or config.current
+        context = self.value("context") or config.current
         if context and context not in config.contexts:
             raise Refused(f"Error in configuration: context was not found for specified context: {context}\n")
         if not context:
@@ -81,8 +81,8 @@ class Run:
         try:
             session = reach(self.world, self.call, config, context, self.timeout())
         except Unreachable as why:
-            raise Refused(why.said + _words(why, config.server(context))) from None
-        return session, self.one("namespace") or config.namespace(context) or "default"
+            raise Refused(why.stderr + _words(why, config.server(context))) from None
+        return session, self.value("namespace") or config.namespace(context) or "default"
 
 
 def _words(why: Unreachable, server: str) -> str:

@@ -18,7 +18,7 @@ from sandbox.world.cluster import Namespace, Workload
 
 def documents(run: Run) -> list[Object]:
     """Read the objects in the file of -f, or on stdin for `-f -`."""
-    name = run.one("filename")
+    name = run.value("filename")
     if not name:
         raise Refused("error: must specify one of -f and -k\n")
     if name == "-":
@@ -42,7 +42,7 @@ def documents(run: Run) -> list[Object]:
 
 def apply(run: Run) -> Answer:
     """Apply manifests."""
-    name = run.one("filename")
+    name = run.value("filename")
     given = documents(run)
     session, namespace = run.session()
     lines = []
@@ -60,7 +60,7 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
     meta = document.setdefault("metadata", {})
     place = meta.get("namespace") or namespace if kind.namespaced else ""
     _may(run, session, "create", kind, place, "")
-    dry = f" ({run.one('dry-run')} dry run)" if run.given("dry-run") and run.one("dry-run") != "none" else ""
+    dry = f" ({run.value('dry-run')} dry run)" if run.given("dry-run") and run.value("dry-run") != "none" else ""
     name = meta["name"]
     cluster = session.cluster
     before = next(
@@ -140,9 +140,9 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
 def scale(run: Run) -> Answer:
     """Set --replicas of a Deployment or StatefulSet."""
     _, kind, workload = _target(run, run.words[1:], "patch")
-    if not re.fullmatch(r"\d+", run.one("replicas")):
+    if not re.fullmatch(r"\d+", run.value("replicas")):
         raise Refused("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0\n")
-    rollout.scale(run.world, workload, int(run.one("replicas")))
+    rollout.scale(run.world, workload, int(run.value("replicas")))
     return Answer(0, f"{kind.singular}/{workload.name} scaled\n", writes=True)
 
 

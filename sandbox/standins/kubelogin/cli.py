@@ -78,16 +78,16 @@ def handle(call: Call, world: World) -> Answer:
         deprecated = (
             'Command "remove-tokens" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n'
         )
-        talk = deprecated if command == "remove-tokens" else ""
+        notice = deprecated if command == "remove-tokens" else ""
         if flags.get("help"):
-            return Answer(stdout=_help(command), stderr=talk)
+            return Answer(stdout=_help(command), stderr=notice)
         if command == "convert-kubeconfig":
             return Answer(writes=convert(call, world, flags))
         if command == "get-token":
             return _get_token(call, world, flags)
         folder = flags.get("cache-dir") or flags.get("token-cache-dir") or f"{call.home}/.kube/cache/kubelogin/"
         shutil.rmtree(folder, ignore_errors=True)
-        return Answer(stderr=talk, writes=True)
+        return Answer(stderr=notice, writes=True)
     except KubeloginError as why:
         return Answer(1, stderr=f"Error: {why}\n")
 
@@ -171,11 +171,11 @@ def _from_az(call: Call, world: World, server: str, tenant: str, subscription: s
     except OutOfTime:
         raise KubeloginError("failed to get token: unexpected end of JSON input") from None
     if done.exit:
-        said = done.stderr.strip()
+        message = done.stderr.strip()
         raise KubeloginError(
-            f"failed to get token: AzureCLICredential: {said}. {_TROUBLE}"
-            if not said.endswith(".")
-            else f"failed to get token: AzureCLICredential: {said} {_TROUBLE}"
+            f"failed to get token: AzureCLICredential: {message}. {_TROUBLE}"
+            if not message.endswith(".")
+            else f"failed to get token: AzureCLICredential: {message} {_TROUBLE}"
         )
     try:
         found = json.loads(done.stdout)
@@ -214,9 +214,11 @@ def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[s
         name = flags.get("client-id") or call.env.get("AZURE_CLIENT_ID") or f"{method}-identity"
     code = world.login_fault()
     if code:
-        from sandbox.standins.az.entra import said
+        from sandbox.standins.az.entra import error_description
 
-        raise KubeloginError(f"failed to get token: {said(code, resource=server, tenant=tenant, user=name)}")
+        raise KubeloginError(
+            f"failed to get token: {error_description(code, resource=server, tenant=tenant, user=name)}"
+        )
     issued = world.issue(name, 4500, server)
     return issued.text, int(issued.expires)
 

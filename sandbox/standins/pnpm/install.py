@@ -108,7 +108,7 @@ def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any
                     f"direct dependency of {one.folder}",
                 )
             if not wanted_range.startswith(("workspace:", "link:", "file:")):
-                found[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-planted"}}
+                found[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-sandbox"}}
     settings = {"autoInstallPeers": True, "excludeLinksFromLockfile": False}
     lock = {"lockfileVersion": "9.0", "settings": settings, "importers": importers, "packages": found}
     lock["snapshots"] = {name: {} for name in found}
@@ -130,7 +130,7 @@ def _link(
     packages: list[Project],
     lock: dict[str, Any],
     flags: dict[str, str],
-    talk: str,
+    output: str,
     began: float,
 ) -> Answer:
     names = sorted(lock.get("packages") or {})
@@ -141,27 +141,29 @@ def _link(
         (copy.is_file() and source.is_file() and copy.read_bytes() == source.read_bytes()) or not names
     )
     if not same and names:
-        _fetched(world, names, flags, talk)
+        _fetched(world, names, flags, output)
     if not same:
         _room(world, modules)
         _make(root, packages, lock)
     elapsed = f"Done in {max(1, round((time.monotonic() - began) * 1000))}ms using pnpm v{VERSION}\n"
     if same or not names:
-        return Answer(0, f"{talk}Already up to date\n\n{elapsed}", writes=not same)
+        return Answer(0, f"{output}Already up to date\n\n{elapsed}", writes=not same)
     count = len(names)
-    talk += f"Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
-    talk += f"Progress: resolved {count}, reused 0, downloaded {count}, added {count}, done\n"
+    output += (
+        f"Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
+    )
+    output += f"Progress: resolved {count}, reused 0, downloaded {count}, added {count}, done\n"
     for group, wanted in packages[0].groups().items():
-        talk += f"\n{group}:\n" + "".join(f"+ {name} {_version(r)}\n" for name, r in wanted.items())
-    return Answer(0, f"{talk}\n{elapsed}", writes=True)
+        output += f"\n{group}:\n" + "".join(f"+ {name} {_version(r)}\n" for name, r in wanted.items())
+    return Answer(0, f"{output}\n{elapsed}", writes=True)
 
 
-def _fetched(world: World, names: list[str], flags: dict[str, str], talk: str) -> None:
+def _fetched(world: World, names: list[str], flags: dict[str, str], output: str) -> None:
     """Raise PnpmError if the packages cannot be downloaded."""
     name, _, version = names[0].rpartition("@")
     url = f"{_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     count = len(names)
-    progress = f"{talk}Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
+    progress = f"{output}Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
     if flags.get("offline") == "true":
         raise _after(
             progress,
@@ -172,12 +174,12 @@ def _fetched(world: World, names: list[str], flags: dict[str, str], talk: str) -
             ),
         )
     if world.fault("packages-refused"):
-        said = f"request to {url} failed, reason: {_REFUSED}"
-        raise _after(progress, PnpmError("ECONNREFUSED", f"{said}\n\nFetchError: {said}"))
+        reason = f"request to {url} failed, reason: {_REFUSED}"
+        raise _after(progress, PnpmError("ECONNREFUSED", f"{reason}\n\nFetchError: {reason}"))
 
 
-def _after(talk: str, error: PnpmError) -> PnpmError:
-    error.text = talk + error.text
+def _after(output: str, error: PnpmError) -> PnpmError:
+    error.text = output + error.text
     return error
 
 

@@ -46,17 +46,17 @@ class Parsed:
     rest: list[str] | None = None
     deprecated: list[str] = field(default_factory=list)  # lines for stderr
 
-    def one(self, name: str, otherwise: str = "") -> str:
+    def value(self, name: str, otherwise: str = "") -> str:
         """The last value of a flag."""
         return self.flags[name][-1] if name in self.flags else otherwise
 
-    def many(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """All values of a list flag, split at commas."""
         return [part for value in self.flags.get(name, []) for part in value.split(",")]
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name, "false") in ("true", "1", "t", "T", "TRUE", "True")
+        return self.value(name, "false") in ("true", "1", "t", "T", "TRUE", "True")
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def connect(run: Run) -> Answer:
 
 def require(run: Run) -> Daemon:
     """The session that a command uses. Without one, telepresence connects implicitly, to the current context."""
-    if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.one("use"):
+    if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.value("use"):
         first, second = run.user.notes["telepresence-names"][:2]
         raise Failure(f"multiple daemons are running, please select {first} or {second} using the --use <match> flag")
     daemon = run.session()
@@ -182,7 +182,7 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         daemon.key = key
         daemon.context, daemon.namespace, daemon.server = want.context, want.namespace, want.server
         daemon.manager_namespace, daemon.kubeconfig, daemon.name = want.manager, want.files, want.name
-        daemon.mapped_asked = bool(want.mapped)
+        daemon.mapped_explicitly = bool(want.mapped)
         cluster = run.world.cluster_at(want.server) or run.world.cluster
         daemon.mapped = list(want.mapped) or sorted(cluster.namespaces)
         daemon.implicit = implicit

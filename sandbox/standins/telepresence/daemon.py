@@ -26,7 +26,7 @@ class Daemon:
     server: str = ""
     manager_namespace: str = ""
     mapped: list[str] = field(default_factory=list)
-    mapped_asked: bool = False
+    mapped_explicitly: bool = False
     kubeconfig: str = ""
     session: str = ""
     name: str = ""

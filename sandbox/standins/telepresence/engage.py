@@ -60,7 +60,7 @@ def _arguments(run: Run) -> None:
         raise Failure(
             f'{parsed.command} expects exactly one argument (flags and arguments to docker must be added after "--"'
         )
-    syntax = parsed.one("env-syntax", "docker")
+    syntax = parsed.value("env-syntax", "docker")
     if syntax.split(":")[0] not in ("docker", "compose", "sh", "csh", "ps", "cmd", "json"):
         raise Failure(f'invalid argument "{syntax}" for "--env-syntax" flag: invalid env syntax: {syntax}')
     if parsed.command == "intercept" and "replace" in parsed.flags and not run.old:
@@ -75,13 +75,13 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     error = "connector.CreateIntercept: "
     world, cluster = run.world, run.cluster
     name = run.parsed.arguments[0]
-    namespace = run.parsed.one("namespace") or daemon.namespace
-    workload = cluster.workload(namespace, run.parsed.one("workload") or name)
+    namespace = run.parsed.value("namespace") or daemon.namespace
+    workload = cluster.workload(namespace, run.parsed.value("workload") or name)
     local, wanted = local_port(run)
     if workload is None:
-        raise Failure(f'{error}workload "{run.parsed.one("workload") or name}.{namespace}" not found', bare=True)
+        raise Failure(f'{error}workload "{run.parsed.value("workload") or name}.{namespace}" not found', bare=True)
     if kind == "replace":
-        name = f"{workload.name}/{run.parsed.one('container') or workload.container}"
+        name = f"{workload.name}/{run.parsed.value('container') or workload.container}"
     title = f"{workload.kind} {workload.name}.{namespace}"
     with world.lock:
         mine = [i for i in cluster.intercepts if i.session == daemon.session and i.ends is None]
@@ -90,7 +90,7 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
         raise Failure(f'{error}{capital}ntercept with name "{name}" already exists', bare=True)
     port = service_port(run, workload, title, wanted, error) if kind == "intercept" else first_port(workload)
     local = local or (port.container if not run.old else 8080)
-    address = run.parsed.one("address") or "127.0.0.1"
+    address = run.parsed.value("address") or "127.0.0.1"
     taken = next((i for i in mine if i.local_port == local and i.address == address), None)
     if taken is not None:
         tail = f': id = "{taken.id}"' if run.old else ""
@@ -154,7 +154,7 @@ def _expired(run: Run, daemon: Daemon, error: str) -> None:
         reach(run.world, run.call, kubeconfig.load(run.call), daemon.context)
         return
     except (Unreachable, kubeconfig.Broken, KeyError) as why:
-        run.log(getattr(why, "said", "") or str(why))
+        run.log(getattr(why, "stderr", "") or str(why))
     run.world.wait(run.call, 32.0 if run.world.profile.connect > 1 else 1.0)
     config = f"{run.call.home}/.config/telepresence/config.yml"
     text = f'the intercept timed out.  The current timeout 30s can be configured as "timeouts.intercept" in "{config}"'
@@ -163,10 +163,10 @@ def _expired(run: Run, daemon: Daemon, error: str) -> None:
 
 def _mount(run: Run, made: Intercept) -> None:
     """Create plain folders for the pod's volumes: a sandbox mounts nothing."""
-    asked = run.parsed.one("mount", "true").removesuffix(":ro")
-    if asked in ("false", "0", ""):
+    mount = run.parsed.value("mount", "true").removesuffix(":ro")
+    if mount in ("false", "0", ""):
         return
-    made.mount = asked if asked.startswith("/") else str(run.world.box / "tmp" / f"telfs-{abs(hash(made.id)) % 10**9}")
+    made.mount = mount if mount.startswith("/") else str(run.world.box / "tmp" / f"telfs-{abs(hash(made.id)) % 10**9}")
     workload = run.cluster.workload(made.namespace, made.workload)
     try:
         for volume in workload.mounts if workload else []:

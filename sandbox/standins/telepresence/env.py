@@ -29,11 +29,11 @@ def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercep
 def write_files(run: Run, environment: dict[str, str]) -> None:
     """Write --env-json and --env-file with mode 0644."""
     parsed = run.parsed
-    if path := parsed.one("env-json"):
+    if path := parsed.value("env-json"):
         text = json.dumps(dict(sorted(environment.items())), indent=2, ensure_ascii=False)
         _write(run, path, text + "\n")
-    if path := parsed.one("env-file"):
-        syntax = "plain" if run.old else parsed.one("env-syntax", "docker")
+    if path := parsed.value("env-file"):
+        syntax = "plain" if run.old else parsed.value("env-syntax", "docker")
         _write(run, path, "")
         lines = [_line(k, v, syntax) for k, v in sorted(environment.items())]
         _write(run, path, "\n".join(lines) + "\n" if syntax != "json" else json.dumps(environment, indent=2) + "\n")

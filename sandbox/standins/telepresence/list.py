@@ -24,11 +24,11 @@ def list_(run: Run) -> Answer:
     if run.parsed.arguments:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence list"')
     daemon = require(run)
-    namespace = run.parsed.one("namespace") or daemon.namespace
+    namespace = run.parsed.value("namespace") or daemon.namespace
     mine = [i for i in held_by(run, daemon) if i.namespace == namespace]
     found = run.cluster.in_namespace(namespace)
     if run.old:
-        found = [w for w in found if w.service] if daemon.mapped_asked else []
+        found = [w for w in found if w.service] if daemon.mapped_explicitly else []
     chosen = {
         "intercepts": ("intercept",),
         "replacements": ("replace",),

@@ -12,7 +12,7 @@ _SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
 
 def local_port(run: Run) -> tuple[int, str]:
     """The local port (0 if not given) and the Service port's name or number from `--port`."""
-    text = run.parsed.one("port")
+    text = run.parsed.value("port")
     if not text or text == "all":
         return 0, ""
     parts = text.split(":")
@@ -28,7 +28,7 @@ def first_port(workload: Workload) -> Port:
 
 def service_port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
     """The Service port to intercept. Raises Failure if there is none or more than one."""
-    service = run.parsed.one("service")
+    service = run.parsed.value("service")
     if workload.service is None:
         if run.old:
             raise Failure(
@@ -40,8 +40,8 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
     if wanted and named and not fitting and run.new:
         fitting = [p for p in workload.ports if wanted == str(p.container)]
     if not fitting:
-        asked = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
-        raise Failure(f"{error}{title} has no interceptable port matching {asked}", bare=True)
+        criteria = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
+        raise Failure(f"{error}{title} has no interceptable port matching {criteria}", bare=True)
     if len(fitting) > 1:
         what, how = ("service port", "svcPortName") if run.old else ("port", "portName/portNumber")
         raise Failure(
@@ -54,14 +54,14 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
 
 def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
     headers: dict[str, str] = {}
-    for pair in run.parsed.many("http-header"):
+    for pair in run.parsed.values("http-header"):
         match = re.fullmatch(r"([^=:]+)(?:=|:\s*)(.*)", pair)
         if not match:
             raise Failure(
                 f'invalid argument "{pair}" for "--http-header" flag: must be in the form KEY=VALUE or KEY: VALUE'
             )
         headers[match.group(1).strip()] = match.group(2)
-    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.many(f"http-path-{k}")]
+    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.values(f"http-path-{k}")]
     return headers, paths
 
 

@@ -64,7 +64,9 @@ class Run:
     @property
     def format(self) -> str:
         """The output format: json, yaml, or "" for text."""
-        chosen = self.parsed.one("format") or self.parsed.one("output") or ("json" if self.parsed.on("json") else "")
+        chosen = (
+            self.parsed.value("format") or self.parsed.value("output") or ("json" if self.parsed.on("json") else "")
+        )
         return "" if chosen == "default" else chosen
 
     @property
@@ -75,7 +77,7 @@ class Run:
     # --- output
     def say(self, text: str) -> None:
         """Print a line of progress on stdout immediately. Prints nothing for JSON and YAML."""
-        if not self.format and self.parsed.one("progress") != "quiet":
+        if not self.format and self.parsed.value("progress") != "quiet":
             self.world.emit(self.call, text + "\n")
 
     def warn(self, text: str) -> None:

@@ -95,7 +95,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         ("Namespace", daemon.namespace),
         ("Manager namespace", daemon.manager_namespace),
     ]
-    if not run.old or daemon.mapped_asked:
+    if not run.old or daemon.mapped_explicitly:
         rows.append(("Mapped namespaces", f"[{' '.join(daemon.mapped)}]"))
     count = len(groups["intercepts"])
     if count or run.old:
@@ -114,7 +114,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         "status": "Connected",
         "version": run.version,
     }
-    if not run.old or daemon.mapped_asked:
+    if not run.old or daemon.mapped_explicitly:
         user["mapped_namespaces"] = list(daemon.mapped)
     for key, found in groups.items():
         if found:
@@ -204,7 +204,7 @@ def version(run: Run) -> Answer:
 def quit_(run: Run) -> Answer:
     """Quit. The exit code is 0 even if nothing runs."""
     names = run.user.notes.get("telepresence-names", [])
-    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.one("use"):
+    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.value("use"):
         raise Failure(
             f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag"
         )

@@ -47,23 +47,23 @@ def _accept(engine: Any, line: socket.socket) -> None:
 
 def _one(engine: Any, client: socket.socket) -> None:
     with client, client.makefile("rwb") as stream:
-        asked = json.loads(stream.readline())
-        answer = _answer(engine, str(asked["verb"]), asked)
+        request = json.loads(stream.readline())
+        answer = _answer(engine, str(request["verb"]), request)
         stream.write(json.dumps(answer).encode())
 
 
-def _answer(engine: Any, verb: str, asked: dict[str, Any]) -> Any:
+def _answer(engine: Any, verb: str, request: dict[str, Any]) -> Any:
     if verb == "resources":
         return engine.documents()
     if verb == "session":
         return engine.session()
     if verb == "args":
-        if tuple(asked["args"]) == engine.args:
+        if tuple(request["args"]) == engine.args:
             return {"same": True}
-        engine.log.say(f"\nTilt Args\nTiltfile args changed to: [{' '.join(asked['args'])}]")
-        engine.load(tuple(asked["args"]))
+        engine.log.say(f"\nTilt Args\nTiltfile args changed to: [{' '.join(request['args'])}]")
+        engine.load(tuple(request["args"]))
         return {"same": False}
-    name = str(asked["name"])
+    name = str(request["name"])
     if name not in engine.states:
         return {"error": "missing"}
     if verb == "trigger":

@@ -72,9 +72,9 @@ def _by_command(image: Image, command: Command, env: Mapping[str, str], say: Say
     done = _run(command.argv, {**env, **given, **command.env}, command.folder, 1800)
     if done is None:
         raise BuildFailed("context deadline exceeded")
-    said = (done.stdout + done.stderr).rstrip()
-    if said:
-        say(said)
+    output = (done.stdout + done.stderr).rstrip()
+    if output:
+        say(output)
     if done.returncode != 0:
         raise BuildFailed(f"Custom build {command.shown!r} failed: exit status {done.returncode}")
     if not image.local:
@@ -120,9 +120,9 @@ def delete(manifest: Manifest, env: Mapping[str, str], say: Say) -> int:
     done = _run(manifest.delete.argv, {**env, **manifest.delete.env}, manifest.delete.folder, 300)
     if done is None:
         return 137
-    said = (done.stderr + done.stdout).strip()
-    if said:
-        say(said)
+    output = (done.stderr + done.stdout).strip()
+    if output:
+        say(output)
     return done.returncode
 
 
@@ -143,7 +143,7 @@ def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
     return True
 
 
-def cluster_trouble(env: Mapping[str, str]) -> str:
+def cluster_problem(env: Mapping[str, str]) -> str:
     """The client's error if the API server does not answer; empty if it does."""
     done = _run(("kubectl", "get", "--raw", "/version"), env, os.getcwd(), 20)
     if done is None:
@@ -152,7 +152,7 @@ def cluster_trouble(env: Mapping[str, str]) -> str:
     return "" if done.returncode == 0 else (lines[-1] if lines else "unknown")
 
 
-def engine_trouble(env: Mapping[str, str]) -> str:
+def engine_problem(env: Mapping[str, str]) -> str:
     """Docker's error if no engine answers; empty if one does."""
     done = _run(("docker", "info", "--format", "{{.ServerVersion}}"), env, os.getcwd(), 20)
     if done is not None and done.returncode == 0:

@@ -82,7 +82,7 @@ class Engine:
         if os.environ.get("DO_NOT_TRACK"):
             self.log.say("Tilt analytics disabled: Environment variable DO_NOT_TRACK=1")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._told)
+            signal.signal(number, self._on_signal)
         from sandbox.standins.tilt import api
 
         api.serve(self)
@@ -224,15 +224,15 @@ class Engine:
         """Check the cluster and the Docker engine before a deploy. Tilt checks the engine even if it builds no image."""
         if not any(result.manifests[name].kind != "local" for name in result.enabled):
             return ""
-        said = building.cluster_trouble(self.env)
-        if said:
-            text = f"Tilt encountered an error connecting to your Kubernetes cluster:\n\t{said}\nYou will need to restart Tilt after resolving the issue."
+        problem = building.cluster_problem(self.env)
+        if problem:
+            text = f"Tilt encountered an error connecting to your Kubernetes cluster:\n\t{problem}\nYou will need to restart Tilt after resolving the issue."
             self.log.say(f"ERROR: Cluster status error: {text}")
             return "cluster connection failed"
-        said = building.engine_trouble(self.env)
-        if said:
-            self.log.say(f"ERROR: Failed to connect to Docker: {said}")
-            return f"Failed to connect to Docker: {said}"
+        problem = building.engine_problem(self.env)
+        if problem:
+            self.log.say(f"ERROR: Failed to connect to Docker: {problem}")
+            return f"Failed to connect to Docker: {problem}"
         return ""
 
     def _judge(self) -> None:
@@ -243,8 +243,8 @@ class Engine:
                 wanted = [s for s in self.states.values() if s.enabled and s.manifest.auto_init]
             failed = next((s for s in wanted if "error" in (s.update, s.runtime)), None)
             if self.tiltfile.error or failed is not None:
-                said = self.tiltfile.error or (failed.error if failed else "")
-                return self._over(1, f"Error: {said}\n")
+                problem = self.tiltfile.error or (failed.error if failed else "")
+                return self._over(1, f"Error: {problem}\n")
             if self.tiltfile.update == "ok" and all(s.ready for s in wanted):
                 self.log.say("SUCCESS. All workloads are healthy.")
                 return self._over(0, "")
@@ -258,13 +258,13 @@ class Engine:
                 )
         return None
 
-    def _over(self, code: int, said: str) -> None:
+    def _over(self, code: int, problem: str) -> None:
         self.code = code
-        sys.stderr.write(said)
+        sys.stderr.write(problem)
         sys.stderr.flush()
         self.ended.set()
 
-    def _told(self, number: int, frame: Any) -> None:
+    def _on_signal(self, number: int, frame: Any) -> None:
         if self.ended.is_set():
             os._exit(1)  # a second signal
         self.ended.set()

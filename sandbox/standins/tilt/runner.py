@@ -146,14 +146,14 @@ class Runner:
     def _probe(self, process: subprocess.Popen[str], state: State, probe: Probe) -> None:
         time.sleep(probe.delay)
         while process.poll() is None and not self.stopping:
-            said = self._asked(probe)
-            if not said:
+            problem = self._probe_problem(probe)
+            if not problem:
                 state.set(runtime="ok", probed=True)
             elif not state.probed:
-                self.log.say(f"WARNING: [readiness probe: failure] {said}", state.manifest.name)
+                self.log.say(f"WARNING: [readiness probe: failure] {problem}", state.manifest.name)
             time.sleep(probe.period)
 
-    def _asked(self, probe: Probe) -> str:
+    def _probe_problem(self, probe: Probe) -> str:
         """Why the probe fails; empty if it passes."""
         try:
             if probe.exec:

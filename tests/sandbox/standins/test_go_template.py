@@ -82,7 +82,7 @@ def test_a_required_value_names_line_and_column():
 
 
 @given(st.text(alphabet='{} .|$"-abx()=:\n', max_size=40))
-def test_no_text_makes_it_fall(text: str):
+def test_no_text_makes_it_crash(text: str):
     try:
         rendered(text)
     except (TemplateError, Raised):

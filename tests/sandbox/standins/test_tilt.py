@@ -135,7 +135,7 @@ def test_each_resource_has_the_recorded_status(
     assert (condition["status"], condition.get("reason")) == (ready, reason)
 
 
-def test_details_of_the_status_are_where_they_were_recorded(steady: Project):
+def test_details_of_the_status_match_the_recording(steady: Project):
     found = steady.statuses()
     assert found["cmd-fails"]["buildHistory"][0]["error"] == 'Command "echo to-stdout; exit 3" failed: exit status 3'
     assert found["waits-for-failed"]["waiting"]["reason"] == "waiting-for-dep"
@@ -147,7 +147,7 @@ def test_details_of_the_status_are_where_they_were_recorded(steady: Project):
     ]
 
 
-def test_the_stream_has_the_names_cut_to_twelve_letters(steady: Project):
+def test_the_stream_shows_names_cut_to_twelve_characters(steady: Project):
     assert re.search(rf"^        ready │ ready TILT_PORT={steady.port} TILT_HOST=localhost$", steady.said, re.MULTILINE)
     assert "waits-for-mi… │ Running cmd: sleep 1000" in steady.said
     assert "ERROR: Build Failed: Command " in steady.said
@@ -165,7 +165,7 @@ def test_clients_answer_as_recorded(steady: Project):
     assert steady.tilt("get", "uiresource", "-n", "x").returncode == 1
 
 
-def test_a_disabled_resource_ends_and_comes_back(steady: Project):
+def test_a_resource_can_be_disabled_and_enabled(steady: Project):
     pid = steady.statuses()["tree"]["localResourceInfo"]["pid"]
     assert steady.tilt("disable", "tree").stdout == ""
     assert until(lambda: steady.condition("tree").get("reason") == "Disabled")
@@ -175,7 +175,7 @@ def test_a_disabled_resource_ends_and_comes_back(steady: Project):
     assert steady.ready("tree")
 
 
-def test_with_no_tilt_each_client_says_so_in_its_own_words(project: Project):
+def test_each_client_command_reports_that_no_tilt_runs(project: Project):
     assert project.tilt("get", "uiresource").stderr == f"Error: No tilt apiserver found: tilt-{project.port}\n"
     assert project.tilt("get", "session", "--port", "10350").stderr == "Error: No tilt apiserver found: tilt-default\n"
     assert "Could not connect to Tilt at http://localhost:" in project.tilt("trigger", "a").stderr
@@ -199,7 +199,7 @@ def test_a_tiltfile_error_ends_ci_and_down_but_not_up(project: Project):
         )
 
 
-def test_a_taken_port_is_told_after_the_line_that_it_started(project: Project):
+def test_a_port_in_use_is_reported_after_the_start_line(project: Project):
     project.write("local_resource('a', 'true')\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", project.port))
@@ -211,7 +211,7 @@ def test_a_taken_port_is_told_after_the_line_that_it_started(project: Project):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_it_and_what_it_serves(project: Project, number: int):
+def test_a_signal_ends_it_and_its_serve_commands(project: Project, number: int):
     project.write("local_resource('a', serve_cmd='sleep 1000')\n")
     process = project.up()
     assert project.ready("a")
@@ -222,7 +222,7 @@ def test_a_signal_ends_it_and_what_it_serves(project: Project, number: int):
     assert "No tilt apiserver found" in project.tilt("get", "session").stderr
 
 
-def test_after_two_seconds_it_is_gone_whatever_still_runs(project: Project):
+def test_it_exits_after_two_seconds_even_if_children_run(project: Project):
     project.write("local_resource('a', serve_cmd='trap \"echo got >> got\" TERM; while true; do sleep 0.1; done')\n")
     process = project.up()
     assert project.ready("a")
@@ -293,7 +293,7 @@ def test_an_image_is_built_by_the_teams_own_command(world: Box, project: Project
     assert (done.returncode == 0) == (not said), done.stderr
 
 
-def test_other_args_change_what_is_enabled(project: Project):
+def test_other_args_enable_other_resources(project: Project):
     project.write(
         "config.define_string_list('only')\nonly = config.parse().get('only', [])\n"
         "local_resource('a', serve_cmd='sleep 1000')\nlocal_resource('b', serve_cmd='sleep 1000')\nconfig.set_enabled_resources(only)\n"

@@ -19,7 +19,7 @@ SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 
 @dataclass
-class Said:
+class CallResult:
     """How a call ended."""
 
     exit: int
@@ -50,7 +50,7 @@ class _Line:
         return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)  # type: ignore[arg-type]
 
 
-class Desk:
+class Workstation:
     """One person's HOME in a world of its own, logged in to nothing."""
 
     def __init__(self, place: Path) -> None:
@@ -74,7 +74,7 @@ class Desk:
         answer: Answer = import_module(TABLE[call.tool]).handle(call, self.world)
         return answer
 
-    def __call__(self, tool: str, *argv: str, stdin: str = "", cwd: str = "", **env: str) -> Said:
+    def __call__(self, tool: str, *argv: str, stdin: str = "", cwd: str = "", **env: str) -> CallResult:
         line = _Line(stdin.encode())
         self.calls.clear()
         call = Call(tool, argv, {**self.env, **env}, cwd or str(self.home), 1, line=line)
@@ -86,19 +86,19 @@ class Desk:
             )
             line.out, line.err = line.out + done.stdout, line.err + done.stderr
             answer = import_module(TABLE[tool]).ended(call, self.world, answer.after, done.returncode)
-        return Said(answer.exit, line.out + answer.stdout, line.err + answer.stderr, answer.writes)
+        return CallResult(answer.exit, line.out + answer.stdout, line.err + answer.stderr, answer.writes)
 
-    def az(self, *argv: str, **env: str) -> Said:
+    def az(self, *argv: str, **env: str) -> CallResult:
         return self("az", *argv, **env)
 
-    def plant(self, name: str, on: bool = True) -> None:
+    def set_fault(self, name: str, on: bool = True) -> None:
         apply_fault.fault(self.world, name, on)
 
-    def login(self) -> Desk:
+    def login(self) -> Workstation:
         assert self.az("login", "--use-device-code", "-o", "none").exit == 0
         return self
 
-    def credentials(self) -> Desk:
+    def credentials(self) -> Workstation:
         """Logged in, with a converted kubeconfig."""
         done = self.login().az("aks", "get-credentials", "-g", self.places.resource_group, "-n", self.places.cluster)
         assert done.exit == 0, done
