@@ -219,7 +219,7 @@ def _request(box: Box, service: Service) -> dict[str, object]:
         with urllib.request.urlopen(request, timeout=5) as reply:
             found = json.loads(reply.read())
     except (OSError, ValueError) as why:
-        return {"answered_by": "nobody", "error": str(why)}
+        return {"answered_by": "none", "error": str(why)}
     return found if isinstance(found, dict) else {}
 
 
@@ -231,7 +231,7 @@ def _until_local(box: Box, service: Service, run: _Intercept) -> dict[str, objec
             time.sleep(1.2)  # wait for the intercept's own line about the first request
             return answer
         time.sleep(0.2)
-    return {"answered_by": "nobody"}
+    return {"answered_by": "none"}
 
 
 def _until(box: Box, service: Service, who: str) -> dict[str, object]:

@@ -61,7 +61,7 @@ FAULTS: dict[str, str] = {
     "iptables-missing": "iptables is not installed",
     "stale-sockets": "a container restart left the telepresence daemons' sockets and cache files, but not their processes",
     "session-lost": "the telepresence daemons were killed (kill -9); their intercepts remain",
-    "status-lies": "telepresence status reports `not running` although the daemon runs (2.31 as root in a container)",
+    "status-wrong": "telepresence status reports `not running` although the daemon runs (2.31 as root in a container)",
     "conflict": "a colleague intercepts all traffic of the first service",
     "agent-never": "pods with a traffic-agent never become ready",
     "env-file-fails": "writing the pod's environment fails after the intercept exists",

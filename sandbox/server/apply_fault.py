@@ -180,4 +180,11 @@ def credentials(world: World, user: str, home: str) -> dict[str, Any]:
     return {"context": where.context, "namespace": where.namespace, "server": world.cluster.server, "token": token}
 
 
-VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials}
+def processes(world: World) -> dict[str, Any]:
+    """What the server knows of telepresence's processes: sessions with a running daemon, and pids of commands."""
+    with world.lock:
+        children = [i.child for cluster in world.clusters.values() for i in cluster.intercepts if i.child]
+        return {"sessions": sorted(world.alive_sessions), "children": children}
+
+
+VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials, "processes": processes}

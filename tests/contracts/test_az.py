@@ -22,7 +22,7 @@ EXPIRY = (*TOKEN, "--query", "expires_on", "--output", "json")
 
 
 def log_in(program: Program) -> None:
-    """Stand-ins know who would log in; for a real az cluster.env names the folder of a login."""
+    """Log in. For a real az, cluster.env names the folder of an existing login."""
     program.only_real_with("AZURE_CONFIG_DIR")
     if program.is_real:
         program.env["AZURE_CONFIG_DIR"] = program.cluster["AZURE_CONFIG_DIR"]
@@ -62,7 +62,7 @@ def test_without_a_login_the_wrapper_raises_login_needed(program: Program, suite
 
 
 def test_the_parser_accepts_the_suites_arguments(program: Program, suite: Settings):
-    """A wrong flag is exit 2; that nobody is logged in is found later, with exit 1."""
+    """A wrong flag is exit code 2. A missing login is detected later, with exit code 1."""
     for words in (az.credentials_args(suite), (*EXPIRY, "--only-show-errors")):
         assert program.call(*words).exit == 1, words
     assert program.call(*EXPIRY, "--no-such-flag").exit == 2
@@ -157,7 +157,7 @@ def test_the_registrys_login_checks_the_engine_first(program: Program, suite: Se
     if program.is_real:
         program.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
         if program.call("version", tool="docker").exit == 127:
-            program.not_tried("there is no docker client beside it")
+            program.not_tried("there is no docker client next to it")
     else:
         program.fault("docker-no-engine")
     done = program.call("acr", "login", "--name", "registry")
@@ -181,7 +181,7 @@ def test_a_missing_role_on_the_registry_is_explained(program: Program, suite: Se
 
 
 def test_a_secret_is_read_from_stdin(program: Program, suite: Settings):
-    """`--password @-`: in no process list. A wrong one, or no network, is exit 1 and no question."""
+    """`--password @-` keeps the secret out of process lists. A wrong secret or no network is exit code 1, without a prompt."""
     words = (
         "login",
         "--service-principal",
@@ -198,7 +198,7 @@ def test_a_secret_is_read_from_stdin(program: Program, suite: Settings):
 def test_a_device_code_is_shown_on_stderr(program: Program, suite: Settings):
     program.only_real_with("AZURE_CONFIG_DIR")
     if program.is_real:
-        program.not_tried("it would wait for a person")
+        program.not_tried("it would wait for a user")
     done = program.call("login", "--use-device-code", "--output", "none")
     assert done.exit == 0
     assert "enter the code" in done.err

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.contract
 
 
 def without_engine(program: Program) -> None:
-    """No engine answers: a real client is led to a closed port."""
+    """Let no engine answer. A real client gets a closed port."""
     if program.is_real:
         program.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
     else:
@@ -64,7 +64,7 @@ def test_a_socket_without_permission_is_reported(program: Program, suite: Settin
 
 
 def test_its_login_is_read_from_its_file(program: Program, suite: Settings):
-    """The client keeps a login in ~/.docker/config.json, in clear, under the registry's host."""
+    """The client stores a login in plain text in ~/.docker/config.json under the registry's host."""
     program.only_real_with("REGISTRY", "REGISTRY_USER", "REGISTRY_PASSWORD", "DOCKER_HOST")
     host = program.cluster.get("REGISTRY", suite.registry.host)
     user = program.cluster.get("REGISTRY_USER", "00000000-0000-0000-0000-000000000000")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.contract
 
 @pytest.fixture
 def chart(tmp_path: Path) -> Path:
-    """A chart of one object, with a value that must be given."""
+    """A chart of one object with a required value."""
     place = tmp_path / "chart"
     (place / "templates").mkdir(parents=True)
     (place / "Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 0.1.0\n")
@@ -34,14 +34,14 @@ def chart(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster(program: Program, suite: Settings) -> None:
-    """A cluster that takes releases."""
+    """A cluster that accepts releases."""
     program.only_real_with("KUBECONFIG", "CONTEXT", "NAMESPACE")
     frozen(suite, Path(program.cluster["KUBECONFIG"]).read_text() if program.is_real else fetched(program, suite))
 
 
 @pytest.fixture
 def refused(program: Program, suite: Settings) -> None:
-    """The kubeconfig leads to a closed port."""
+    """A kubeconfig for a closed port."""
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
 
 

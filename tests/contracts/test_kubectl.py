@@ -24,8 +24,11 @@ pytestmark = pytest.mark.contract
 
 @dataclass(frozen=True)
 class Reach:
-    """A cluster that answers. outsider: a kubeconfig of somebody without rights, empty for none; stranger: one with a
-    login that the cluster does not accept."""
+    """A cluster that answers.
+
+    outsider: a kubeconfig of a user without rights, "" if there is none; stranger: one with a token that the cluster
+    rejects
+    """
 
     namespace: str
     stranger: str
@@ -34,7 +37,7 @@ class Reach:
 
 @pytest.fixture
 def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
-    """A stand-in has the sandbox's; a real kubectl that of cluster.env, else a small API server of this folder."""
+    """The sandbox's cluster; for a real kubectl the one in cluster.env, else the API server in api_server.py."""
     s = suite
     if program.is_real and program.cluster.get("KUBECONFIG"):
         text = Path(program.cluster["KUBECONFIG"]).read_text()
@@ -58,7 +61,7 @@ def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
 
 
 def ask(program: Program, s: Settings, *words: str, env: Mapping[str, str] | None = None) -> Done:
-    """As the wrapper asks: with the frozen kubeconfig and its context."""
+    """Call kubectl as the wrapper does, with the frozen kubeconfig and its context."""
     return program.call(
         "--kubeconfig",
         str(base.frozen_kubeconfig(s)),
@@ -178,7 +181,7 @@ def test_a_missing_context_is_reported(program: Program, suite: Settings):
 
 
 def test_a_failing_plugin_is_passed_on(program: Program, suite: Settings):
-    """kubelogin's own words come first, as they are; then kubectl's line."""
+    """kubelogin's error comes first, unchanged; then kubectl's line."""
     text = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
     args = ["get-token", "--login", "azurecli", "--server-id", suite.azure.server_id]
     plugin = {

@@ -96,7 +96,7 @@ def test_a_stale_lock_is_reported(program: Program):
 
 def test_without_a_login_the_error_of_az_is_on_stderr(program: Program):
     if program.is_real and program.call("version", tool="az", seconds=60).exit != 0:
-        program.not_tried("there is no az beside it")
+        program.not_tried("there is no az next to it")
     done = program.call("get-token", "--login", "azurecli", "--server-id", SERVER_ID)
     assert (done.exit, done.out) == (1, "")
     assert "AzureCLICredential" in done.err

@@ -23,7 +23,7 @@ LOCK = "lockfileVersion: '9.0'\n\nsettings:\n  autoInstallPeers: true\n  exclude
 
 @pytest.fixture
 def project(program: Program, suite: Settings) -> Path:
-    """A project without dependencies; no registry is asked."""
+    """A project without dependencies, which needs no registry."""
     place = program.home / "project"
     place.mkdir()
     (place / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0"}))
@@ -32,7 +32,7 @@ def project(program: Program, suite: Settings) -> Path:
 
 
 def there(s: Settings, place: Path) -> Settings:
-    """The settings of this project."""
+    """The settings for this project."""
     return msgspec.structs.replace(s, root=str(place))
 
 
@@ -50,7 +50,7 @@ def test_an_installation_leaves_the_files_that_the_suite_checks(program: Program
     assert pnpm.missing(s) == "node_modules is not there"
     perform(pnpm.install(s, "test"))
     if not (project / "node_modules" / ".modules.yaml").is_file():
-        program.not_tried("it makes no node_modules for a project without dependencies")
+        program.not_tried("this version creates no node_modules for a project without dependencies")
     assert pnpm.missing(s) == ""
 
 

@@ -24,13 +24,13 @@ IDLE_VERBS = ["status", "version", "quit"]
 
 
 def form(program: Program) -> str:
-    """The flag for JSON that this version has in its help."""
+    """The flag for JSON in this version's help."""
     return "--output" if program.lacks("format", "status") else "--format"
 
 
 @pytest.fixture
 def refused(program: Program, suite: Settings) -> None:
-    """The kubeconfig leads to a closed port."""
+    """A kubeconfig for a closed port."""
     program.env["KUBECONFIG"] = str(frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context)))
 
 
@@ -49,7 +49,7 @@ def session(program: Program, suite: Settings) -> Iterator[Settings]:
 
 @pytest.fixture
 def wanted(program: Program, session: Settings, request: pytest.FixtureRequest) -> Wanted:
-    """What may be intercepted: a service of the catalogue; on a real cluster WORKLOAD and PORT of cluster.env."""
+    """An intercept to create: of a service in the catalogue, or on a real cluster of WORKLOAD and PORT in cluster.env."""
     program.only_real_with("WORKLOAD", "PORT")
     if program.is_real:
         return Wanted("contract", program.cluster["WORKLOAD"], 38999, program.cluster["PORT"])
@@ -58,7 +58,7 @@ def wanted(program: Program, session: Settings, request: pytest.FixtureRequest) 
 
 @pytest.fixture
 def held(wanted: Wanted, session: Settings) -> Iterator[Held]:
-    """It is intercepted."""
+    """An existing intercept."""
     yield perform_held(session, wanted)
     perform(telepresence.leave(session, wanted.name))
 
@@ -103,7 +103,7 @@ def test_its_help_names_the_flags_that_every_version_has(program: Program, suite
 
 
 def test_a_flag_that_help_does_not_name_is_refused(program: Program, suite: Settings, refused: None):
-    """So asking `--help` is enough: what a version lacks it does not swallow."""
+    """So reading `--help` is enough: a version does not silently accept a flag that it lacks."""
     for command, flag in (
         ("intercept", "http-header"),
         ("connect", "vnat"),
@@ -155,7 +155,7 @@ def test_a_server_that_refuses_is_reported_in_the_json(program: Program, suite: 
 
 
 def test_only_the_plugin_reports_a_missing_login(program: Program, suite: Settings):
-    """No AADSTS code reaches the client: that is why az is asked before."""
+    """The client receives no AADSTS code, so the suite checks az first."""
     if program.is_real:
         program.not_tried("it needs az and kubelogin of a cluster")
     text = fetched(program, suite)
@@ -184,7 +184,7 @@ def test_connecting_again_with_the_same_parameters_succeeds(program: Program, se
 
 
 def test_connecting_elsewhere_is_refused_or_opens_a_second_session(program: Program, session: Settings):
-    """2.31 exits 0 and hides the first; 2.19 refuses, and yet has two afterwards. So `status` is asked first."""
+    """2.31 exits with 0 and hides the first session; 2.19 refuses, but has two afterwards. So the suite reads `status` first."""
     words = ["connect", "--context", session.cluster.context, "--namespace", "default"]
     done = ask(program, session, *words)
     if done.exit != 0:
@@ -287,7 +287,7 @@ def test_another_users_intercept_is_a_conflict(
         perform(telepresence.quit(session))
     assert why.value.id.startswith(held.id.partition(":")[0])
     if not telepresence.can_filter(session):
-        assert why.value.client == ""  # before headers the holder is not told
+        assert why.value.client == ""  # versions without header filters do not report the holder
     for name, value in program.env.items():
         monkeypatch.setenv(name, value)
 

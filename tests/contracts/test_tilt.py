@@ -28,7 +28,7 @@ config.set_enabled_resources(chosen)
 
 @pytest.fixture
 def write(program: Program, suite: Settings) -> Callable[[str], Path]:
-    """Write a Tiltfile beside a kubeconfig that leads nowhere."""
+    """Write a Tiltfile and a kubeconfig for a closed port."""
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
     place = program.home / "project"
     place.mkdir()
@@ -90,7 +90,7 @@ def test_a_missing_tilt_is_reported(program: Program, suite: Settings, port: int
 def running(
     program: Program, suite: Settings, write: Callable[[str], Path], port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`tilt up` as the suite starts it."""
+    """A running `tilt up`, started as the suite does."""
     file = write(DECLARED)
     argv = tilt.up(suite, file, port=port, flags=[], args=[])
     process = subprocess.Popen(

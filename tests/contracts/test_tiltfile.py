@@ -1,4 +1,4 @@
-"""The repository's Tiltfile in Tilt itself: the same answers as the harness gives, on the sample with all services."""
+"""The repository's Tiltfile in Tilt itself, on the sample with all services: the same results as in the harness."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELEASES = [service.release for service in KNOWN.services]
 
 @pytest.fixture
 def core(program: Program, tmp_path: Path) -> Path:
-    """The sample, and a kubeconfig with the wanted context that leads nowhere."""
+    """The sample, and a kubeconfig whose context has a closed port."""
     program.kubeconfig(config("https://127.0.0.1:1", "t", CONTEXT))
     return make_core(tmp_path / "pair")
 

@@ -1,4 +1,4 @@
-"""The legacy pair: deterministic, sound, as large as asked, with what the migration's tables name."""
+"""The legacy pair: deterministic, valid, of the requested size, with the paths in the migration's tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def listed(repository: Path) -> set[str]:
 
 
 def committed(repository: Path) -> dict[str, tuple[str, str]]:
-    """Path -> mode and blob, submodules left out."""
+    """Path -> mode and blob, without submodules."""
     rows = git(repository, "ls-tree", "-r", "-z", "HEAD").rstrip("\0").split("\0")
     split = (row.split(None, 3) for row in rows)
     return {path: (mode, blob) for mode, kind, blob, path in split if kind == "blob"}

@@ -1,4 +1,4 @@
-"""Each fault of the legacy pair does what its line says, and only that."""
+"""Each fault of the legacy pair has its described effect and no other."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_copied_puts_every_copy_where_the_interface_says_with_content_and_mode()
 
 
 def differing(after: Draft) -> set[str]:
-    """Paths of core whose copy is not there or is another."""
+    """The paths of core whose copy is missing or differs."""
     return {path for path, target in copies().items() if after.gitops.get(target) != after.core[path]}
 
 

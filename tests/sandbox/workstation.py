@@ -1,4 +1,4 @@
-"""A workstation whose programs are the stand-ins, called in this process: no server, no client, no waiting."""
+"""A workstation whose stand-ins are called in this process, without server, client and delays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 @dataclass
 class CallResult:
-    """How a call ended."""
+    """The result of a call."""
 
     exit: int
     out: str
@@ -29,7 +29,7 @@ class CallResult:
 
 
 class _Line:
-    """The client's side of a call: what it prints at once, what it reads."""
+    """The client's side of a call: the output printed before the answer, and stdin."""
 
     def __init__(self, given: bytes) -> None:
         self.given, self.out, self.err = given, "", ""
@@ -51,7 +51,7 @@ class _Line:
 
 
 class Workstation:
-    """One person's HOME in a world of its own, logged in to nothing."""
+    """A user's HOME in a separate world, without logins."""
 
     def __init__(self, place: Path) -> None:
         self.box = place / "box"
@@ -79,7 +79,7 @@ class Workstation:
         self.calls.clear()
         call = Call(tool, argv, {**self.env, **env}, cwd or str(self.home), 1, line=line)
         answer = self._dispatch(call)
-        while answer.run:  # what the client does with it, streams kept
+        while answer.run:  # as the client does, with the streams collected
             line.out, line.err = line.out + answer.stdout, line.err + answer.stderr
             done = subprocess.run(
                 answer.run, env={**call.env, **answer.run_env}, cwd=call.cwd, capture_output=True, text=True, timeout=30
@@ -99,7 +99,7 @@ class Workstation:
         return self
 
     def credentials(self) -> Workstation:
-        """Logged in, with a converted kubeconfig."""
+        """Log in and get a converted kubeconfig."""
         done = self.login().az("aks", "get-credentials", "-g", self.places.resource_group, "-n", self.places.cluster)
         assert done.exit == 0, done
         return self

@@ -1,4 +1,4 @@
-"""The harness is as strict as Tilt: each case was recorded of Tilt 0.37.6, the texts too."""
+"""The harness is as strict as Tilt: every case and text was recorded from Tilt 0.37.6."""
 
 from __future__ import annotations
 

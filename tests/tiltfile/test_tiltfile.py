@@ -1,4 +1,4 @@
-"""What the repository's Tiltfile declares, for the sample with the services of the catalogue."""
+"""The resources of the repository's Tiltfile, for the sample with the services of the catalogue."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_another_context_is_refused_before_anything_else(checkout: Checkout):
 
 
 def test_no_context_is_refused(untouched: Checkout):
-    """Tilt says "" for an unset context and for one that does not exist, and then allows everything."""
+    """k8s_context() is "" for an unset or missing context, and Tilt then allows everything."""
     said = untouched.refused(context="")
     assert "no Kubernetes context" in said
     assert "inv aks.credentials" in said
@@ -206,7 +206,7 @@ def test_a_requested_service_without_its_folder_is_an_error(checkout: Checkout):
 
 
 def test_with_no_folder_at_all_nothing_is_enabled(checkout: Checkout):
-    """An empty list of enabled resources would enable everything."""
+    """In Tilt an empty list of enabled resources would enable everything."""
     shutil.rmtree(checkout.core / "services")
     assert checkout.tilt().enabled == []
 
@@ -286,7 +286,7 @@ def test_an_intercept_alone_deploys_nothing(untouched: Checkout):
 
 
 def test_started_commands_use_the_developers_own_kubeconfig(checkout: Checkout):
-    """Tilt gives its children another one, which Telepresence would take for another cluster."""
+    """Tilt gives its children another kubeconfig, which Telepresence would treat as another cluster."""
     checkout.env["TILT_REMOTE_DEV"] = json.dumps({"kubeconfig": "/home/x/.kube/mine"})
     checkout.env["KUBECONFIG"] = "/frozen"
     serve = checkout.tilt("--intercept=graph").manifests["intercept-graph"].serve
@@ -320,7 +320,7 @@ def test_a_service_without_a_port_cannot_be_intercepted(untouched: Checkout):
 
 
 def test_helper_files_contain_only_functions_and_constants(tmp_path: Path):
-    """Loading one must do nothing: no built-in is called while it is read."""
+    """Loading a helper file must not call a built-in."""
     for file in sorted((ROOT / "tilt").glob("*.star")):
         (tmp_path / "Tiltfile").write_text(f"load('{file}', {names(file)})\n")
         result = evaluate(tmp_path / "Tiltfile", context="none", env={})

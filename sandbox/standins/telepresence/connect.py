@@ -37,7 +37,7 @@ def require(run: Run) -> Daemon:
         if daemon.lost_network:
             raise Failure("rpc error: code = Unavailable desc = no active session", logs=True)
         return daemon
-    if run.new and run.world.fault("status-lies"):
+    if run.new and run.world.fault("status-wrong"):
         run.world.hang(run.call)
     if run.new and run.lost():
         raise Failure("telepresence user daemon is not running")

@@ -139,7 +139,7 @@ class Run:
 
     def session(self) -> Daemon | None:
         """The connected daemon that this command would use."""
-        if self.new and self.world.fault("status-lies"):
+        if self.new and self.world.fault("status-wrong"):
             return None
         live = [d for d in self.user.daemons if d.state == "connected" and not d.orphan]
         return live[-1] if live else None

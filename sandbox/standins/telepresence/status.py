@@ -222,7 +222,7 @@ def quit_(run: Run) -> Answer:
 def disconnect(run: Run, stop_daemons: bool) -> None:
     """End the session and its intercepts, and the daemons if requested or if the version always does."""
     live = [d for d in run.user.daemons if d.state in ("connected", "idle") and not d.orphan]
-    if run.new and run.world.fault("status-lies"):
+    if run.new and run.world.fault("status-wrong"):
         return
     chosen = live if stop_daemons else live[-1:]
     run.user.notes.pop("telepresence-names", None)

@@ -1,4 +1,4 @@
-"""The stand-in for az says what the recorded one says: text, stream, exit code, files."""
+"""The stand-in for az against its recording: text, stream, exit code, files."""
 
 from __future__ import annotations
 

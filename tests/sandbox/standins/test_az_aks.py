@@ -1,4 +1,4 @@
-"""az aks and az acr as recorded: kubeconfig files with all side effects, power, the registry's login."""
+"""az aks and az acr as recorded: kubeconfig files and their side effects, start and stop, the registry's login."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_identical_entry_merges_silently(workstation: Workstation):
 
 
 def test_with_another_file_kubelogin_converts_the_wrong_one(workstation: Workstation, tmp_path: Path):
-    """az runs it without --kubeconfig, so the target stays as it was while az says the contrary."""
+    """az runs it without --kubeconfig, so the target is not converted although az reports it."""
     done = workstation.az(*GET, "--file", str(tmp_path / "other"))
     assert "Converted kubeconfig" in done.err
     assert "devicecode" in args(tmp_path / "other")

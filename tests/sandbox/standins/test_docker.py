@@ -1,4 +1,4 @@
-"""The stand-in for docker: with an engine, without one, and what the registry takes."""
+"""The stand-in for docker with and without an engine, and the registry's answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def workstation(tmp_path: Path) -> Workstation:
 
 @pytest.fixture
 def built(workstation: Workstation) -> Workstation:
-    """An image, and a login to its registry."""
+    """A workstation with an image and a login to its registry."""
     (workstation.home / "Dockerfile").write_text("FROM scratch\n# a comment\nCOPY app /app\n")
     assert workstation("docker", "build", "-t", IMAGE, ".").exit == 0
     assert workstation.login().az("acr", "login", "-n", "ameidedev").exit == 0
@@ -161,7 +161,7 @@ def test_logins_are_checked_stored_and_deleted(workstation: Workstation):
 
 
 def test_a_missing_credential_helper(built: Workstation):
-    """What VS Code leaves behind in a dev container."""
+    """VS Code leaves such a configuration behind in a dev container."""
     (built.home / ".docker" / "config.json").write_text('{"credsStore": "dev-containers-1"}')
     done = built.az("acr", "login", "-n", "ameidedev")
     assert done.exit == 1

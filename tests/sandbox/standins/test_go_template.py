@@ -1,4 +1,4 @@
-"""Charts are rendered as Go's templates and Helm's functions render them."""
+"""Templates are rendered like Go's templates with Helm's functions."""
 
 from __future__ import annotations
 

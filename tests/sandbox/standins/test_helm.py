@@ -1,4 +1,4 @@
-"""The stand-in for helm: charts, releases that own their objects, and what the ingress then answers."""
+"""The stand-in for helm: charts, releases with their objects, and the ingress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kubectl's stand-in: real kubeconfig files, objects of the world, rights, and the ways to fail, as recorded."""
+"""The stand-in for kubectl: kubeconfig files, the world's objects, authorization, and recorded failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for kubelogin: what it rewrites, what it leaves alone, how it asks az."""
+"""The stand-in for kubelogin: which users it converts, and how it gets tokens from az."""
 
 from __future__ import annotations
 

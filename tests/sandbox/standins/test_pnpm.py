@@ -1,4 +1,4 @@
-"""The stand-in for pnpm: refusals with thin spaces on stdout, installations that can be seen, scripts that run."""
+"""The stand-in for pnpm: errors with thin spaces on stdout, installed files, scripts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def workstation(tmp_path: Path) -> Workstation:
 
 
 def package(workstation: Workstation, lock: Any = None, **keys: Any) -> Path:
-    """package.json in HOME, and a lock file."""
+    """Write package.json and a lock file in HOME."""
     (workstation.home / "package.json").write_text(json.dumps({"name": "w", "version": "1.0.0", **keys}))
     if lock is not None:
         (workstation.home / "pnpm-lock.yaml").write_text(lock if isinstance(lock, str) else yaml.safe_dump(lock))

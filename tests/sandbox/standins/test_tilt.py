@@ -1,4 +1,4 @@
-"""The stand-in for Tilt does what Tilt 0.37.6 was recorded to do."""
+"""The stand-in for Tilt behaves as recorded from Tilt 0.37.6."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ local_resource('tree', serve_cmd='sleep 2001 & sleep 2002 & trap "echo got-TERM 
 
 
 class Project:
-    """A folder with a Tiltfile, and Tilt run in it."""
+    """A folder with a Tiltfile, and the Tilt that runs in it."""
 
     def __init__(self, box: Box, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
@@ -279,7 +279,7 @@ def test_an_image_is_built_by_the_teams_own_command(world: Box, project: Project
     subprocess.run(["az", "acr", "login", "--name", "ameidedev"], env=project.env, check=True, capture_output=True)
     (project.folder / "Dockerfile").write_text("FROM scratch\nCOPY app /app\n")
     (project.folder / "object.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
-    image = f"x-{project.port}"  # nobody else's: Tilt's own tag holds but the second
+    image = f"x-{project.port}"  # unique: Tilt's own tag only contains the second
     project.write(
         "allow_k8s_contexts(k8s_context())\ndefault_registry('ameidedev.azurecr.io')\n"
         f"custom_build('{image}', {command!r}, deps=['Dockerfile'])\n"
@@ -311,7 +311,7 @@ def test_other_args_enable_other_resources(project: Project):
 
 def test_a_result_has_the_names_and_the_registry(project: Project):
     project.write(
-        "default_registry('r.io')\nlocal_resource('a', 'true')\nlocal_resource('b', serve_cmd=['x', 'y'], serve_env={'K': 'v'})\nprint('told')\n"
+        "default_registry('r.io')\nlocal_resource('a', 'true')\nlocal_resource('b', serve_cmd=['x', 'y'], serve_env={'K': 'v'})\nprint('printed')\n"
     )
     done = project.tilt("alpha", "tiltfile-result")
     found = json.loads(done.stdout)
@@ -320,7 +320,7 @@ def test_a_result_has_the_names_and_the_registry(project: Project):
     assert found["DefaultRegistry"] == {"host": "r.io"}
     assert found["Manifests"][1]["DeployTarget"]["ServeCmd"]["Argv"] == ["x", "y"]
     assert found["Manifests"][1]["DeployTarget"]["ServeCmd"]["Env"] == ["K=v"]
-    assert "told" in project.tilt("-v", "alpha", "tiltfile-result").stderr
+    assert "printed" in project.tilt("-v", "alpha", "tiltfile-result").stderr
 
 
 @pytest.mark.parametrize(("words", "code"), [(("--", "--bar=1"), 5), (("--only=a",), 1), (("-f", "none/Tiltfile"), 5)])
