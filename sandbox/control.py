@@ -54,8 +54,8 @@ class Box:
         """The logged calls so far, of one tool or of all."""
         if not self.log.exists():
             return []
-        found = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
-        return [c for c in found if not tool or c["tool"] == tool]
+        calls = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [c for c in calls if not tool or c["tool"] == tool]
 
     def environment(self, **more: str) -> dict[str, str]:
         """The caller's environment with the sandbox's variables on top."""
@@ -137,8 +137,8 @@ def find(name: str = "") -> Box:
 
 def running() -> list[Box]:
     """The running sandboxes of this user, oldest first."""
-    found = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
-    return [_load(Path(p).parent) for p in sorted(found, key=lambda p: os.stat(p).st_mtime)]
+    ready_files = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
+    return [_load(Path(p).parent) for p in sorted(ready_files, key=lambda p: os.stat(p).st_mtime)]
 
 
 def as_user(box: Box, user: str) -> dict[str, str]:
@@ -156,8 +156,8 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
     from sandbox.standins import kubeconfig
 
     env = box.env if env is None else env
-    found = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
-    context, name = found["context"], f"clusterUser_{found['context']}"
+    credentials = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
+    context, name = credentials["context"], f"clusterUser_{credentials['context']}"
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "args": ["get-token", "--login", "azurecli", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630"],
@@ -170,10 +170,10 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
     kubeconfig.write(
         str(path),
         {
-            "clusters": [{"name": context, "cluster": {"server": found["server"]}}],
-            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": found["token"]}}],
+            "clusters": [{"name": context, "cluster": {"server": credentials["server"]}}],
+            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": credentials["token"]}}],
             "contexts": [
-                {"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}
+                {"name": context, "context": {"cluster": context, "user": name, "namespace": credentials["namespace"]}}
             ],
             "current-context": context,
         },
@@ -287,14 +287,14 @@ def _programs(box: Path) -> None:
 
 def _search_path(box: Path, path: str) -> str:
     """PATH with the sandbox's programs first. A folder that holds a real program is reached through a link, which can be replaced."""
-    found = [str(box / "bin")]
+    folders = [str(box / "bin")]
     for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
         if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
             continue  # the programs of another sandbox
         if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
-            found.append(folder)
+            folders.append(folder)
             continue
         shadow = box / f"path{number}"  # the fault `TOOL-missing` replaces this link by a folder without the tools
         shadow.symlink_to(os.path.realpath(folder))
-        found.append(str(shadow))
-    return os.pathsep.join(found)
+        folders.append(str(shadow))
+    return os.pathsep.join(folders)

@@ -59,8 +59,8 @@ class Files:
 
     def listdir(self, directory: str, recursive: bool = False) -> list[str]:
         place = Path(self.absolute(directory))
-        found = place.rglob("*") if recursive else place.iterdir()
-        return sorted(str(p) for p in found if p.is_file())
+        entries = place.rglob("*") if recursive else place.iterdir()
+        return sorted(str(p) for p in entries if p.is_file())
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self.absolute(path))

@@ -231,9 +231,9 @@ class Declared:
         if name in path:
             return (*path[path.index(name) :], name)
         for below in self.manifests[name].resource_deps if name in self.manifests else ():
-            found = self._cycle(below, (*path, name))
-            if found:
-                return found
+            cycle = self._cycle(below, (*path, name))
+            if cycle:
+                return cycle
         return ()
 
 

@@ -208,13 +208,13 @@ def _port(value: Any, parameter: str) -> int | None:
 
 
 def _labels(value: Any) -> tuple[str, ...]:
-    found = strings(value, "labels")
-    for label in found:
+    names = strings(value, "labels")
+    for label in names:
         if "/" in label:
             raise Refusal(f'Invalid label "{label}": cannot contain /')
         if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", label):
             raise Refusal(f'Invalid label "{label}"')
-    return found
+    return names
 
 
 def _links(value: Any) -> tuple[tuple[str, str], ...]:

@@ -119,10 +119,10 @@ class Session:
 
 
 def _satisfies(version: str, constraint: str) -> bool:
-    found = re.fullmatch(r"\s*(>=|<=|>|<|=|==)?\s*v?(\d+)\.(\d+)\.(\d+)\s*", constraint)
-    if not found:
+    match = re.fullmatch(r"\s*(>=|<=|>|<|=|==)?\s*v?(\d+)\.(\d+)\.(\d+)\s*", constraint)
+    if not match:
         raise Refusal(f"invalid version constraint: {constraint}")
     mine = tuple(int(part) for part in version.split("."))
-    other = tuple(int(part) for part in found.groups()[1:])
-    sign = found.group(1) or "=="
+    other = tuple(int(part) for part in match.groups()[1:])
+    sign = match.group(1) or "=="
     return {">=": mine >= other, "<=": mine <= other, ">": mine > other, "<": mine < other}.get(sign, mine == other)

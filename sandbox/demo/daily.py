@@ -217,10 +217,10 @@ def _request(box: Box, service: Service) -> dict[str, object]:
     request = urllib.request.Request(box.ingress + "/", headers={"Host": _host(service)})
     try:
         with urllib.request.urlopen(request, timeout=5) as reply:
-            found = json.loads(reply.read())
+            answer = json.loads(reply.read())
     except (OSError, ValueError) as why:
         return {"answered_by": "none", "error": str(why)}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _until_local(box: Box, service: Service, run: _Intercept) -> dict[str, object]:

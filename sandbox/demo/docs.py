@@ -62,13 +62,13 @@ def pages(root: Path) -> list[Path]:
 
 def blocks(text: str) -> list[Block]:
     """The console blocks of a page, in order. Raises Trouble for an unknown option."""
-    return [_block(found) for found in _BLOCK.finditer(text)]
+    return [_block(match) for match in _BLOCK.finditer(text)]
 
 
-def _block(found: re.Match[str]) -> Block:
-    body = found["body"]
+def _block(match: re.Match[str]) -> Block:
+    body = match["body"]
     known: dict[str, str] = {}
-    for word in (found["marks"] or "").split(";"):
+    for word in (match["marks"] or "").split(";"):
         name, _, value = word.strip().partition(":") if ":" in word else word.strip().partition(" ")
         if name not in {"", "show", "exit", "until", "with", "before", "not run"}:
             raise Trouble(f"'{word.strip()}' is not an option of a console block", fix="see sandbox/demo/docs.py")
@@ -76,8 +76,8 @@ def _block(found: re.Match[str]) -> Block:
     return Block(
         commands=tuple(line[2:] for line in body.splitlines() if line.startswith("$ ")),
         body=body,
-        start=found.start("body"),
-        end=found.end("body"),
+        start=match.start("body"),
+        end=match.end("body"),
         show="show" in known,
         exit=int(known.get("exit") or 0),
         until=known.get("until", ""),
@@ -194,12 +194,12 @@ def stage() -> Iterator[Stage]:
 
 def rendered(text: str) -> str:
     """The page with the current output of its `show` blocks. Raises Trouble for an unexpected exit code."""
-    found = [block for block in blocks(text) if not block.not_run]
-    if not found:
+    to_run = [block for block in blocks(text) if not block.not_run]
+    if not to_run:
         return text
     pieces, at = [], 0
     with stage() as scene:
-        for block in found:
+        for block in to_run:
             body = scene.play(block)
             if block.show:
                 pieces += [text[at : block.start], body]
@@ -216,8 +216,8 @@ def differences(one: str, other: str) -> list[str]:
     """The lines that differ, marked `-` and `+`, with numbers as 0."""
     import difflib
 
-    found = difflib.unified_diff(_plain(one), _plain(other), lineterm="", n=0)
-    return [line for line in found if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    lines = difflib.unified_diff(_plain(one), _plain(other), lineterm="", n=0)
+    return [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def _plain(text: str) -> list[str]:

@@ -41,10 +41,10 @@ def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[
     if path.startswith(mark):
         name, _, rest = path[len(mark) :].partition("/")
         name, question, query = name.partition("?")
-        found = cluster.workload(namespace, name) or next(
+        target = cluster.workload(namespace, name) or next(
             (w for w in cluster.in_namespace(namespace) if w.service == name), None
         )
-        return (found if found and found.service else None), "/" + rest + question + query
+        return (target if target and target.service else None), "/" + rest + question + query
     name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host
     for workload in cluster.in_namespace(namespace):
         service = workload.service
@@ -68,7 +68,7 @@ def _engaged(
 ) -> Intercept | None:
     if workload.headless or not pod.agent:
         return None  # clients of a headless Service connect to the pod's own port and bypass the agent
-    found: Intercept | None = None
+    unfiltered: Intercept | None = None
     for i in cluster.intercepts:
         if (i.namespace, i.workload) != (workload.namespace, workload.name):
             continue
@@ -80,8 +80,8 @@ def _engaged(
             if matches(i, path, headers):
                 return i
         else:
-            found = i
-    return found
+            unfiltered = i
+    return unfiltered
 
 
 def matches(intercept: Intercept, path: str, headers: Mapping[str, str]) -> bool:

@@ -80,10 +80,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def members(archive: str) -> tuple[Member, ...]:
     """The files of `data/ARCHIVE.txtar`, in order. Raises ValueError for an unknown word or a path named twice."""
     text = (DATA / f"{archive}.txtar").read_text(encoding="utf-8")
-    found = tuple(_split(text, archive))
-    if len({member.path for member in found}) != len(found):
+    content = tuple(_split(text, archive))
+    if len({member.path for member in content}) != len(content):
         raise ValueError(f"{archive}.txtar names a path twice")
-    return found
+    return content
 
 
 def part(archive: str, path: str) -> str:

@@ -56,7 +56,7 @@ def blueprint(files: int) -> Blueprint:
 def _lock(core: Tree) -> str:
     """The lock file for every package.json of the workspace."""
     manifests = {PurePosixPath(path).parent: json.loads(entry.data) for path, entry in core.items() if _member(path)}
-    folders = {found["name"]: folder for folder, found in manifests.items()}
+    folders = {package["name"]: folder for folder, package in manifests.items()}
     importers: dict[str, dict[str, object]] = {}
     for folder, manifest in sorted(manifests.items()):
         importers[str(folder)] = {

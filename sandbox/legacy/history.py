@@ -41,10 +41,10 @@ def _entering(chapters: tuple[Chapter, ...], tree: Tree) -> list[list[str]]:
         ((prefix, number) for number, chapter in enumerate(chapters) for prefix in chapter.takes),
         key=lambda named: -len(named[0]),
     )
-    found: list[list[str]] = [[] for _ in chapters]
+    entering: list[list[str]] = [[] for _ in chapters]
     for path in sorted(tree):
-        found[next(number for prefix, number in prefixes if path.startswith(prefix))].append(path)
-    return found
+        entering[next(number for prefix, number in prefixes if path.startswith(prefix))].append(path)
+    return entering
 
 
 def _name(path: str, later: tuple[Chapter, ...]) -> str:

@@ -145,7 +145,7 @@ def values(service: Service, registry: str) -> dict[str, str]:
     """The values files at the paths in the catalogue: shared, of the baseline, and Tilt's overlay."""
     layers = [*service.chart.values, *service.chart.tilt_values]
     shared, own, tilt = layers[0], service.chart.values[-1], service.chart.tilt_values[-1]
-    found = {
+    files = {
         shared: f"image:\n  repository: {registry}/{service.image}\nenv:\n  APP_NAME: {service.name}\n",
         own: f"fullnameOverride: {service.name}\nenv:\n  APP_ENVIRONMENT: dev\n" + _route(service.hosts.get("dev", "")),
         tilt: (
@@ -153,7 +153,7 @@ def values(service: Service, registry: str) -> dict[str, str]:
             + _route(service.hosts.get("tilt", ""))
         ),
     }
-    return {**dict.fromkeys(layers, "{}\n"), **found}
+    return {**dict.fromkeys(layers, "{}\n"), **files}
 
 
 def _route(host: str) -> str:

@@ -56,24 +56,24 @@ def files(call: Call, flag: str = "") -> list[str]:
 
 def load(call: Call, flag: str = "") -> Kubeconfig:
     """Merge the files; the first definition of a name wins. Skips missing files, but raises Broken for one given by flag."""
-    found = Kubeconfig(files(call, flag))
-    for path in found.files:
+    merged = Kubeconfig(files(call, flag))
+    for path in merged.files:
         if not os.path.exists(path):
             if flag:
                 raise Broken(f"stat {flag}: no such file or directory")
             continue
         data = read(path)
         for group, one, into in (
-            ("clusters", "cluster", found.clusters),
-            ("contexts", "context", found.contexts),
-            ("users", "user", found.users),
+            ("clusters", "cluster", merged.clusters),
+            ("contexts", "context", merged.contexts),
+            ("users", "user", merged.users),
         ):
             for entry in data.get(group) or []:
                 if isinstance(entry, dict) and entry.get("name") not in into:
                     into[entry["name"]] = entry.get(one) or {}
-                    found.origin[(group, entry["name"])] = path
-        found.current = found.current or data.get("current-context") or ""
-    return found
+                    merged.origin[(group, entry["name"])] = path
+        merged.current = merged.current or data.get("current-context") or ""
+    return merged
 
 
 def read(path: str) -> dict[str, Any]:
@@ -153,13 +153,13 @@ def entry(data: dict[str, Any], group: str, name: str) -> dict[str, Any] | None:
 
 def put(data: dict[str, Any], group: str, name: str, value: dict[str, Any]) -> None:
     """Set the named entry of a group (`clusters`, `contexts`, `users`)."""
-    found = entry(data, group, name)
-    if found is None:
+    existing = entry(data, group, name)
+    if existing is None:
         data[group] = sorted(
             [*(data.get(group) or []), {"name": name, group[:-1]: value}], key=lambda e: str(e["name"])
         )
     else:
-        found[group[:-1]] = value
+        existing[group[:-1]] = value
 
 
 def drop(data: dict[str, Any], group: str, name: str) -> bool:

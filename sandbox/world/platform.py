@@ -23,8 +23,8 @@ def workloads(world: World, cluster: Cluster) -> list[Workload]:
 
 def absent_groups(world: World) -> set[str]:
     """The API groups that the cluster does not serve."""
-    found = {"argoproj.io"} if world.fault("argo-missing") else set()
-    return found | ({"postgresql.cnpg.io"} if world.fault("components-missing") else set())
+    groups = {"argoproj.io"} if world.fault("argo-missing") else set()
+    return groups | ({"postgresql.cnpg.io"} if world.fault("components-missing") else set())
 
 
 def absent_namespaces(world: World) -> set[str]:

@@ -207,14 +207,14 @@ class World:
 
         Raises FileNotFoundError if it is not on PATH, OutOfTime after `timeout` seconds. The call is logged separately.
         """
-        found = self.which(call, tool)
-        if found is None:
+        program = self.which(call, tool)
+        if program is None:
             raise FileNotFoundError(tool)
         environment = call.env if env is None else env
-        if os.path.realpath(found) != str(self.box / "client"):
+        if os.path.realpath(program) != str(self.box / "client"):
             try:
                 done = subprocess.run(
-                    [found, *argv], env=environment, cwd=call.cwd, input=stdin, capture_output=True, timeout=timeout
+                    [program, *argv], env=environment, cwd=call.cwd, input=stdin, capture_output=True, timeout=timeout
                 )
             except subprocess.TimeoutExpired:
                 raise OutOfTime(tool) from None

@@ -21,7 +21,7 @@ from tests.sandbox.shell import CONNECT, Shell, processes, wait_until
 
 
 def test_it_starts_within_a_second_and_a_half(make_box):
-    seconds = []
+    seconds: list[float] = []
     while len(seconds) < 5 and min(seconds, default=9.0) >= 1.5:  # several tries: other processes may use the CPU
         began = time.monotonic()
         make_box()

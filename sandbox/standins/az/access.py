@@ -37,7 +37,7 @@ def role_assignments(az: Session) -> Any:
     if not az.fault("registry-role"):
         given += ["AcrPull", "AcrPush"]
     scope = az.cloud.group_scope(az.world.places.resource_group)
-    found = [
+    assignments = [
         {
             "principalId": person.oid,
             "principalName": person.name,
@@ -48,4 +48,4 @@ def role_assignments(az: Session) -> Any:
         }
         for role in given
     ]
-    return [one for one in found if az.parsed["role"] in (None, one["roleDefinitionName"])]
+    return [one for one in assignments if az.parsed["role"] in (None, one["roleDefinitionName"])]

@@ -20,22 +20,22 @@ def show(az: Session) -> Any:
 
 def list_(az: Session) -> Any:
     """All subscriptions; an empty list and exit code 0 without a login."""
-    found = az.subscriptions()
-    if not found:
+    subscriptions = az.subscriptions()
+    if not subscriptions:
         az.warn('Please run "az login" to access your accounts.')
-    return [listed(one) for one in found]
+    return [listed(one) for one in subscriptions]
 
 
 def set_(az: Session) -> Any:
     """Make a subscription the default."""
     wanted = az.parsed["subscription"]
     subscriptions = az.subscriptions()
-    found = find(subscriptions, wanted)
-    if not found:
+    chosen = find(subscriptions, wanted)
+    if not chosen:
         raise AzError(f"The subscription of '{wanted}' doesn't exist in cloud 'AzureCloud'.")
     az.wrote = True
     with FILES:
-        az.profile.keep([{**one, "isDefault": one is found} for one in subscriptions])
+        az.profile.keep([{**one, "isDefault": one is chosen} for one in subscriptions])
 
 
 def get_access_token(az: Session) -> Any:
@@ -53,7 +53,7 @@ def get_access_token(az: Session) -> Any:
     resource = parsed["resource"] or _TYPES.get(parsed["resource_type"] or "arm", ARM)
     token, expires = az.token(account, resource, parsed["scope"][0] if parsed["scope"] else None)
     local = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.localtime(expires))
-    found: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "accessToken": token,
         "expiresOn": local,
         "expires_on": expires,
@@ -62,5 +62,5 @@ def get_access_token(az: Session) -> Any:
         "tokenType": "Bearer",
     }
     if parsed["tenant"]:
-        del found["subscription"]
-    return found
+        del answer["subscription"]
+    return answer

@@ -58,9 +58,9 @@ def login(az: Session) -> Any:
 def _engine(az: Session, name: str) -> str:
     """The docker command whose engine answers. As in az, any output on its stderr counts as a failure."""
     wanted = az.call.env.get("DOCKER_COMMAND")
-    found = next((c for c in ([wanted] if wanted else ["docker", "podman"]) if az.world.which(az.call, c)), None)
+    command = next((c for c in ([wanted] if wanted else ["docker", "podman"]) if az.world.which(az.call, c)), None)
     problem = (
-        "Please verify if Docker client is installed and running." if found is None else _docker_problem(az, found)
+        "Please verify if Docker client is installed and running." if command is None else _docker_problem(az, command)
     )
     if problem:
         az.warn(
@@ -69,7 +69,7 @@ def _engine(az: Session, name: str) -> str:
         )
         now = datetime.now().strftime("%Y-%m-%d %H:%M:%S.%f")
         raise AzError(f"{now} An error occurred: DOCKER_COMMAND_ERROR\n{problem}")
-    return found or ""
+    return command or ""
 
 
 def _docker_problem(az: Session, command: str = "docker") -> str:

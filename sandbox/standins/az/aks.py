@@ -71,14 +71,14 @@ def _cluster(az: Session, key: str = "name") -> Cluster:
     group, name = az.parsed["resource_group"], az.parsed[key]
     if not az.cloud.is_group(group):
         raise no_group(group)
-    found = az.cloud.cluster(group, name)
-    if found is None:
+    cluster = az.cloud.cluster(group, name)
+    if cluster is None:
         text = (
             f"The Resource '{PROVIDER}/{name}' under resource group '{group}' was not found. For more details please go to "
             "https://aka.ms/ARMResourceNotFoundFix"
         )
         raise arm_error("ResourceNotFound", text, 3)
-    return found
+    return cluster
 
 
 def no_group(name: str) -> AzError:

@@ -68,8 +68,8 @@ class Cloud:
 
     def fresh(self, fault: str) -> set[str]:
         """The refresh tokens that were issued while this fault was on: it does not affect them."""
-        found: set[str] = self._world.notes.setdefault(f"az {fault}", set())
-        return found
+        tokens: set[str] = self._world.notes.setdefault(f"az {fault}", set())
+        return tokens
 
     def token(self, name: str, audience: str) -> tuple[str, int]:
         """A token for this principal and audience, and its expiry in epoch seconds: in 65 to 88 minutes, as in Entra."""

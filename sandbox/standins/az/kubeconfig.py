@@ -115,10 +115,10 @@ def _load(file: Path, path: str) -> dict[str, Any] | None:
     import yaml
 
     try:
-        found = yaml.safe_load(file.read_text())
+        content = yaml.safe_load(file.read_text())
     except yaml.YAMLError as why:
         raise AzError(f"Error parsing {path} ({why})") from None
-    return found if found is None or isinstance(found, dict) else {}
+    return content if content is None or isinstance(content, dict) else {}
 
 
 def _merged(existing: dict[str, Any], addition: dict[str, Any], overwrite: bool) -> dict[str, Any]:

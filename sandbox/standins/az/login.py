@@ -76,8 +76,8 @@ def _browser(az: Session) -> str | None:
     if env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"):
         names.append("xdg-open")
     for name in [*names, "www-browser", "links", "lynx", "w3m"]:
-        found = shutil.which(name, path=env.get("PATH", ""))
-        if found:
+        program = shutil.which(name, path=env.get("PATH", ""))
+        if program:
             return name
     return None
 

@@ -58,8 +58,8 @@ class Parsed:
 
 def options(text: str, *, subscription: bool = True) -> tuple[Option, ...]:
     """Parse a line of options such as `--name/-n! --admin/-a? --ids+`: `!` required, `?` a flag, `+` many values."""
-    found = [_option(word) for word in f"{text} {_GLOBAL}".split()]
-    return tuple([*found, Option(("--subscription",))] if subscription else found)
+    known = [_option(word) for word in f"{text} {_GLOBAL}".split()]
+    return tuple([*known, Option(("--subscription",))] if subscription else known)
 
 
 def _option(word: str) -> Option:
@@ -126,8 +126,8 @@ def _value(word: str, is_full_name: bool, queue: list[str], option: Option, comm
 
 def _short(word: str, names: dict[str, Option]) -> Option | None:
     """The option of `-ojson` or `-p=secret`."""
-    found = names.get(word[:2])
-    return found if found and found.kind == "value" and len(word) > 2 else None
+    option = names.get(word[:2])
+    return option if option and option.kind == "value" and len(word) > 2 else None
 
 
 def _check_output(path: str, output: str | None) -> None:

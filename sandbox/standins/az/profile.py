@@ -23,8 +23,8 @@ class Profile:
 
     def subscriptions(self) -> list[dict[str, Any]]:
         """The subscriptions of all logins. Raises ValueError if the file is not JSON."""
-        found = self._read("azureProfile.json").get("subscriptions", [])
-        return found if isinstance(found, list) else []
+        subscriptions = self._read("azureProfile.json").get("subscriptions", [])
+        return subscriptions if isinstance(subscriptions, list) else []
 
     def active(self) -> dict[str, Any] | None:
         """The default subscription with its account; None if there is none."""
@@ -125,12 +125,12 @@ class Profile:
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            found = json.loads(path.read_text(encoding="utf-8-sig") or "{}")
+            content = json.loads(path.read_text(encoding="utf-8-sig") or "{}")
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise ValueError(f"{path} holds no object")
-        return found
+        return content
 
     def _write(self, name: str, data: Any, *, bom: bool = False, mode: int = 0o644) -> None:
         if self._world.fault("disk-full"):

@@ -50,10 +50,10 @@ class Session:
         if not subscriptions:
             raise AzError(NOT_LOGGED_IN)
         if wanted:
-            found = find(subscriptions, wanted)
-            if not found:
+            account = find(subscriptions, wanted)
+            if not account:
                 raise AzError(f"Subscription '{wanted}' not found. Check the spelling and casing and try again.")
-            return found
+            return account
         active = next((one for one in subscriptions if one.get("isDefault")), None)
         if not active:
             raise AzError("No subscription found. Run 'az account set' to select a subscription.")

@@ -53,8 +53,8 @@ class Docker:
 
     def image(self, name: str) -> dict[str, Any] | None:
         """Find an image by reference or id."""
-        found = self.images.get(tagged(name))
-        return found or next(
+        image = self.images.get(tagged(name))
+        return image or next(
             (one for one in self.images.values() if one["Id"].removeprefix("sha256:").startswith(name)), None
         )
 

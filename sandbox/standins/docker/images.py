@@ -144,13 +144,13 @@ def inspect(docker: Docker) -> Answer:
     problem = docker.engine_problem()
     if problem:
         return Answer(1, "[]\n", f"{problem}\n")
-    found = [image for name in docker.parsed.words if (image := docker.image(name))]
+    images = [image for name in docker.parsed.words if (image := docker.image(name))]
     missing = [name for name in docker.parsed.words if not docker.image(name)]
     warning = "".join(f"Error: No such object: {name}\n" for name in missing)
     form = docker.parsed.value("format")
     text = (
-        "".join(filled(form, one, "map[string]interface {}") + "\n" for one in found)
+        "".join(filled(form, one, "map[string]interface {}") + "\n" for one in images)
         if form
-        else json.dumps(found, indent=4) + "\n"
+        else json.dumps(images, indent=4) + "\n"
     )
     return Answer(1 if missing else 0, text, warning)

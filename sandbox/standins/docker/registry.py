@@ -50,12 +50,12 @@ class Logins:
     def data(self) -> dict[str, Any]:
         """The content of the file; empty if absent. Raises DockerError if it is not JSON."""
         try:
-            found = json.loads(self.path.read_text() or "{}")
+            content = json.loads(self.path.read_text() or "{}")
         except FileNotFoundError:
             return {}
         except ValueError as why:
             raise DockerError(f"Error loading config file: {self.path}: {why}") from None
-        return found if isinstance(found, dict) else {}
+        return content if isinstance(content, dict) else {}
 
     def keep(self, host: str, user: str, secret: str) -> bool:
         """Store a login. Returns False for a password, which is stored in plain text."""

@@ -32,11 +32,11 @@ class Words:
 
 def flags(text: str) -> dict[str, bool]:
     """Parse a line of flags such as `all/a filter/f= format=`: `=` marks a value. Short names are separate keys."""
-    found: dict[str, bool] = {}
+    known: dict[str, bool] = {}
     for word in text.split():
         for name in word.rstrip("=").split("/"):
-            found[name] = word.endswith("=")
-    return found
+            known[name] = word.endswith("=")
+    return known
 
 
 def _long(text: str) -> dict[str, str]:
@@ -46,18 +46,18 @@ def _long(text: str) -> dict[str, str]:
 def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool = True) -> Words:
     """Parse argv with a line of known flags. If not interspersed, flags end at the first word. Raises UnknownFlag."""
     values, long = flags(known), _long(known)
-    found = Words()
+    parsed = Words()
     queue = list(argv)
     while queue:
         word = queue.pop(0)
         if word == "--":
-            found.rest = queue
-            found.words += queue
+            parsed.rest = queue
+            parsed.words += queue
             break
         if not word.startswith("-") or word == "-":
-            found.words.append(word)
+            parsed.words.append(word)
             if not interspersed:
-                found.words += queue
+                parsed.words += queue
                 break
         elif word.startswith("--"):
             name, equals, value = word[2:].partition("=")
@@ -71,10 +71,10 @@ def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool =
                 value = queue.pop(0)
             else:
                 raise UnknownFlag(f"flag needs an argument: {word}")
-            found.flags.setdefault(long[name], []).append(value)
+            parsed.flags.setdefault(long[name], []).append(value)
         else:
-            _shorthands(word, values, long, queue, found)
-    return found
+            _shorthands(word, values, long, queue, parsed)
+    return parsed
 
 
 def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], found: Words) -> None:

@@ -99,11 +99,11 @@ class Template:
                 yield tokens
 
     def _tokens(self, place: int) -> tuple[list[_Token], int, bool]:
-        found: list[_Token] = []
+        tokens: list[_Token] = []
         while True:
             close = re.compile(r"(\s-)?\}\}").match(self.source, place)
             if close:
-                return found, close.end(), bool(close[1])
+                return tokens, close.end(), bool(close[1])
             match = _ACTION.match(self.source, place)
             if not match:
                 line = self.source.count("\n", 0, place) + 1
@@ -111,8 +111,8 @@ class Template:
                 raise TemplateError(f"parse error at ({self.name}:{line}): unexpected {what!r} in command")
             kind = match.lastgroup
             if kind and kind != "comment":
-                spaced = found and place > 0 and not self.source[place - 1].isspace()
-                found.append(_Token(match[0] if kind == "mark" else kind, match[0], place if not spaced else -place))
+                spaced = tokens and place > 0 and not self.source[place - 1].isspace()
+                tokens.append(_Token(match[0] if kind == "mark" else kind, match[0], place if not spaced else -place))
             place = match.end()
 
     def _block(self, ends: tuple[str, ...]) -> tuple[list[Node], Node | None]:

@@ -75,17 +75,17 @@ def _load(folder: Path, given: str) -> Chart:
 
 def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str) -> dict[str, Any]:
     """The values of -f and --set; later ones win. sets: (set|set-string|set-json|set-file, text)."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for name in files:
         try:
             text = Path(cwd, name).read_text()
         except OSError as why:
             raise HelmError(f"open {name}: {(why.strerror or '').lower()}") from None
-        _over(found, _yaml(text, f"failed to parse {name}: error converting YAML to JSON: "))
+        _over(merged, _yaml(text, f"failed to parse {name}: error converting YAML to JSON: "))
     for kind, text in sets:
         for key, value in _assignments(kind, text, cwd):
-            _put(found, key, value)
-    return found
+            _put(merged, key, value)
+    return merged
 
 
 def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
@@ -122,13 +122,13 @@ def _yaml(text: str, before: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.load(text, Loader=loader())
+        content = yaml.load(text, Loader=loader())
     except yaml.MarkedYAMLError as why:
         line = why.problem_mark.line + 1 if why.problem_mark else 1
         raise HelmError(f"{before}yaml: line {line}: {why.problem}") from None
-    if found is not None and not isinstance(found, dict):
+    if content is not None and not isinstance(content, dict):
         raise HelmError(f"{before}json: cannot unmarshal into Go value of type map[string]interface {{}}")
-    return found or {}
+    return content or {}
 
 
 def _over(target: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _over(target: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    assignments: list[tuple[str, Any]] = []
     parts = [text] if kind == "set-json" else re.split(r"(?<!\\),(?![^{]*\})", text)
     for part in parts:
         key, equals, raw = part.partition("=")
@@ -152,16 +152,16 @@ def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
         raw = raw.replace("\\,", ",")
         if kind == "set-file":
             try:
-                found.append((key, Path(cwd, raw).read_text()))
+                assignments.append((key, Path(cwd, raw).read_text()))
             except OSError as why:
                 raise HelmError(f"failed parsing --set-file data: open {raw}: {(why.strerror or '').lower()}") from None
         elif kind == "set-json":
-            found.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
+            assignments.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
         elif raw.startswith("{") and raw.endswith("}"):
-            found.append((key, [_typed(one, kind) for one in raw[1:-1].split(",") if one]))
+            assignments.append((key, [_typed(one, kind) for one in raw[1:-1].split(",") if one]))
         else:
-            found.append((key, _typed(raw, kind)))
-    return found
+            assignments.append((key, _typed(raw, kind)))
+    return assignments
 
 
 def _typed(raw: str, kind: str) -> Any:

@@ -38,8 +38,8 @@ def to_yaml(value: Any) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
     Dumper.add_representer(str, text)
-    found = yaml.dump(value, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=1 << 20)
-    return str(found).removesuffix("\n").removesuffix("\n...")
+    text_of_value = yaml.dump(value, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=1 << 20)
+    return str(text_of_value).removesuffix("\n").removesuffix("\n...")
 
 
 def from_yaml(text: str) -> Any:
@@ -156,8 +156,8 @@ def _kind(value: Any) -> str:
 
 def _semver(constraint: str, version: str) -> bool:
     def parts(text: str) -> tuple[int, ...]:
-        found = re.search(r"\d+(?:\.\d+)*", text)
-        return tuple([*(int(n) for n in found[0].split(".")), 0, 0, 0][:3]) if found else (0, 0, 0)
+        version_match = re.search(r"\d+(?:\.\d+)*", text)
+        return tuple([*(int(n) for n in version_match[0].split(".")), 0, 0, 0][:3]) if version_match else (0, 0, 0)
 
     have = parts(version)
     for one in re.split(r"\s*,\s*|\s+(?=[<>=^~])", constraint.strip()):

@@ -35,10 +35,10 @@ def template(helm: Helm) -> Answer:
     *named, given = helm.parsed.words
     name = named[0] if named else helm.parsed.value("name-template", "release-name")
     chart = load(given, helm.call.cwd)
-    found = values(chart, _files(helm), helm.sets(), helm.call.cwd)
+    given_values = values(chart, _files(helm), helm.sets(), helm.call.cwd)
     check_name(name)
     release = Release(name, helm.namespace, install=not helm.parsed.on("is-upgrade"))
-    rendered = render(chart, found, release, helm.parsed.value("kube-version", "v1.34.0"))
+    rendered = render(chart, given_values, release, helm.parsed.value("kube-version", "v1.34.0"))
     only = helm.parsed.values("show-only")
     if only:
         sources = {m.source.split("/", 1)[1] for m in rendered.manifests}

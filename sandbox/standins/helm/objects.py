@@ -26,10 +26,10 @@ def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: 
     """Helm's error for the first existing object with another owner; empty if there is none."""
     for manifest in manifests:
         kind, where, what = key(manifest, namespace)
-        found = cluster.objects.get((kind, where, what))
-        if found is None and not _exists(cluster, kind, where, what):
+        existing = cluster.objects.get((kind, where, what))
+        if existing is None and not _exists(cluster, kind, where, what):
             continue
-        meta = (found or {}).get("metadata") or {}
+        meta = (existing or {}).get("metadata") or {}
         wrong = _wrong(meta.get("labels") or {}, {_MANAGED: "Helm"}, "label")
         wrong += _wrong(meta.get("annotations") or {}, {_NAME: name, _NAMESPACE: namespace}, "annotation")
         if wrong:
@@ -47,13 +47,15 @@ def _exists(cluster: Cluster, kind: str, namespace: str, name: str) -> bool:
 
 
 def _wrong(have: dict[str, str], want: dict[str, str], kind: str) -> list[str]:
-    found = []
+    problems = []
     for name, value in want.items():
         if name not in have:
-            found.append(f'{kind} validation error: missing key "{name}": must be set to "{value}"')
+            problems.append(f'{kind} validation error: missing key "{name}": must be set to "{value}"')
         elif have[name] != value:
-            found.append(f'{kind} validation error: key "{name}" must equal "{value}": current value is "{have[name]}"')
-    return found
+            problems.append(
+                f'{kind} validation error: key "{name}" must equal "{value}": current value is "{have[name]}"'
+            )
+    return problems
 
 
 def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> list[Key]:
@@ -116,20 +118,20 @@ def _workload(
     )
     requested = spec.get("replicas")
     replicas = 1 if requested is None else int(requested)
-    found = cluster.workload(namespace, name, wanted.kind)
-    if found is None:
+    existing = cluster.workload(namespace, name, wanted.kind)
+    if existing is None:
         wanted.replicas = 0
         wanted.service_ip = f"10.0.200.{len(cluster.workloads) % 250 + 1}"
         cluster.workloads.append(wanted)
         rollout.scale(world, wanted, replicas)
         return
-    changed = (found.image, found.env, found.annotations) != (wanted.image, wanted.env, wanted.annotations)
+    changed = (existing.image, existing.env, existing.annotations) != (wanted.image, wanted.env, wanted.annotations)
     for attribute in ("ports", "service", "headless", "env", "hosts", "labels", "annotations", "image", "container"):
-        setattr(found, attribute, getattr(wanted, attribute))
+        setattr(existing, attribute, getattr(wanted, attribute))
     if changed:
-        rollout.restart(world, found)
-    if found.replicas != replicas:
-        rollout.scale(world, found, replicas)
+        rollout.restart(world, existing)
+    if existing.replicas != replicas:
+        rollout.scale(world, existing, replicas)
 
 
 def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[str, str]) -> dict[str, Any] | None:
@@ -147,41 +149,41 @@ def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[st
 
 def _ports(service: dict[str, Any], container: dict[str, Any]) -> list[Port]:
     numbers = {p.get("name"): p.get("containerPort") for p in container.get("ports") or []}
-    found = []
+    ports = []
     for one in (service.get("spec") or {}).get("ports") or []:
         target = one.get("targetPort", one["port"])
         number = numbers.get(target, one["port"]) if isinstance(target, str) else target
         protocol = str(one.get("appProtocol") or one.get("name") or "http")
-        found.append(Port(str(one.get("name") or ""), int(one["port"]), int(number or one["port"]), target, protocol))
-    return found
+        ports.append(Port(str(one.get("name") or ""), int(one["port"]), int(number or one["port"]), target, protocol))
+    return ports
 
 
 def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespace: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container.get("envFrom") or []:
         name = (source.get("configMapRef") or {}).get("name")
         data = objects.get(("ConfigMap", namespace, str(name)))
-        found |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
-    found |= {str(one["name"]): str(one["value"]) for one in container.get("env") or [] if "value" in one}
-    return found
+        variables |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
+    variables |= {str(one["name"]): str(one["value"]) for one in container.get("env") or [] if "value" in one}
+    return variables
 
 
 def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str, Any] | None) -> list[str]:
     """The host names of routes and Ingresses to this Service."""
     name = service["metadata"]["name"] if service else None
-    found: list[str] = []
+    hosts: list[str] = []
     for (kind, where, _), data in objects.items():
         spec = data.get("spec") or {}
         if where != namespace or name is None:
             continue
         if kind in ("HTTPRoute", "GRPCRoute"):
             backends = [b.get("name") for rule in spec.get("rules") or [] for b in rule.get("backendRefs") or []]
-            found += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
+            hosts += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
         elif kind == "Ingress":
-            found += [
+            hosts += [
                 str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host") and f"'{name}'" in str(rule)
             ]
-    return found
+    return hosts
 
 
 def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:

@@ -38,14 +38,14 @@ def upgrade(helm: Helm) -> Answer:
 
 def _install(helm: Helm, name: str, given: str, intro: str) -> Answer:
     cluster, namespace = helm.session().cluster, helm.namespace
-    chart, found = _chart(helm, given)
+    chart, given_values = _chart(helm, given)
     check_name(name)
     releases = Releases(cluster)
     if any(r.status != "uninstalled" for r in releases.revisions(namespace, name)):
         raise HelmError("cannot re-use a name that is still in use")
-    rendered = render(chart, found, Release(name, namespace, 1, True), cluster.kubernetes)
+    rendered = render(chart, given_values, Release(name, namespace, 1, True), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
-    revision = _revision(name, namespace, 1, "pending-install", chart, found, rendered)
+    revision = _revision(name, namespace, 1, "pending-install", chart, given_values, rendered)
     revision.labels = _labels(helm, {})
     if _dry(helm):
         return _answer(helm, revision, intro, dry=rendered, writes=False)
@@ -65,18 +65,18 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     current = next((r for r in reversed(known) if r.status in ("deployed", "failed", "superseded")), None)
     if current is None:
         raise HelmError(f'"{name}" has no deployed releases')
-    chart, found = _chart(helm, given)
+    chart, given_values = _chart(helm, given)
     parsed = helm.parsed
     if (
         parsed.on("reuse-values")
         or parsed.on("reset-then-reuse-values")
-        or (not found and not parsed.on("reset-values"))
+        or (not given_values and not parsed.on("reset-values"))
     ):
-        found = {**current.values, **found}
+        given_values = {**current.values, **given_values}
     number = known[-1].revision + 1
-    rendered = render(chart, found, Release(name, namespace, number, False), cluster.kubernetes)
+    rendered = render(chart, given_values, Release(name, namespace, number, False), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
-    revision = _revision(name, namespace, number, "pending-upgrade", chart, found, rendered)
+    revision = _revision(name, namespace, number, "pending-upgrade", chart, given_values, rendered)
     revision.labels = _labels(helm, known[-1].labels)
     if _dry(helm):
         return _answer(
@@ -153,12 +153,20 @@ def _chart(helm: Helm, given: str) -> tuple[Chart, dict[str, Any]]:
 
 
 def _revision(
-    name: str, namespace: str, number: int, status: str, chart: Chart, found: dict[str, Any], rendered: Rendered
+    name: str, namespace: str, number: int, status: str, chart: Chart, given_values: dict[str, Any], rendered: Rendered
 ) -> Revision:
     version = f"{chart.name}-{chart.meta['version']}"
     app = str(chart.meta.get("appVersion") or "")
     return Revision(
-        name, namespace, number, status, version, app, found, rendered.text(hooks=False).rstrip("\n"), rendered.notes
+        name,
+        namespace,
+        number,
+        status,
+        version,
+        app,
+        given_values,
+        rendered.text(hooks=False).rstrip("\n"),
+        rendered.notes,
     )
 
 

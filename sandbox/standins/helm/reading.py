@@ -16,7 +16,7 @@ from sandbox.standins.helm.releases import PENDING, Releases, Revision
 def list_(helm: Helm) -> Answer:
     """List releases. Pending ones are listed only with --pending or --all."""
     parsed = helm.parsed
-    found = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
+    revisions = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
     states = {
         one
         for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling")
@@ -26,20 +26,20 @@ def list_(helm: Helm) -> Answer:
     states |= set(PENDING) if parsed.on("pending") else set()
     if not parsed.on("all"):
         states = states or {"deployed", "failed"}
-        found = [one for one in found if one.status in states]
+        revisions = [one for one in revisions if one.status in states]
     if parsed.value("filter"):
-        found = [one for one in found if re.search(parsed.value("filter"), one.name)]
+        revisions = [one for one in revisions if re.search(parsed.value("filter"), one.name)]
     for pair in filter(None, parsed.value("selector").split(",")):
         label, _, value = pair.partition("=")
-        found = [
+        revisions = [
             one
-            for one in found
+            for one in revisions
             if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value
         ]
     if parsed.on("reverse"):
-        found.reverse()
+        revisions.reverse()
     start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
-    rows = [one.row() for one in found[start : start + most if most else None]]
+    rows = [one.row() for one in revisions[start : start + most if most else None]]
     if parsed.on("short"):
         names = [row["name"] for row in rows]
         return Answer(
@@ -51,13 +51,13 @@ def list_(helm: Helm) -> Answer:
 
 def status(helm: Helm) -> Answer:
     """Print one release."""
-    found = _revision(helm)
+    revision = _revision(helm)
     output = helm.parsed.value("output")
     if output == "json":
-        return Answer(stdout=json.dumps(found.json(), ensure_ascii=False))
+        return Answer(stdout=json.dumps(revision.json(), ensure_ascii=False))
     if output == "yaml":
-        return Answer(stdout=to_yaml(found.json()) + "\n")
-    return Answer(stdout=found.text())
+        return Answer(stdout=to_yaml(revision.json()) + "\n")
+    return Answer(stdout=revision.text())
 
 
 def manifest(helm: Helm) -> Answer:
@@ -66,11 +66,11 @@ def manifest(helm: Helm) -> Answer:
 
 
 def _revision(helm: Helm) -> Revision:
-    found = Releases(helm.session().cluster).history(helm.namespace, helm.parsed.words[0])
+    revisions = Releases(helm.session().cluster).history(helm.namespace, helm.parsed.words[0])
     wanted = helm.parsed.value("revision", "0")
     if wanted == "0":
-        return found[-1]
-    one = next((r for r in found if str(r.revision) == wanted), None)
+        return revisions[-1]
+    one = next((r for r in revisions if str(r.revision) == wanted), None)
     if one is None:
         raise HelmError("release: not found")
     return one

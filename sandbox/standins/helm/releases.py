@@ -48,8 +48,8 @@ class Revision:
         }
         if self.notes:
             info["notes"] = self.notes
-        found: dict[str, Any] = {"name": self.name, "info": info, "config": self.values, "manifest": self.manifest}
-        return {**found, "version": self.revision, "namespace": self.namespace}
+        document: dict[str, Any] = {"name": self.name, "info": info, "config": self.values, "manifest": self.manifest}
+        return {**document, "version": self.revision, "namespace": self.namespace}
 
     def text(self) -> str:
         """The output of `helm status`."""
@@ -82,23 +82,23 @@ class Releases:
 
     def history(self, namespace: str, name: str) -> list[Revision]:
         """All revisions, oldest first. Raises HelmError if there are none."""
-        found = self.revisions(namespace, name)
-        if not found:
+        revisions = self.revisions(namespace, name)
+        if not revisions:
             raise HelmError("release: not found")
-        return found
+        return revisions
 
     def revisions(self, namespace: str, name: str) -> list[Revision]:
         """All revisions, oldest first; empty for an unknown release."""
         entry = self._cluster.releases.get((namespace, name)) or {}
-        found: list[Revision] = entry.get("revisions", [])
-        return found
+        revisions: list[Revision] = entry.get("revisions", [])
+        return revisions
 
     def all(self, namespace: str | None) -> list[Revision]:
         """The newest revision of each release, by name."""
-        found = [
+        newest = [
             entry["revisions"][-1] for (where, _), entry in self._cluster.releases.items() if namespace in (None, where)
         ]
-        return sorted(found, key=lambda r: (r.name, r.namespace))
+        return sorted(newest, key=lambda r: (r.name, r.namespace))
 
     def add(self, revision: Revision) -> None:
         """Store a new revision."""

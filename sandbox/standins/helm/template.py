@@ -184,7 +184,7 @@ def _tpl(run: Run, text: str, data: Any) -> str:
 def _manifests(out: dict[str, str]) -> list[Manifest]:
     import yaml
 
-    found = []
+    manifests = []
     for source, text in out.items():
         if not source.endswith((".yaml", ".yml", ".tpl", ".txt", ".json")):
             continue
@@ -201,6 +201,6 @@ def _manifests(out: dict[str, str]) -> list[Manifest]:
                     "Use --debug flag to render out invalid YAML"
                 ) from None
             if isinstance(data, dict):
-                found.append(Manifest(source, body, data))
+                manifests.append(Manifest(source, body, data))
     rank = {kind: number for number, kind in enumerate(_ORDER)}
-    return sorted(found, key=lambda m: (rank.get(m.kind, len(rank)), m.kind if m.kind not in rank else ""))
+    return sorted(manifests, key=lambda m: (rank.get(m.kind, len(rank)), m.kind if m.kind not in rank else ""))

@@ -65,7 +65,7 @@ def get(run: Run) -> Answer:
     wanted = _wanted(run)
     session, namespace = run.session()
     everywhere = run.on("all-namespaces")
-    found: list[tuple[Kind, Object]] = []
+    matching: list[tuple[Kind, Object]] = []
     failures: list[str] = []
     for kind, name in wanted:
         place = "" if everywhere or not kind.namespaced else namespace
@@ -79,15 +79,15 @@ def get(run: Run) -> Answer:
             things = [o for o in things if o["metadata"]["name"] == name]
             if not things and not run.on("ignore-not-found"):
                 failures.append(f'Error from server (NotFound): {kind.full} "{name}" not found\n')
-        found += [(kind, o) for o in _selected(run, things)]
+        matching += [(kind, o) for o in _selected(run, things)]
     names = [n for _, n in wanted]
     many = not (len(wanted) == 1 and names[0])
     output = run.value("output")
     kinds = {k for k, _ in wanted}
     text = ""
-    if found or (many and not failures and output not in ("", "wide", "name")):
+    if matching or (many and not failures and output not in ("", "wide", "name")):
         text = show(
-            found,
+            matching,
             output,
             many=many,
             all_namespaces=everywhere,
@@ -96,7 +96,7 @@ def get(run: Run) -> Answer:
         )
     elif many and output == "json" and failures:
         text = show([], output, many=True, all_namespaces=everywhere, several=False, headers=True)
-    elif not failures and not found and not any(names) and not run.on("ignore-not-found"):
+    elif not failures and not matching and not any(names) and not run.on("ignore-not-found"):
         where = f"{namespace} namespace" if all(k.namespaced for k in kinds) and not everywhere else ""
         failures_text = f"No resources found in {where}.\n" if where else "No resources found\n"
         return Answer(0, "", failures_text)
@@ -106,7 +106,7 @@ def get(run: Run) -> Answer:
 def _of_files(run: Run) -> Answer:
     """`get -f FILE`: print the cluster's version of the objects in a manifest."""
     session, namespace = run.session()
-    found: list[tuple[Kind, Object]] = []
+    matching: list[tuple[Kind, Object]] = []
     failures: list[str] = []
     for document in write.documents(run):
         kind, meta = _kind(str(document.get("kind", ""))), document.get("metadata") or {}
@@ -119,11 +119,11 @@ def _of_files(run: Run) -> Answer:
             for o in objects(run.world, session.cluster, kind)
             if o["metadata"]["name"] == name and place in ("", o["metadata"].get("namespace", ""))
         ]
-        found += [(kind, o) for o in there]
+        matching += [(kind, o) for o in there]
         failures += [] if there else [f'Error from server (NotFound): {kind.full} "{name}" not found\n']
     text = (
-        show(found, run.value("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True)
-        if found
+        show(matching, run.value("output"), many=len(matching) > 1, all_namespaces=False, several=True, headers=True)
+        if matching
         else ""
     )
     return Answer(1 if failures else 0, text, "".join(failures))
@@ -134,12 +134,12 @@ def _wanted(run: Run) -> list[tuple[Kind, str]]:
     words = run.words[1:]
     if not words:
         raise Refused("error: Required resource not specified.\nSee 'kubectl get -h' for help and examples\n")
-    found: list[tuple[Kind, str]] = []
+    wanted: list[tuple[Kind, str]] = []
     if any("/" in w for w in words):
         for word in words:
             kind, _, name = word.partition("/")
-            found.append((_kind(kind), name))
-        return found
+            wanted.append((_kind(kind), name))
+        return wanted
     kinds = (
         [_kind(w) for w in words[0].split(",") if w]
         if words[0] != "all"
@@ -150,10 +150,10 @@ def _wanted(run: Run) -> list[tuple[Kind, str]]:
 
 
 def _kind(word: str) -> Kind:
-    found = kind_named(word)
-    if found is None:
+    kind = kind_named(word)
+    if kind is None:
         raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
-    return found
+    return kind
 
 
 def _selected(run: Run, things: list[Object]) -> list[Object]:

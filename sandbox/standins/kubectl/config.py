@@ -40,18 +40,18 @@ def _current(run: Run, words: list[str]) -> Answer:
 
 
 def _contexts(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    names = words or sorted(found.contexts)
-    unknown = next((n for n in names if n not in found.contexts), "")
+    merged = _load(run)
+    names = words or sorted(merged.contexts)
+    unknown = next((n for n in names if n not in merged.contexts), "")
     if run.value("output") == "name":
         if unknown:
             return Answer(1, stderr=f"error: context {unknown} not found\n")
         return Answer(0, "".join(f"{n}\n" for n in names))
     rows = [["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]]
     for name in names:
-        if name in found.contexts:
-            c = found.contexts[name]
-            mark = "*" if name == found.current else ""
+        if name in merged.contexts:
+            c = merged.contexts[name]
+            mark = "*" if name == merged.current else ""
             rows.append([mark, name, c.get("cluster") or "", c.get("user") or "", c.get("namespace") or ""])
     widths = [max(len(r[n]) for r in rows) for n in range(4)]
     text = "".join("   ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]) + "\n" for r in rows)
@@ -60,8 +60,8 @@ def _contexts(run: Run, words: list[str]) -> Answer:
 
 def _names(group: str) -> Callable[[Run, list[str]], Answer]:
     def show(run: Run, words: list[str]) -> Answer:
-        found = _load(run)
-        names = sorted(found.clusters if group == "clusters" else found.users)
+        merged = _load(run)
+        names = sorted(merged.clusters if group == "clusters" else merged.users)
         return Answer(0, "NAME\n" + "".join(f"{n}\n" for n in names))
 
     return show
@@ -77,8 +77,8 @@ _REDACTED = {
 
 
 def _view(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    contexts, clusters, users, current = found.contexts, found.clusters, found.users, found.current
+    merged = _load(run)
+    contexts, clusters, users, current = merged.contexts, merged.clusters, merged.users, merged.current
     if run.on("minify"):
         current = run.value("context") or current
         if not current:
@@ -117,21 +117,21 @@ def _redacted(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:
     """Edit the file that has this entry, else the first existing one, else the last of KUBECONFIG."""
-    found = _load(run)
-    existing = [p for p in found.files if kubeconfig.read(p)]
-    path = found.origin.get((group, name)) or (existing[0] if existing else found.files[-1])
+    merged = _load(run)
+    existing = [p for p in merged.files if kubeconfig.read(p)]
+    path = merged.origin.get((group, name)) or (existing[0] if existing else merged.files[-1])
     run.writes = kubeconfig.change(path, change, disk_full=run.world.fault("disk-full"))
     return None
 
 
 def _use(run: Run, words: list[str]) -> Answer:
     name = words[0] if words else ""
-    found = _load(run)
-    if name not in found.contexts:
+    merged = _load(run)
+    if name not in merged.contexts:
         return Answer(1, stderr=f'error: no context exists with the name: "{name}"\n')
-    first = next((p for p in found.files if kubeconfig.read(p).get("current-context")), None)
-    existing = [p for p in found.files if kubeconfig.read(p)]
-    path = first or (existing[0] if existing else found.files[-1])
+    first = next((p for p in merged.files if kubeconfig.read(p).get("current-context")), None)
+    existing = [p for p in merged.files if kubeconfig.read(p)]
+    path = first or (existing[0] if existing else merged.files[-1])
     run.writes = kubeconfig.change(
         path, lambda d: d.update({"current-context": name}), disk_full=run.world.fault("disk-full")
     )
@@ -139,11 +139,11 @@ def _use(run: Run, words: list[str]) -> Answer:
 
 
 def _set_context(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    name = found.current if run.on("current") else words[0] if words else ""
+    merged = _load(run)
+    name = merged.current if run.on("current") else words[0] if words else ""
     if not name:
         return Answer(1, stderr="error: no current context is set\n")
-    known = name in found.contexts
+    known = name in merged.contexts
 
     def change(data: dict[str, Any]) -> None:
         value = dict((kubeconfig.entry(data, "contexts", name) or {}).get("context") or {})
@@ -156,13 +156,13 @@ def _set_context(run: Run, words: list[str]) -> Answer:
 
 def _delete(group: str, word: str) -> Callable[[Run, list[str]], Answer]:
     def delete(run: Run, words: list[str]) -> Answer:
-        found, name = _load(run), words[0] if words else ""
-        path = found.origin.get((group, name))
+        merged, name = _load(run), words[0] if words else ""
+        path = merged.origin.get((group, name))
         if path is None:
-            return Answer(1, stderr=f"error: cannot delete {word} {name}, not in {found.files[0]}\n")
+            return Answer(1, stderr=f"error: cannot delete {word} {name}, not in {merged.files[0]}\n")
         run.writes = kubeconfig.change(path, lambda d: (kubeconfig.drop(d, group, name), None)[1])
         warning = ""
-        if group == "contexts" and found.current == name:
+        if group == "contexts" and merged.current == name:
             warning = 'warning: this removed your active context, use "kubectl config use-context" to select a different one\n'
         return Answer(0, f"deleted {word} {name} from {path}\n", warning, writes=run.writes)
 
@@ -186,10 +186,10 @@ def _unset(run: Run, words: list[str]) -> Answer:
 
 
 def _rename(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
+    merged = _load(run)
     old, new = [*words, "", ""][:2]
-    if old not in found.contexts:
-        return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {found.files[0]}\n')
+    if old not in merged.contexts:
+        return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {merged.files[0]}\n')
 
     def change(data: dict[str, Any]) -> None:
         entry = kubeconfig.entry(data, "contexts", old)

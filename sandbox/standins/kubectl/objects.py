@@ -28,11 +28,11 @@ def objects(world: World, cluster: Cluster, kind: Kind) -> list[Object]:
     taken = {_key(o) for o in stored}
     state = {_key(o): o["status"] for o in made if "status" in o}
     stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # applied by helm or kubectl
-    found = [o for o in made if _key(o) not in taken] + stored
-    for thing in found:
+    result = [o for o in made if _key(o) not in taken] + stored
+    for thing in result:
         thing.setdefault("apiVersion", kind.api_version)
         thing.setdefault("kind", kind.kind)
-    return sorted(found, key=_key)
+    return sorted(result, key=_key)
 
 
 def _key(thing: Object) -> tuple[str, str]:
@@ -66,16 +66,16 @@ def _nodes(world: World, cluster: Cluster) -> list[Object]:
 
 def _config_maps(world: World, cluster: Cluster) -> list[Object]:
     where = world.places.argocd_namespace
-    found: list[Object] = [
+    config_maps: list[Object] = [
         {"metadata": metadata("argocd-cm", where), "data": {"application.resourceTrackingMethod": "annotation"}}
     ]
     if manager_version(world, cluster):
-        found.append({"metadata": metadata("traffic-manager", cluster.manager_namespace), "data": {}})
-    return found
+        config_maps.append({"metadata": metadata("traffic-manager", cluster.manager_namespace), "data": {}})
+    return config_maps
 
 
 def _applications(world: World, cluster: Cluster) -> list[Object]:
-    found = []
+    applications = []
     for w in cluster.workloads:
         if not w.instance:
             continue
@@ -108,8 +108,10 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
             "health": {"status": "Healthy"},
             "resources": resources,
         }
-        found.append({"metadata": metadata(w.instance, world.places.argocd_namespace), "spec": spec, "status": status})
-    return found
+        applications.append(
+            {"metadata": metadata(w.instance, world.places.argocd_namespace), "spec": spec, "status": status}
+        )
+    return applications
 
 
 def _routes(world: World, cluster: Cluster) -> list[Object]:

@@ -99,7 +99,7 @@ def _values(data: Any, path: str) -> list[Any]:
     path = path.removeprefix("$").removeprefix("@")
     if path and path[0] not in ".[":
         path = "." + path
-    found, place = [data], 0
+    values, place = [data], 0
     while place < len(path):
         match = _STEP.match(path, place)
         if match is None:
@@ -109,16 +109,16 @@ def _values(data: Any, path: str) -> list[Any]:
         place = match.end()
         deep, key, where, wanted, quoted, index = match.groups()
         if deep:
-            found = [v for item in found for v in _deep(item, deep)]
+            values = [v for item in values for v in _deep(item, deep)]
         elif key or quoted:
             name = re.sub(r"\\(.)", r"\1", key) if key else quoted
-            found = _children(found, name)
+            values = _children(values, name)
         elif where:
-            lists = [v for item in found for v in (item if isinstance(item, list) else [])]
-            found = [v for v in lists if any(_text(x) == wanted for x in _values(v, "." + where))]
+            lists = [v for item in values for v in (item if isinstance(item, list) else [])]
+            values = [v for v in lists if any(_text(x) == wanted for x in _values(v, "." + where))]
         else:
-            found = [v for item in found for v in _indexed(item, index)]
-    return found
+            values = [v for item in values for v in _indexed(item, index)]
+    return values
 
 
 def _children(found: list[Any], name: str) -> list[Any]:

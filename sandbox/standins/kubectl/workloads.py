@@ -16,15 +16,15 @@ from sandbox.world.state import World
 
 def metadata(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
     """The metadata of every object. The uid is stable."""
-    found: Object = {
+    result: Object = {
         "name": name,
         "uid": uid or str(uuid5(NAMESPACE_URL, f"{namespace}/{name}")),
         "creationTimestamp": "2026-01-01T08:00:00Z",
         "resourceVersion": "1",
     }
     if namespace:
-        found["namespace"] = namespace
-    return {**found, **{k: v for k, v in more.items() if v}}
+        result["namespace"] = namespace
+    return {**result, **{k: v for k, v in more.items() if v}}
 
 
 def _labels(workload: Workload) -> dict[str, str]:
@@ -88,7 +88,7 @@ def _controller(w: Workload) -> Object:
 
 def replica_sets(world: World, cluster: Cluster) -> list[Object]:
     """The ReplicaSets: one for each template that still has pods."""
-    found = []
+    result = []
     for w in workloads(world, cluster):
         if w.kind != "Deployment":
             continue
@@ -96,8 +96,8 @@ def replica_sets(world: World, cluster: Cluster) -> list[Object]:
             owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": w.name, "uid": w.uid, "controller": True}
             meta = metadata(name, w.namespace, labels=_labels(w), ownerReferences=[owner])
             count = sum(p.name.rpartition("-")[0] == name and p.gone is None for p in w.pods)
-            found.append({"metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}})
-    return found
+            result.append({"metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}})
+    return result
 
 
 def workloads(world: World, cluster: Cluster) -> list[Workload]:
@@ -186,7 +186,7 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
 
 def services(world: World, cluster: Cluster) -> list[Object]:
     """The Services."""
-    found = []
+    result = []
     for w in workloads(world, cluster):
         if not w.service:
             continue
@@ -200,20 +200,20 @@ def services(world: World, cluster: Cluster) -> list[Object]:
         }
         if ports:
             spec["ports"] = ports
-        found.append(
+        result.append(
             {
                 "metadata": metadata(w.service, w.namespace, w.service_uid, labels=_labels(w)),
                 "spec": spec,
                 "status": {"loadBalancer": {}},
             }
         )
-    return found
+    return result
 
 
 def slices(world: World, cluster: Cluster) -> list[Object]:
     """The EndpointSlices: each leads to the program, or to the agent in front of it."""
     now = time.monotonic()
-    found = []
+    result = []
     for w in workloads(world, cluster):
         if not w.service:
             continue
@@ -239,7 +239,7 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
             for p in live
         ]
         labels = {**_labels(w), "kubernetes.io/service-name": w.service}
-        found.append(
+        result.append(
             {
                 "metadata": metadata(f"{w.service}-x7k2p", w.namespace, labels=labels),
                 "addressType": "IPv4",
@@ -247,4 +247,4 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
                 "ports": ports,
             }
         )
-    return found
+    return result

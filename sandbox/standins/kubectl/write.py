@@ -32,12 +32,12 @@ def documents(run: Run) -> list[Object]:
     import yaml
 
     try:
-        found = [d for d in yaml.safe_load_all(text) if d]
+        content = [d for d in yaml.safe_load_all(text) if d]
     except yaml.YAMLError as why:
         raise Refused(
             f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n"
         ) from None
-    return [o for d in found for o in (d["items"] if d.get("kind") == "List" else [d])]
+    return [o for d in content for o in (d["items"] if d.get("kind") == "List" else [d])]
 
 
 def apply(run: Run) -> Answer:
@@ -130,9 +130,9 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
                         rollout.replace_pod(world, workload, pod, now + world.profile.gap, gone=now)
                         return True
             return False
-        found = cluster.workload(place, name, kind.kind)
-        if found is not None:
-            cluster.workloads.remove(found)
+        target = cluster.workload(place, name, kind.kind)
+        if target is not None:
+            cluster.workloads.remove(target)
             return True
         return kind.kind == "Namespace" and cluster.namespaces.pop(name, None) is not None
 

@@ -95,7 +95,7 @@ def handle(call: Call, world: World) -> Answer:
 def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:
     """Parse the flags by long name. Raises KubeloginError for an unknown one."""
     known = {**_FLAGS[command], **_GLOBAL}
-    found: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     queue = list(words)
     while queue:
         word = queue.pop(0)
@@ -113,14 +113,14 @@ def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:
             )
             raise KubeloginError(flag)
         if not known[name]:
-            found[name] = not equals or value == "true"
+            flags[name] = not equals or value == "true"
         elif equals:
-            found[name] = value
+            flags[name] = value
         elif queue:
-            found[name] = queue.pop(0)
+            flags[name] = queue.pop(0)
         else:
             raise KubeloginError(f"flag needs an argument: {word}")
-    return found
+    return flags
 
 
 def _get_token(call: Call, world: World, flags: dict[str, Any]) -> Answer:
@@ -178,14 +178,14 @@ def _from_az(call: Call, world: World, server: str, tenant: str, subscription: s
             else f"failed to get token: AzureCLICredential: {message} {_TROUBLE}"
         )
     try:
-        found = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         first = done.stdout.lstrip()[:1]
         reason = (
             f"invalid character '{first}' looking for beginning of value" if first else "unexpected end of JSON input"
         )
         raise KubeloginError(f"failed to get token: {reason}") from None
-    return str(found["accessToken"]), int(found["expires_on"])
+    return str(answer["accessToken"]), int(answer["expires_on"])
 
 
 def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[str, Any]) -> tuple[str, int]:

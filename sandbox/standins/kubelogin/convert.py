@@ -109,12 +109,12 @@ def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict
 
 
 def _known(args: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for name, value in zip(args, [*args[1:], ""], strict=True):
         if name.startswith("--"):
             key, equals, joined = name[2:].partition("=")
-            found[key] = joined if equals else value
-    return found
+            known[key] = joined if equals else value
+    return known
 
 
 _NEED_CLIENT = ("devicecode", "interactive", "spn", "ropc")

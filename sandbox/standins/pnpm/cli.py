@@ -146,10 +146,10 @@ def _answer(call: Call, world: World, parsed: _Asked) -> Answer:
     if parsed.command == "install":
         return install(call, world, folder, parsed.flags)
     if parsed.flags.get("filter"):
-        found = _filtered(folder, parsed.flags["filter"])
-        if found is None:
+        member = _filtered(folder, parsed.flags["filter"])
+        if member is None:
             return Answer(stdout=f'No projects matched the filters in "{root_of(folder)}"\n')
-        folder = found.folder
+        folder = member.folder
     elif parsed.flags.get("workspace-root") == "true":
         folder = root_of(folder)
     if parsed.command == "exec":
@@ -200,8 +200,10 @@ def _flag(word: str, queue: list[str], parsed: _Asked) -> None:
 
 def _managed(world: World, parsed: _Asked, folder: Path) -> str:
     """The version that runs: the project's `packageManager`. pnpm downloads another version even for --version."""
-    found = nearest(folder)
-    name, _, version = str((found.manifest if found else {}).get("packageManager") or f"pnpm@{VERSION}").partition("@")
+    project = nearest(folder)
+    name, _, version = str((project.manifest if project else {}).get("packageManager") or f"pnpm@{VERSION}").partition(
+        "@"
+    )
     if name != "pnpm":
         if parsed.flags.get("version") == "true":
             return VERSION
@@ -230,13 +232,13 @@ def _filtered(folder: Path, wanted: str) -> Project | None:
 def _script(call: Call, folder: Path, parsed: _Asked) -> Answer:
     name = parsed.command if parsed.command != "run" else (parsed.rest[0] if parsed.rest else "")
     words = parsed.rest if parsed.command != "run" else parsed.rest[1:]
-    found = nearest(folder)
-    if found is None:
+    project = nearest(folder)
+    if project is None:
         raise PnpmError(
             "ERR_PNPM_NO_IMPORTER_MANIFEST_FOUND",
             f'No package.json (or package.yaml, or package.json5) was found in "{folder}".',
         )
-    scripts = found.manifest.get("scripts") or {}
+    scripts = project.manifest.get("scripts") or {}
     if parsed.command == "run" and not name:
         lines = "".join(f"  {key}\n    {value}\n" for key, value in scripts.items())
         return Answer(stdout=f'Commands available via "pnpm run":\n{lines}')
@@ -249,23 +251,23 @@ def _script(call: Call, folder: Path, parsed: _Asked) -> Answer:
             raise PnpmError("ERROR", f"the sandbox's pnpm does not do '{name}'", usage=True)
         raise _not_found(name)
     line = " ".join([str(scripts[name]), *(shlex.quote(word) for word in words)])
-    head = f"\n> {found.name}@{found.manifest.get('version', '')} {name} {found.folder}\n> {line}\n\n"
+    head = f"\n> {project.name}@{project.manifest.get('version', '')} {name} {project.folder}\n> {line}\n\n"
     silent = parsed.flags.get("silent") == "true" or parsed.flags.get("reporter") == "silent"
     env = {
-        **_path(call, found.folder),
+        **_path(call, project.folder),
         "npm_lifecycle_event": name,
-        "npm_package_name": found.name,
+        "npm_package_name": project.name,
         "INIT_CWD": call.cwd,
     }
-    run = ["/bin/sh", "-c", 'cd -- "$0" && exec /bin/sh -c "$1"', str(found.folder), line]
-    return Answer(stdout="" if silent else head, run=run, run_env=env, after=f"script {found.folder}")
+    run = ["/bin/sh", "-c", 'cd -- "$0" && exec /bin/sh -c "$1"', str(project.folder), line]
+    return Answer(stdout="" if silent else head, run=run, run_env=env, after=f"script {project.folder}")
 
 
 def _exec(call: Call, world: World, folder: Path, words: list[str]) -> Answer:
     if not words:
         raise PnpmError("ERR_PNPM_EXEC_MISSING_COMMAND", "'pnpm exec' requires a command to run")
-    found = nearest(folder)
-    env = _path(call, found.folder if found else folder)
+    project = nearest(folder)
+    env = _path(call, project.folder if project else folder)
     places = env["PATH"].split(os.pathsep)
     if os.sep not in words[0] and not any(os.access(os.path.join(p, words[0]), os.X_OK) for p in places if p):
         raise _not_found(words[0])

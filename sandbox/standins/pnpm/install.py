@@ -92,7 +92,7 @@ def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any
     import yaml
 
     importers: dict[str, Any] = {}
-    found: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
     for one in packages:
         key = "." if one.folder == root else str(one.folder.relative_to(root))
         importers[key] = {
@@ -108,10 +108,10 @@ def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any
                     f"direct dependency of {one.folder}",
                 )
             if not wanted_range.startswith(("workspace:", "link:", "file:")):
-                found[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-sandbox"}}
+                resolved[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-sandbox"}}
     settings = {"autoInstallPeers": True, "excludeLinksFromLockfile": False}
-    lock = {"lockfileVersion": "9.0", "settings": settings, "importers": importers, "packages": found}
-    lock["snapshots"] = {name: {} for name in found}
+    lock = {"lockfileVersion": "9.0", "settings": settings, "importers": importers, "packages": resolved}
+    lock["snapshots"] = {name: {} for name in resolved}
     _room(world, root / "pnpm-lock.yaml")
     (root / "pnpm-lock.yaml").write_text(yaml.safe_dump(lock, sort_keys=False))
     return lock

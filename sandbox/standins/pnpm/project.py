@@ -49,20 +49,20 @@ def project(folder: Path) -> Project | None:
     """The project in this folder; None without a package.json. Raises PnpmError for a broken one."""
     path = folder / "package.json"
     try:
-        found = json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except FileNotFoundError:
         return None
     except ValueError as why:
         raise PnpmError("ERR_PNPM_JSON_PARSE", f"{why} while parsing '{path}'") from None
-    return Project(folder, found if isinstance(found, dict) else {})
+    return Project(folder, manifest if isinstance(manifest, dict) else {})
 
 
 def nearest(folder: Path) -> Project | None:
     """The project of this folder or of the nearest one above it."""
     for place in (folder, *folder.parents):
-        found = project(place)
-        if found:
-            return found
+        candidate = project(place)
+        if candidate:
+            return candidate
     return None
 
 
@@ -71,8 +71,8 @@ def root_of(folder: Path) -> Path:
     for place in (folder, *folder.parents):
         if (place / "pnpm-workspace.yaml").is_file():
             return place
-    found = nearest(folder)
-    return found.folder if found else folder
+    nearest_project = nearest(folder)
+    return nearest_project.folder if nearest_project else folder
 
 
 def members(root: Path) -> list[Project]:
@@ -86,7 +86,7 @@ def members(root: Path) -> list[Project]:
         folders |= {f for f in root.glob(pattern) if (f / "package.json").is_file() and "node_modules" not in f.parts}
     for pattern in [str(glob)[1:] for glob in globs if str(glob).startswith("!")]:
         folders -= set(root.glob(pattern.removeprefix("./")))
-    return [found for f in sorted(folders, key=lambda f: (f != root, str(f))) if (found := project(f))]
+    return [member for f in sorted(folders, key=lambda f: (f != root, str(f))) if (member := project(f))]
 
 
 def lockfile(root: Path) -> dict[str, Any] | None:
@@ -99,7 +99,7 @@ def lockfile(root: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     try:
-        found = yaml.safe_load(text)
+        content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark
         place = f" ({mark.line + 1}:{mark.column + 1})" if mark else ""
@@ -107,7 +107,7 @@ def lockfile(root: Path) -> dict[str, Any] | None:
         raise PnpmError(
             "ERR_PNPM_BROKEN_LOCKFILE", f'The lockfile at "{path}" is broken: {why.problem}{place}\n\n{lines}-----^'
         ) from None
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def locked(lock: dict[str, Any], root: Path, member: Project) -> dict[str, str]:

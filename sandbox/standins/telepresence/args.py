@@ -63,55 +63,55 @@ class Parsed:
 def helps(version: str) -> dict[str, str]:
     """The help texts by command. `root` is the program's own."""
     text = (Path(__file__).parent / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for block in text.split("#### ")[1:]:
         name, _, body = block.partition("\n")
-        found[name] = body
-    return found
+        texts[name] = body
+    return texts
 
 
 @functools.cache
 def flags(version: str, command: str) -> dict[str, tuple[str, bool]]:
     """The flags of a command by `--long` and `-s`: the long name, and whether it takes a value."""
-    found: dict[str, tuple[str, bool]] = {}
+    known: dict[str, tuple[str, bool]] = {}
     for line in helps(version).get(command, helps(version)["root"]).splitlines():
         match = _FLAG.match(line)
         if match:
             short, long, kind = match.groups()
             entry = (long, kind is not None)
-            found[f"--{long}"] = entry
+            known[f"--{long}"] = entry
             if short:
-                found[f"-{short}"] = entry
+                known[f"-{short}"] = entry
     for long, short, value in [*_HIDDEN[version].get(command, []), *_HIDDEN[version].get("", [])]:
-        found.setdefault(f"--{long}", (long, value))
+        known.setdefault(f"--{long}", (long, value))
         if short:
-            found.setdefault(f"-{short}", (long, value))
-    found["--help"] = found["-h"] = ("help", False)
-    return found
+            known.setdefault(f"-{short}", (long, value))
+    known["--help"] = known["-h"] = ("help", False)
+    return known
 
 
 def parse(version: str, argv: tuple[str, ...]) -> Parsed:
     """Parse a command line. Raises Usage with the text that follows `error: `."""
     command, rest = _command(version, list(argv))
     known = flags(version, command)
-    made = Parsed(command)
+    parsed = Parsed(command)
     while rest:
         word = rest.pop(0)
         if word == "--":
-            made.rest = rest
+            parsed.rest = rest
             break
         if word.startswith("--"):
             name, equals, value = word.partition("=")
             if name not in known:
                 raise Usage(f"unknown flag: {name}")
-            _set(made, known[name], name, value if equals else None, rest)
+            _set(parsed, known[name], name, value if equals else None, rest)
         elif word.startswith("-") and word != "-":
-            _shorts(made, known, word, rest)
+            _shorts(parsed, known, word, rest)
         else:
-            made.arguments.append(word)
-    if not made.flags.get("help"):
-        _check_count(command, made.arguments)
-    return made
+            parsed.arguments.append(word)
+    if not parsed.flags.get("help"):
+        _check_count(command, parsed.arguments)
+    return parsed
 
 
 def _check_count(command: str, arguments: list[str]) -> None:
@@ -147,7 +147,7 @@ def _command(version: str, words: list[str]) -> tuple[str, list[str]]:
     return name, words[:place] + words[place + 1 :]
 
 
-def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, rest: list[str]) -> None:
+def _set(parsed: Parsed, entry: tuple[str, bool], shown: str, value: str | None, rest: list[str]) -> None:
     long, takes = entry
     if value is None:
         if not takes:
@@ -160,10 +160,10 @@ def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, r
         raise Usage(
             f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
         )
-    made.flags.setdefault(long, []).append(value)
+    parsed.flags.setdefault(long, []).append(value)
 
 
-def _shorts(made: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: list[str]) -> None:
+def _shorts(parsed: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: list[str]) -> None:
     letters = word[1:]
     while letters:
         letter, letters = letters[0], letters[1:]
@@ -174,6 +174,6 @@ def _shorts(made: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: l
             value = letters.removeprefix("=") if letters else None
             if value is None and not rest:
                 raise Usage(f"flag needs an argument: '{letter}' in {word}")
-            _set(made, entry, f"-{letter}", value, rest)
+            _set(parsed, entry, f"-{letter}", value, rest)
             return
-        _set(made, entry, f"-{letter}", None, rest)
+        _set(parsed, entry, f"-{letter}", None, rest)

@@ -13,18 +13,18 @@ from sandbox.standins.telepresence.status import disconnect
 
 def started(call: Call, world: Any, after: str, pid: int) -> None:
     """Record the child's pid: ending the intercept kills the child."""
-    made = _held(world, after)
-    if made is not None:
-        made.child = pid
+    intercept = _held(world, after)
+    if intercept is not None:
+        intercept.child = pid
 
 
 def ended(call: Call, world: Any, after: str, code: int) -> Answer:
     """Leave the intercept after the child has ended. The exit code is 1 for any failure of the child."""
     words, run = world.user(call).notes.pop("child", ([], None))
-    made = _held(world, after)
-    if made is not None:
-        made.child = 0
-        end(world, next(c for c in world.clusters.values() if made in c.intercepts), made)
+    intercept = _held(world, after)
+    if intercept is not None:
+        intercept.child = 0
+        end(world, next(c for c in world.clusters.values() if intercept in c.intercepts), intercept)
     elif after == "connect" and run is not None:
         disconnect(run, stop_daemons=False)
     if code == 0:

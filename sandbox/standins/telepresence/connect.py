@@ -21,9 +21,9 @@ def connect(run: Run) -> Answer:
     """Run `telepresence connect`."""
     if run.parsed.arguments and not run.old:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
-    found = establish(run)
+    is_new = establish(run)
     if run.parsed.rest:
-        return start_child(run, run.parsed.rest, {}, "connect" if found else "keep")
+        return start_child(run, run.parsed.rest, {}, "connect" if is_new else "keep")
     return run.answer("")
 
 
@@ -42,9 +42,9 @@ def require(run: Run) -> Daemon:
     if run.new and run.lost():
         raise Failure("telepresence user daemon is not running")
     establish(run, implicit=True)
-    made = run.session()
-    assert made is not None
-    return made
+    daemon = run.session()
+    assert daemon is not None
+    return daemon
 
 
 def establish(run: Run, implicit: bool = False) -> bool:
@@ -127,20 +127,20 @@ def _daemon(run: Run) -> Daemon:
             "--address",
             f":{port}",
         )
-        made = launch(run.world, run.user, environ, title)
+        daemon = launch(run.world, run.user, environ, title)
         run.say("Launched Daemon")
     else:
         root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
         widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
-        made = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
+        daemon = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
         lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
         if widow is not None:  # the root daemon of a killed user daemon serves the next one
-            made.root, widow.root = widow.root, None
+            daemon.root, widow.root = widow.root, None
         elif run.old:
             lines.append("Launching Telepresence Root Daemon")
         run.say("\n".join(lines))
-    _files(run, made)
-    return made
+    _files(run, daemon)
+    return daemon
 
 
 def _files(run: Run, daemon: Daemon) -> None:

@@ -45,15 +45,15 @@ def launch(
 ) -> Daemon:
     """Start the daemon, and the root daemon if given, and wait until it has connected to the state server."""
     program = str(world.box / "bin" / "telepresence")
-    made = Daemon(new_id(), None, title)
+    daemon = Daemon(new_id(), None, title)
     with world.lock:
-        user.daemons.append(made)
-        world.notes.setdefault("daemons", {})[made.id] = (user, made)
-    made.process = _start(world, environ, made.id, (program, *title))
+        user.daemons.append(daemon)
+        world.notes.setdefault("daemons", {})[daemon.id] = (user, daemon)
+    daemon.process = _start(world, environ, daemon.id, (program, *title))
     if root:
-        made.root = _start(world, environ, f"{made.id}/root", (program, *root))
-    made.attached.wait(5.0)
-    return made
+        daemon.root = _start(world, environ, f"{daemon.id}/root", (program, *root))
+    daemon.attached.wait(5.0)
+    return daemon
 
 
 def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, ...]) -> Any:
@@ -81,16 +81,16 @@ def attend(world: World, line: Line, name: str) -> None:
         _hold(line)
         return
     key = name
-    _, made = world.notes["daemons"][key]
-    made.line = line
-    made.attached.set()
+    _, daemon = world.notes["daemons"][key]
+    daemon.line = line
+    daemon.attached.set()
     _hold(line)
     import time
 
     with world.lock:
-        if made.state != "dead":
-            made.state, made.died = "dead", time.monotonic()
-        world.alive_sessions.discard(made.session)
+        if daemon.state != "dead":
+            daemon.state, daemon.died = "dead", time.monotonic()
+        world.alive_sessions.discard(daemon.session)
         world.notes["daemons"].pop(key, None)
 
 
@@ -101,13 +101,13 @@ def _hold(line: Line) -> None:
         return  # the process has ended
 
 
-def stop(world: World, made: Daemon) -> None:
+def stop(world: World, daemon: Daemon) -> None:
     """Stop the processes with SIGTERM, then SIGKILL, and wait for them."""
     with world.lock:
-        made.state = "dead"
-        made.died = 0.0
-        world.alive_sessions.discard(made.session)
-    for process in (made.process, made.root):
+        daemon.state = "dead"
+        daemon.died = 0.0
+        world.alive_sessions.discard(daemon.session)
+    for process in (daemon.process, daemon.root):
         if process is not None:
             process.terminate()
             try:
@@ -120,9 +120,9 @@ def stop(world: World, made: Daemon) -> None:
 def end_all(world: World) -> None:
     """Kill every daemon of every user, including orphans."""
     for user in list(world.users.values()):
-        for made in list(user.daemons):
-            if made.process is not None:
-                for process in (made.process, made.root):
+        for daemon in list(user.daemons):
+            if daemon.process is not None:
+                for process in (daemon.process, daemon.root):
                     if process is not None and process.poll() is None:
                         process.kill()
                         process.wait()

@@ -26,11 +26,11 @@ def engage(run: Run) -> Answer:
     """Create an intercept or a replacement."""
     _arguments(run)
     daemon = require(run)
-    made = _create(run, daemon)
+    intercept = _create(run, daemon)
     cluster = run.cluster
-    workload = cluster.workload(made.namespace, made.workload)
+    workload = cluster.workload(intercept.namespace, intercept.workload)
     assert workload is not None
-    environment = pod_environment(run, daemon, workload, made)
+    environment = pod_environment(run, daemon, workload, intercept)
     run.say(f"Using {workload.kind} {workload.name}")
     try:
         write_files(run, environment)
@@ -38,17 +38,17 @@ def engage(run: Run) -> Answer:
         run.writes = True
         raise
     if run.parsed.rest:
-        text = shape.engaged_text(run, made, workload)
+        text = shape.engaged_text(run, intercept, workload)
         run.world.emit(run.call, text)
-        return start_child(run, run.parsed.rest, environment, f"leave {made.id}")
-    detail = shape.engaged_object(run, made, workload, environment)
+        return start_child(run, run.parsed.rest, environment, f"leave {intercept.id}")
+    detail = shape.engaged_object(run, intercept, workload, environment)
     if run.format and run.parsed.on("detailed-output"):
         return run.object(detail, "", clean=True)
     if run.format and run.old:
-        return run.text(f"Using {workload.kind} {workload.name}\n{shape.engaged_text(run, made, workload)}")
+        return run.text(f"Using {workload.kind} {workload.name}\n{shape.engaged_text(run, intercept, workload)}")
     if run.format:
         return run.answer("")
-    return run.answer(shape.engaged_text(run, made, workload))
+    return run.answer(shape.engaged_text(run, intercept, workload))
 
 
 def _arguments(run: Run) -> None:
@@ -101,7 +101,7 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
     if workload.injection == "disabled":
         raise Failure(f"{error}{title} is not interceptable", bare=True)
     headers, paths = filters(run)
-    made = Intercept(
+    intercept = Intercept(
         id=f"{daemon.session}:{name}",
         name=name,
         workload=workload.name,
@@ -117,33 +117,33 @@ def _create(run: Run, daemon: Daemon) -> Intercept:
         kind=kind,
         by_service=kind != "replace",
     )
-    refuse_conflict(run, cluster, workload, made, error)
+    refuse_conflict(run, cluster, workload, intercept, error)
     _expired(run, daemon, error)
     began = time.monotonic()
     run.writes = True
     fresh = not (workload.pods and all(p.agent for p in workload.pods if p.gone is None))
     took = world.profile.first_intercept if fresh else world.profile.intercept
-    made.routed = rollout.inject(world, workload, began + took, evicts=not run.old)
+    intercept.routed = rollout.inject(world, workload, began + took, evicts=not run.old)
     with world.lock:
         live = [p for p in workload.pods if p.gone is None]
         if live:
-            made.pod, made.pod_ip = live[-1].name, live[-1].ip
+            intercept.pod, intercept.pod_ip = live[-1].name, live[-1].ip
         waiting = fresh and world.fault("agent-never") and not run.old
         no_agent = not live or waiting
         if not no_agent:
-            cluster.intercepts.append(made)
+            cluster.intercepts.append(intercept)
     if no_agent:
         world.wait(run.call, 30.0 if world.profile.connect > 1 else 1.0)
         raise Failure(
             f"{error}request timed out while waiting for agent {workload.name}.{namespace} to arrive", bare=True
         )
     if run.old and world.fault("agent-never"):
-        made.routed = float("inf")  # the intercept is ACTIVE, but all traffic stays with the old pod
+        intercept.routed = float("inf")  # the intercept is ACTIVE, but all traffic stays with the old pod
     try:
         world.wait(run.call, max(0.0, began + took - time.monotonic()))
     finally:  # the intercept stays if the CLI is killed meanwhile
-        _mount(run, made)
-    return made
+        _mount(run, intercept)
+    return intercept
 
 
 def _expired(run: Run, daemon: Daemon, error: str) -> None:
@@ -161,18 +161,20 @@ def _expired(run: Run, daemon: Daemon, error: str) -> None:
     raise Failure(f"{error}failed to establish intercept: {text}", bare=True)
 
 
-def _mount(run: Run, made: Intercept) -> None:
+def _mount(run: Run, intercept: Intercept) -> None:
     """Create plain folders for the pod's volumes: a sandbox mounts nothing."""
     mount = run.parsed.value("mount", "true").removesuffix(":ro")
     if mount in ("false", "0", ""):
         return
-    made.mount = mount if mount.startswith("/") else str(run.world.box / "tmp" / f"telfs-{abs(hash(made.id)) % 10**9}")
-    workload = run.cluster.workload(made.namespace, made.workload)
+    intercept.mount = (
+        mount if mount.startswith("/") else str(run.world.box / "tmp" / f"telfs-{abs(hash(intercept.id)) % 10**9}")
+    )
+    workload = run.cluster.workload(intercept.namespace, intercept.workload)
     try:
         for volume in workload.mounts if workload else []:
-            os.makedirs(made.mount + volume, exist_ok=True)
+            os.makedirs(intercept.mount + volume, exist_ok=True)
     except OSError as why:
-        run.log(f"ERROR mount {made.mount}: {why}")
+        run.log(f"ERROR mount {intercept.mount}: {why}")
 
 
 def leave(run: Run) -> Answer:
@@ -183,16 +185,16 @@ def leave(run: Run) -> Answer:
     name = run.parsed.arguments[0]
     with run.world.lock:
         mine = [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
-        found = [i for i in mine if i.name == name or (i.kind == "replace" and i.name.split("/")[0] == name)]
-    if not found:
+        to_end = [i for i in mine if i.name == name or (i.kind == "replace" and i.name.split("/")[0] == name)]
+    if not to_end:
         missing = (
             f'Intercept named "{name}" not found'
             if run.old
             else f'Found no replace, intercept, or ingest named "{name}"'
         )
         raise Failure(missing)
-    for made in found:
-        end(run.world, run.cluster, made)
+    for intercept in to_end:
+        end(run.world, run.cluster, intercept)
     run.writes = True
     return run.answer("")
 
@@ -202,29 +204,29 @@ def revoke(run: Run) -> Answer:
     require(run)
     name = run.parsed.arguments[0]
     with run.world.lock:
-        found = next((i for i in run.cluster.intercepts if i.id == name and i.ends is None), None)
-    if found is None:
+        intercept = next((i for i in run.cluster.intercepts if i.id == name and i.ends is None), None)
+    if intercept is None:
         raise Failure(f'rpc error: code = NotFound desc = Intercept named "{name}" not found')
-    end(run.world, run.cluster, found)
+    end(run.world, run.cluster, intercept)
     run.writes = True
     return run.answer("")
 
 
-def end(world: Any, cluster: Cluster, made: Intercept) -> None:
+def end(world: Any, cluster: Cluster, intercept: Intercept) -> None:
     """Remove an intercept or replacement from the cluster, kill its child and delete its folders. The agent stays."""
     with world.lock:
         now = time.monotonic()
-        made.ends = now + world.profile.back
+        intercept.ends = now + world.profile.back
         cluster.intercepts = [i for i in cluster.intercepts if i.ends is None or i.ends > now]
-        if made.kind == "replace":  # the pod restarts without the replacement
-            workload = cluster.workload(made.namespace, made.workload)
+        if intercept.kind == "replace":  # the pod restarts without the replacement
+            workload = cluster.workload(intercept.namespace, intercept.workload)
             for pod in [p for p in (workload.pods if workload else []) if p.gone is None]:
                 assert workload is not None
                 rollout.replace_pod(world, workload, pod, now + world.profile.gap, gone=now)
-    if made.child:
+    if intercept.child:
         try:
-            os.kill(made.child, signal.SIGTERM)
+            os.kill(intercept.child, signal.SIGTERM)
         except ProcessLookupError:
             pass  # it has already ended
-    if made.mount.startswith(str(world.box)):
-        shutil.rmtree(made.mount, ignore_errors=True)
+    if intercept.mount.startswith(str(world.box)):
+        shutil.rmtree(intercept.mount, ignore_errors=True)

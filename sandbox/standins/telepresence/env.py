@@ -12,18 +12,18 @@ from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.world.cluster import Intercept, Workload
 
 
-def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercept) -> dict[str, str]:
+def pod_environment(run: Run, daemon: Daemon, workload: Workload, intercept: Intercept) -> dict[str, str]:
     """The pod's variables and telepresence's own."""
     own = {
         "TELEPRESENCE_CONTAINER": workload.container,
         "TELEPRESENCE_MOUNTS": ":".join(workload.mounts),
-        "TELEPRESENCE_ROOT": made.mount,
-        "TELEPRESENCE_INTERCEPT_ID": made.id,
+        "TELEPRESENCE_ROOT": intercept.mount,
+        "TELEPRESENCE_INTERCEPT_ID": intercept.id,
     }
     if not run.old:
         own["TELEPRESENCE_API_HOST"] = daemon.name
     skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent omits variables that the image or the kubelet sets
-    return {**{k: v for k, v in workload.env.items() if k not in skipped}, "POD_NAME": made.pod, **own}
+    return {**{k: v for k, v in workload.env.items() if k not in skipped}, "POD_NAME": intercept.pod, **own}
 
 
 def write_files(run: Run, environment: dict[str, str]) -> None:

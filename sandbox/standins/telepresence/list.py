@@ -26,9 +26,9 @@ def list_(run: Run) -> Answer:
     daemon = require(run)
     namespace = run.parsed.value("namespace") or daemon.namespace
     mine = [i for i in held_by(run, daemon) if i.namespace == namespace]
-    found = run.cluster.in_namespace(namespace)
+    workloads = run.cluster.in_namespace(namespace)
     if run.old:
-        found = [w for w in found if w.service] if daemon.mapped_explicitly else []
+        workloads = [w for w in workloads if w.service] if daemon.mapped_explicitly else []
     chosen = {
         "intercepts": ("intercept",),
         "replacements": ("replace",),
@@ -37,30 +37,30 @@ def list_(run: Run) -> Answer:
     if kinds:
         if run.old:
             kinds.append("replace")
-        found = [w for w in found if any(i.workload == w.name and i.kind in kinds for i in mine)]
+        workloads = [w for w in workloads if any(i.workload == w.name and i.kind in kinds for i in mine)]
     if run.parsed.on("agents"):
-        found = [w for w in found if w.agent]
-    by_name = {w.name: [i for i in mine if i.workload == w.name] for w in found}
-    environments = {i.id: pod_environment(run, daemon, w, i) for w in found for i in by_name[w.name]}
-    for made in environments.values():
-        made.pop("TELEPRESENCE_INTERCEPT_ID", None)
-    objects = [shape.workload_object(run, w, by_name[w.name], environments) for w in found]
-    return run.object(objects, _list_text(run, found, by_name))
+        workloads = [w for w in workloads if w.agent]
+    by_name = {w.name: [i for i in mine if i.workload == w.name] for w in workloads}
+    environments = {i.id: pod_environment(run, daemon, w, i) for w in workloads for i in by_name[w.name]}
+    for variables in environments.values():
+        variables.pop("TELEPRESENCE_INTERCEPT_ID", None)
+    objects = [shape.workload_object(run, w, by_name[w.name], environments) for w in workloads]
+    return run.object(objects, _list_text(run, workloads, by_name))
 
 
-def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) -> str:
-    if not found:
+def _list_text(run: Run, workloads: list[Any], by_name: dict[str, list[Intercept]]) -> str:
+    if not workloads:
         kinds = (
             "Deployments, StatefulSets, or ReplicaSets"
             if run.old
             else "Deployments, StatefulSets, ReplicaSets, or Rollouts"
         )
         return f"No Workloads ({kinds})\n"
-    width = max(len(w.name) for w in found)
-    kind_width = max(len(w.kind) for w in found)
+    width = max(len(w.name) for w in workloads)
+    kind_width = max(len(w.kind) for w in workloads)
     lines = []
     ready = "ready to intercept" if run.old else "ready to attach" if run.new else "ready to engage"
-    for workload in found:
+    for workload in workloads:
         lead = "" if run.old else f"{workload.kind.lower().ljust(kind_width)} "
         installed = "already" if workload.agent else "not yet"
         engaged = by_name[workload.name]

@@ -65,12 +65,12 @@ def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
     return headers, paths
 
 
-def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
+def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, intercept: Intercept, error: str) -> None:
     """Raise Failure if another intercept conflicts. An intercept of an ended client counts too."""
     with run.world.lock:
-        others = [i for i in cluster.engaged(workload) if i.id != made.id]
+        others = [i for i in cluster.engaged(workload) if i.id != intercept.id]
     for other in others:
-        if other.port.name != made.port.name and "replace" not in (made.kind, other.kind):
+        if other.port.name != intercept.port.name and "replace" not in (intercept.kind, other.kind):
             continue
         if run.old:
             text = f'intercept in error state AGENT_ERROR: Conflicts with the currently-served intercept "{other.id}"'
@@ -78,10 +78,10 @@ def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Interc
         lead = (
             f'{error}conflict with intercept {other.id} on port {other.port.port} created by client "{other.client}": '
         )
-        if not (other.headers or other.paths) or not (made.headers or made.paths):
+        if not (other.headers or other.paths) or not (intercept.headers or intercept.paths):
             raise Failure(f"{lead}one intercept has no filters (intercepts all traffic)", bare=True)
-        mine, theirs = _lower(made.headers), _lower(other.headers)
-        if made.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
+        mine, theirs = _lower(intercept.headers), _lower(other.headers)
+        if intercept.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
             overlap = "header filters overlap" if run.new else "header filters form a subset"
             raise Failure(lead + overlap, bare=True)
 

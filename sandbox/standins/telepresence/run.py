@@ -134,8 +134,8 @@ class Run:
     def cluster(self) -> Cluster:
         """The cluster of the current session."""
         daemon = self.session()
-        found = self.world.cluster_at(daemon.server) if daemon else None
-        return found or self.world.cluster
+        cluster = self.world.cluster_at(daemon.server) if daemon else None
+        return cluster or self.world.cluster
 
     def session(self) -> Daemon | None:
         """The connected daemon that this command would use."""

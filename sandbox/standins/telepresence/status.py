@@ -116,9 +116,9 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     }
     if not run.old or daemon.mapped_explicitly:
         user["mapped_namespaces"] = list(daemon.mapped)
-    for key, found in groups.items():
-        if found:
-            user[key] = [{"name": i.name, "client": i.client} for i in found]
+    for key, members in groups.items():
+        if members:
+            user[key] = [{"name": i.name, "client": i.client} for i in members]
     root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
     root: dict[str, Any] = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
     if run.new:
@@ -229,8 +229,8 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
     for daemon in chosen:
         if daemon.state == "connected":
             cluster = run.world.cluster_at(daemon.server) or run.world.cluster
-            for made in mine(run, daemon):
-                end(run.world, cluster, made)
+            for intercept in mine(run, daemon):
+                end(run.world, cluster, intercept)
             run.user.sessions.pop(daemon.key, None)
             run.world.alive_sessions.discard(daemon.session)
         run.writes = True

@@ -81,19 +81,19 @@ def _config(home: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _edit(path: Path, name: str, port: int) -> None:
-    found = _read(path)
+    ports = _read(path)
     if port:
-        found[name] = port
+        ports[name] = port
     else:
-        found.pop(name, None)
+        ports.pop(name, None)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(found))
+    new.write_text(json.dumps(ports))
     new.replace(path)

@@ -104,10 +104,10 @@ def apply(
     if done.returncode != 0:
         raise BuildFailed(f"apply command exited with status {done.returncode}")
     try:
-        found = [d for d in yaml.safe_load_all(done.stdout) if isinstance(d, dict)]
+        documents = [d for d in yaml.safe_load_all(done.stdout) if isinstance(d, dict)]
     except yaml.YAMLError as why:
         raise BuildFailed(f"apply command returned malformed YAML: {why}") from None
-    objects = [o for d in found for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
+    objects = [o for d in documents for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
     listed = [f"       → {o['metadata']['name']}:{str(o['kind']).lower()}" for o in objects]
     say("     Objects applied to cluster:\n" + "\n".join(listed) if listed else "     Objects applied to cluster:")
     return objects
@@ -136,9 +136,9 @@ def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
         done = _run(("kubectl", "get", "deployment", str(meta["name"]), *place, "-o", "json"), env, os.getcwd(), 20)
         if done is None or done.returncode != 0:
             return False
-        found = json.loads(done.stdout)
-        wanted = int((found.get("spec") or {}).get("replicas", 1))
-        if int((found.get("status") or {}).get("readyReplicas") or 0) < wanted:
+        answer = json.loads(done.stdout)
+        wanted = int((answer.get("spec") or {}).get("replicas", 1))
+        if int((answer.get("status") or {}).get("readyReplicas") or 0) < wanted:
             return False
     return True
 

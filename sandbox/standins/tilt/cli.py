@@ -142,10 +142,10 @@ def _get(call: Call, world: World, at: int, parsed: Words) -> Answer:
     else:
         return Answer(1, stderr=f'error: the server doesn\'t have a resource type "{kind}"\n')
     if names:
-        found = [item for item in items if item["metadata"]["name"] in names]
-        if not found and not parsed.on("ignore-not-found"):
+        matching = [item for item in items if item["metadata"]["name"] in names]
+        if not matching and not parsed.on("ignore-not-found"):
             return Answer(1, stderr=f'Error from server (NotFound): {plural}.tilt.dev "{names[0]}" not found\n')
-        items = found
+        items = matching
     form = parsed.value("output")
     if form == "json":
         whole: Any = {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
@@ -211,5 +211,5 @@ def _seconds(text: str) -> float:
 
 def _help(name: str) -> str:
     text = (Path(__file__).resolve().parent / "data" / "tilt-help.txt").read_text(encoding="utf-8")
-    found = re.search(rf"^== {re.escape(name)}\n(.*?)(?=^== |\Z)", text, re.MULTILINE | re.DOTALL)
-    return found[1] if found else ""
+    section = re.search(rf"^== {re.escape(name)}\n(.*?)(?=^== |\Z)", text, re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""

@@ -75,5 +75,5 @@ def _duration(seconds: int) -> str:
 def _spec(command: Command | None) -> dict[str, Any] | None:
     if command is None:
         return None
-    found: dict[str, Any] = {"args": list(command.argv), "dir": command.folder}
-    return found | ({"env": [f"{k}={v}" for k, v in command.env.items()]} if command.env else {})
+    spec: dict[str, Any] = {"args": list(command.argv), "dir": command.folder}
+    return spec | ({"env": [f"{k}={v}" for k, v in command.env.items()]} if command.env else {})

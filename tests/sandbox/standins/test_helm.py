@@ -241,18 +241,6 @@ class TestReleases:
         assert (workload.replicas, workload.hosts) == (3, [])
         assert ("HTTPRoute", "ameide", "web-tilt") not in workstation.world.cluster.objects
 
-    def test_list_and_status(self, helm: Callable[..., CallResult]):
-        deploy(helm)
-        deploy(helm, "other", "--set", "name=other")
-        assert helm("list", "-n", "ameide", "-q").out == "other\nweb-tilt\n"
-        assert helm("list", "-n", "default", "-q").out == ""
-        (one,) = json.loads(helm("list", "-A", "--filter", "-tilt$", "-o", "json").out)
-        assert (one["revision"], one["status"], one["chart"]) == ("1", "deployed", "web-0.1.0")
-        found = json.loads(helm("status", "web-tilt", "-n", "ameide", "-o", "json").out)
-        assert (found["version"], found["info"]["status"]) == (1, "deployed")
-        assert "kind: Deployment" in helm("get", "manifest", "web-tilt", "-n", "ameide").out
-        assert json.loads(helm("status", "other", "-n", "ameide", "-o", "json").out)["config"] == {"name": "other"}
-
     def test_a_foreign_object_is_refused_and_nothing_is_written(
         self, workstation: Workstation, helm: Callable[..., CallResult]
     ):
@@ -286,13 +274,6 @@ class TestReleases:
         assert helm("uninstall", "web-tilt", "-n", "ameide").exit == 0
         assert deploy(helm).exit == 0
 
-    def test_a_dry_run_writes_nothing(self, workstation: Workstation, helm: Callable[..., CallResult]):
-        done = deploy(helm, "web-tilt", "--dry-run")
-        assert (done.exit, done.writes) == (0, False)
-        assert "STATUS: pending-install" in done.out
-        assert "MANIFEST:\n---\n# Source: web/templates/cm.yaml\n" in done.out
-        assert workstation.world.cluster.workload("ameide", "web-tilt") is None
-
     def test_an_uninstall_restores_the_cluster(self, workstation: Workstation, helm: Callable[..., CallResult]):
         names = [w.name for w in workstation.world.cluster.workloads]
         objects = set(workstation.world.cluster.objects)
@@ -301,13 +282,3 @@ class TestReleases:
         assert helm("uninstall", "web-tilt", "-n", "ameide").out == 'release "web-tilt" uninstalled\n'
         assert [w.name for w in workstation.world.cluster.workloads] == names
         assert set(workstation.world.cluster.objects) == objects
-
-    def test_values_are_kept_until_they_are_reset(self, helm: Callable[..., CallResult]):
-        def config() -> object:
-            return json.loads(helm("status", "web-tilt", "-n", "ameide", "-o", "json").out)["config"]
-
-        deploy(helm, "web-tilt", "--set", "replicas=2")
-        deploy(helm)
-        assert config() == {"replicas": 2}
-        deploy(helm, "web-tilt", "--reset-values")
-        assert config() == {}

@@ -200,13 +200,6 @@ def test_what_is_applied_can_be_read_and_deleted(shell):
     assert me.kubectl("delete", "cm", "x", "--ignore-not-found").returncode == 0
 
 
-def test_scaling_changes_the_pods(shell):
-    me = shell()
-    assert me.kubectl("scale", "deploy/threads", "--replicas=3").stdout == "deployment.apps/threads scaled\n"
-    names = me.kubectl("get", "pods", "-l", "app.kubernetes.io/name=threads", "-o", "name").stdout.split()
-    assert len(names) == 3
-
-
 @pytest.mark.parametrize(("template", "wanted"), [
     ("{.a.b}", "1"),
     ("{.list[*].n}", "x y"),
