@@ -82,10 +82,10 @@ def evaluate(
     if not tiltfile.is_file():
         raise TiltfileError(f"No Tiltfile found at paths '{tiltfile}'. Check out https://docs.tilt.dev/tutorial.html")
     environment = dict(os.environ if env is None else env)
-    one = _Evaluation(tiltfile, args, context, namespace, environment, subcommand, run or _run(environment))
+    evaluation = _Evaluation(tiltfile, args, context, namespace, environment, subcommand, run or _run(environment))
     if log is not None:
-        one.declared.log = log
-    return one.result()
+        evaluation.declared.log = log
+    return evaluation.result()
 
 
 class _Evaluation:

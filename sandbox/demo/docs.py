@@ -207,16 +207,16 @@ def rendered(text: str) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def same(one: str, other: str) -> bool:
+def same(page: str, other: str) -> bool:
     """Are the pages equal, apart from numbers, ids, blanks and the order of lines of parallel steps?"""
-    return _plain(one) == _plain(other)
+    return _plain(page) == _plain(other)
 
 
-def differences(one: str, other: str) -> list[str]:
+def differences(page: str, other: str) -> list[str]:
     """The lines that differ, marked `-` and `+`, with numbers as 0."""
     import difflib
 
-    lines = difflib.unified_diff(_plain(one), _plain(other), lineterm="", n=0)
+    lines = difflib.unified_diff(_plain(page), _plain(other), lineterm="", n=0)
     return [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 

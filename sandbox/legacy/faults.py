@@ -102,8 +102,8 @@ def named(names: Sequence[str], remotes: bool) -> tuple[Fault, ...]:
             near = get_close_matches(name, known, n=3) or sorted(known)
             raise Trouble(f"{name!r} is not a fault", fix=f"--with {' or '.join(near)}")
         if known[name].needs_remotes and not remotes:
-            raise Trouble(f"{name} needs remotes", fix="make the pair with remotes")
+            raise Trouble(f"{name} needs remotes", fix="generate the pair with remotes")
         for other in known[name].excludes:
             if other in names:
-                raise Trouble(f"{name} and {other} exclude each other", fix="make one pair for each")
+                raise Trouble(f"{name} and {other} exclude each other", fix="generate a separate pair for each")
     return tuple(fault for fault in FAULTS if fault.name in names)

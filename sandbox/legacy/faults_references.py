@@ -12,18 +12,18 @@ _CODEOWNERS = ".github/CODEOWNERS"
 _SUBMODULE = "infra/kubernetes/policies/shared"
 
 _TEXTS = {
-    "text": "a plain text file names a doomed script",
-    "helm-yaml": "YAML with Helm templates in it names one",
-    "starlark": "a .tilt file calls one",
-    "workflow": "a workflow has paths: and working-directory: below a doomed folder",
-    "codeowners": "CODEOWNERS has a line for a doomed folder",
-    "dockerfile": "a Dockerfile copies a doomed file",
-    "package-json": "a package.json script runs one",
-    "makefile": "a Makefile runs one",
-    "symlink": "a symbolic link points to one",
-    "submodule": ".gitmodules has a submodule inside a doomed folder",
+    "text": "a plain text file names a script that the migration deletes",
+    "helm-yaml": "YAML with Helm templates names such a script",
+    "starlark": "a .tilt file calls such a script",
+    "workflow": "a workflow has paths: and working-directory: in a folder that the migration deletes",
+    "codeowners": "CODEOWNERS has a line for a folder that the migration deletes",
+    "dockerfile": "a Dockerfile copies a file that the migration deletes",
+    "package-json": "a package.json script runs such a script",
+    "makefile": "a Makefile runs such a script",
+    "symlink": "a symbolic link points to such a script",
+    "submodule": ".gitmodules has a submodule in a folder that the migration deletes",
     "bash-dirname": 'a script sources "$(dirname "$0")/../../..."',
-    "composed-path": "a path is put together from words",
+    "composed-path": "a path is composed from several strings",
 }
 
 

@@ -17,7 +17,7 @@ VICTIMS = {
     "unpinned": "infra/environments/staging/bootstrap.yaml",
     "moved-on": "tools/bootstrap/lib/status.sh",
 }
-"""Fault -> the one path of core whose copy it spoils; every other copy is as it should be."""
+"""Fault -> the path of core whose copy it changes. All other copies are correct."""
 
 ODD_NAMES = (
     "new\nline.sh",

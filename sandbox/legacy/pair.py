@@ -30,11 +30,11 @@ def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remote
     count, chosen = count_of(size), named(faults, remotes)
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or name another")
+        raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as why:
-        raise Trouble(f"cannot make {folder}: {why.strerror}", fix="name another folder") from None
+        raise Trouble(f"cannot create {folder}: {why.strerror}", fix="choose another folder") from None
     try:
         pair = _write(folder, count, chosen)
         pair = pair if remotes else _without_remotes(pair)
@@ -71,11 +71,11 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     backlog = write(bare["backlog"], history(names.history["backlog"], names.authors, plan.backlog))
     gitops = _clone(bare["gitops"], folder / names.gitops)
     if draft.gitops_local:
-        _lay(gitops, draft.gitops_local)
+        _write_files(gitops, draft.gitops_local)
         git(gitops, "add", "--all")
         git(gitops, "commit", "--quiet", "--message", f"{subject} (not pushed)")
         pinned = git(gitops, "rev-parse", "HEAD")
-    _lay(gitops, draft.gitops_loose)
+    _write_files(gitops, draft.gitops_loose)
 
     links = {names.submodules["gitops"]: pinned, names.submodules["backlog"]: backlog}
     commits = [*history(names.history["core"], names.authors, plan.core, links)]
@@ -96,7 +96,7 @@ def _fault_commits(subject: str, before: Tree, after: Tree, links: dict[str, str
     return [Commit(_BY, MOMENT, subject, files, removed=gone, links=links or {})] if files or gone or links else []
 
 
-def _lay(folder: Path, tree: Tree) -> None:
+def _write_files(folder: Path, tree: Tree) -> None:
     """Write files into a work tree."""
     for path, entry in tree.items():
         place = folder / path

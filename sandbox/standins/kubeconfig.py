@@ -63,14 +63,14 @@ def load(call: Call, flag: str = "") -> Kubeconfig:
                 raise Broken(f"stat {flag}: no such file or directory")
             continue
         data = read(path)
-        for group, one, into in (
+        for group, section, into in (
             ("clusters", "cluster", merged.clusters),
             ("contexts", "context", merged.contexts),
             ("users", "user", merged.users),
         ):
             for entry in data.get(group) or []:
                 if isinstance(entry, dict) and entry.get("name") not in into:
-                    into[entry["name"]] = entry.get(one) or {}
+                    into[entry["name"]] = entry.get(section) or {}
                     merged.origin[(group, entry["name"])] = path
         merged.current = merged.current or data.get("current-context") or ""
     return merged

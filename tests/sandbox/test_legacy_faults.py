@@ -200,7 +200,7 @@ def test_an_extra_reference_is_one_file_outside_the_deleted_folders(kind: str):
     assert not refers(kind).startswith(("infra/", "tools/bootstrap/"))
 
 
-def test_there_is_an_extra_reference_for_each_kind_of_the_issue():
+def test_every_kind_of_reference_has_a_fault():
     kinds = "text helm-yaml starlark workflow codeowners dockerfile package-json makefile symlink submodule bash-dirname composed-path"
     assert {fault.name for fault in REFERENCES} == {f"extra-reference-{kind}" for kind in kinds.split()}
 

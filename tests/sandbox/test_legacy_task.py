@@ -41,7 +41,7 @@ def test_a_flag_in_place_of_a_folder_is_refused():
 
 def test_a_folder_that_cannot_be_created_is_one_error_line(tmp_path: Path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Trouble, match="cannot make"):
+    with pytest.raises(Trouble, match="cannot create"):
         make(tmp_path / "file" / "below")
 
 

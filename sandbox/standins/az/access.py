@@ -48,4 +48,4 @@ def role_assignments(az: Session) -> Any:
         }
         for role in given
     ]
-    return [one for one in assignments if az.parsed["role"] in (None, one["roleDefinitionName"])]
+    return [assignment for assignment in assignments if az.parsed["role"] in (None, assignment["roleDefinitionName"])]

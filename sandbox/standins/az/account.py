@@ -23,7 +23,7 @@ def list_(az: Session) -> Any:
     subscriptions = az.subscriptions()
     if not subscriptions:
         az.warn('Please run "az login" to access your accounts.')
-    return [listed(one) for one in subscriptions]
+    return [listed(subscription) for subscription in subscriptions]
 
 
 def set_(az: Session) -> Any:
@@ -35,7 +35,7 @@ def set_(az: Session) -> Any:
         raise AzError(f"The subscription of '{wanted}' doesn't exist in cloud 'AzureCloud'.")
     az.wrote = True
     with FILES:
-        az.profile.keep([{**one, "isDefault": one is chosen} for one in subscriptions])
+        az.profile.keep([{**subscription, "isDefault": subscription is chosen} for subscription in subscriptions])
 
 
 def get_access_token(az: Session) -> Any:

@@ -47,12 +47,15 @@ class Cloud:
 
     def is_group(self, name: str) -> bool:
         """Does this resource group exist? ARM ignores case."""
-        return name.lower() in {one.resource_group.lower() for one in self.clusters}
+        return name.lower() in {cluster.resource_group.lower() for cluster in self.clusters}
 
     def cluster(self, group: str, name: str) -> Cluster | None:
         """The cluster of this name in this group."""
         wanted = (group.lower(), name.lower())
-        return next((one for one in self.clusters if (one.resource_group.lower(), one.name.lower()) == wanted), None)
+        return next(
+            (cluster for cluster in self.clusters if (cluster.resource_group.lower(), cluster.name.lower()) == wanted),
+            None,
+        )
 
     def switch(self, cluster: Cluster, running: bool) -> None:
         """Start or stop a cluster. A start clears the fault `cluster-stopped`."""

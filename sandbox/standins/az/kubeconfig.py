@@ -130,7 +130,7 @@ def _merged(existing: dict[str, Any], addition: dict[str, Any], overwrite: bool)
             )
         known = existing[key] or []
         for new in addition[key]:
-            for old in [one for one in known if one.get("name") == new["name"]]:
+            for old in [entry for entry in known if entry.get("name") == new["name"]]:
                 if not overwrite and old != new:
                     raise AzError(
                         f"A different object named {new['name']} already exists in {key} in your kubeconfig file."

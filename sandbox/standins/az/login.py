@@ -52,11 +52,11 @@ def already(az: Session) -> None:
 def logout(az: Session) -> Any:
     """Log out the active account, or the named one."""
     subscriptions = az.subscriptions()
-    active = next((one for one in subscriptions if one.get("isDefault")), None)
+    active = next((subscription for subscription in subscriptions if subscription.get("isDefault")), None)
     name = az.parsed["username"] or (active and active["user"]["name"])
     if not name:
         raise AzError("There are no active accounts.")
-    left = [one for one in subscriptions if one["user"]["name"] != name]
+    left = [subscription for subscription in subscriptions if subscription["user"]["name"] != name]
     if len(left) == len(subscriptions):
         raise AzError(f"Account {name} was not found.")
     az.wrote = True
@@ -236,13 +236,18 @@ def _subscriptions(az: Session, name: str, kind: str, identity: str = "") -> Any
         )
         az.warn(f"{az.cloud.tenant} '{az.cloud.company}'")
         raise AzError(f"No subscriptions found for {name}.")
-    one = _subscription(az, name, kind, identity)
-    if az.parsed["subscription"] and az.parsed["subscription"].lower() not in (one["id"], one["name"].lower()):
+    subscription = _subscription(az, name, kind, identity)
+    if az.parsed["subscription"] and az.parsed["subscription"].lower() not in (
+        subscription["id"],
+        subscription["name"].lower(),
+    ):
         az.warn(f"Subscription '{az.parsed['subscription']}' not found.")
     with FILES:
-        others = [{**other, "isDefault": False} for other in az.subscriptions() if other.get("id") != one["id"]]
-        az.profile.keep([*others, one])
-    return [listed(one)]
+        others = [
+            {**other, "isDefault": False} for other in az.subscriptions() if other.get("id") != subscription["id"]
+        ]
+        az.profile.keep([*others, subscription])
+    return [listed(subscription)]
 
 
 def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str, Any]:
@@ -251,7 +256,7 @@ def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str,
     if identity:
         user["assignedIdentityInfo"] = identity
     none = az.fault("no-subscription")
-    one: dict[str, Any] = {
+    subscription: dict[str, Any] = {
         "environmentName": "AzureCloud",
         "homeTenantId": cloud.tenant,
         "id": cloud.tenant if none else cloud.subscription,
@@ -263,8 +268,8 @@ def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str,
         "user": user,
     }
     if kind == "user" and not az.parsed.values.get("tenant"):
-        one |= {"tenantDefaultDomain": cloud.domain, "tenantDisplayName": cloud.company}
-    return one
+        subscription |= {"tenantDefaultDomain": cloud.domain, "tenantDisplayName": cloud.company}
+    return subscription
 
 
 def listed(subscription: dict[str, Any]) -> dict[str, Any]:

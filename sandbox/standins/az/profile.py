@@ -28,7 +28,7 @@ class Profile:
 
     def active(self) -> dict[str, Any] | None:
         """The default subscription with its account; None if there is none."""
-        return next((one for one in self.subscriptions() if one.get("isDefault")), None)
+        return next((subscription for subscription in self.subscriptions() if subscription.get("isDefault")), None)
 
     def keep(self, subscriptions: list[dict[str, Any]]) -> None:
         """Write azureProfile.json in UTF-8 with a BOM, as az does."""
@@ -44,9 +44,9 @@ class Profile:
 
     def refresh_token(self, account: str) -> str:
         """The refresh token of this account; empty if the cache has none."""
-        for one in self.tokens().get("RefreshToken", {}).values():
-            if one.get("home_account_id") == account:
-                return str(one.get("secret", ""))
+        for entry in self.tokens().get("RefreshToken", {}).values():
+            if entry.get("home_account_id") == account:
+                return str(entry.get("secret", ""))
         return ""
 
     def keep_login(self, account: str, name: str, tenant: str, refresh: str, client: str) -> None:
@@ -98,17 +98,17 @@ class Profile:
 
     def cached_access(self, account: str, target: str) -> dict[str, Any] | None:
         """A cached access token that is valid for more than five minutes."""
-        for one in self.tokens().get("AccessToken", {}).values():
-            fits = one.get("home_account_id") == account and one.get("target") == target
-            if fits and int(one.get("expires_on", "0")) > time.time() + 300:
-                return dict(one)
+        for entry in self.tokens().get("AccessToken", {}).values():
+            fits = entry.get("home_account_id") == account and entry.get("target") == target
+            if fits and int(entry.get("expires_on", "0")) > time.time() + 300:
+                return dict(entry)
         return None
 
     def keep_service_principal(self, entry: dict[str, str]) -> None:
         """Store a service principal with its secret in plain text, as az does."""
         path = self.folder / "service_principal_entries.json"
         entries = json.loads(path.read_text()) if path.exists() else []
-        entries = [one for one in entries if one.get("client_id") != entry["client_id"]]
+        entries = [known for known in entries if known.get("client_id") != entry["client_id"]]
         self._write("service_principal_entries.json", [*entries, entry], mode=0o600)
 
     def service_principals(self) -> list[dict[str, str]]:

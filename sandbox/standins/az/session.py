@@ -54,7 +54,7 @@ class Session:
             if not account:
                 raise AzError(f"Subscription '{wanted}' not found. Check the spelling and casing and try again.")
             return account
-        active = next((one for one in subscriptions if one.get("isDefault")), None)
+        active = next((subscription for subscription in subscriptions if subscription.get("isDefault")), None)
         if not active:
             raise AzError("No subscription found. Run 'az account set' to select a subscription.")
         return active
@@ -115,7 +115,7 @@ class Session:
         if account["user"]["type"] == "servicePrincipal":
             if account["user"].get("assignedIdentityInfo"):
                 return str(account["user"]["assignedIdentityInfo"])
-            if not any(one.get("client_id") == name for one in self.profile.service_principals()):
+            if not any(entry.get("client_id") == name for entry in self.profile.service_principals()):
                 raise AzError(
                     f"Could not retrieve credential from local cache for service principal {name}. Run `az login` for this "
                     "service principal."
@@ -163,9 +163,9 @@ def arm_error(code: str, text: str, exit: int) -> AzError:
 
 def find(subscriptions: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
     """Find a subscription by id or name, ignoring case."""
-    for one in subscriptions:
-        if wanted.lower() in (str(one.get("id", "")).lower(), str(one.get("name", "")).lower()):
-            return one
+    for subscription in subscriptions:
+        if wanted.lower() in (str(subscription.get("id", "")).lower(), str(subscription.get("name", "")).lower()):
+            return subscription
     return None
 
 

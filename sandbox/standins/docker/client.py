@@ -55,7 +55,12 @@ class Docker:
         """Find an image by reference or id."""
         image = self.images.get(tagged(name))
         return image or next(
-            (one for one in self.images.values() if one["Id"].removeprefix("sha256:").startswith(name)), None
+            (
+                candidate
+                for candidate in self.images.values()
+                if candidate["Id"].removeprefix("sha256:").startswith(name)
+            ),
+            None,
         )
 
 

@@ -149,7 +149,7 @@ def inspect(docker: Docker) -> Answer:
     warning = "".join(f"Error: No such object: {name}\n" for name in missing)
     form = docker.parsed.value("format")
     text = (
-        "".join(filled(form, one, "map[string]interface {}") + "\n" for one in images)
+        "".join(filled(form, image_data, "map[string]interface {}") + "\n" for image_data in images)
         if form
         else json.dumps(images, indent=4) + "\n"
     )

@@ -72,10 +72,10 @@ class Logins:
             self._world.run(self._call, name, ("store",), stdin=entry.encode())
             return True
         token = user == TOKEN_USER
-        one = {"auth": _auth(user, "" if token else secret)}
+        login = {"auth": _auth(user, "" if token else secret)}
         if token:
-            one["identitytoken"] = secret
-        data.setdefault("auths", {})[host] = one
+            login["identitytoken"] = secret
+        data.setdefault("auths", {})[host] = login
         self._write(data)
         return token
 

@@ -77,7 +77,7 @@ def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool =
     return parsed
 
 
-def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], found: Words) -> None:
+def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], parsed: Words) -> None:
     """`-f x`, `-fx`, `-f=x`, `-abc`."""
     letters = word[1:]
     while letters:
@@ -89,4 +89,4 @@ def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue:
             if not letters and not queue:
                 raise UnknownFlag(f"flag needs an argument: '{letter}' in {word}")
             value, letters = (letters.removeprefix("=") or queue.pop(0)), ""
-        found.flags.setdefault(long[letter], []).append(value)
+        parsed.flags.setdefault(long[letter], []).append(value)

@@ -100,10 +100,10 @@ class _Scope:
         if not pairs:
             return self.block(node.other, dot)
         names, out = node.pipe.variables, []
-        for key, one in pairs:
-            self.variables.append(dict(zip(names, (one,) if len(names) == 1 else (key, one), strict=False)))
+        for key, element in pairs:
+            self.variables.append(dict(zip(names, (element,) if len(names) == 1 else (key, element), strict=False)))
             try:
-                out.append(self.block(node.body, one))
+                out.append(self.block(node.body, element))
             except _Continue:
                 pass
             except _Break:
@@ -132,7 +132,7 @@ class _Scope:
             return self.call(first, rest, dot, piped)
         value = self.operand(first, dot)
         if callable(value):
-            return value(*(self.operand(one, dot) for one in rest), *piped)
+            return value(*(self.operand(argument, dot) for argument in rest), *piped)
         if rest or piped:
             raise self.error(first, f"can't give argument to non-function {_shown(first)}")
         return value
@@ -141,8 +141,8 @@ class _Scope:
         name = first.value
         if name in ("and", "or"):  # only these do not evaluate all their arguments
             value: Any = None
-            for one in [*rest, *piped]:
-                value = self.operand(one, dot) if isinstance(one, Operand) else one
+            for argument in [*rest, *piped]:
+                value = self.operand(argument, dot) if isinstance(argument, Operand) else argument
                 if truth(value) == (name == "or"):
                     return value
             return value
@@ -150,7 +150,7 @@ class _Scope:
         if function is None:
             line = self.template.where(first.place).rsplit(":", 1)[0]
             raise TemplateError(f'parse error at ({line}): function "{name}" not defined')
-        arguments = [self.operand(one, dot) for one in rest]
+        arguments = [self.operand(argument, dot) for argument in rest]
         try:
             return self.taken(function(*arguments, *piped), first)
         except Raised as why:
@@ -210,7 +210,7 @@ def printed(value: Any) -> str:
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{printed(value[key]) or '<nil>'}" for key in sorted(value, key=str)) + "]"
     if isinstance(value, list | tuple):
-        return "[" + " ".join(printed(one) if one is not None else "<nil>" for one in value) + "]"
+        return "[" + " ".join(printed(element) if element is not None else "<nil>" for element in value) + "]"
     return str(value)
 
 

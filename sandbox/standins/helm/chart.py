@@ -106,14 +106,14 @@ def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
 def enabled(chart: Chart, merged: dict[str, Any]) -> list[Chart]:
     """The subcharts whose condition is not false."""
     off = set()
-    for one in chart.meta.get("dependencies") or []:
-        for condition in filter(None, str(one.get("condition") or "").split(",")):
+    for dependency in chart.meta.get("dependencies") or []:
+        for condition in filter(None, str(dependency.get("condition") or "").split(",")):
             value: Any = merged
             for key in condition.strip().split("."):
                 value = value.get(key) if isinstance(value, dict) else None
             if isinstance(value, bool):
                 if not value:
-                    off.add(str(one["name"]))
+                    off.add(str(dependency["name"]))
                 break
     return [part for part in chart.parts if part.name not in off]
 
@@ -158,7 +158,7 @@ def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
         elif kind == "set-json":
             assignments.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
         elif raw.startswith("{") and raw.endswith("}"):
-            assignments.append((key, [_typed(one, kind) for one in raw[1:-1].split(",") if one]))
+            assignments.append((key, [_typed(element, kind) for element in raw[1:-1].split(",") if element]))
         else:
             assignments.append((key, _typed(raw, kind)))
     return assignments

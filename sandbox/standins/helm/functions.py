@@ -160,8 +160,8 @@ def _semver(constraint: str, version: str) -> bool:
         return tuple([*(int(n) for n in version_match[0].split(".")), 0, 0, 0][:3]) if version_match else (0, 0, 0)
 
     have = parts(version)
-    for one in re.split(r"\s*,\s*|\s+(?=[<>=^~])", constraint.strip()):
-        sign, wanted = re.match(r"([<>=^~!]*)", one)[1], parts(one)  # type: ignore[index]
+    for comparison in re.split(r"\s*,\s*|\s+(?=[<>=^~])", constraint.strip()):
+        sign, wanted = re.match(r"([<>=^~!]*)", comparison)[1], parts(comparison)  # type: ignore[index]
         compare: dict[str, bool] = {
             ">=": have >= wanted,
             "<=": have <= wanted,

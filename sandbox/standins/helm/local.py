@@ -42,7 +42,7 @@ def template(helm: Helm) -> Answer:
     only = helm.parsed.values("show-only")
     if only:
         sources = {m.source.split("/", 1)[1] for m in rendered.manifests}
-        missing = next((one for one in only if one not in sources), None)
+        missing = next((template_path for template_path in only if template_path not in sources), None)
         if missing:
             raise HelmError(f"could not find template {missing} in chart")
         kept = [m for m in rendered.manifests if m.source.split("/", 1)[1] in only]

@@ -150,11 +150,13 @@ def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[st
 def _ports(service: dict[str, Any], container: dict[str, Any]) -> list[Port]:
     numbers = {p.get("name"): p.get("containerPort") for p in container.get("ports") or []}
     ports = []
-    for one in (service.get("spec") or {}).get("ports") or []:
-        target = one.get("targetPort", one["port"])
-        number = numbers.get(target, one["port"]) if isinstance(target, str) else target
-        protocol = str(one.get("appProtocol") or one.get("name") or "http")
-        ports.append(Port(str(one.get("name") or ""), int(one["port"]), int(number or one["port"]), target, protocol))
+    for entry in (service.get("spec") or {}).get("ports") or []:
+        target = entry.get("targetPort", entry["port"])
+        number = numbers.get(target, entry["port"]) if isinstance(target, str) else target
+        protocol = str(entry.get("appProtocol") or entry.get("name") or "http")
+        ports.append(
+            Port(str(entry.get("name") or ""), int(entry["port"]), int(number or entry["port"]), target, protocol)
+        )
     return ports
 
 
@@ -164,7 +166,7 @@ def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespac
         name = (source.get("configMapRef") or {}).get("name")
         data = objects.get(("ConfigMap", namespace, str(name)))
         variables |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
-    variables |= {str(one["name"]): str(one["value"]) for one in container.get("env") or [] if "value" in one}
+    variables |= {str(entry["name"]): str(entry["value"]) for entry in container.get("env") or [] if "value" in entry}
     return variables
 
 

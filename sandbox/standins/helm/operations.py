@@ -109,7 +109,7 @@ def _carry_out(
         return Answer(137, writes=True)
     with world.lock:
         revision.keys = apply(world, cluster, manifests, revision.name, revision.namespace)
-        gone = [one for one in (before.keys if before else []) if one not in revision.keys]
+        gone = [key for key in (before.keys if before else []) if key not in revision.keys]
         remove(world, cluster, gone)
     if helm.parsed.on("wait") or helm.parsed.on("atomic"):
         world.wait(helm.call, world.profile.rollout)
@@ -137,7 +137,7 @@ def uninstall(helm: Helm) -> Answer:
             raise HelmError(f"uninstall: Release not loaded: {name}: release: not found")
         if known and not _dry(helm):
             with helm.world.lock:
-                remove(helm.world, cluster, [one for r in known for one in r.keys])
+                remove(helm.world, cluster, [key for r in known for key in r.keys])
                 if helm.parsed.on("keep-history"):
                     releases.settle(known[-1], "uninstalled", "Uninstallation complete")
                 else:

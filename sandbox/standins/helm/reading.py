@@ -17,29 +17,25 @@ def list_(helm: Helm) -> Answer:
     """List releases. Pending ones are listed only with --pending or --all."""
     parsed = helm.parsed
     revisions = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
-    states = {
-        one
-        for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling")
-        if parsed.on(flag)
-        for one in [flag]
-    }
+    states = {flag for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling") if parsed.on(flag)}
     states |= set(PENDING) if parsed.on("pending") else set()
     if not parsed.on("all"):
         states = states or {"deployed", "failed"}
-        revisions = [one for one in revisions if one.status in states]
+        revisions = [revision for revision in revisions if revision.status in states]
     if parsed.value("filter"):
-        revisions = [one for one in revisions if re.search(parsed.value("filter"), one.name)]
+        revisions = [revision for revision in revisions if re.search(parsed.value("filter"), revision.name)]
     for pair in filter(None, parsed.value("selector").split(",")):
         label, _, value = pair.partition("=")
         revisions = [
-            one
-            for one in revisions
-            if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value
+            revision
+            for revision in revisions
+            if {**revision.labels, "name": revision.name, "status": revision.status, "owner": "helm"}.get(label)
+            == value
         ]
     if parsed.on("reverse"):
         revisions.reverse()
     start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
-    rows = [one.row() for one in revisions[start : start + most if most else None]]
+    rows = [revision.row() for revision in revisions[start : start + most if most else None]]
     if parsed.on("short"):
         names = [row["name"] for row in rows]
         return Answer(
@@ -70,10 +66,10 @@ def _revision(helm: Helm) -> Revision:
     wanted = helm.parsed.value("revision", "0")
     if wanted == "0":
         return revisions[-1]
-    one = next((r for r in revisions if str(r.revision) == wanted), None)
-    if one is None:
+    match = next((r for r in revisions if str(r.revision) == wanted), None)
+    if match is None:
         raise HelmError("release: not found")
-    return one
+    return match
 
 
 def _shown(output: str, rows: list[dict[str, Any]], heads: tuple[str, ...]) -> Answer:

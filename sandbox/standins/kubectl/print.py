@@ -15,31 +15,31 @@ class BadOutput(Exception):
 
 
 def show(
-    found: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
+    objects: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
 ) -> str:
     """Format the objects. many: print a list even for one object; several: more than one kind was requested."""
     data: Object = {
         "apiVersion": "v1",
-        "items": [o for _, o in found],
+        "items": [o for _, o in objects],
         "kind": "List",
         "metadata": {"resourceVersion": ""},
     }
-    one = data if many else found[0][1]
+    document = data if many else objects[0][1]
     if output == "json":
-        return json.dumps(one, indent=4, ensure_ascii=False) + "\n"
+        return json.dumps(document, indent=4, ensure_ascii=False) + "\n"
     if output == "yaml":
         import yaml
 
-        return str(yaml.safe_dump(one, sort_keys=True, allow_unicode=True))
+        return str(yaml.safe_dump(document, sort_keys=True, allow_unicode=True))
     if output == "name":
-        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in found)
+        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in objects)
     form, equals, template = output.partition("=")
     if form in ("jsonpath", "jsonpath-as-json") and equals:
-        return jsonpath(one, template, as_json=form.endswith("json"))
+        return jsonpath(document, template, as_json=form.endswith("json"))
     if form == "custom-columns" and equals:
-        return _columns(found, template, headers)
+        return _columns(objects, template, headers)
     if output in ("", "wide"):
-        return _table(found, all_namespaces, several, headers)
+        return _table(objects, all_namespaces, several, headers)
     raise BadOutput(
         f'unable to match a printer suitable for the output format "{output}", allowed formats are: custom-columns,'
         "custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,"

@@ -77,9 +77,9 @@ def _go_words(problem: str | None) -> str:
 
 def _user_of(loaded: dict[Path, dict[str, Any]], context: str) -> str:
     for data in loaded.values():
-        for one in data.get("contexts") or []:
-            if one.get("name") == context:
-                return str((one.get("context") or {}).get("user", ""))
+        for entry in data.get("contexts") or []:
+            if entry.get("name") == context:
+                return str((entry.get("context") or {}).get("user", ""))
     raise KubeloginError(f'no context exists with the name: "{context}"')
 
 

@@ -111,7 +111,7 @@ _OTHERS = (
 
 
 @dataclass
-class _Asked:
+class _Parsed:
     command: str = ""
     flags: dict[str, str] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class _Asked:
 
 def handle(call: Call, world: World) -> Answer:
     """Answer one call of pnpm."""
-    parsed = _Asked()
+    parsed = _Parsed()
     try:
         _parse(call.argv, parsed)
         return _answer(call, world, parsed)
@@ -131,7 +131,7 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(1, labelled(code, f"{code}: {(why.strerror or '').lower()}, open '{why.filename}'"))
 
 
-def _answer(call: Call, world: World, parsed: _Asked) -> Answer:
+def _answer(call: Call, world: World, parsed: _Parsed) -> Answer:
     folder = Path(call.cwd, parsed.flags.get("dir", "."))
     if not folder.is_dir():
         raise PnpmError("ERROR", f"ENOENT: no such file or directory, lstat '{folder}'", usage=True)
@@ -157,7 +157,7 @@ def _answer(call: Call, world: World, parsed: _Asked) -> Answer:
     return _script(call, folder, parsed)
 
 
-def _parse(argv: tuple[str, ...], parsed: _Asked) -> None:
+def _parse(argv: tuple[str, ...], parsed: _Parsed) -> None:
     """Parse the flags before the command, for install also after it. Words after a script's name belong to the script."""
     queue = list(argv)
     while queue:
@@ -176,7 +176,7 @@ def _parse(argv: tuple[str, ...], parsed: _Asked) -> None:
             _flag(word, queue, parsed)
 
 
-def _flag(word: str, queue: list[str], parsed: _Asked) -> None:
+def _flag(word: str, queue: list[str], parsed: _Parsed) -> None:
     name, equals, value = word.lstrip("-").partition("=")
     if not word.startswith("--"):
         name = _SHORT.get(name, name)
@@ -198,7 +198,7 @@ def _flag(word: str, queue: list[str], parsed: _Asked) -> None:
         )
 
 
-def _managed(world: World, parsed: _Asked, folder: Path) -> str:
+def _managed(world: World, parsed: _Parsed, folder: Path) -> str:
     """The version that runs: the project's `packageManager`. pnpm downloads another version even for --version."""
     project = nearest(folder)
     name, _, version = str((project.manifest if project else {}).get("packageManager") or f"pnpm@{VERSION}").partition(
@@ -222,14 +222,14 @@ def _managed(world: World, parsed: _Asked, folder: Path) -> str:
 def _filtered(folder: Path, wanted: str) -> Project | None:
     root = root_of(folder)
     name = wanted.removesuffix("...").removeprefix("...").strip("{}")
-    for one in members(root):
-        relative = f"./{one.folder.relative_to(root)}"
-        if name in (one.name, relative, relative[2:]) or one.name.rpartition("/")[2] == name:
-            return one
+    for member in members(root):
+        relative = f"./{member.folder.relative_to(root)}"
+        if name in (member.name, relative, relative[2:]) or member.name.rpartition("/")[2] == name:
+            return member
     return None
 
 
-def _script(call: Call, folder: Path, parsed: _Asked) -> Answer:
+def _script(call: Call, folder: Path, parsed: _Parsed) -> Answer:
     name = parsed.command if parsed.command != "run" else (parsed.rest[0] if parsed.rest else "")
     words = parsed.rest if parsed.command != "run" else parsed.rest[1:]
     project = nearest(folder)

@@ -36,10 +36,10 @@ def install(call: Call, world: World, folder: Path, flags: dict[str, str]) -> An
     if nearest(folder) is None:
         raise PnpmError("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {folder}")
     packages = members(root) or [p for p in [nearest(folder)] if p]
-    for one in packages:
-        _engines(one)
+    for package in packages:
+        _engines(package)
     lock = lockfile(root)
-    wants = any(one.wanted for one in packages)
+    wants = any(package.wanted for package in packages)
     frozen = _frozen(call, flags, lock)
     if frozen and lock is None and wants:
         raise PnpmError(
@@ -73,14 +73,14 @@ def _differs(lock: dict[str, Any], root: Path, packages: list[Project]) -> bool:
     return False
 
 
-def _engines(one: Project) -> None:
-    wanted = str((one.manifest.get("engines") or {}).get("pnpm") or "")
+def _engines(package: Project) -> None:
+    wanted = str((package.manifest.get("engines") or {}).get("pnpm") or "")
     at_least = re.fullmatch(r">=?\s*(\d+)(?:\.\S*)?", wanted)
     if at_least and int(at_least[1]) > int(VERSION.split(".")[0]):
         raise PnpmError(
             "ERR_PNPM_UNSUPPORTED_ENGINE",
             "Unsupported environment (bad pnpm and/or Node.js version)\n\nYour pnpm version is incompatible with "
-            f'"{one.folder}".\n\nExpected version: {wanted}\nGot: {VERSION}\n\nThis is happening because the package\'s '
+            f'"{package.folder}".\n\nExpected version: {wanted}\nGot: {VERSION}\n\nThis is happening because the package\'s '
             "manifest has an engines.pnpm field specified.\nTo fix this issue, install the required pnpm version "
             'globally.\n\nTo install the latest version of pnpm, run "pnpm i -g pnpm".\nTo check your pnpm version, run '
             '"pnpm -v".',
@@ -93,19 +93,19 @@ def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any
 
     importers: dict[str, Any] = {}
     resolved: dict[str, Any] = {}
-    for one in packages:
-        key = "." if one.folder == root else str(one.folder.relative_to(root))
+    for package in packages:
+        key = "." if package.folder == root else str(package.folder.relative_to(root))
         importers[key] = {
             group: {n: {"specifier": r, "version": _version(r)} for n, r in wanted.items()}
-            for group, wanted in one.groups().items()
+            for group, wanted in package.groups().items()
         }
-        for name, wanted_range in one.wanted.items():
+        for name, wanted_range in package.wanted.items():
             if world.fault("packages-refused"):
                 url = f"{_REGISTRY}/{name}"
                 raise PnpmError(
                     "ERR_PNPM_META_FETCH_FAIL",
                     f"GET {url}: request to {url} failed, reason: {_REFUSED}\n\nThis error happened while installing a "
-                    f"direct dependency of {one.folder}",
+                    f"direct dependency of {package.folder}",
                 )
             if not wanted_range.startswith(("workspace:", "link:", "file:")):
                 resolved[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-sandbox"}}
@@ -187,10 +187,10 @@ def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
     """Write node_modules as pnpm does: the store's folder, links, and .modules.yaml last."""
     modules = root / "node_modules"
     (modules / ".pnpm").mkdir(parents=True, exist_ok=True)
-    own = {one.name: one.folder for one in packages}
-    for one in packages:
-        for name, wanted in one.wanted.items():
-            place = one.folder / "node_modules" / name
+    own = {package.name: package.folder for package in packages}
+    for package in packages:
+        for name, wanted in package.wanted.items():
+            place = package.folder / "node_modules" / name
             if place.is_symlink():
                 place.unlink()
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +207,10 @@ def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
     if source.is_file():
         shutil.copyfile(source, modules / ".pnpm" / "lock.yaml")
     now = int(time.time() * 1000)
-    state = {"lastValidatedTimestamp": now, "projects": {str(one.folder): {"name": one.name} for one in packages}}
+    state = {
+        "lastValidatedTimestamp": now,
+        "projects": {str(package.folder): {"name": package.name} for package in packages},
+    }
     (modules / ".pnpm-workspace-state-v1.json").write_text(json.dumps(state, indent=2))
     kept = {
         "hoistPattern": ["*"],
