@@ -1,4 +1,4 @@
-"""A sandbox starts quickly, is independent of others, logs every call, and leaves nothing behind."""
+"""A sandbox is independent of others, logs every call, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ import pytest
 from sandbox import control
 from tasks.core.errors import Trouble
 from tests.sandbox.shell import CONNECT, Shell, processes, wait_until
-
-
-def test_it_starts_within_a_second_and_a_half(make_box):
-    seconds: list[float] = []
-    while len(seconds) < 5 and min(seconds, default=9.0) >= 1.5:  # several tries: other processes may use the CPU
-        began = time.monotonic()
-        make_box()
-        seconds.append(time.monotonic() - began)
-    assert min(seconds) < 1.5
 
 
 def test_down_removes_everything(shell):

@@ -114,10 +114,11 @@ def test_stale_sockets_cost_2_19_three_seconds_once(shell):
     assert os.path.exists(f"{me.env['HOME']}/.cache/telepresence/daemons/stale.json")
     began = time.monotonic()
     assert me.tp("status").returncode == 0
-    assert 2.9 < time.monotonic() - began < 20
+    first = time.monotonic() - began
+    assert 2.9 < first < 20
     began = time.monotonic()
     me.tp("status")
-    assert time.monotonic() - began < 2.9
+    assert time.monotonic() - began < first
 
 
 @pytest.mark.parametrize(("fault", "said"), [

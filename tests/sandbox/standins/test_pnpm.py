@@ -112,8 +112,11 @@ def test_its_errors_are_on_stdout(workstation: Workstation, lock: Any, keys: dic
             + "option.\nFor help, run: pnpm help install\n",
         ),
         (
-            "--dir /root/none install",
-            error("ERROR", "ENOENT: no such file or directory, lstat '/root/none'\nFor help, run: pnpm help install\n"),
+            "--dir /nonexistent/none install",
+            error(
+                "ERROR",
+                "ENOENT: no such file or directory, lstat '/nonexistent/none'\nFor help, run: pnpm help install\n",
+            ),
         ),
     ],
 )
