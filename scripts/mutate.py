@@ -101,8 +101,9 @@ def nearest(file: str) -> tuple[str, ...]:
 
 
 def chosen(file: str, sample: int, seed: int) -> list[Mutant]:
-    """The mutants of this file or of all packages; a sample of them if one is asked for."""
-    paths = [ROOT / file] if file else [p for name in PACKAGES for p in sorted((ROOT / "tasks" / name).rglob("*.py"))]
+    """The mutants of this file or folder or of all packages; a sample of them if one is asked for."""
+    places = [ROOT / file] if file else [ROOT / "tasks" / name for name in PACKAGES]
+    paths = [p for place in places for p in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
     every = [m for p in paths for m in mutants(str(p.relative_to(ROOT)), p.read_bytes())]
     if not sample or sample >= len(every):
         return every
@@ -226,7 +227,7 @@ def judge(picked: Sequence[Mutant], copies: Sequence[Path]) -> Iterator[Result]:
             log = "".join((copy / "tmp/log").read_text() for copy in copies)
             raise SystemExit(f"{log}\nerror: {' '.join(job.tests)} fails on the unchanged code")
         if code == PASSED:
-            deadlines[job.tests] = 6 * seconds + 20  # other work may slow the machine down meanwhile
+            deadlines[job.tests] = 20 * seconds + 60  # other work may slow the machine down meanwhile
     yield from (Result(m, "untested") for m in picked if near[m.file] not in deadlines)
     jobs = [Job(near[m.file], m, deadlines[near[m.file]]) for m in picked if near[m.file] in deadlines]
     for job, code, seconds in run_all(jobs, copies):
@@ -247,7 +248,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.mutate")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="N mutants, picked at random")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--file", default="", metavar="PATH", help="the mutants of this file alone")
+    parser.add_argument("--file", default="", metavar="PATH", help="the mutants of this file or folder alone")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=2)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     asked = parser.parse_args()
