@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migration import carried_suite, deletion
+from migration import carried_suite
+from migration.deletion import review as deletion_review
 from migration.git.facts import Facts, Hindrance, look
 from migration.git.objects import GITLINK, Blobs
 from migration.mapping import Mapping
@@ -145,7 +146,7 @@ def plan(request: Request, world: World) -> Plan:
         from migration import history
 
         world.grafts = history.grafts(world)
-    deletion.look_ahead(world)
+    deletion_review.start_searches(world)
     for step in STEPS:
         if step.key not in world.selected:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from migration.deletion import matching
+from migration.deletion.candidates import matching
 from migration.engine import Plan
 from migration.git.facts import shown
 from migration.git.objects import GITLINK
@@ -110,7 +110,7 @@ def references(world: World, path: str) -> list[Named]:
     doomed = set(matching(tree, area))
     index = References(world, [*(p for row in world.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
     found = [Named(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     who = Consumers(world)
     for consumer in who.known:

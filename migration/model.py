@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from tasks.core.plan.steps import State
@@ -26,6 +27,30 @@ Reason = Literal[
     "diverged",
     "custom",
 ]
+
+
+class ReferenceKind(StrEnum):
+    """What contains a reference, or how its path is written."""
+
+    CODEOWNERS = "CODEOWNERS"
+    COMPOSED = "composed path"
+    DOCKERFILE = "Dockerfile"
+    DOCKERIGNORE = ".dockerignore"
+    DOCUMENT = "document"
+    GITIGNORE = ".gitignore"
+    GITMODULES = ".gitmodules"
+    JSON = "JSON"
+    MAKEFILE = "Makefile"
+    PACKAGE_JSON = "package.json"
+    PYTHON = "Python"
+    SCRIPT = "script"
+    STARLARK = "Starlark"
+    SYMLINK = "symlink"
+    TEXT = "text"
+    TILTFILE = "Tiltfile"
+    TOML = "TOML"
+    WORKFLOW = "workflow"
+    YAML = "YAML"
 
 
 @dataclass(frozen=True)
@@ -58,7 +83,7 @@ class Reference:
     file: str
     line: int
     target: str
-    kind: str
+    kind: ReferenceKind
     text: str
     sure: bool = True
     blocking: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from migration.deletion import matching
+from migration.deletion.candidates import matching
 from migration.mapping import Rewrite
 from migration.simulation import Draft
 

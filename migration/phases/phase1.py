@@ -11,7 +11,8 @@ from migration.git.facts import shown
 from migration.git.objects import GITLINK, Entry
 from migration.mapping import Move, glob
 from migration.model import Repo, Step
-from migration.references.path_scan import Words, mentions
+from migration.references.path_scan import scan
+from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, World
 
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
@@ -180,7 +181,7 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
     core, gitops = world.core.tree, world.gitops.tree
     tops = {p.partition("/")[0] for p in core.files if "/" in p}
     new_tops = {p.partition("/")[0] for p in (*gitops.files, *draft.edits["gitops"]) if "/" in p}
-    words = Words(tuple(sorted({f"{t}/" for t in tops | new_tops} | {"../", "./"})), ())
+    words = SearchTerms(tuple(sorted({f"{t}/" for t in tops | new_tops} | {"../", "./"})), ())
     edits = draft.edits["gitops"]
     for path, destination in places:
         entry = edits.get(destination) or gitops.files[destination]
@@ -189,10 +190,10 @@ def _tell_dangling(draft: Draft, places: Iterable[tuple[str, str]], bodies: dict
             continue
         new = world.gitops.blobs.planned(entry.oid) or bodies.get(entry.oid, old)
         now: dict[int, list[str]] = {}
-        for mention in mentions(destination, new, words):
+        for mention in scan(destination, new, words):
             now.setdefault(mention.line, []).append(mention.pattern)
         lines = new.decode("utf-8", "replace").split("\n")
-        for mention in mentions(path, old, words):
+        for mention in scan(path, old, words):
             was = mention.pattern.rstrip("/")
             if mention.comment or "*" in was or not (was in core or core.has_folder(was)):
                 continue

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from migration.deletion import candidates, verdicts
+from migration.deletion.candidates import candidates
+from migration.deletion.review import review
+from migration.deletion.verdicts import ProofKind
 from migration.edit.replacements import mapped
 from migration.model import Step
 from migration.simulation import Draft
@@ -16,13 +18,13 @@ def gone(draft: Draft) -> None:
     paths = candidates(draft.world, draft.key)
     if not paths:
         return
-    found = verdicts(draft.world)
+    found = review(draft.world)
     for path in paths:
         for block in found.blocks.get(path, ()):
             draft.block(block.path, block.reason, block.where, block.fix)
         proof = found.proofs.get(path)
         if proof is not None and path not in found.blocks and not draft.barred:
-            draft.delete("core", path, proof, path if proof == "accepted by name" else "")
+            draft.delete("core", path, proof.text, path if proof.kind is ProofKind.ACCEPTED else "")
     row = draft.world.mapping.cleanup_of(draft.key)
     folders = tuple(p for p in row.paths if p.endswith("/")) if row else ()
     draft.reference(
