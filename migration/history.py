@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from migration.git.objects import Git, environment
-from migration.phases import phase1
+from migration.phases.destinations import destinations
 from migration.simulation import World
 from tasks.core.process.pipe import Piped
 
@@ -20,7 +20,7 @@ REF = "refs/remote-first/history"
 def grafts(world: World) -> tuple[str, ...]:
     """The tip of the rewritten history; none when nothing is left to be copied. Made in a scratch folder."""
     core, gitops = world.core.tree.files, world.gitops.tree.files
-    wanted = phase1.sources(world)
+    wanted = destinations(world)
     if all(gitops.get(d) == core[p] for p, d in wanted.items()):
         return ()
     scratch = Path(tempfile.mkdtemp(prefix="remote-first-history-"))
