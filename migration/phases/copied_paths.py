@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migration.edit.replacements import rewritten
+from migration.edit.replacements import replaced
 from migration.git.facts import shown
 from migration.git.objects import Entry
 from migration.mapping import Mapping, Move, any_glob
@@ -66,7 +66,7 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
     new = _with_new_paths(old, mapping)
     for rule in mapping.rewrites:
         if rule.step == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
-            new = rewritten(new, rule)
+            new = replaced(new, rule)
     if new != old:
         draft.write("gitops", place, new, f"{place}: paths that moved")
 

@@ -13,7 +13,7 @@ from migration.edit.shell import Chosen, Statement, choose, statements
 from migration.git.objects import Entry
 from migration.mapping import DevContainer
 from migration.model import Step
-from migration.phases.phase4 import gone
+from migration.phases.phase4 import deleted
 from migration.simulation import Draft
 from tasks.core.errors import Trouble
 
@@ -331,5 +331,5 @@ STEPS = (
     Step("DC-14", 2, "the tunnel is connected by inv setup", simplified, needs=("RF-20",)),
     Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
     Step("RF-21", 2, "what runs at every start needs no local cluster", start_script),
-    Step("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
+    Step("DC-16", 2, "", deleted, needs=("DC-10", "RF-21")),
 )

@@ -118,11 +118,14 @@ def _remove_from(node: Any, is_removed: Test, must_stay: Test) -> _Removal:
     headers, parts = _parts(node)
     if any(is_removed(header) for header in headers):
         # The condition can no longer be true: a plain `if` is removed, anything else is not understood well enough.
-        is_plain_if = isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
-        return whole if is_plain_if else _Removal(None, node)
+        return whole if _is_plain_if(node, headers) else _Removal(None, node)
     removed = [part for part in parts if is_removed(part)]
     has_other_parts = any(part not in removed and not _is_idle(part) for part in parts)
     return _remove_parts(node, removed, must_stay) if has_other_parts else whole
+
+
+def _is_plain_if(node: cst.If | cst.For, headers: list[Any]) -> bool:
+    return isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
 
 
 def _remove_parts(node: cst.If | cst.For, removed: list[Any], must_stay: Test) -> _Removal:
