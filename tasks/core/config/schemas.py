@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,22 @@ def schema_of(name: str, kind: Any) -> str:
     """Return the JSON Schema of config/NAME.yaml, as text."""
     import msgspec
 
-    schema = msgspec.json.schema(kind)
+    schema = _dedented(msgspec.json.schema(kind))
     for definition in schema.get("$defs", {}).values():
         for own in [key for key in definition.get("properties", {}) if key.startswith("_")]:
             del definition["properties"][own]  # set by the loader, never by a person
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"config/{name}.yaml", **schema}
     return json.dumps(body, indent=1, sort_keys=True) + "\n"
+
+
+def _dedented(node: Any) -> Any:
+    """Return the schema with dedented descriptions: Python 3.13 dedents docstrings itself, older ones do not."""
+    if isinstance(node, dict):
+        return {
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _dedented(value)
+            for key, value in node.items()
+        }
+    return [_dedented(item) for item in node] if isinstance(node, list) else node
 
 
 def write(schemas: dict[str, str], root: Path) -> None:
