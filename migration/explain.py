@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from migration.deletion import matching
+from migration.deletion.candidates import matching
 from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.git.objects import GITLINK, Tree
@@ -141,7 +141,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     doomed = set(matching(tree, area))
     index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     consumers = Consumers(simulation)
     for consumer in consumers.known:

@@ -46,6 +46,30 @@ class Reason(StrEnum):
     CUSTOM = "custom"
 
 
+class ReferenceKind(StrEnum):
+    """What contains a reference, or how its path is written."""
+
+    CODEOWNERS = "CODEOWNERS"
+    COMPOSED = "composed path"
+    DOCKERFILE = "Dockerfile"
+    DOCKERIGNORE = ".dockerignore"
+    DOCUMENT = "document"
+    GITIGNORE = ".gitignore"
+    GITMODULES = ".gitmodules"
+    JSON = "JSON"
+    MAKEFILE = "Makefile"
+    PACKAGE_JSON = "package.json"
+    PYTHON = "Python"
+    SCRIPT = "script"
+    STARLARK = "Starlark"
+    SYMLINK = "symlink"
+    TEXT = "text"
+    TILTFILE = "Tiltfile"
+    TOML = "TOML"
+    WORKFLOW = "workflow"
+    YAML = "YAML"
+
+
 @dataclass(frozen=True)
 class MigrationRequest:
     """What the flags of a task ask for."""
@@ -120,8 +144,7 @@ class Reference:
     line: int
     target: str
 
-    kind: str
-    """How the file names the path, such as `script` or `composed path`."""
+    kind: ReferenceKind
 
     text: str
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import json5
 import pytest
 
+from migration.edit.devcontainer import edits_for
 from migration.edit.jsonc import Jsonc, plain
 from migration.mapping import DevContainer
-from migration.phases.phase2 import _edits
 from tasks.core.errors import Trouble
 from tests.migration.conftest import Pair, blocks
 
@@ -23,13 +23,10 @@ WANTED = {
 
 
 def edited(text: str) -> str:
-    found = Jsonc(text, "devcontainer.json")
-    for how, keys, value in _edits(plain(text, "devcontainer.json"), WANTED, RULES):
-        if how == "remove":
-            found.remove(*keys)
-        else:
-            {"drop": found.drop, "append": found.append, "set": found.set}[how](keys, value)
-    return found.whole()
+    document = Jsonc(text, "devcontainer.json")
+    for edit in edits_for(plain(text, "devcontainer.json"), WANTED, RULES):
+        edit.apply(document)
+    return document.whole()
 
 
 @pytest.mark.parametrize(

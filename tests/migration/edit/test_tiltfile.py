@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from migration import mapping_file
-from migration.edit.tiltfile.insert import with_lines, with_registry
-from migration.edit.tiltfile.names import parsed
-from migration.edit.tiltfile.switch import resolved
+from migration.edit.tiltfile.insert import insert_after_loads, set_registry
+from migration.edit.tiltfile.switch import resolve_switch
+from migration.edit.tiltfile.syntax import parse
 from migration.phases import phase3
 from tasks.core.errors import Trouble
 
@@ -24,7 +24,7 @@ WORLD: Any = SimpleNamespace(
 
 
 def without_local(text: str) -> str:
-    return phase3.local_gone(WORLD, text)
+    return phase3.local_removed(WORLD, text)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def without_local(text: str) -> str:
     ],
 )  # fmt: skip
 def test_the_switch_is_taken_as_set(text: str, wanted: str):
-    assert resolved(text, "REMOTE") == wanted
-    assert resolved(wanted, "REMOTE") == wanted
+    assert resolve_switch(text, "REMOTE") == wanted
+    assert resolve_switch(wanted, "REMOTE") == wanted
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_a_statement_that_needs_what_a_branch_defined_does_not_stay_behind():
 
 def test_arguments_of_the_registry_that_are_not_local_stay():
     text = "default_registry(\n    host='localhost:5000',  # here\n    host_from_cluster='k3d-reg:5000',\n    single_name='ameide',\n)\n"
-    assert with_registry(text, "HOST") == "default_registry(\n    HOST,  # here\n    single_name='ameide',\n)\n"
+    assert set_registry(text, "HOST") == "default_registry(\n    HOST,  # here\n    single_name='ameide',\n)\n"
     assert (
-        with_registry("default_registry('a', single_name='b')\n", "HOST") == "default_registry(HOST, single_name='b')\n"
+        set_registry("default_registry('a', single_name='b')\n", "HOST") == "default_registry(HOST, single_name='b')\n"
     )
 
 
 def test_the_guard_stands_behind_the_first_loads():
     text = "# head\nload('ext://a', 'a')\nload(\n    'ext://b',  # b\n    'b',\n)\nlocal('kubectl get pods')\nload('ext://c', 'c')\n"
-    new = with_lines(text, ["GUARD"], after_loads=True)
+    new = insert_after_loads(text, ["GUARD"])
     assert new.index("'b',\n)") < new.index("GUARD") < new.index("kubectl")
 
 
@@ -110,4 +110,4 @@ def test_the_guard_stands_behind_the_first_loads():
 )
 def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int):
     with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
-        parsed(text)
+        parse(text)

@@ -6,26 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration.references.path_scan import Words, mentions
+from migration.references.path_scan import scan
+from migration.references.search_terms import SearchTerms
 
-WORDS = Words(
+WORDS = SearchTerms(
     ("/kubernetes", "'kubernetes", '"kubernetes', "k3d.sh", "infra/", "'infra'", '"infra"'),
     ("infra", ".devcontainer/lib"),
 )
 
 
-RICH = Words(
+RICH = SearchTerms(
     ("/kubernetes", "'kubernetes", '"kubernetes', "\\kubernetes", "infra.kubernetes", "/bootstrap", "registry-gc.sh", "infra/", "'infra'", '"infra"', "/infra"),
     ("infra", "scripts", "tools"),
-    wholes=("infra",),
+    emptied=("infra",),
     areas=("infra/kubernetes/", "scripts/registry-gc.sh", "tools/bootstrap/"),
-    loose=("cd infra", "cd tools", "pushd tools", "cd scripts", "directory: infra", " infra", "=infra"),
-    links=("gitops/x",),
+    file_texts=("cd infra", "cd tools", "pushd tools", "cd scripts", "directory: infra", " infra", "=infra"),
+    submodules=("gitops/x",),
 )  # fmt: skip
 
 
 def found(path: str, text: str, *, comment: bool = False) -> set[str]:
-    return {m.pattern for m in mentions(path, text.encode(), WORDS) if m.comment == comment}
+    return {m.pattern for m in scan(path, text.encode(), WORDS) if m.comment == comment}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_a_path_is_found(path: str, text: str, pattern: str):
 
 def told(path: str, text: str) -> dict[str, bool]:
     """What is mentioned in code, and whether it is sure."""
-    return {m.pattern: m.sure for m in mentions(path, text.encode(), RICH) if not m.comment}
+    return {m.pattern: m.sure for m in scan(path, text.encode(), RICH) if not m.comment}
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,10 @@ def test_an_url_is_no_path():
 
 
 def test_a_binary_file_mentions_nothing():
-    assert mentions("a.bin", b"\0infra/kubernetes/x", WORDS) == []
+    assert scan("a.bin", b"\0infra/kubernetes/x", WORDS) == []
 
 
 @given(st.text(max_size=300), st.sampled_from(["a.sh", "a.py", "Tiltfile", "a.yaml", "a.ts", "CODEOWNERS", "a.md"]))
 def test_no_text_breaks_the_reader(text: str, path: str):
-    for mention in mentions(path, (text + " infra/kubernetes/x").encode("utf-8", "surrogatepass"), WORDS):
+    for mention in scan(path, (text + " infra/kubernetes/x").encode("utf-8", "surrogatepass"), WORDS):
         assert not mention.pattern.startswith(("/", ".."))
