@@ -19,6 +19,6 @@ from tasks.core.cli.flags import JSON
 def check(c: Context, service: str, check: bool = False, json: bool = False) -> None:
     """Who owns a workload, would Argo CD undo an intercept, has it opted in; prints the patch for gitops."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster.cli import of_argo
+    from tasks.flows.cluster.cli import check_argo
 
-    of_argo(settings(), service, json=json, check=check)
+    check_argo(settings(), service, json=json, check=check)

@@ -16,4 +16,4 @@ def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
     """Undo what this workstation made: intercepts, processes, files, the session."""
     from tasks.flows.teardown import cli
 
-    cli.run(dry=dry(c, dry_run), tilt=tilt)
+    cli.down(dry=dry(c, dry_run), tilt=tilt)

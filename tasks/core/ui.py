@@ -17,7 +17,15 @@ _lock = threading.RLock()
 _nobody_reads = {errno.EPIPE, errno.EIO}  # the reader of a pipe has gone; the terminal was closed
 _said_json = False
 _secrets: set[str] = set()
-_MARKS = {"done": "ok", "pending": "..", "blocked": "!!", "unknown": "??", "running": "->", "failed": "xx"}
+_MARKS = {
+    "done": "ok",
+    "pending": "..",
+    "blocked": "!!",
+    "waiting": "--",
+    "unknown": "??",
+    "running": "->",
+    "failed": "xx",
+}
 
 
 def hide(*secrets: str) -> None:

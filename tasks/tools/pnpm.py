@@ -57,7 +57,7 @@ def _install(s: Settings, args: tuple[str, ...]) -> None:
     why = tool(s).failed(args, done)
     line = next((found for found in f"{done.stdout}\n{done.stderr}".splitlines() if _ERROR.search(found)), "")
     if line:
-        why = why.told(f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}")
+        why = why.reworded(f"pnpm {args[0]}: {clean(' '.join(line.split()))[:300]}")
     raise why
 
 

@@ -76,7 +76,7 @@ def test_a_server_that_refuses_is_named(program: Program, suite: Settings, refus
     with pytest.raises(ToolError) as why:
         helm.releases(suite, "ada")
     assert "Kubernetes cluster unreachable" in why.value.what
-    assert explain(TOOL, why.value.said)[1]
+    assert explain(TOOL, why.value.output)[1]
 
 
 def test_an_unknown_context_is_named(program: Program, suite: Settings, refused: None):

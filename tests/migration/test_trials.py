@@ -106,7 +106,7 @@ def test_trials_are_recorded_and_count_for_their_commit_only(desk: Desk):
     assert [c for c in desk.box.calls() if c["writes"]] == calls  # nothing was tried again
     left = json.loads(desk.inv("tp.status", "--json").stdout)
     assert left["session"]["intercepts"] == []
-    assert "nothing of yours" in desk.inv("tilt.down").stdout
+    assert "no release of yours" in desk.inv("tilt.down").stdout
     desk.repos.commit("core", "own.txt", b"own\n")
     code, steps = desk.migrate("migrate.status")
     assert steps["VAL-12"]["state"] == "pending"

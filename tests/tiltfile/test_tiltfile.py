@@ -105,7 +105,7 @@ def test_patterns_with_several_stars_and_question_marks(checkout: Checkout):
         cluster={"context": "a-live-eu1"},
         guard={"production": {"contexts": ["*live*eu?"]}},
     )
-    assert "is production (it fits '*live*eu?'" in checkout.refused(context="a-live-eu1")
+    assert "is production (it matches '*live*eu?'" in checkout.refused(context="a-live-eu1")
     checkout.write("config/settings.local.yaml", cluster={"context": "a-live-eu12"})
     assert checkout.tilt(context="a-live-eu12").enabled
 
@@ -239,7 +239,7 @@ def test_the_baselines_objects_are_refused(checkout: Checkout, name: str):
     graph = next(s for s in KNOWN.services if s.name == "graph")
     checkout.write(f"{SUBMODULE}/{graph.chart.tilt_values[-1]}", fullnameOverride=name)
     said = checkout.refused("--only=graph")
-    assert "would take the baseline's objects: set fullnameOverride" in said
+    assert "would take the baseline's objects\n  fix: set fullnameOverride" in said
 
 
 @pytest.mark.parametrize(

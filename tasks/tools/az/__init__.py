@@ -173,18 +173,18 @@ def failed(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
         return plain
     said = clean(lines[-1].split(" Trace ID:")[0])[:300]
     verbs = " ".join(word for word in args[:3] if not word.startswith("-"))
-    return plain.told(f"az {verbs}: {said}")
+    return plain.reworded(f"az {verbs}: {said}")
 
 
 def _login_error(why: ToolError) -> ToolError | LoginNeeded:
     """LoginNeeded when Entra refused or nobody is logged in; what is no matter of the login stays as it is."""
     if isinstance(why, Absent | TimedOut):
         return why
-    codes = re.findall(r"AADSTS(\d+)", why.said)
+    codes = re.findall(r"AADSTS(\d+)", why.output)
     if codes:
         # MSAL keeps Entra's refusals for a minute on disk: the same question gets the same answer, unasked
         return LoginNeeded(f"Entra refuses the token: {why.what}", why=why.why, fix=why.fix, aadsts=codes[0])
-    if _LOGGED_OUT.search(why.said):
+    if _LOGGED_OUT.search(why.output):
         return LoginNeeded(why.what, why=why.why, fix=why.fix or LOGIN)
     return why
 

@@ -17,15 +17,15 @@ from tasks.tools.kubeconfig.file import locked, replace_file
 _SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
 
-def merge(wanted: Context, *, text: str, argv: tuple[str, ...] = ()) -> Change[object] | None:
+def merge(wanted: Context, *, text: str, equivalent: tuple[str, ...] = ()) -> Change[object] | None:
     """Put the context with its cluster and user into the user's files; None when they are there like that.
 
-    text, argv: what people are shown. The files are read again under the lock, so that what somebody else writes
+    text, equivalent: for display, see Change. The files are read again under the lock, so that what somebody else writes
     meanwhile stays.
     """
     if same(kc.load().context(wanted.name), wanted):
         return None
-    return Change(text, argv, lambda: _write(wanted))
+    return Change(text, run=lambda: _write(wanted), equivalent=equivalent)
 
 
 def same(have: Context | None, wanted: Context) -> bool:

@@ -33,20 +33,25 @@ _HOLDER = re.compile(
 class Conflict(Refused):
     """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`.
 
-    said: Telepresence's line; ways: what can be done besides asking, with `{id}` where the intercept is named.
+    said: Telepresence's line; ways: what can be done besides asking the holder, with `{id}` for the intercept's id.
     """
 
     def __init__(self, workload: str, said: str, ways: Sequence[str] = ()) -> None:
         found = _HOLDER.search(said)
         self.client = (found.group("client") if found else "") or ""
         self.id = (found.group("id") if found else "") or ""
+        self.ways = tuple(way.format(id=self.id) for way in ways)
         who = self.client or "somebody else (this version does not tell who)"
         reason = said.rpartition(": ")[2] if self.client else ""
         super().__init__(
             f"{workload} is held by {who}",
             why=reason or clean(said),
-            fix="; ".join((f"ask {self.client or 'in the team'}", *(way.format(id=self.id) for way in ways))),
+            fix="; ".join((f"ask {self.client or 'in the team'}", *self.ways)),
         )
+
+
+class DaemonNotRunning(ToolError):
+    """The user daemon is not running. 2.31 also says so for up to 6 s after a daemon was killed."""
 
 
 def tool(s: Settings) -> Tool:
@@ -74,9 +79,9 @@ def status(s: Settings) -> Session:
             fix="inv down ends the daemon, then inv tp.connect",
         ) from None
     except ToolError as why:
-        if "root daemon is not running" in why.said or "root daemon is not running" in why.what:
+        if "root daemon is not running" in why.output or "root daemon is not running" in why.what:
             return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
-        if "multiple daemons are running" in f"{why.what}{why.said}":
+        if "multiple daemons are running" in f"{why.what}{why.output}":
             return Session(running=True, sessions=2, error="several daemons run")
         raise
 
@@ -136,7 +141,7 @@ def can_replace(s: Settings) -> bool:
     return "replace" in capabilities.commands(tool(s))
 
 
-def intercept(s: Settings, wanted: Wanted) -> Change[object]:
+def intercept(s: Settings, wanted: Wanted) -> Change[Held]:
     """Make the intercept; running it returns a Held with the pod's environment.
 
     The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines and
@@ -162,7 +167,7 @@ def intercept(s: Settings, wanted: Wanted) -> Change[object]:
     )
 
 
-def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[object]:
+def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[Held]:
     """Replace the workload's container; where the client has no such command, `intercept --replace` does it."""
     if can_replace(s):
         args = ["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
@@ -200,7 +205,7 @@ def _left(s: Settings, verb: str, name: str) -> None:
     try:
         _ask(s, verb, name)
     except ToolError as why:
-        if not _GONE.search(f"{why.what}\n{why.said}"):
+        if not _GONE.search(f"{why.what}\n{why.output}"):
             raise
 
 
@@ -208,7 +213,7 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
     try:
         info = _ask(s, *args, timeout=s.deadlines.intercept) or {}
     except ToolError as why:
-        said = f"{why.what}\n{why.said}"
+        said = f"{why.what}\n{why.output}"
         if _CONFLICT.search(said) or "filters overlap" in said:
             line = next((line for line in said.splitlines() if "onflict" in line), why.what)
             raise Conflict(wanted.workload, line, list(_beside_asking(s, wanted))) from None
@@ -253,7 +258,10 @@ def _ask(s: Settings, *args: str, timeout: float | None = None) -> Any:
         payload = payload.get("stdout")
     if done.exit == 0 and not message:
         return payload
-    raise _error(program, args, done, message)
+    error = _error(program, args, done, message)
+    if "user daemon is not running" in f"{error.what}\n{error.output}":
+        raise error.reworded(kind=DaemonNotRunning)
+    raise error
 
 
 def _payload(done: Done) -> Any:
