@@ -22,7 +22,7 @@ from tasks.core.plan.steps import State
 STEPS: tuple[Step, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
 HISTORIES = ("keep", "none")
-_DELETING = {"DC-16"} | {s.key for s in phase4.STEPS if s.plan is phase4.deleted}
+_DELETING = {"DC-16"} | {s.key for s in phase4.STEPS if s.plan is phase4.delete_files}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from migration.deletion.candidates import matching
 from migration.engine import Plan
 from migration.git.facts import shown
-from migration.git.objects import GITLINK
+from migration.git.objects import GITLINK, is_binary
 from migration.mapping import glob
 from migration.references.argo_consumers import Consumers
 from migration.references.search import References
@@ -128,7 +128,7 @@ def diffs(plan: Plan) -> Iterator[str]:
             if before is None or after is None or before == after or after.mode == GITLINK:
                 continue
             old, new = side.blobs.get(before.oid), side.blobs.get(after.oid)
-            if b"\0" in old[:8000] or b"\0" in new[:8000]:
+            if is_binary(old) or is_binary(new):
                 continue
             name = f"{side.name}/{shown(path)}"
             rows = difflib.unified_diff(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from migration.edit.replacements import replaced
 from migration.git.facts import shown
-from migration.git.objects import Entry
+from migration.git.objects import Entry, is_binary
 from migration.mapping import Mapping, Move, any_glob
 from migration.phases.destinations import destinations
 from migration.references.path_scan import ScannedPath, scan
@@ -16,7 +16,6 @@ from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, World
 
 _REGULAR = {"100644", "100755"}
-_BINARY_CHECK = 8000  # bytes: git takes a file with a NUL in its first 8000 bytes for binary
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class _Copy:
     after: bytes
 
 
-def paths_hold(draft: Draft) -> None:
+def rewrite_copied_paths(draft: Draft) -> None:
     """Rewrite the paths inside the copies that moved, and report those that lead nowhere."""
     world = draft.world
     places = destinations(world)
@@ -60,7 +59,7 @@ def _carry(draft: Draft) -> None:
 
 
 def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
-    if b"\0" in old[:_BINARY_CHECK] or entry.mode not in _REGULAR:
+    if is_binary(old) or entry.mode not in _REGULAR:
         return
     mapping = draft.world.mapping
     new = _with_new_paths(old, mapping)

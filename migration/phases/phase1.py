@@ -7,14 +7,14 @@ from collections.abc import Callable
 from migration.edit.doc_sections import section_in
 from migration.git.objects import Entry
 from migration.model import Repo, Step
-from migration.phases.copied_paths import paths_hold
+from migration.phases.copied_paths import rewrite_copied_paths
 from migration.phases.destinations import destinations
 from migration.simulation import Draft, Side, World
 
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
 
 
-def copied(key: str) -> Callable[[Draft], None]:
+def copy_files(key: str) -> Callable[[Draft], None]:
     """Copy the files that move by this step."""
 
     def plan(draft: Draft) -> None:
@@ -85,7 +85,7 @@ def _twins_that_differ(world: World) -> dict[str, str]:
     return conflicts
 
 
-def readmes(draft: Draft) -> None:
+def write_readmes(draft: Draft) -> None:
     """Say in the READMEs of both repositories where things went."""
     world = draft.world
     rows = [
@@ -109,7 +109,7 @@ def _write_readme_section(draft: Draft, repo: Repo, text: str) -> None:
     draft.write(repo, "README.md", section_in(old, "moved", text), "say where things went")
 
 
-def pinned(draft: Draft) -> None:
+def pin_gitops(draft: Draft) -> None:
     """Let core pin the gitops commit that has the copies; a remote branch must have it first."""
     world = draft.world
     gitops = world.gitops
@@ -146,8 +146,8 @@ def _pin_lacks_copies(world: World, places: dict[str, str]) -> bool:
 
 
 STEPS = (
-    *(Step(key, 1, "", copied(key)) for key in COPIES),
-    Step("INFRA-15", 1, "the READMEs of both repositories say where things went", readmes),
-    Step("RF-10", 1, "paths inside the copies hold in gitops", paths_hold),
-    Step("RF-11", 1, "core pins the gitops commit that has the copies", pinned, needs=COPIES),
+    *(Step(key, 1, "", copy_files(key)) for key in COPIES),
+    Step("INFRA-15", 1, "the READMEs of both repositories say where things went", write_readmes),
+    Step("RF-10", 1, "paths inside the copies hold in gitops", rewrite_copied_paths),
+    Step("RF-11", 1, "core pins the gitops commit that has the copies", pin_gitops, needs=COPIES),
 )

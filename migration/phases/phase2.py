@@ -12,7 +12,7 @@ from migration.edit.jsonc import Jsonc, plain
 from migration.git.facts import TRAILER
 from migration.git.objects import Entry
 from migration.model import Step
-from migration.phases.phase4 import deleted
+from migration.phases.phase4 import delete_files
 from migration.phases.post_create import simplify_post_create, simplify_start_scripts
 from migration.simulation import Draft
 from tasks.core.errors import Trouble
@@ -21,7 +21,7 @@ _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
 _CONTAINER = ".devcontainer/devcontainer.json"  # of the suite
 
 
-def suite_stands(draft: Draft) -> None:
+def carry_suite(draft: Draft) -> None:
     """Copy the suite into core: task files, settings, the starter with its lock, what the Tiltfile loads."""
     world = draft.world
     if not world.suite:
@@ -33,11 +33,11 @@ def suite_stands(draft: Draft) -> None:
     }
     ours = _written_by_us(draft, [path for path in changed if path in world.core.tree])
     for path, (mode, data) in changed.items():
-        _carry(draft, path, mode, data, ours)
+        _carry_file(draft, path, mode, data, ours)
     _ignore_local_files(draft)
 
 
-def _carry(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple[str, Entry]]) -> None:
+def _carry_file(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple[str, Entry]]) -> None:
     """Copy a file of the suite; one of the team's in its place is replaced only if the user accepts that."""
     existing = draft.world.core.tree.get(path)
     if existing is not None and path.startswith("config/"):
@@ -75,7 +75,7 @@ def _ignore_local_files(draft: Draft) -> None:
         draft.write("core", ".gitignore", new, "files of this workstation")
 
 
-def container(draft: Draft) -> None:
+def edit_container(draft: Draft) -> None:
     """Remove the local cluster from devcontainer.json, and add what the tunnel needs."""
     path = f"{draft.world.mapping.dev_container.folder}/devcontainer.json"
     data = draft.world.core.text(path)
@@ -126,7 +126,7 @@ def _note_replaced_volume(draft: Draft, edit: Edit) -> None:
         draft.note(f"the shared volume `{edit.value}` is replaced by one of this workspace")
 
 
-def image(draft: Draft) -> None:
+def add_tools(draft: Draft) -> None:
     """Add telepresence, kubelogin, iptables and sshfs to the dev container's image, pinned and verified."""
     world, folder = draft.world, draft.world.mapping.dev_container.folder
     config = world.core.text(f"{folder}/devcontainer.json")
@@ -161,13 +161,13 @@ def _write_dockerfile(draft: Draft, path: str, text: str, copied_files: list[str
 
 
 STEPS = (
-    Step("RF-20", 2, "the suite stands in core", suite_stands),
+    Step("RF-20", 2, "the suite stands in core", carry_suite),
     Step("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
-    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
+    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", edit_container),
     Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
     Step("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
     Step("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
-    Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
+    Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", add_tools),
     Step("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
-    Step("DC-16", 2, "", deleted, needs=("DC-10", "RF-21")),
+    Step("DC-16", 2, "", delete_files, needs=("DC-10", "RF-21")),
 )

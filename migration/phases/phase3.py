@@ -66,7 +66,7 @@ def _try_edit(draft: Draft, edit: Callable[[World, str], str], text: str) -> str
     return None
 
 
-def helpers(world: World, text: str) -> str:
+def load_helpers(world: World, text: str) -> str:
     """Load the helpers of tilt/ and read the settings."""
     from migration.edit.tiltfile import insert, syntax
 
@@ -76,7 +76,7 @@ def helpers(world: World, text: str) -> str:
     return insert.insert_after_loads(text, _HEAD)
 
 
-def context(world: World, text: str) -> str:
+def guard_context(world: World, text: str) -> str:
     """Allow only the cluster of the settings, and keep the remote mode alone."""
     from migration.edit.tiltfile import insert, switch
 
@@ -107,7 +107,7 @@ def _with_line_after(text: str, line: re.Match[str], new: str) -> str:
     return text[:place] + ("\r\n" if is_crlf else "\n") + new + text[place:]
 
 
-def registry(world: World, text: str) -> str:
+def use_registry(world: World, text: str) -> str:
     """Push images to the registry of the settings."""
     from migration.edit.tiltfile import insert, syntax
 
@@ -123,7 +123,7 @@ def registry(world: World, text: str) -> str:
     return _with_line_after(text, guard, new)
 
 
-def paths(world: World, text: str) -> str:
+def use_new_paths(world: World, text: str) -> str:
     """Make the paths of what moved and of values lead into the gitops submodule."""
     from migration.edit.tiltfile import insert
 
@@ -154,7 +154,7 @@ def _replace_path(old: str, new: str, end: str) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda _: new, text)
 
 
-def local_removed(world: World, text: str) -> str:
+def remove_local(world: World, text: str) -> str:
     """Remove what belongs to the local cluster and its registries, and what calls a path that is deleted."""
     from migration.edit.tiltfile import remove
 
@@ -196,7 +196,7 @@ def _covers_little_else(path: str, area: str) -> bool:
     return area.endswith("/") and area.startswith(literal_start)
 
 
-def releases_kept(draft: Draft) -> None:
+def check_releases(draft: Draft) -> None:
     """Block when a release of Tilt is no longer declared."""
     world = draft.world
     path, pattern = world.mapping.tiltfile.path, world.mapping.tiltfile.releases
@@ -211,7 +211,7 @@ def releases_kept(draft: Draft) -> None:
         draft.block(path, "custom", f"core:{path}", fix)
 
 
-def intercepts(world: World, text: str) -> str:
+def add_intercepts(world: World, text: str) -> str:
     """Declare intercepts as resources of Tilt."""
     from migration.edit.tiltfile import insert
 
@@ -219,11 +219,11 @@ def intercepts(world: World, text: str) -> str:
 
 
 STEPS = (
-    Step("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(helpers, "load the helpers of tilt/"), needs=("RF-20",)),
-    Step("TILT-11", 3, "only the cluster of the settings may be touched", _edited(context, "guard the context, one mode"), needs=("TILT-16",)),
-    Step("TILT-10", 3, "images go to the registry of the settings", _edited(registry, "default_registry from the settings"), needs=("TILT-11",)),
-    Step("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
-    Step("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(local_removed, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
-    Step("TILT-12", 3, "every release of Tilt is kept", releases_kept),
-    Step("TILT-13", 3, "intercepts are resources of Tilt", _edited(intercepts, "intercept resources"), needs=("TILT-16",)),
+    Step("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(load_helpers, "load the helpers of tilt/"), needs=("RF-20",)),
+    Step("TILT-11", 3, "only the cluster of the settings may be touched", _edited(guard_context, "guard the context, one mode"), needs=("TILT-16",)),
+    Step("TILT-10", 3, "images go to the registry of the settings", _edited(use_registry, "default_registry from the settings"), needs=("TILT-11",)),
+    Step("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(use_new_paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
+    Step("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(remove_local, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
+    Step("TILT-12", 3, "every release of Tilt is kept", check_releases),
+    Step("TILT-13", 3, "intercepts are resources of Tilt", _edited(add_intercepts, "intercept resources"), needs=("TILT-16",)),
 )  # fmt: skip

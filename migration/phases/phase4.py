@@ -13,7 +13,7 @@ from migration.model import Reference, Step
 from migration.simulation import Draft
 
 
-def deleted(draft: Draft) -> None:
+def delete_files(draft: Draft) -> None:
     """Delete what the mapping lists for this step and the review allows."""
     paths = candidates(draft.world, draft.key)
     if not paths:
@@ -53,14 +53,14 @@ STEPS = (
         apply_replacements,
         needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
     ),
-    Step("CLEAN-16", 4, "", deleted, needs=("DC-10",)),
-    Step("CLEAN-17", 4, "", deleted, needs=("TILT-11", "TILT-14")),
-    Step("CLEAN-10", 4, "", deleted, needs=("INFRA-10",)),
-    Step("CLEAN-11", 4, "", deleted, needs=("RF-10",)),
-    Step("CLEAN-12", 4, "", deleted, needs=("INFRA-12",)),
-    Step("CLEAN-13", 4, "", deleted, needs=("INFRA-13",)),
-    Step("CLEAN-14", 4, "", deleted, needs=("INFRA-14",)),
-    Step("CLEAN-15", 4, "", deleted, needs=("INFRA-11",)),
-    Step("RF-41", 4, "", deleted),
-    Step("RF-42", 4, "", deleted),
+    Step("CLEAN-16", 4, "", delete_files, needs=("DC-10",)),
+    Step("CLEAN-17", 4, "", delete_files, needs=("TILT-11", "TILT-14")),
+    Step("CLEAN-10", 4, "", delete_files, needs=("INFRA-10",)),
+    Step("CLEAN-11", 4, "", delete_files, needs=("RF-10",)),
+    Step("CLEAN-12", 4, "", delete_files, needs=("INFRA-12",)),
+    Step("CLEAN-13", 4, "", delete_files, needs=("INFRA-13",)),
+    Step("CLEAN-14", 4, "", delete_files, needs=("INFRA-14",)),
+    Step("CLEAN-15", 4, "", delete_files, needs=("INFRA-11",)),
+    Step("RF-41", 4, "", delete_files),
+    Step("RF-42", 4, "", delete_files),
 )

@@ -24,7 +24,7 @@ WORLD: Any = SimpleNamespace(
 
 
 def without_local(text: str) -> str:
-    return phase3.local_removed(WORLD, text)
+    return phase3.remove_local(WORLD, text)
 
 
 @pytest.mark.parametrize(
