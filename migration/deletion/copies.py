@@ -44,7 +44,7 @@ def check_copies(world: World, destinations: dict[str, str], verdicts: Verdicts)
         if path in unpushed:
             verdicts.refuse(path, "unpushed", place, f"git -C {world.gitops.facts.folder} push")
         else:
-            state = "stood at" if path in changed else "stands at"
+            state = "was at" if path in changed else "is at"
             verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{place} in {target.commit[:12]}")
 
 
@@ -66,7 +66,7 @@ def _target(world: World) -> _Target | None:
 def _refuse_unknown_pin(world: World, destinations: dict[str, str], verdicts: Verdicts) -> None:
     where = f"core:{world.pin_path} {world.pin[:12]}"
     for path in destinations:
-        fix = f"git -C {world.gitops.facts.folder} fetch, or let core pin a commit that is there"
+        fix = f"git -C {world.gitops.facts.folder} fetch, or pin a commit that exists in gitops"
         verdicts.refuse(path, "unpinned", where, fix)
 
 
@@ -108,7 +108,7 @@ def _explain_missing(world: World, missing: dict[str, str], target: _Target, ver
         if path in unpinned:
             gitops = world.gitops
             where = f"gitops:{place} (core pins {target.commit[:12]}, gitops is at {gitops.head[:12]})"
-            verdicts.refuse(path, "unpinned", where, "inv migrate.phase1 --only RF-11 pins it")
+            verdicts.refuse(path, "unpinned", where, "pin it: inv migrate.phase1 --only RF-11")
         else:
             _explain_copy(world, path, place, target.tree.files.get(place), verdicts)
 
@@ -131,15 +131,15 @@ def _explain_copy(world: World, path: str, place: str, copy: Entry | None, verdi
     wanted, folder = world.core.tree.files[path], world.gitops.facts.folder
     accept = f"--accept {shlex.quote(path)}"
     if copy is not None and copy.oid == wanted.oid:
-        verdicts.refuse(path, "mode", place, f"give it mode {wanted.mode}, or {accept}")
+        verdicts.refuse(path, "mode", place, f"change its mode to {wanted.mode}, or {accept}")
     elif _in_work_tree(world, place, wanted):
         fix = f"git -C {folder} add {shlex.quote(place)} && git -C {folder} commit"
         verdicts.refuse(path, "uncommitted", place, fix)
     elif copy is None:
-        verdicts.refuse(path, "missing", place, "inv migrate.phase1 copies it")
+        verdicts.refuse(path, "missing", place, "copy it: inv migrate.phase1")
     else:
         both = f"{world.core.facts.folder}/{path} {folder}/{place}"
-        verdicts.refuse(path, "differs", place, f"compare: diff {both}; make them equal, or {accept}")
+        verdicts.refuse(path, "differs", place, f"compare them: diff {both}; make them equal, or {accept}")
 
 
 def _in_work_tree(world: World, place: str, wanted: Entry) -> bool:

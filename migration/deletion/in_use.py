@@ -19,10 +19,10 @@ def check_consumers(world: World, verdicts: Verdicts) -> None:
     consumers = _consumers(world)
     for consumer in consumers.known:
         covered = [path for path in verdicts.proofs if consumers.covers(consumer, path)]
-        fix = "let the Application sync from gitops first, or accept: "
+        fix = "make the Application sync from gitops first, or accept the loss: "
         _block_consumed(verdicts, consumer.path, consumer.where, covered, fix)
     if consumers.why_unknown:
-        verdicts.notes.append(f"live Argo CD Applications are unknown: {consumers.why_unknown}")
+        verdicts.notes.append(f"the live Argo CD Applications are unknown: {consumers.why_unknown}")
         for consumer in consumers.possible:
             _block_possibly_consumed(world, verdicts, consumers, consumer)
 
@@ -43,8 +43,14 @@ def _block_possibly_consumed(world: World, verdicts: Verdicts, consumers: Consum
         return consumers.covers(consumer, path) and not any(covers(path) for covers in never_live)
 
     covered = [path for path in verdicts.proofs if is_possible(path)]
-    where = f"{consumer.where} says that Argo CD syncs from here; {consumers.why_unknown}"
-    _block_consumed(verdicts, consumer.path, where, covered, "let the cluster be asked (inv aks.login), or accept: ")
+    where = f"{consumer.where} declares an Application that syncs from here; {consumers.why_unknown}"
+    _block_consumed(
+        verdicts,
+        consumer.path,
+        where,
+        covered,
+        "log in so that the cluster can be queried (inv aks.login), or accept the loss: ",
+    )
 
 
 def _block_consumed(verdicts: Verdicts, synced: str, where: str, covered: list[str], fix: str) -> None:
@@ -115,7 +121,7 @@ def report_references_to_blocked(world: World, references: References, paths: se
 
 def _referenced(reference: Reference) -> Block:
     maybe = "" if reference.sure else "maybe: "
-    fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
+    fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
     return Block(reference.target, "referenced", shown(reference.where), fix)
 
 

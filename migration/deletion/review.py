@@ -69,11 +69,11 @@ def _check_content(world: World, paths: list[str], verdicts: Verdicts) -> None:
     for path in paths:
         move = world.mapping.move_of(path)
         if world.accepted(path):
-            verdicts.prove(path, ProofKind.ACCEPTED, "accepted by name")
+            verdicts.prove(path, ProofKind.ACCEPTED, "accepted with --accept")
         elif path in uncommitted:
-            verdicts.refuse(path, "uncommitted", f"core:{path}", "commit or stash the change, then look again")
+            verdicts.refuse(path, "uncommitted", f"core:{path}", "commit or stash the change, then run this again")
         elif world.core.tree.files[path].mode == GITLINK:
-            fix = f"a submodule lies here; git rm it yourself, or --accept {path}"
+            fix = f"this is a submodule: delete it with git rm, or accept its loss: --accept {shlex.quote(path)}"
             verdicts.refuse(path, "custom", f"core:{path}", fix)
         elif move is not None:
             destinations[path] = move[1]
@@ -88,5 +88,5 @@ def _check_superseded(world: World, path: str, verdicts: Verdicts) -> None:
     if row is not None:
         verdicts.prove(path, ProofKind.SUPERSEDED, f"superseded by {row.by}: {row.reason}")
         return
-    fix = f"name it in moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
+    fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
     verdicts.refuse(path, "unmapped", "config/migration.yaml", fix)

@@ -67,7 +67,7 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
         if rule.step == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
             new = replaced(new, rule)
     if new != old:
-        draft.write("gitops", place, new, f"{place}: paths that moved")
+        draft.write("gitops", place, new, f"{place}: new paths")
 
 
 def _with_new_paths(data: bytes, mapping: Mapping) -> bytes:
@@ -113,7 +113,9 @@ def _report_broken_paths(draft: Draft, copy: _Copy, terms: SearchTerms) -> None:
             _is_in_gitops(draft, place) for place in _places_of(draft.world, target) & patterns.get(number, set())
         ):
             text = lines[number - 1].strip()[:80] if number <= len(lines) else ""
-            draft.note(f"gitops:{shown(copy.place)}:{number} names {target}, which gitops has not: `{text}`")
+            draft.note(
+                f"gitops:{shown(copy.place)}:{number} refers to {target}, which does not exist in gitops: `{text}`"
+            )
 
 
 def _any_top_folder(draft: Draft) -> SearchTerms:

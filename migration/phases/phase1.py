@@ -47,16 +47,16 @@ def _copy(draft: Draft, path: str, place: str, conflict: str, old_versions: set[
     world = draft.world
     existing = world.gitops.tree.files.get(place)
     if conflict and not world.accepted(path):
-        draft.block(path, "diverged", conflict, f"keep one of the two, or accept both: --accept {path}")
+        draft.block(path, "diverged", conflict, f"keep one of the two files, or accept both: --accept {path}")
     elif existing is None:
         draft.copy(path, place, f"{path} -> {place}")
         draft.grafted = True
     elif (path, existing) in old_versions or existing.oid == world.core.tree.files[path].oid:
-        draft.copy(path, place, f"{path} -> {place}, which has an older state of it")
+        draft.copy(path, place, f"{path} -> {place}, replacing an older version")
     elif not world.accepted(path):
         fix = (
-            f"compare: diff {world.core.facts.folder}/{path} {world.gitops.facts.folder}/{place}; "
-            f"make them equal, or leave gitops as it is: --accept {path}"
+            f"compare them: diff {world.core.facts.folder}/{path} {world.gitops.facts.folder}/{place}; "
+            f"make them equal, or keep the file of gitops: --accept {path}"
         )
         draft.block(path, "diverged", f"gitops:{place}", fix)
 
@@ -86,7 +86,7 @@ def _twins_that_differ(world: World) -> dict[str, str]:
 
 
 def write_readmes(draft: Draft) -> None:
-    """Say in the READMEs of both repositories where things went."""
+    """List in the READMEs of both repositories what moved where."""
     world = draft.world
     rows = [
         f"| `{move.source}` | `{move.target}` |"
@@ -96,9 +96,9 @@ def write_readmes(draft: Draft) -> None:
     if not rows:
         return
     table = "\n".join(["| was in core | is in gitops |", "|---|---|", *rows])
-    core = f"## Where the infrastructure went\n\nIt lives in the gitops repository now.\n\n{table}\n"
+    core = f"## Where the infrastructure went\n\nIt is in the gitops repository now.\n\n{table}\n"
     gitops = (
-        f"## What came from core\n\nThese paths were moved here, with their content unchanged at first.\n\n{table}\n"
+        f"## What came from core\n\nThese paths were moved here; their content was unchanged at first.\n\n{table}\n"
     )
     _write_readme_section(draft, "core", core)
     _write_readme_section(draft, "gitops", gitops)
@@ -106,7 +106,7 @@ def write_readmes(draft: Draft) -> None:
 
 def _write_readme_section(draft: Draft, repo: Repo, text: str) -> None:
     old = draft.world.side(repo).text("README.md") or b""
-    draft.write(repo, "README.md", section_in(old, "moved", text), "say where things went")
+    draft.write(repo, "README.md", section_in(old, "moved", text), "list where the infrastructure went")
 
 
 def pin_gitops(draft: Draft) -> None:
@@ -117,7 +117,7 @@ def pin_gitops(draft: Draft) -> None:
         return
     is_unpushed = bool(gitops.commits or gitops.facts.unpushed(gitops.facts.at))
     if gitops.facts.remotes() and not world.pushed and is_unpushed:
-        draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or add --push)")
+        draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or run this with --push)")
         world.pushed = True
     if world.pin_path and world.pin != gitops.head:
         draft.pin(gitops.head, f"{world.pin_path} -> {gitops.head[:12]}")
@@ -147,7 +147,7 @@ def _pin_lacks_copies(world: World, places: dict[str, str]) -> bool:
 
 STEPS = (
     *(Step(key, 1, "", copy_files(key)) for key in COPIES),
-    Step("INFRA-15", 1, "the READMEs of both repositories say where things went", write_readmes),
-    Step("RF-10", 1, "paths inside the copies hold in gitops", rewrite_copied_paths),
+    Step("INFRA-15", 1, "the READMEs of both repositories list what moved", write_readmes),
+    Step("RF-10", 1, "paths inside the copies are valid in gitops", rewrite_copied_paths),
     Step("RF-11", 1, "core pins the gitops commit that has the copies", pin_gitops, needs=COPIES),
 )

@@ -47,7 +47,7 @@ def _carry_file(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple
     elif draft.world.accepted(path):
         draft.write("core", path, data, "a file of the suite", mode=mode, destroys=path)
     else:
-        fix = f"a file of yours stands here; move it, or let it be replaced: --accept {path}"
+        fix = f"you have a file at this path; move it, or accept that it is replaced: --accept {path}"
         draft.block(path, "custom", f"core:{path}", fix)
 
 
@@ -72,7 +72,7 @@ def _ignore_local_files(draft: Draft) -> None:
         end = b"\r\n" if b"\r\n" in old else b"\n"
         head = old if not old or old.endswith(b"\n") else old + end
         new = head + b"".join(pattern.encode() + end for pattern in missing)
-        draft.write("core", ".gitignore", new, "files of this workstation")
+        draft.write("core", ".gitignore", new, "ignore files of this workstation")
 
 
 def edit_container(draft: Draft) -> None:
@@ -87,14 +87,14 @@ def edit_container(draft: Draft) -> None:
     except Trouble as error:
         draft.block(path, "custom", f"core:{path}", f"{error.what}; {error.fix}")
         return
-    change = "no local cluster; the tunnel's device and rights, volumes of this workspace"
+    change = "no local cluster; device and capability for the tunnel, volumes of this workspace"
     draft.write("core", path, new.encode("utf-8", "surrogateescape"), change)
 
 
 def _block_other_containers(draft: Draft, path: str) -> None:
     for other in draft.world.core.tree.under(".devcontainer"):
         if other.endswith("devcontainer.json"):
-            fix = f"no {path} is here, but this one; name its folder there (dev_container.folder)"
+            fix = f"{path} does not exist, but this file does; set dev_container.folder to its folder"
             draft.block(other, "custom", "config/migration.yaml", fix)
 
 
@@ -118,12 +118,12 @@ def _edited_container(draft: Draft, path: str, text: str) -> str:
 def _note_unused_script(draft: Draft, now: dict[str, Any]) -> None:
     script = draft.world.mapping.post_create.path
     if script not in json.dumps(now.get("postCreateCommand", script)):
-        draft.note(f"postCreateCommand does not call {script}: nothing runs inv setup when the container is made")
+        draft.note(f"postCreateCommand does not call {script}: inv setup does not run when the container is created")
 
 
 def _note_replaced_volume(draft: Draft, edit: Edit) -> None:
     if edit.action is Action.DROP and "target=" in str(edit.value):
-        draft.note(f"the shared volume `{edit.value}` is replaced by one of this workspace")
+        draft.note(f"the shared volume `{edit.value}` is replaced by a volume of this workspace")
 
 
 def add_tools(draft: Draft) -> None:
@@ -139,7 +139,9 @@ def add_tools(draft: Draft) -> None:
     path = f"{folder}/{build.get('dockerfile', 'Dockerfile')}"
     data = world.core.text(path)
     if data is None:
-        fix = f"build the image from a Dockerfile: {folder}/Dockerfile, named in devcontainer.json"
+        fix = (
+            f"build the image from a Dockerfile: add {folder}/Dockerfile and set build.dockerfile in devcontainer.json"
+        )
         draft.block(path, "custom", f"core:{folder}/devcontainer.json", fix)
         return
     template = carried_suite.template(".devcontainer/Dockerfile")
@@ -151,23 +153,25 @@ def add_tools(draft: Draft) -> None:
 
 
 def _write_dockerfile(draft: Draft, path: str, text: str, copied_files: list[str]) -> None:
-    draft.write("core", path, text.encode("utf-8", "surrogateescape"), "pinned tools, each verified by its checksum")
+    draft.write(
+        "core", path, text.encode("utf-8", "surrogateescape"), "install pinned tools, each verified by its checksum"
+    )
     for name in copied_files:
         data = carried_suite.template(f".devcontainer/{name}")
         if data is not None:
             mode = "100755" if name.endswith(".sh") else "100644"
             place = f"{draft.world.mapping.dev_container.folder}/{name}"
-            draft.write("core", place, data, "what the Dockerfile copies", mode=mode)
+            draft.write("core", place, data, "a file that the Dockerfile copies", mode=mode)
 
 
 STEPS = (
-    Step("RF-20", 2, "the suite stands in core", carry_suite),
+    Step("RF-20", 2, "the suite is in core", carry_suite),
     Step("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
-    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", edit_container),
+    Step("DC-11", 2, "devcontainer.json has no local cluster, and what the tunnel needs", edit_container),
     Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
     Step("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
-    Step("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
+    Step("DC-14", 2, "inv setup connects the tunnel", simplify_post_create, needs=("RF-20",)),
     Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", add_tools),
-    Step("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
+    Step("RF-21", 2, "the start scripts need no local cluster", simplify_start_scripts),
     Step("DC-16", 2, "", delete_files, needs=("DC-10", "RF-21")),
 )

@@ -1,4 +1,4 @@
-"""Phase 3: the Tiltfile works against the shared cluster; what is not about that keeps every byte."""
+"""Phase 3: edit the Tiltfile for the shared cluster; the rest of it keeps every byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTEXT = "REMOTE_FIRST['cluster']['context']"
 _RELEASE = re.compile(r"\b(?:helm_app|helm_resource)\(\s*(?:#[^\n]*\n\s*)*(?:name\s*=\s*)?([^,)]*)")
 _RESOURCE = re.compile(r"\b\w+_resource\(\s*(?:name\s*=\s*)?['\"]([^'\"]+)['\"]")
 _HEAD = (
-    "# The shared cluster: settings of config/settings.yaml, and the guard that stops before anything touches another one.",
+    "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
     "load('./tilt/intercepts.star', 'intercept_resource')",
@@ -24,7 +24,7 @@ _HEAD = (
     "REMOTE_FIRST = read_settings(config.main_dir)",
 )
 _FOOT = (
-    "# Intercepts of the shared cluster's services as resources; each is started by its button (inv tilt.up --intercept NAME).",
+    "# Intercepts of the shared cluster's services as resources. Start one with its button or inv tilt.up --intercept NAME.",
     "for intercepted in services_of(config.main_dir):",
     "    if intercepted.get('ports') and os.path.exists(REMOTE_FIRST['core'] + '/' + intercepted['folder']):",
     "        intercept_resource(REMOTE_FIRST, intercepted, False)",
@@ -48,7 +48,7 @@ def _edited(edit: Callable[[World, str], str], change: str) -> Callable[[Draft],
         draft.write("core", path, (byte_order_mark + new).encode("utf-8", "surrogateescape"), change)
         removed = set(_RESOURCE.findall(text)) - set(_RESOURCE.findall(new))
         if removed:
-            draft.note(f"resources that go: {', '.join(sorted(removed))}")
+            draft.note(f"removed resources: {', '.join(sorted(removed))}")
 
     return plan
 
@@ -96,7 +96,7 @@ def _with_guard(text: str) -> str:
         text = remove.remove_calls(text, "allow_k8s_contexts")
     settings = re.search(r"^REMOTE_FIRST = .*$", text, re.MULTILINE)
     if settings is None:
-        raise Trouble("the settings are not read yet", fix="TILT-16 comes first")
+        raise Trouble("the Tiltfile does not read the settings yet", fix="run TILT-16 first")
     return _with_line_after(text, settings, "guard(REMOTE_FIRST)  # before anything that could reach a cluster")
 
 
@@ -117,9 +117,9 @@ def use_registry(world: World, text: str) -> str:
         return insert.set_registry(text, _HOST)
     guard = re.search(r"^guard\(REMOTE_FIRST\).*$", text, re.MULTILINE)
     if guard is None:
-        raise Trouble("the guard is not there yet", fix="TILT-11 comes first")
+        raise Trouble("the Tiltfile has no guard yet", fix="run TILT-11 first")
     host = world.settings.registry.host
-    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} when this was written)"
+    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} at the time of the migration)"
     return _with_line_after(text, guard, new)
 
 
@@ -207,7 +207,7 @@ def check_releases(draft: Draft) -> None:
     before = set(re.findall(pattern, world.core.blobs.get(committed.oid).decode("utf-8", "replace")))
     after = set(re.findall(pattern, text.decode("utf-8", "replace")))
     for name in sorted(before - after):
-        fix = f"the release {name} would be lost; take what is local out of it by hand"
+        fix = f"the release {name} would be lost; remove the local cluster from it by hand"
         draft.block(path, "custom", f"core:{path}", fix)
 
 
@@ -220,10 +220,10 @@ def add_intercepts(world: World, text: str) -> str:
 
 STEPS = (
     Step("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(load_helpers, "load the helpers of tilt/"), needs=("RF-20",)),
-    Step("TILT-11", 3, "only the cluster of the settings may be touched", _edited(guard_context, "guard the context, one mode"), needs=("TILT-16",)),
-    Step("TILT-10", 3, "images go to the registry of the settings", _edited(use_registry, "default_registry from the settings"), needs=("TILT-11",)),
-    Step("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(use_new_paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
-    Step("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(remove_local, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
-    Step("TILT-12", 3, "every release of Tilt is kept", check_releases),
-    Step("TILT-13", 3, "intercepts are resources of Tilt", _edited(add_intercepts, "intercept resources"), needs=("TILT-16",)),
+    Step("TILT-11", 3, "only the cluster from the settings is allowed", _edited(guard_context, "add the guard of the context, keep only the remote mode"), needs=("TILT-16",)),
+    Step("TILT-10", 3, "images go to the registry from the settings", _edited(use_registry, "take default_registry from the settings"), needs=("TILT-11",)),
+    Step("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(use_new_paths, "use paths in the gitops submodule"), needs=("INFRA-10",)),
+    Step("TILT-14", 3, "the Tiltfile has no local cluster or local registry", _edited(remove_local, "remove the local cluster and its registry"), needs=("TILT-11", "TILT-15")),
+    Step("TILT-12", 3, "every Tilt release is kept", check_releases),
+    Step("TILT-13", 3, "intercepts are Tilt resources", _edited(add_intercepts, "add the intercepts as resources"), needs=("TILT-16",)),
 )  # fmt: skip

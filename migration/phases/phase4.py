@@ -49,7 +49,7 @@ STEPS = (
     Step(
         "RF-40",
         4,
-        "files that stay name the new places",
+        "remaining files refer to the new paths",
         apply_replacements,
         needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
     ),

@@ -95,7 +95,7 @@ def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: 
     said = capsys.readouterr().out
     assert "Makefile:8" in said
     assert "fix:" in said
-    assert "inv migrate.phase1 copies it" in said
+    assert "copy it: inv migrate.phase1" in said
 
 
 @pytest.mark.slow

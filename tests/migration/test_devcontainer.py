@@ -77,7 +77,7 @@ def test_a_flag_is_not_given_twice(args: list[str]):
 def test_what_cannot_be_edited_is_told(text: str):
     with pytest.raises(Trouble) as why:
         edited(text)
-    assert why.value.fix.startswith("mend")
+    assert why.value.fix.startswith("fix ")
 
 
 @pytest.mark.slow
