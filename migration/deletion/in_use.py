@@ -36,7 +36,7 @@ def _consumers(world: World) -> Consumers:
 
 
 def _block_possibly_consumed(world: World, verdicts: Verdicts, consumers: Consumers, consumer: Consumer) -> None:
-    """Block what an Application in core's own files syncs: without the cluster nobody knows whether it is live."""
+    """Block what an Application in core's own files syncs: without the cluster it is not known whether it is live."""
     never_live = [covering(row.path) for row in world.mapping.unasked]
 
     def is_possible(path: str) -> bool:

@@ -186,7 +186,7 @@ class Jsonc:
         self._splice(line, line, f"{indent}{step}{text}{line_end}")
 
     def _cut(self, start: int, end: int) -> None:
-        """Remove the text and its comma; a member that is alone in its lines goes with the comment behind it."""
+        """Remove the text and its comma; of a member that is alone in its lines also the comment behind it."""
         after = self._skip(end)
         has_comma = self.text[after : after + 1] == ","
         stop = after + 1 if has_comma else end

@@ -1,6 +1,6 @@
 """Find the paths that a text file refers to: plain, relative, through variables, composed, in patterns.
 
-The result is a glob from the root of the repository, in which `*` stands for what the text does not say.
+The result is a glob from the root of the repository, in which `*` is what the text does not say.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Scanner:
         folders = {f"{folder}/*": f"{folder}/" for folder in self.terms.emptied}
 
         def is_superfluous_guess(pattern: str) -> bool:
-            """Is this a word that may be a folder, beside a path into the same folder?"""
+            """Is this a word that may be a folder, on a line that also has a path into it?"""
             folder = folders.get(pattern)
             return folder is not None and any(
                 f"{other.pattern}/".startswith(folder) for other in candidates if other.pattern != pattern
