@@ -24,7 +24,7 @@ from tasks.core.plan.steps import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
-_DELETING = {step.key for step in STEPS if step.plan is phase4.deleted}
+_DELETING = {step.key for step in STEPS if step.plan is phase4.delete_files}
 
 
 @dataclass

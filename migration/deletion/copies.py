@@ -45,7 +45,7 @@ def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts:
         if path in unpushed:
             verdicts.refuse(path, Reason.UNPUSHED, place, f"git -C {simulation.gitops.facts.folder} push")
         else:
-            state = "stood at" if path in changed else "stands at"
+            state = "was at" if path in changed else "is at"
             verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{place} in {target.commit[:12]}")
 
 
@@ -67,7 +67,7 @@ def _target(simulation: Simulation) -> _Target | None:
 def _refuse_unknown_pin(simulation: Simulation, destinations: dict[str, str], verdicts: Verdicts) -> None:
     where = f"core:{simulation.repositories.pin_path} {simulation.repositories.pin[:12]}"
     for path in destinations:
-        fix = f"git -C {simulation.gitops.facts.folder} fetch, or let core pin a commit that is there"
+        fix = f"git -C {simulation.gitops.facts.folder} fetch, or pin a commit that exists in gitops"
         verdicts.refuse(path, Reason.UNPINNED, where, fix)
 
 
@@ -109,7 +109,7 @@ def _explain_missing(simulation: Simulation, missing: dict[str, str], target: _T
         if path in unpinned:
             gitops = simulation.gitops
             where = f"gitops:{place} (core pins {target.commit[:12]}, gitops is at {gitops.head[:12]})"
-            verdicts.refuse(path, Reason.UNPINNED, where, "inv migrate.phase1 --only RF-11 pins it")
+            verdicts.refuse(path, Reason.UNPINNED, where, "pin it: inv migrate.phase1 --only RF-11")
         else:
             _explain_copy(simulation, path, place, target.tree.files.get(place), verdicts)
 
@@ -132,15 +132,15 @@ def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | N
     wanted, folder = simulation.core.tree.files[path], simulation.gitops.facts.folder
     accept = f"--accept {shlex.quote(path)}"
     if copy is not None and copy.oid == wanted.oid:
-        verdicts.refuse(path, Reason.MODE, place, f"give it mode {wanted.mode}, or {accept}")
+        verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
     elif _in_work_tree(simulation, place, wanted):
         fix = f"git -C {folder} add {shlex.quote(place)} && git -C {folder} commit"
         verdicts.refuse(path, Reason.UNCOMMITTED, place, fix)
     elif copy is None:
-        verdicts.refuse(path, Reason.MISSING, place, "inv migrate.phase1 copies it")
+        verdicts.refuse(path, Reason.MISSING, place, "copy it: inv migrate.phase1")
     else:
         both = f"{simulation.core.facts.folder}/{path} {folder}/{place}"
-        verdicts.refuse(path, Reason.DIFFERS, place, f"compare: diff {both}; make them equal, or {accept}")
+        verdicts.refuse(path, Reason.DIFFERS, place, f"compare them: diff {both}; make them equal, or {accept}")
 
 
 def _in_work_tree(simulation: Simulation, place: str, wanted: Entry) -> bool:

@@ -22,10 +22,10 @@ def check_consumers(simulation: Simulation, verdicts: Verdicts) -> None:
     consumers = _consumers(simulation)
     for consumer in consumers.known:
         covered = [path for path in verdicts.proofs if consumers.covers(consumer, path)]
-        fix = "let the Application sync from gitops first, or accept: "
+        fix = "make the Application sync from gitops first, or accept the loss: "
         _block_consumed(verdicts, consumer.path, consumer.where, covered, fix)
     if consumers.why_unknown:
-        verdicts.notes.append(f"live Argo CD Applications are unknown: {consumers.why_unknown}")
+        verdicts.notes.append(f"the live Argo CD Applications are unknown: {consumers.why_unknown}")
         for consumer in consumers.possible:
             _block_possibly_consumed(simulation, verdicts, consumers, consumer)
 
@@ -37,15 +37,21 @@ def _consumers(simulation: Simulation) -> Consumers:
 def _block_possibly_consumed(
     simulation: Simulation, verdicts: Verdicts, consumers: Consumers, consumer: Consumer
 ) -> None:
-    """Block what an Application in core's own files syncs: without the cluster nobody knows whether it is live."""
+    """Block what an Application in core's own files syncs: without the cluster it is not known whether it is live."""
     never_live = [covering(row.path) for row in simulation.mapping.unasked]
 
     def is_possible(path: str) -> bool:
         return consumers.covers(consumer, path) and not any(covers(path) for covers in never_live)
 
     covered = [path for path in verdicts.proofs if is_possible(path)]
-    where = f"{consumer.where} says that Argo CD syncs from here; {consumers.why_unknown}"
-    _block_consumed(verdicts, consumer.path, where, covered, "let the cluster be asked (inv aks.login), or accept: ")
+    where = f"{consumer.where} declares an Application that syncs from here; {consumers.why_unknown}"
+    _block_consumed(
+        verdicts,
+        consumer.path,
+        where,
+        covered,
+        "log in so that the cluster can be queried (inv aks.login), or accept the loss: ",
+    )
 
 
 def _block_consumed(verdicts: Verdicts, synced: str, where: str, covered: list[str], fix: str) -> None:
@@ -118,7 +124,7 @@ def report_references_to_blocked(
 
 def _referenced(reference: Reference) -> Block:
     maybe = "" if reference.sure else "maybe: "
-    fix = f"{maybe}{reference.kind} says `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
+    fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
     return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix)
 
 

@@ -66,11 +66,11 @@ def _check_content(simulation: Simulation, paths: list[str], verdicts: Verdicts)
     for path in paths:
         move = simulation.mapping.move_of(path)
         if simulation.accepted(path):
-            verdicts.prove(path, ProofKind.ACCEPTED, "accepted by name")
+            verdicts.prove(path, ProofKind.ACCEPTED, "accepted with --accept")
         elif path in uncommitted:
-            verdicts.refuse(path, Reason.UNCOMMITTED, f"core:{path}", "commit or stash the change, then look again")
+            verdicts.refuse(path, Reason.UNCOMMITTED, f"core:{path}", "commit or stash the change, then run this again")
         elif simulation.core.tree.files[path].mode == GITLINK:
-            fix = f"a submodule lies here; git rm it yourself, or --accept {path}"
+            fix = f"this is a submodule: delete it with git rm, or accept its loss: --accept {shlex.quote(path)}"
             verdicts.refuse(path, Reason.CUSTOM, f"core:{path}", fix)
         elif move is not None:
             destinations[path] = move[1]
@@ -85,5 +85,5 @@ def _check_superseded(simulation: Simulation, path: str, verdicts: Verdicts) -> 
     if row is not None:
         verdicts.prove(path, ProofKind.SUPERSEDED, f"superseded by {row.by}: {row.reason}")
         return
-    fix = f"name it in moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
+    fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
     verdicts.refuse(path, Reason.UNMAPPED, "config/migration.yaml", fix)

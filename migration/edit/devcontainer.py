@@ -71,7 +71,7 @@ def edits_for(now: _Document, wanted: _Document, rules: DevContainer) -> list[Ed
 def _check_types(now: _Document) -> None:
     for key, kind in _TYPES.items():
         if not isinstance(now.get(key, kind()), kind):
-            raise Trouble(f"`{key}` is no {'list' if kind is list else 'object'}", fix="mend devcontainer.json")
+            raise Trouble(f"`{key}` is not {'a list' if kind is list else 'an object'}", fix="fix devcontainer.json")
 
 
 def _removed_members(group: str, now: _Document, patterns: Iterable[str]) -> Iterator[Edit]:

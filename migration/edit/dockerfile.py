@@ -21,7 +21,7 @@ def lacks_tools(text: str) -> bool:
 def with_tools(text: str, template: str, prefix: str) -> tuple[str, list[str]]:
     """The Dockerfile with the block, and the files that the block copies from the suite.
 
-    The block goes before the last USER of the last stage, since installing needs root.
+    The block is inserted before the last USER of the last stage, since installing needs root.
     template: the suite's own Dockerfile; prefix: of the copied files in the build context
     """
     end = "\r\n" if "\r\n" in text else "\n"

@@ -27,9 +27,9 @@ def plain(text: str, name: str) -> dict[str, Any]:
     except ValueError:
         content = Jsonc(text, name).plain()
     except RecursionError:
-        raise Trouble(f"{name} is nested too deeply", fix=f"mend {name}") from None
+        raise Trouble(f"{name} is nested too deeply", fix=f"fix {name}") from None
     if not isinstance(content, dict):
-        raise Trouble(f"{name} is not an object", fix=f"mend {name}")
+        raise Trouble(f"{name} is not an object", fix=f"fix {name}")
     return content
 
 
@@ -51,8 +51,8 @@ class Jsonc:
             self._root = loads(self.text, loader=ModelLoader()).value
         except (JSON5DecodeError, ValueError, RecursionError) as why:
             raise Trouble(
-                f"{self.name} cannot be read: {(str(why).splitlines() or ['no value'])[0][:200]}",
-                fix=f"mend {self.name}",
+                f"{self.name} cannot be parsed: {(str(why).splitlines() or ['no value'])[0][:200]}",
+                fix=f"fix {self.name}",
             ) from None
         self._line_starts = [0]
         for line in self.text.split("\n"):
@@ -186,7 +186,7 @@ class Jsonc:
         self._splice(line, line, f"{indent}{step}{text}{line_end}")
 
     def _cut(self, start: int, end: int) -> None:
-        """Remove the text and its comma; a member that is alone in its lines goes with the comment behind it."""
+        """Remove the text and its comma; of a member that is alone in its lines also the comment behind it."""
         after = self._skip(end)
         has_comma = self.text[after : after + 1] == ","
         stop = after + 1 if has_comma else end

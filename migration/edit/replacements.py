@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from migration.deletion.candidates import matching
+from migration.git.objects import is_binary
 from migration.mapping import Rewrite
 from migration.simulation import Draft
-
-_BINARY_CHECK = 8000  # bytes: git takes a file with a NUL in its first 8000 bytes for binary
 
 
 def replaced(data: bytes, rule: Rewrite) -> bytes:
@@ -38,7 +37,7 @@ def _apply(draft: Draft, rule: Rewrite) -> None:
     for path in dict.fromkeys(paths):
         planned = draft.edits[rule.repo].get(path)
         old = side.blobs.get(planned.oid) if planned else side.text(path)
-        if old is None or b"\0" in old[:_BINARY_CHECK]:
+        if old is None or is_binary(old):
             continue
         new = replaced(old, rule)
         if new != old:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from migration.edit.replacements import replaced
 from migration.git.facts import shown
-from migration.git.objects import Entry
+from migration.git.objects import Entry, is_binary
 from migration.mapping import Mapping, Move, any_glob
 from migration.phases.destinations import destinations
 from migration.references.path_scan import ScannedPath, scan
@@ -16,7 +16,6 @@ from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, Simulation
 
 _REGULAR = {"100644", "100755"}
-_BINARY_CHECK = 8000  # bytes: git takes a file with a NUL in its first 8000 bytes for binary
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class _Copy:
     after: bytes
 
 
-def paths_hold(draft: Draft) -> None:
+def rewrite_copied_paths(draft: Draft) -> None:
     """Rewrite the paths inside the copies that moved, and report those that lead nowhere."""
     simulation = draft.simulation
     places = destinations(simulation)
@@ -62,7 +61,7 @@ def _carry(draft: Draft) -> None:
 
 
 def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
-    if b"\0" in old[:_BINARY_CHECK] or entry.mode not in _REGULAR:
+    if is_binary(old) or entry.mode not in _REGULAR:
         return
     mapping = draft.simulation.mapping
     new = _with_new_paths(old, mapping)
@@ -70,7 +69,7 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
         if rule.step == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
             new = replaced(new, rule)
     if new != old:
-        draft.write("gitops", place, new, f"{place}: paths that moved")
+        draft.write("gitops", place, new, f"{place}: new paths")
 
 
 def _with_new_paths(data: bytes, mapping: Mapping) -> bytes:
@@ -116,7 +115,9 @@ def _report_broken_paths(draft: Draft, copy: _Copy, terms: SearchTerms) -> None:
             _is_in_gitops(draft, place) for place in _places_of(draft.simulation, target) & patterns.get(number, set())
         ):
             text = lines[number - 1].strip()[:80] if number <= len(lines) else ""
-            draft.note(f"gitops:{shown(copy.place)}:{number} names {target}, which gitops has not: `{text}`")
+            draft.note(
+                f"gitops:{shown(copy.place)}:{number} refers to {target}, which does not exist in gitops: `{text}`"
+            )
 
 
 def _any_top_folder(draft: Draft) -> SearchTerms:

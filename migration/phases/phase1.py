@@ -7,7 +7,7 @@ from collections.abc import Callable
 from migration.edit.doc_sections import section_in
 from migration.git.objects import Entry
 from migration.model import Reason, Repo
-from migration.phases.copied_paths import paths_hold
+from migration.phases.copied_paths import rewrite_copied_paths
 from migration.phases.destinations import destinations
 from migration.repositories import Repository
 from migration.simulation import Draft, Simulation
@@ -16,7 +16,7 @@ from migration.step import MigrationStep
 COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
 
 
-def copied(key: str) -> Callable[[Draft], None]:
+def copy_files(key: str) -> Callable[[Draft], None]:
     """Copy the files that move by this step."""
 
     def plan(draft: Draft) -> None:
@@ -51,16 +51,16 @@ def _copy(draft: Draft, path: str, place: str, conflict: str, old_versions: set[
     simulation = draft.simulation
     existing = simulation.gitops.tree.files.get(place)
     if conflict and not simulation.accepted(path):
-        draft.block(path, Reason.DIVERGED, conflict, f"keep one of the two, or accept both: --accept {path}")
+        draft.block(path, Reason.DIVERGED, conflict, f"keep one of the two files, or accept both: --accept {path}")
     elif existing is None:
         draft.copy(path, place, f"{path} -> {place}")
         draft.grafted = True
     elif (path, existing) in old_versions or existing.oid == simulation.core.tree.files[path].oid:
-        draft.copy(path, place, f"{path} -> {place}, which has an older state of it")
+        draft.copy(path, place, f"{path} -> {place}, replacing an older version")
     elif not simulation.accepted(path):
         fix = (
-            f"compare: diff {simulation.core.facts.folder}/{path} {simulation.gitops.facts.folder}/{place}; "
-            f"make them equal, or leave gitops as it is: --accept {path}"
+            f"compare them: diff {simulation.core.facts.folder}/{path} {simulation.gitops.facts.folder}/{place}; "
+            f"make them equal, or keep the file of gitops: --accept {path}"
         )
         draft.block(path, Reason.DIVERGED, f"gitops:{place}", fix)
 
@@ -89,8 +89,8 @@ def _twins_that_differ(simulation: Simulation) -> dict[str, str]:
     return conflicts
 
 
-def readmes(draft: Draft) -> None:
-    """Say in the READMEs of both repositories where things went."""
+def write_readmes(draft: Draft) -> None:
+    """List in the READMEs of both repositories what moved where."""
     simulation = draft.simulation
     rows = [
         f"| `{move.source}` | `{move.target}` |"
@@ -100,9 +100,9 @@ def readmes(draft: Draft) -> None:
     if not rows:
         return
     table = "\n".join(["| was in core | is in gitops |", "|---|---|", *rows])
-    core = f"## Where the infrastructure went\n\nIt lives in the gitops repository now.\n\n{table}\n"
+    core = f"## Where the infrastructure went\n\nIt is in the gitops repository now.\n\n{table}\n"
     gitops = (
-        f"## What came from core\n\nThese paths were moved here, with their content unchanged at first.\n\n{table}\n"
+        f"## What came from core\n\nThese paths were moved here; their content was unchanged at first.\n\n{table}\n"
     )
     _write_readme_section(draft, "core", core)
     _write_readme_section(draft, "gitops", gitops)
@@ -110,10 +110,10 @@ def readmes(draft: Draft) -> None:
 
 def _write_readme_section(draft: Draft, repo: Repo, text: str) -> None:
     old = draft.simulation.repositories.named(repo).text("README.md") or b""
-    draft.write(repo, "README.md", section_in(old, "moved", text), "say where things went")
+    draft.write(repo, "README.md", section_in(old, "moved", text), "list where the infrastructure went")
 
 
-def pinned(draft: Draft) -> None:
+def pin_gitops(draft: Draft) -> None:
     """Let core pin the gitops commit that has the copies; a remote branch must have it first."""
     simulation = draft.simulation
     gitops = simulation.gitops
@@ -121,7 +121,7 @@ def pinned(draft: Draft) -> None:
         return
     is_unpushed = bool(gitops.commits or gitops.facts.unpushed(gitops.facts.at))
     if gitops.facts.remotes() and not simulation.pushed and is_unpushed:
-        draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or add --push)")
+        draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or run this with --push)")
         simulation.pushed = True
     if simulation.repositories.pin_path and simulation.repositories.pin != gitops.head:
         draft.pin(gitops.head, f"{simulation.repositories.pin_path} -> {gitops.head[:12]}")
@@ -158,8 +158,8 @@ def _pin_lacks_copies(simulation: Simulation, places: dict[str, str]) -> bool:
 
 
 STEPS = (
-    *(MigrationStep(key, 1, "", copied(key)) for key in COPIES),
-    MigrationStep("INFRA-15", 1, "the READMEs of both repositories say where things went", readmes),
-    MigrationStep("RF-10", 1, "paths inside the copies hold in gitops", paths_hold),
-    MigrationStep("RF-11", 1, "core pins the gitops commit that has the copies", pinned, needs=COPIES),
+    *(MigrationStep(key, 1, "", copy_files(key)) for key in COPIES),
+    MigrationStep("INFRA-15", 1, "the READMEs of both repositories list what moved", write_readmes),
+    MigrationStep("RF-10", 1, "paths inside the copies are valid in gitops", rewrite_copied_paths),
+    MigrationStep("RF-11", 1, "core pins the gitops commit that has the copies", pin_gitops, needs=COPIES),
 )

@@ -12,7 +12,7 @@ from migration.edit.jsonc import Jsonc, plain
 from migration.git.facts import TRAILER
 from migration.git.objects import Entry
 from migration.model import Reason
-from migration.phases.phase4 import deleted
+from migration.phases.phase4 import delete_files
 from migration.phases.post_create import simplify_post_create, simplify_start_scripts
 from migration.simulation import Draft
 from migration.step import MigrationStep
@@ -22,7 +22,7 @@ _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
 _CONTAINER = ".devcontainer/devcontainer.json"  # of the suite
 
 
-def suite_stands(draft: Draft) -> None:
+def carry_suite(draft: Draft) -> None:
     """Copy the suite into core: task files, settings, the starter with its lock, what the Tiltfile loads."""
     simulation = draft.simulation
     if not simulation.suite:
@@ -34,11 +34,11 @@ def suite_stands(draft: Draft) -> None:
     }
     ours = _written_by_us(draft, [path for path in changed if path in simulation.core.tree])
     for path, (mode, data) in changed.items():
-        _carry(draft, path, mode, data, ours)
+        _carry_file(draft, path, mode, data, ours)
     _ignore_local_files(draft)
 
 
-def _carry(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple[str, Entry]]) -> None:
+def _carry_file(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple[str, Entry]]) -> None:
     """Copy a file of the suite; one of the team's in its place is replaced only if the user accepts that."""
     existing = draft.simulation.core.tree.get(path)
     if existing is not None and path.startswith("config/"):
@@ -48,7 +48,7 @@ def _carry(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple[str,
     elif draft.simulation.accepted(path):
         draft.write("core", path, data, "a file of the suite", mode=mode, destroys=path)
     else:
-        fix = f"a file of yours stands here; move it, or let it be replaced: --accept {path}"
+        fix = f"you have a file at this path; move it, or accept that it is replaced: --accept {path}"
         draft.block(path, Reason.CUSTOM, f"core:{path}", fix)
 
 
@@ -73,10 +73,10 @@ def _ignore_local_files(draft: Draft) -> None:
         end = b"\r\n" if b"\r\n" in old else b"\n"
         head = old if not old or old.endswith(b"\n") else old + end
         new = head + b"".join(pattern.encode() + end for pattern in missing)
-        draft.write("core", ".gitignore", new, "files of this workstation")
+        draft.write("core", ".gitignore", new, "ignore files of this workstation")
 
 
-def container(draft: Draft) -> None:
+def edit_container(draft: Draft) -> None:
     """Remove the local cluster from devcontainer.json, and add what the tunnel needs."""
     path = f"{draft.simulation.mapping.dev_container.folder}/devcontainer.json"
     data = draft.simulation.core.text(path)
@@ -88,14 +88,14 @@ def container(draft: Draft) -> None:
     except Trouble as error:
         draft.block(path, Reason.CUSTOM, f"core:{path}", f"{error.what}; {error.fix}")
         return
-    change = "no local cluster; the tunnel's device and rights, volumes of this workspace"
+    change = "no local cluster; device and capability for the tunnel, volumes of this workspace"
     draft.write("core", path, new.encode("utf-8", "surrogateescape"), change)
 
 
 def _block_other_containers(draft: Draft, path: str) -> None:
     for other in draft.simulation.core.tree.under(".devcontainer"):
         if other.endswith("devcontainer.json"):
-            fix = f"no {path} is here, but this one; name its folder there (dev_container.folder)"
+            fix = f"{path} does not exist, but this file does; set dev_container.folder to its folder"
             draft.block(other, Reason.CUSTOM, "config/migration.yaml", fix)
 
 
@@ -119,15 +119,15 @@ def _edited_container(draft: Draft, path: str, text: str) -> str:
 def _note_unused_script(draft: Draft, now: dict[str, Any]) -> None:
     script = draft.simulation.mapping.post_create.path
     if script not in json.dumps(now.get("postCreateCommand", script)):
-        draft.note(f"postCreateCommand does not call {script}: nothing runs inv setup when the container is made")
+        draft.note(f"postCreateCommand does not call {script}: inv setup does not run when the container is created")
 
 
 def _note_replaced_volume(draft: Draft, edit: Edit) -> None:
     if edit.action is Action.DROP and "target=" in str(edit.value):
-        draft.note(f"the shared volume `{edit.value}` is replaced by one of this workspace")
+        draft.note(f"the shared volume `{edit.value}` is replaced by a volume of this workspace")
 
 
-def image(draft: Draft) -> None:
+def add_tools(draft: Draft) -> None:
     """Add telepresence, kubelogin, iptables and sshfs to the dev container's image, pinned and verified."""
     simulation, folder = draft.simulation, draft.simulation.mapping.dev_container.folder
     config = simulation.core.text(f"{folder}/devcontainer.json")
@@ -140,7 +140,9 @@ def image(draft: Draft) -> None:
     path = f"{folder}/{build.get('dockerfile', 'Dockerfile')}"
     data = simulation.core.text(path)
     if data is None:
-        fix = f"build the image from a Dockerfile: {folder}/Dockerfile, named in devcontainer.json"
+        fix = (
+            f"build the image from a Dockerfile: add {folder}/Dockerfile and set build.dockerfile in devcontainer.json"
+        )
         draft.block(path, Reason.CUSTOM, f"core:{folder}/devcontainer.json", fix)
         return
     template = carried_suite.template(".devcontainer/Dockerfile")
@@ -152,23 +154,27 @@ def image(draft: Draft) -> None:
 
 
 def _write_dockerfile(draft: Draft, path: str, text: str, copied_files: list[str]) -> None:
-    draft.write("core", path, text.encode("utf-8", "surrogateescape"), "pinned tools, each verified by its checksum")
+    draft.write(
+        "core", path, text.encode("utf-8", "surrogateescape"), "install pinned tools, each verified by its checksum"
+    )
     for name in copied_files:
         data = carried_suite.template(f".devcontainer/{name}")
         if data is not None:
             mode = "100755" if name.endswith(".sh") else "100644"
             place = f"{draft.simulation.mapping.dev_container.folder}/{name}"
-            draft.write("core", place, data, "what the Dockerfile copies", mode=mode)
+            draft.write("core", place, data, "a file that the Dockerfile copies", mode=mode)
 
 
 STEPS = (
-    MigrationStep("RF-20", 2, "the suite stands in core", suite_stands),
+    MigrationStep("RF-20", 2, "the suite is in core", carry_suite),
     MigrationStep("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
-    MigrationStep("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
+    MigrationStep("DC-11", 2, "devcontainer.json has no local cluster, and what the tunnel needs", edit_container),
     MigrationStep("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
     MigrationStep("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
-    MigrationStep("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
-    MigrationStep("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
-    MigrationStep("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
-    MigrationStep("DC-16", 2, "", deleted, needs=("DC-10", "RF-21")),
+    MigrationStep("DC-14", 2, "inv setup connects the tunnel", simplify_post_create, needs=("RF-20",)),
+    MigrationStep(
+        "DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", add_tools
+    ),
+    MigrationStep("RF-21", 2, "the start scripts need no local cluster", simplify_start_scripts),
+    MigrationStep("DC-16", 2, "", delete_files, needs=("DC-10", "RF-21")),
 )

@@ -1,4 +1,4 @@
-"""Phase 3: the Tiltfile works against the shared cluster; what is not about that keeps every byte."""
+"""Phase 3: edit the Tiltfile for the shared cluster; the rest of it keeps every byte."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTEXT = "REMOTE_FIRST['cluster']['context']"
 _RELEASE = re.compile(r"\b(?:helm_app|helm_resource)\(\s*(?:#[^\n]*\n\s*)*(?:name\s*=\s*)?([^,)]*)")
 _RESOURCE = re.compile(r"\b\w+_resource\(\s*(?:name\s*=\s*)?['\"]([^'\"]+)['\"]")
 _HEAD = (
-    "# The shared cluster: settings of config/settings.yaml, and the guard that stops before anything touches another one.",
+    "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
     "load('./tilt/intercepts.star', 'intercept_resource')",
@@ -25,7 +25,7 @@ _HEAD = (
     "REMOTE_FIRST = read_settings(config.main_dir)",
 )
 _FOOT = (
-    "# Intercepts of the shared cluster's services as resources; each is started by its button (inv tilt.up --intercept NAME).",
+    "# Intercepts of the shared cluster's services as resources. Start one with its button or inv tilt.up --intercept NAME.",
     "for intercepted in services_of(config.main_dir):",
     "    if intercepted.get('ports') and os.path.exists(REMOTE_FIRST['core'] + '/' + intercepted['folder']):",
     "        intercept_resource(REMOTE_FIRST, intercepted, False)",
@@ -49,7 +49,7 @@ def _edited(edit: Callable[[Simulation, str], str], change: str) -> Callable[[Dr
         draft.write("core", path, (byte_order_mark + new).encode("utf-8", "surrogateescape"), change)
         removed = set(_RESOURCE.findall(text)) - set(_RESOURCE.findall(new))
         if removed:
-            draft.note(f"resources that go: {', '.join(sorted(removed))}")
+            draft.note(f"removed resources: {', '.join(sorted(removed))}")
 
     return plan
 
@@ -67,7 +67,7 @@ def _try_edit(draft: Draft, edit: Callable[[Simulation, str], str], text: str) -
     return None
 
 
-def helpers(simulation: Simulation, text: str) -> str:
+def load_helpers(simulation: Simulation, text: str) -> str:
     """Load the helpers of tilt/ and read the settings."""
     from migration.edit.tiltfile import insert, syntax
 
@@ -77,7 +77,7 @@ def helpers(simulation: Simulation, text: str) -> str:
     return insert.insert_after_loads(text, _HEAD)
 
 
-def context(simulation: Simulation, text: str) -> str:
+def guard_context(simulation: Simulation, text: str) -> str:
     """Allow only the cluster of the settings, and keep the remote mode alone."""
     from migration.edit.tiltfile import insert, switch
 
@@ -97,7 +97,7 @@ def _with_guard(text: str) -> str:
         text = remove.remove_calls(text, "allow_k8s_contexts")
     settings = re.search(r"^REMOTE_FIRST = .*$", text, re.MULTILINE)
     if settings is None:
-        raise Trouble("the settings are not read yet", fix="TILT-16 comes first")
+        raise Trouble("the Tiltfile does not read the settings yet", fix="run TILT-16 first")
     return _with_line_after(text, settings, "guard(REMOTE_FIRST)  # before anything that could reach a cluster")
 
 
@@ -108,7 +108,7 @@ def _with_line_after(text: str, line: re.Match[str], new: str) -> str:
     return text[:place] + ("\r\n" if is_crlf else "\n") + new + text[place:]
 
 
-def registry(simulation: Simulation, text: str) -> str:
+def use_registry(simulation: Simulation, text: str) -> str:
     """Push images to the registry of the settings."""
     from migration.edit.tiltfile import insert, syntax
 
@@ -118,13 +118,13 @@ def registry(simulation: Simulation, text: str) -> str:
         return insert.set_registry(text, _HOST)
     guard = re.search(r"^guard\(REMOTE_FIRST\).*$", text, re.MULTILINE)
     if guard is None:
-        raise Trouble("the guard is not there yet", fix="TILT-11 comes first")
+        raise Trouble("the Tiltfile has no guard yet", fix="run TILT-11 first")
     host = simulation.settings.registry.host
-    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} when this was written)"
+    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} at the time of the migration)"
     return _with_line_after(text, guard, new)
 
 
-def paths(simulation: Simulation, text: str) -> str:
+def use_new_paths(simulation: Simulation, text: str) -> str:
     """Make the paths of what moved and of values lead into the gitops submodule."""
     from migration.edit.tiltfile import insert
 
@@ -155,7 +155,7 @@ def _replace_path(old: str, new: str, end: str) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda _: new, text)
 
 
-def local_removed(simulation: Simulation, text: str) -> str:
+def remove_local(simulation: Simulation, text: str) -> str:
     """Remove what belongs to the local cluster and its registries, and what calls a path that is deleted."""
     from migration.edit.tiltfile import remove
 
@@ -197,7 +197,7 @@ def _covers_little_else(path: str, area: str) -> bool:
     return area.endswith("/") and area.startswith(literal_start)
 
 
-def releases_kept(draft: Draft) -> None:
+def check_releases(draft: Draft) -> None:
     """Block when a release of Tilt is no longer declared."""
     simulation = draft.simulation
     path, pattern = simulation.mapping.tiltfile.path, simulation.mapping.tiltfile.releases
@@ -208,11 +208,11 @@ def releases_kept(draft: Draft) -> None:
     before = set(re.findall(pattern, simulation.core.blobs.get(committed.oid).decode("utf-8", "replace")))
     after = set(re.findall(pattern, text.decode("utf-8", "replace")))
     for name in sorted(before - after):
-        fix = f"the release {name} would be lost; take what is local out of it by hand"
+        fix = f"the release {name} would be lost; remove the local cluster from it by hand"
         draft.block(path, Reason.CUSTOM, f"core:{path}", fix)
 
 
-def intercepts(simulation: Simulation, text: str) -> str:
+def add_intercepts(simulation: Simulation, text: str) -> str:
     """Declare intercepts as resources of Tilt."""
     from migration.edit.tiltfile import insert
 
@@ -220,11 +220,11 @@ def intercepts(simulation: Simulation, text: str) -> str:
 
 
 STEPS = (
-    MigrationStep("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(helpers, "load the helpers of tilt/"), needs=("RF-20",)),
-    MigrationStep("TILT-11", 3, "only the cluster of the settings may be touched", _edited(context, "guard the context, one mode"), needs=("TILT-16",)),
-    MigrationStep("TILT-10", 3, "images go to the registry of the settings", _edited(registry, "default_registry from the settings"), needs=("TILT-11",)),
-    MigrationStep("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
-    MigrationStep("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(local_removed, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
-    MigrationStep("TILT-12", 3, "every release of Tilt is kept", releases_kept),
-    MigrationStep("TILT-13", 3, "intercepts are resources of Tilt", _edited(intercepts, "intercept resources"), needs=("TILT-16",)),
+    MigrationStep("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(load_helpers, "load the helpers of tilt/"), needs=("RF-20",)),
+    MigrationStep("TILT-11", 3, "only the cluster from the settings is allowed", _edited(guard_context, "add the guard of the context, keep only the remote mode"), needs=("TILT-16",)),
+    MigrationStep("TILT-10", 3, "images go to the registry from the settings", _edited(use_registry, "take default_registry from the settings"), needs=("TILT-11",)),
+    MigrationStep("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(use_new_paths, "use paths in the gitops submodule"), needs=("INFRA-10",)),
+    MigrationStep("TILT-14", 3, "the Tiltfile has no local cluster or local registry", _edited(remove_local, "remove the local cluster and its registry"), needs=("TILT-11", "TILT-15")),
+    MigrationStep("TILT-12", 3, "every Tilt release is kept", check_releases),
+    MigrationStep("TILT-13", 3, "intercepts are Tilt resources", _edited(add_intercepts, "add the intercepts as resources"), needs=("TILT-16",)),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from migration.simulation import Draft
 from migration.step import MigrationStep
 
 
-def deleted(draft: Draft) -> None:
+def delete_files(draft: Draft) -> None:
     """Delete what the mapping lists for this step and the review allows."""
     paths = candidates(draft.simulation, draft.key)
     if not paths:
@@ -50,18 +50,18 @@ STEPS = (
     MigrationStep(
         "RF-40",
         4,
-        "files that stay name the new places",
+        "remaining files refer to the new paths",
         apply_replacements,
         needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
     ),
-    MigrationStep("CLEAN-16", 4, "", deleted, needs=("DC-10",)),
-    MigrationStep("CLEAN-17", 4, "", deleted, needs=("TILT-11", "TILT-14")),
-    MigrationStep("CLEAN-10", 4, "", deleted, needs=("INFRA-10",)),
-    MigrationStep("CLEAN-11", 4, "", deleted, needs=("RF-10",)),
-    MigrationStep("CLEAN-12", 4, "", deleted, needs=("INFRA-12",)),
-    MigrationStep("CLEAN-13", 4, "", deleted, needs=("INFRA-13",)),
-    MigrationStep("CLEAN-14", 4, "", deleted, needs=("INFRA-14",)),
-    MigrationStep("CLEAN-15", 4, "", deleted, needs=("INFRA-11",)),
-    MigrationStep("RF-41", 4, "", deleted),
-    MigrationStep("RF-42", 4, "", deleted),
+    MigrationStep("CLEAN-16", 4, "", delete_files, needs=("DC-10",)),
+    MigrationStep("CLEAN-17", 4, "", delete_files, needs=("TILT-11", "TILT-14")),
+    MigrationStep("CLEAN-10", 4, "", delete_files, needs=("INFRA-10",)),
+    MigrationStep("CLEAN-11", 4, "", delete_files, needs=("RF-10",)),
+    MigrationStep("CLEAN-12", 4, "", delete_files, needs=("INFRA-12",)),
+    MigrationStep("CLEAN-13", 4, "", delete_files, needs=("INFRA-13",)),
+    MigrationStep("CLEAN-14", 4, "", delete_files, needs=("INFRA-14",)),
+    MigrationStep("CLEAN-15", 4, "", delete_files, needs=("INFRA-11",)),
+    MigrationStep("RF-41", 4, "", delete_files),
+    MigrationStep("RF-42", 4, "", delete_files),
 )

@@ -94,8 +94,8 @@ class Consumers:
     """The Applications that sync from core.
 
     known:       those in the gitops tree and those in the cluster
-    why_unknown: why the cluster could not be asked; empty if it was
-    possible:    those in core's own files, which may be live when the cluster could not be asked
+    why_unknown: why the cluster could not be queried; empty if it was
+    possible:    those in core's own files, which may be live if the cluster could not be queried
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -109,7 +109,7 @@ class Consumers:
         self.possible: list[Consumer] = []
         try:
             if simulation.live is None:
-                raise Trouble("the cluster was not asked")
+                raise Trouble("the cluster was not queried")
             self.known += of_core(simulation.live())
         except Trouble as why:
             self.why_unknown = why.what

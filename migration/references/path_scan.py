@@ -1,6 +1,6 @@
 """Find the paths that a text file refers to: plain, relative, through variables, composed, in patterns.
 
-The result is a glob from the root of the repository, in which `*` stands for what the text does not say.
+The result is a glob from the root of the repository, in which `*` is what the text does not say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from migration.git.objects import is_binary
 from migration.model import ReferenceKind
 from migration.references import path_idioms as idioms
 from migration.references.comments import split_comments
@@ -20,7 +21,6 @@ from migration.references.variables import Variables, separator_of
 
 _MODULES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".vue")  # an import may omit the extension
 _BACKSLASHES = (".ps1", ".bat", ".cmd")
-_BINARY_CHECK = 8000  # bytes: git takes a file with a NUL in its first 8000 bytes for binary
 _MAX_TEXT = 200
 _MAX_BRACES = 4
 _MAX_CHECKOUT_DEPTH = 3  # folders above the repository in an absolute path, such as /home/me/core
@@ -45,7 +45,7 @@ class _Candidate(NamedTuple):
 
 def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
     """Every path in this text file that may lead to what is deleted. A binary file has none."""
-    if not terms.in_data(data) or b"\0" in data[:_BINARY_CHECK]:
+    if not terms.in_data(data) or is_binary(data):
         return []
     text = data.decode("utf-8-sig", "surrogateescape")
     scanner = _Scanner(path, text, terms)
@@ -98,7 +98,7 @@ class _Scanner:
         folders = {f"{folder}/*": f"{folder}/" for folder in self.terms.emptied}
 
         def is_superfluous_guess(pattern: str) -> bool:
-            """Is this a word that may be a folder, beside a path into the same folder?"""
+            """Is this a word that may be a folder, on a line that also has a path into it?"""
             folder = folders.get(pattern)
             return folder is not None and any(
                 f"{other.pattern}/".startswith(folder) for other in candidates if other.pattern != pattern

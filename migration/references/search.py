@@ -103,7 +103,7 @@ class References:
         return unread
 
     def _skip_without_terms(self, unread: dict[str, Entry]) -> None:
-        """Skip the files in which git finds none of the terms."""
+        """Skip the files in which git does not find any of the terms."""
         inside = {path for path in unread if path.startswith(self._folders)} if self._folders else set()
         facts, texts = self._simulation.core.facts, self.terms.all_texts
         without_terms = (unread.keys() - inside) - facts.holding(texts, self._outside)

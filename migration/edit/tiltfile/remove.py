@@ -73,7 +73,7 @@ class _Tiltfile:
             if is_local(statement.original):
                 is_block = isinstance(statement.original, cst.If | cst.For)
                 what = "a branch or a loop" if is_block else "a release"
-                self._remove(statement, is_local, f"{what} names something local")
+                self._remove(statement, is_local, f"{what} refers to the local cluster")
 
     def remove_users(self) -> bool:
         """Remove what uses a name that is no longer defined. Was there anything?"""
@@ -86,7 +86,7 @@ class _Tiltfile:
             names = used(statement.remaining) & lost
             if names:
                 has_users = True
-                reason = f"needs {', '.join(sorted(names))}, which goes"
+                reason = f"needs {', '.join(sorted(names))}, which is removed"
                 self._remove(statement, lambda node: bool(used(node) & lost), reason)
         return has_users
 
@@ -95,7 +95,7 @@ class _Tiltfile:
         if stuck is not None:
             # A node that an earlier removal has changed has no position: show that of the statement.
             position = self._lines[stuck if stuck in self._lines else statement.original]
-            fix = "change the line by hand, then run this again"
+            fix = "change this line by hand, then run this again"
             raise UneditableTiltfile(position.start.line, reason, fix=fix)
         statement.remaining = remaining
 

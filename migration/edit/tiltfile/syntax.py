@@ -34,7 +34,7 @@ def parse(text: str, name: str = "Tiltfile") -> cst.Module:
         if "tokenizer" in reason:  # libcst names no line for an error of its tokenizer; Python does
             python = _python_error(text, name)
             line, reason = (python.lineno or line, python.msg) if python else (line, reason)
-        fix = "mend the line; `tilt alpha tiltfile-result` says more"
+        fix = "fix the line; details: tilt alpha tiltfile-result"
         raise UneditableTiltfile(line, reason, fix=fix, name=name) from None
 
 
