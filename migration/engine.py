@@ -20,7 +20,7 @@ from migration.simulation import Draft, Simulation, commit
 from migration.step import MigrationStep
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core.errors import REFUSED, Problem
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import BaseOutcome
 
 Repo = Literal["core", "gitops"]
 
@@ -204,19 +204,14 @@ class Commit:
     """Path -> (mode, id); None where the path is deleted."""
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """What planning, or carrying out, a step led to."""
+@dataclass(frozen=True, kw_only=True)
+class StepResult(BaseOutcome):
+    """What planning, or carrying out, a step led to. A need is unmet while it still has something to change."""
 
-    key: str
     phase: int
-    title: str
-    state: State
+
     needs: tuple[str, ...] = ()
     """The steps that must have nothing left to change first."""
-
-    unmet: tuple[str, ...] = ()
-    """Those of `needs` that still have something to change."""
 
     changes: tuple[TreeChange, ...] = ()
     blocks: tuple[Block, ...] = ()
