@@ -40,7 +40,6 @@ ALLOWED_SUBPROCESS = {
     "tasks/core/process/tool.py",
     "tasks/core/process/foreground.py",
     "tasks/core/process/pipe.py",
-    "starlark_harness/evaluate.py",  # the Tiltfile's own local()
 }
 
 

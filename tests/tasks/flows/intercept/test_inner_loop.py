@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import pytest
 from sandbox import control
 from sandbox.control import VERSIONS, Box
 from tasks.core import ports
+from tasks.core.process import processes
 from tests.world import HOST, WWW, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow
@@ -243,15 +245,13 @@ def test_verify_distinguishes_local_and_baseline(newest: Box):
 
 
 def test_after_a_killed_daemon_the_session_is_reconnected(newest: Box):
-    import subprocess
-
-    listed = subprocess.run(
-        ["pgrep", "-f", "telepresence (userd|connector-foreground)"], capture_output=True, text=True, check=False
-    ).stdout.split()
-    for pid in listed:
-        environ = Path(f"/proc/{pid}/environ")
-        if environ.exists() and newest.env["REMOTE_DEV_STATE"] in environ.read_text(errors="replace"):
-            os.kill(int(pid), signal.SIGKILL)
+    daemons = [
+        p for p in processes.running() if re.search(r"telepresence (userd|connector-foreground)", " ".join(p.argv))
+    ]
+    for daemon in daemons:
+        environ = Path(f"/proc/{daemon.pid}/environ")
+        if os.access(environ, os.R_OK) and newest.env["REMOTE_DEV_STATE"] in environ.read_text(errors="replace"):
+            os.kill(daemon.pid, signal.SIGKILL)
     done = inv(newest, *INTERCEPT, "--", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     assert held(newest) == []

@@ -308,7 +308,7 @@ def test_every_child_gets_the_session_kubeconfig(workstation: Workstation):
 
 
 def test_the_service_principal_logs_in_without_interaction(workstation: Workstation, capsys, monkeypatch):
-    from sandbox.standins.az.cloud import ROBOT_SECRET, made_id
+    from sandbox.standins.az.cloud import SERVICE_PRINCIPAL_SECRET, made_id
 
     workstation.fault("login-gone")
     workstation.setup(only=["login"])
@@ -316,10 +316,10 @@ def test_the_service_principal_logs_in_without_interaction(workstation: Workstat
     tenant = "0f0e0d0c-1a1b-4c1d-8e1f-435435435435"
     monkeypatch.setenv("AZURE_TENANT_ID", tenant)
     monkeypatch.setenv("AZURE_CLIENT_ID", made_id(tenant, "robot"))
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", ROBOT_SECRET)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", SERVICE_PRINCIPAL_SECRET)
     login = workstation.outcomes(capsys, only=["login"])["login"]
     assert login["state"] == "done", login["note"]
-    assert ROBOT_SECRET not in workstation.box.log.read_text()
+    assert SERVICE_PRINCIPAL_SECRET not in workstation.box.log.read_text()
 
 
 def test_a_hanging_az_ends_at_its_deadline_and_leaves_no_process(workstation: Workstation, capsys):

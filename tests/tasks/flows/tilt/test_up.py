@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -395,16 +394,6 @@ def test_a_release_that_is_missing_in_the_journal_is_found_by_its_label(team: Te
         entry.unlink()
     assert team.inv("tilt.down").returncode == 0
     assert team.releases() == {}
-
-
-def test_the_suite_takes_little_time_before_tilt_starts(team: Team):
-    def seconds() -> float:
-        began = time.monotonic()
-        assert team.inv("tilt.up", "--only", "graph", "--dry-run").returncode == 0
-        return time.monotonic() - began
-
-    # The fastest of some runs: others may be slow because the machine has other work.
-    assert any(seconds() < 1.5 for _ in range(5))
 
 
 def files(team: Team) -> dict[str, bytes]:
