@@ -59,6 +59,11 @@ NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/core/yaml/strict.py": ("core/config/test_settings.py",),
     "tasks/checks/report.py": ("checks/test_finding.py",),
     "tasks/checks/workload.py": ("checks/test_preflight.py",),
+    "tasks/flows/tilt/cli.py": ("flows/tilt/test_status.py", "flows/tilt/test_run.py"),
+    "tasks/flows/tilt/ownership.py": ("flows/tilt/test_status.py", "flows/tilt/test_deploy.py"),
+    "tasks/flows/tilt/preflight.py": ("flows/tilt/test_run.py",),
+    "tasks/flows/tilt/removal.py": ("flows/tilt/test_status.py",),
+    "tasks/flows/tilt/show.py": ("flows/tilt/test_status.py", "flows/tilt/test_run.py"),
 }
 PASSED, FAILED, NO_TESTS, TIMEOUT = 0, 1, 5, 124
 NEW_NAMESPACES, NEW_USER = 0x20000 | 0x20000000, 0x10000000  # CLONE_NEWNS | CLONE_NEWPID, CLONE_NEWUSER
