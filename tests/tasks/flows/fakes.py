@@ -46,6 +46,7 @@ class Workstation:
     session: Session = HERE
     daemons: list[Process] = field(default_factory=list)
     objects: list[dict[str, Any]] = field(default_factory=list)
+    manager_pods: list[dict[str, Any]] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
 
     failing: dict[str, Trouble] = field(default_factory=dict)
@@ -127,7 +128,8 @@ def workstation(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
 
     def get(s: Settings, kinds: str, **how: Any) -> list[dict[str, Any]]:
         here.ask(f"get {kinds}")
-        return here.objects
+        objects = here.manager_pods if how.get("selector") == "app=traffic-manager" else here.objects
+        return [o for o in objects if f"{o['kind'].lower()}s" in kinds.split(",")]
 
     monkeypatch.setattr(telepresence, "status", status)
     monkeypatch.setattr(telepresence, "connect", lambda s: here.change("connect", connected))
@@ -177,3 +179,30 @@ def intercept(monkeypatch: pytest.MonkeyPatch, here: Workstation, name: str, **d
         "kubeconfig": str(base.frozen_kubeconfig(here.settings)),
     }
     return recorded(monkeypatch, "intercept", **{"name": name, "service": name, "workload": name, **place, **data})
+
+
+def cluster_service(name: str, *ports: dict[str, Any], agent: bool = True) -> list[dict[str, Any]]:
+    """Return the Deployment, the Service and the pod of a service; its port 80 is the container's 3000."""
+    labels = {"app": name}
+    containers = [{"name": name, "ports": [{"name": "http", "containerPort": 3000}]}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    served = list(ports) or [{"name": "http", "port": 80, "targetPort": "http"}]
+    pod_containers = [*containers, *([{"name": "traffic-agent"}] if agent else [])]
+    return [
+        {
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "team"},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        },
+        {
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"selector": labels, "ports": served, "clusterIP": "10.0.0.1"},
+        },
+        {
+            "kind": "Pod",
+            "metadata": {"name": f"{name}-5d-x1", "labels": labels},
+            "spec": {"containers": pod_containers},
+            "status": {"phase": "Running"},
+        },
+    ]
