@@ -62,6 +62,7 @@ NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/flows/intercept/cli.py": ("flows/intercept/test_leave.py", "flows/intercept/test_run.py"),
     "tasks/flows/intercept/establish.py": ("flows/intercept/test_run.py",),
     "tasks/flows/intercept/listener.py": ("flows/intercept/test_proof.py",),
+    "tasks/flows/intercept/notice.py": ("flows/intercept/test_cli.py",),
     "tasks/flows/intercept/plan.py": ("flows/intercept/test_run.py",),
     "tasks/flows/intercept/request.py": ("flows/intercept/test_run.py",),
     "tasks/flows/intercept/show.py": ("flows/intercept/test_cli.py", "flows/intercept/test_run.py"),
