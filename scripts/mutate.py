@@ -67,6 +67,8 @@ NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/flows/intercept/request.py": ("flows/intercept/test_run.py",),
     "tasks/flows/intercept/show.py": ("flows/intercept/test_cli.py", "flows/intercept/test_run.py"),
     "tasks/flows/intercept/team.py": ("flows/intercept/test_cli.py",),
+    "tasks/flows/session/connect.py": ("flows/session/test_cli.py",),
+    "tasks/flows/session/daemons.py": ("flows/session/test_cli.py",),
     "tasks/flows/tilt/cli.py": ("flows/tilt/test_status.py", "flows/tilt/test_run.py"),
     "tasks/flows/tilt/ownership.py": ("flows/tilt/test_status.py", "flows/tilt/test_deploy.py"),
     "tasks/flows/tilt/preflight.py": ("flows/tilt/test_run.py",),
