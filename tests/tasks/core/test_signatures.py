@@ -67,3 +67,9 @@ def test_a_signature_names_only_what_its_pattern_catches(signature):
 
 def test_each_code_of_entra_has_a_cause_and_a_way():
     assert all(why and fix for why, fix in AADSTS.values())
+
+
+@pytest.mark.parametrize("code", AADSTS)
+def test_each_code_of_azure_is_explained_and_not_as_another(code: str):
+    why, fix = AADSTS[code]
+    assert explain("az", f"AADSTS{code}: something.") == (f"{why} (AADSTS{code})", fix)

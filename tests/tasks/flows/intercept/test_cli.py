@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -324,7 +326,7 @@ def store(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
     monkeypatch.setattr(kubectl, "delete", delete)
     monkeypatch.setattr(kubectl, "get", get)
     monkeypatch.setattr(notice, "_user", lambda: "ada")
-    monkeypatch.setattr(notice.socket, "gethostname", lambda: "box")
+    monkeypatch.setattr(socket, "gethostname", lambda: "box")
     return maps
 
 
@@ -355,7 +357,7 @@ def test_a_notice_of_another_machine_is_not_mine(
     here: Workstation, store: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ):
     notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
-    monkeypatch.setattr(notice.socket, "gethostname", lambda: "laptop")
+    monkeypatch.setattr(socket, "gethostname", lambda: "laptop")
     assert [note.mine for note in notice.read(here.settings)] == [False]
     notice.remove(here.settings, "www-ada").join()
     assert len(store) == 1
@@ -383,5 +385,5 @@ def test_a_user_without_an_entry_in_passwd_is_unknown(monkeypatch: pytest.Monkey
     def no_entry() -> str:
         raise error
 
-    monkeypatch.setattr(notice.getpass, "getuser", no_entry)
+    monkeypatch.setattr(getpass, "getuser", no_entry)
     assert notice._user() == "unknown"

@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_what_was_added_to_an_entry_is_current(monkeypatch: pytest.MonkeyPatch, 
     ],
 )
 def test_a_group_is_ended_only_while_it_is_the_recorded_one(
-    monkeypatch: pytest.MonkeyPatch, data: dict[str, object], started: float, group_lives: bool, ended: bool
+    monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], started: float, group_lives: bool, ended: bool
 ):
     entry = fakes.recorded(monkeypatch, "intercept", **data)
     groups: list[int] = []
@@ -173,7 +174,7 @@ def test_a_living_run_is_asked_to_end_itself(here: Workstation, monkeypatch: pyt
             journal.forget(other)
             monkeypatch.setattr(journal, "started", lambda pid: 0.0)
 
-    monkeypatch.setattr(leave.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
     first, second, third = leave.changes(here.settings, [other, own, killed])
     assert (first.text, first.equivalent) == (f"end the run of other (pid {other.pid})", ("kill", str(other.pid)))
     assert [(change.text, change.argv) for change in (second, third)] == [
@@ -199,7 +200,7 @@ def test_what_an_ended_run_could_not_leave_is_left_for_it(
             raise ProcessLookupError
         monkeypatch.setattr(journal, "started", lambda pid: 0.0)
 
-    monkeypatch.setattr(leave.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
     change.run()
     assert changed(here) == ["leave other"]
     assert journal.entries() == [shop]
@@ -209,7 +210,7 @@ def test_a_run_that_does_not_end_is_named_after_the_second_request(here: Worksta
     other = fakes.intercept(monkeypatch, here, "other", by="other")
     (change,) = leave.changes(here.settings, [other])
     sent: list[int] = []
-    monkeypatch.setattr(leave.os, "kill", lambda pid, number: sent.append(number))
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(number))
     with pytest.raises(Trouble) as failed:
         change.run()
     assert failed.value.problem == Problem(

@@ -16,10 +16,11 @@ from tasks.checks.argo import Argo
 from tasks.core import ports
 from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
+from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted
 from tasks.core.state import journal, timing
-from tasks.flows.intercept import cli, leave, login, plan, proof, run
+from tasks.flows.intercept import cli, establish, leave, login, notice, plan, proof, run
 from tasks.flows.intercept.plan import Mode
 from tasks.flows.intercept.proof import Answer, AnsweredBy, Via
 from tasks.flows.intercept.request import Request
@@ -207,7 +208,7 @@ def test_what_somebody_else_holds_is_refused_and_not_left(
     here: Workstation, client: str, named: bool, monkeypatch: pytest.MonkeyPatch
 ):
     note = plan_notice(client)
-    monkeypatch.setattr(run.establish.notice, "read", lambda s, workload: [note])
+    monkeypatch.setattr(notice, "read", lambda s, workload: [note])
     here.failing = {"intercept www-ameide": Conflict("www-ameide", f"intercept {CONFLICT[14:]}", ["revoke {id}"])}
     with pytest.raises(Refused) as refused:
         cli.intercept(request(), dry=False, json=True)
@@ -352,10 +353,15 @@ def test_a_replacement_has_the_name_of_the_workload_where_telepresence_knows_rep
 ):
     asked: list[str] = []
     monkeypatch.setattr(telepresence, "can_replace", lambda s: True)
-    monkeypatch.setattr(telepresence, "replace", lambda s, wanted, port: asked.append(port) or ada.change("replace"))
+
+    def replaced(s: object, wanted: object, port: str) -> Change[Any]:
+        asked.append(port)
+        return ada.change("replace")
+
+    monkeypatch.setattr(telepresence, "replace", replaced)
     made = plan.make(ada.settings, request(replace=True))
     assert made.wanted.name == "www-ameide"
-    assert run.establish.change(ada.settings, made).text == "replace"
+    assert establish.change(ada.settings, made).text == "replace"
     assert asked == ["3000"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from dataclasses import replace
 from typing import Any
@@ -367,7 +368,7 @@ def test_daemons_are_asked_first_and_killed_then(
         if number == ends_with:
             living.clear()
 
-    monkeypatch.setattr(daemons.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
     monkeypatch.setattr(daemons, "until", lambda question, **how: question())
     monkeypatch.setattr(Process, "lives", property(lambda self: self.pid in living))
     change = daemons.end([Process(pid, 1.0, ("telepresence", "userd")) for pid in (4712, 4711, 4710)], "is old")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,7 @@ def test_ready_asks_the_cluster_unless_it_has_answered(
 
 def test_a_switch_that_would_lose_intercepts_blocks_only_the_session(monkeypatch: pytest.MonkeyPatch):
     here = fakes.workstation(monkeypatch)
-    here.session = fakes.replace(fakes.HERE, context="other", intercepts=(("www", "ada@box"),))
+    here.session = replace(fakes.HERE, context="other", intercepts=(("www", "ada@box"),))
     monkeypatch.setattr(kubeconfig, "wanted_context", lambda s: None)
     monkeypatch.setattr(connect, "session_context", lambda s, context: context)
     monkeypatch.setattr(SetupRun, "checked_target", lambda run, context: here.did.append("checked"))

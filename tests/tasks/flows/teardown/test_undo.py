@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.checks import guard
 from tasks.core.errors import Absent, Problem, Refused, TimedOut, ToolError, Trouble
 from tasks.core.process import foreground, processes
 from tasks.core.process.processes import Process
@@ -155,7 +156,7 @@ def test_a_target_that_does_not_answer_may_still_be_cleaned_up(
     here: Workstation, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     cause = ToolError("kubectl: no answer")
-    here.failing = {"assess": cli.guard.UnknownTarget("no answer", why="", fix="", cause=cause)}
+    here.failing = {"assess": guard.UnknownTarget("no answer", why="", fix="", cause=cause)}
     fakes.freeze(here.settings)
     journal.record("file", path=str(tmp_path / "gone"))
     down()

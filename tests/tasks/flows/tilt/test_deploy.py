@@ -11,7 +11,7 @@ from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.errors import REFUSED, Refused, ToolError, Trouble
 from tasks.core.state import journal
 from tasks.flows.tilt import deploy
-from tasks.tools import helm, kubeconfig
+from tasks.tools import base, helm, kubeconfig
 from tasks.tools.helm import Release
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import Workstation
@@ -183,7 +183,7 @@ def test_only_an_own_release_is_deleted(
 def test_a_plain_tilt_up_gets_its_session_kubeconfig(here: Workstation, monkeypatch: pytest.MonkeyPatch, exists: bool):
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: here.change("freeze"))
     if not exists:
-        deploy.base.frozen_kubeconfig(here.settings).unlink()
+        base.frozen_kubeconfig(here.settings).unlink()
     deploy.delete(here.settings, www())
     deploy.apply(here.settings, www(), "")
     assert here.did.count("freeze") == (0 if exists else 2)

@@ -15,7 +15,7 @@ from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted
 from tasks.core.state import journal
 from tasks.flows.setup import registry
-from tasks.flows.tilt import orphans, preflight, run
+from tasks.flows.tilt import environment, orphans, preflight, run
 from tasks.flows.tilt.preflight import ready
 from tasks.flows.tilt.request import Request
 from tasks.flows.tilt.watch import Watcher
@@ -103,7 +103,7 @@ def test_a_release_of_somebody_else_is_refused(here: Workstation, monkeypatch: p
 
 def test_a_second_source_of_arguments_is_the_cause(here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any):
     here.failing = {"declared": tilt.Refusal("boom")}
-    monkeypatch.setattr(preflight.environment, "tiltfile", lambda s: tmp_path / "Tiltfile")
+    monkeypatch.setattr(environment, "tiltfile", lambda s: tmp_path / "Tiltfile")
     with pytest.raises(Trouble) as failed:
         asked(here)
     assert failed.value.why == ""
@@ -141,7 +141,7 @@ def test_tilt_is_recorded_while_it_runs_and_what_it_left_is_ended(here: Workstat
     assert here.did == ["assess", "log in"]
     entry = started["entry"]
     assert entry.data == {
-        "name": "tilt", "port": 10350, "tiltfile": str(run.environment.tiltfile(here.settings)),
+        "name": "tilt", "port": 10350, "tiltfile": str(environment.tiltfile(here.settings)),
         "group": 4242, "start": 4242.0, "run": entry.id,
     }  # fmt: skip
     assert started["env"]["TILT_REMOTE_DEV_RUN"] == entry.id

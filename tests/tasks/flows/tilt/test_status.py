@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 
 import pytest
 
+from tasks.core.config.catalogue import catalogue
 from tasks.core.errors import Blocked, Problem, Refused, ToolError, Trouble
 from tasks.core.process import processes
 from tasks.core.state import journal
 from tasks.flows import session
 from tasks.flows.tilt import cli, orphans, ownership, removal, status
-from tasks.tools import helm, tilt
+from tasks.tools import base, helm, tilt
 from tasks.tools.helm import Release
 from tasks.tools.tilt import TILTFILE, NotRunning, Resource
 from tests.tasks.flows import fakes
@@ -118,8 +121,7 @@ def test_releases_that_cannot_be_looked_at_are_a_note(here: Workstation):
 
 
 def test_without_a_session_kubeconfig_helm_is_not_asked(monkeypatch: pytest.MonkeyPatch, here: Workstation):
-    ownership_of_nothing = status.base.frozen_kubeconfig(here.settings)
-    ownership_of_nothing.unlink()
+    base.frozen_kubeconfig(here.settings).unlink()
     here.failing = {"releases": ToolError("asked")}
     found = status.look(here.settings)
     assert found.releases is None
@@ -206,7 +208,7 @@ def test_tilts_are_ended_only_when_no_service_is_named(here: Workstation, monkey
     monkeypatch.setattr(processes, "started", lambda pid: 7.0 if pid == 7 else 0.0)
     living = journal.record("process", name="tilt", group=7, start=7.0)
     killed = journal.record("process", name="tilt", group=8, start=8.0)
-    www = removal.catalogue().named("www-ameide")
+    www = catalogue().named("www-ameide")
     assert [change.text for change in removal.changes(here.settings, [www])] == [f"uninstall {WWW}"]
     first, second, *others = removal.changes(here.settings)
     assert (first.text, first.equivalent) == ("end Tilt (pid 7)", ("kill", "7"))
@@ -263,8 +265,8 @@ def test_without_a_slot_the_owner_is_user_and_host_as_a_label(
     monkeypatch: pytest.MonkeyPatch, user: str, host: str, owner: str
 ):
     s = fakes.workstation(monkeypatch).settings
-    monkeypatch.setattr(ownership.getpass, "getuser", lambda: user)
-    monkeypatch.setattr(ownership.socket, "gethostname", lambda: host)
+    monkeypatch.setattr(getpass, "getuser", lambda: user)
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
     assert ownership.owner(s) == owner
 
 
@@ -273,6 +275,6 @@ def test_a_user_without_an_entry_in_passwd_is_somebody(monkeypatch: pytest.Monke
         raise KeyError("uid")
 
     s = fakes.workstation(monkeypatch).settings
-    monkeypatch.setattr(ownership.getpass, "getuser", no_entry)
-    monkeypatch.setattr(ownership.socket, "gethostname", lambda: "box")
+    monkeypatch.setattr(getpass, "getuser", no_entry)
+    monkeypatch.setattr(socket, "gethostname", lambda: "box")
     assert ownership.owner(s) == "somebody.box"
