@@ -87,6 +87,7 @@ def workstation(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     for name, value in made.variables(**changed).items():
         monkeypatch.setenv(name, value)
     settings_module.settings.cache_clear()
+    monkeypatch.setattr(store, "_only_read", False)  # a dry run sets it for the rest of the process
     here = Workstation(settings_module.settings())
 
     def status(s: Settings) -> Session:

@@ -12,11 +12,11 @@ import pytest
 from tasks.checks import argo, cluster, guard
 from tasks.checks.argo import Argo
 from tasks.checks.devcontainer import files, machine
-from tasks.checks.finding import missing, ok
+from tasks.checks.finding import Finding, missing, ok
 from tasks.core.errors import FAILED, MISSING, Trouble
 from tasks.core.plan.change import Change
 from tasks.flows import session
-from tasks.flows.cluster import cli, power
+from tasks.flows.cluster import cli, power, schedule
 from tasks.flows.cluster.power import Verb
 from tasks.flows.cluster.schedule import Hours
 from tasks.tools import kubeconfig, telepresence
@@ -62,7 +62,12 @@ def test_a_container_is_checked_by_its_files_or_this_machine(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     looked: list[Path] = []
-    monkeypatch.setattr(files, "look", lambda s, folder: looked.append(folder) or [ok("files", "good")])
+
+    def look(s: object, folder: Path) -> list[Finding]:
+        looked.append(folder)
+        return [ok("files", "good")]
+
+    monkeypatch.setattr(files, "look", look)
     monkeypatch.setattr(machine, "look", lambda s, this: [ok("machine", "good")])
     (tmp_path / "devcontainer.json").write_text("{}")
     for path in (tmp_path, tmp_path / "devcontainer.json"):
@@ -174,6 +179,6 @@ def test_the_guard_is_asked_about_a_stop_in_the_same_mode(
 def test_the_schedule_is_printed_without_a_file(here: Workstation, capsys: pytest.CaptureFixture[str]):
     cli.write_schedule(here.settings, Hours(), "", dry=False)
     said = capsys.readouterr()
-    assert said.out == cli.schedule.manifest(here.settings, Hours()).rstrip("\n") + "\n"
-    assert cli.schedule.WORKFLOW in said.err
-    assert isinstance(cli.schedule.write(Path("/nowhere/x"), ""), Change)
+    assert said.out == schedule.manifest(here.settings, Hours()).rstrip("\n") + "\n"
+    assert schedule.WORKFLOW in said.err
+    assert isinstance(schedule.write(Path("/nowhere/x"), ""), Change)

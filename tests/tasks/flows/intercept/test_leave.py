@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
 from tasks.core.process import foreground, processes
-from tasks.core.state import journal
+from tasks.core.state import journal, store
 from tasks.flows.intercept import cli, leave
 from tasks.tools import telepresence
 from tests.tasks.flows import fakes
@@ -238,6 +238,7 @@ def test_inv_leave_leaves_one_service_or_all(
     fakes.intercept(monkeypatch, here, "www-ameide")
     fakes.intercept(monkeypatch, here, "graph")
     cli.leave("www_ameide", dry=True)
+    assert store._only_read
     assert capsys.readouterr().out.startswith("would leave the intercept www-ameide\n")
     assert changed(here) == []
     cli.leave("www_ameide", dry=False)

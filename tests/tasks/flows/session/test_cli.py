@@ -13,7 +13,7 @@ import pytest
 from tasks.core.errors import MISSING, REFUSED, Blocked, Problem, Refused, TimedOut, ToolError, Trouble
 from tasks.core.process import processes
 from tasks.core.process.processes import Process
-from tasks.core.state import journal, timing
+from tasks.core.state import journal, store, timing
 from tasks.flows.session import cli, connect, daemons
 from tasks.tools import base, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
@@ -263,6 +263,7 @@ def test_quit_ends_the_session_its_daemons_and_its_entries(
 def test_a_dry_run_of_quit_ends_nothing(here: Workstation, capsys: pytest.CaptureFixture[str]):
     here.session, here.daemons = replace(HERE, sessions=2), [DAEMON]
     cli.quit(yes=False, dry=True)
+    assert store._only_read
     assert capsys.readouterr().err.splitlines()[::2] == ["would quit", "would kill 4711"]
     assert here.did == []
 
