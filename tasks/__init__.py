@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check", "sandbox.legacy")  # tasks whose one word may be left away
-
 
 def __getattr__(name: str) -> Any:
     """`ns` is built when Invoke first asks for it: who imports a part of the package does not pay for the tree."""
@@ -28,9 +26,7 @@ def tree() -> Collection:
     from invoke.collection import Collection
 
     from tasks import aks, argo, demo, devcontainer, down, sandbox, status, suite, tilt, tp
-    from tasks.core.cli.names import as_typed
 
-    as_typed(optional=MAY_STAND_ALONE)
     root = Collection(
         devcontainer.setup,
         tp.intercept,

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 
 def lines() -> Iterator[str]:
     """The lines. A catalogue that cannot be read costs the services alone."""
-    from invoke.program import Program
-
     import tasks
+    from tasks.core.cli.program import SuiteProgram
     from tasks.core.config.catalogue import catalogue
     from tasks.core.errors import Trouble
 
-    yield " ".join(("-", *_flags(Program().initial_context.args.values())))
+    yield " ".join(("-", *_flags(SuiteProgram().initial_context.args.values())))
     for context in tasks.ns.to_contexts():
         positional = {argument.name for argument in context.positional_args}
         flags = _flags(a for a in context.args.values() if a.name not in positional)

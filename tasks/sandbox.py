@@ -116,6 +116,7 @@ def faults(c: Context, id: str = "", json: bool = False) -> None:
 
 
 @task(
+    positional=["dir"],
     iterable=["with_"],
     help={
         "dir": "an empty or absent folder",
@@ -129,7 +130,7 @@ def faults(c: Context, id: str = "", json: bool = False) -> None:
 )
 def legacy(
     c: Context,
-    dir: str,
+    dir: str = "",
     size: str = "S",
     with_: list[str] | None = None,
     remotes: bool = True,

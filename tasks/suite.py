@@ -8,7 +8,7 @@ import sys
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import JSON
 
 
@@ -28,7 +28,7 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     must_be_here("tests/test_house.py")  # in a core repository pytest would run that one's own tests
     root = repository_root()
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-    chosen = rest()
+    chosen = remainder(c)
     commands = [
         [
             sys.executable,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, dry
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
     from tasks.flows.tilt import up as life
     from tasks.tools import tilt
 
-    raise SystemExit(life.run(_request(only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
+    raise SystemExit(life.run(_request(c, only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
 
 
 @task(
@@ -52,7 +52,7 @@ def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -
     from tasks.flows.tilt import up as life
     from tasks.tools import tilt
 
-    raise SystemExit(life.run(_request(only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
+    raise SystemExit(life.run(_request(c, only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
 
 
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
@@ -60,7 +60,7 @@ def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = Fa
     """End Tilt and remove this workstation's releases; another's and the baseline stay."""
     from tasks.flows.tilt import down as removal
 
-    services: tuple[Service, ...] = _request(only, ()).only
+    services: tuple[Service, ...] = _request(c, only, ()).only
     removal.run(services, dry=dry(c, dry_run), json=json)
 
 
@@ -72,8 +72,8 @@ def status(c: Context, json: bool = False) -> None:
     state.run(json=json)
 
 
-def _request(only: Sequence[str], intercept: Sequence[str]) -> Request:
+def _request(c: Context, only: Sequence[str], intercept: Sequence[str]) -> Request:
     from tasks.core.config.catalogue import catalogue
     from tasks.flows.tilt import request
 
-    return request.parse(catalogue(), only, intercept, rest())
+    return request.parse(catalogue(), only, intercept, remainder(c))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, YES, dry
 
 
@@ -83,7 +83,7 @@ def intercept(
             mount=mount,
             env_file=env_file,
             overwrite=yes,
-            command=tuple(rest(required=True)),
+            command=tuple(remainder(c, required=True)),
         ),
         dry=dry(c, dry_run),
         json=json,
@@ -91,10 +91,11 @@ def intercept(
 
 
 @task(
-    help={"service": "one service or intercept; left away: all of this workstation", "dry_run": DRY},
+    positional=["service"],
+    help={"service": "one service or intercept; default: all of this workstation", "dry_run": DRY},
     auto_shortflags=False,
 )
-def leave(c: Context, service: str, dry_run: bool = False) -> None:
+def leave(c: Context, service: str = "", dry_run: bool = False) -> None:
     """Leave the intercepts that this workstation made, or one of them."""
     from tasks.flows.intercept import cli as intercepts
 

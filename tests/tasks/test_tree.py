@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def inv(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+    program = [sys.executable, str(ROOT / "tasks.py"), *words]
     return subprocess.run(program, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
@@ -172,7 +172,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("words", [("test",), ("bench",), ("demo", "--migration"), ("sandbox.legacy", "pair")])
 def test_what_is_not_carried_into_a_core_repository_is_said(carried: Path, words: tuple[str, ...]):
-    program = [sys.executable, "-m", "invoke", "--search-root", str(carried), *words]
+    program = [sys.executable, str(carried / "tasks.py"), *words]
     done = subprocess.run(program, cwd=carried, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
