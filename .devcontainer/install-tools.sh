@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install-tools.sh FOLDER: installs the pinned tools there. Versions and checksums come from the Dockerfile's ARGs.
-# Nothing is installed that does not fit its checksum: the pinned one, or where none is pinned the vendor's own.
+# install-tools.sh FOLDER: installs the pinned tools in FOLDER. Versions and checksums come from the Dockerfile's ARGs.
+# A file is installed only if it matches its checksum: the pinned one, or the vendor's if none is pinned.
 set -euo pipefail
 
 to=$1
@@ -11,22 +11,22 @@ trap 'rm -rf "$work"' EXIT
 die() { printf 'error: %s\n  fix: %s\n' "$1" "$2" >&2; exit 1; }
 get() { curl --fail --silent --show-error --location --retry 3 --proto '=https' --output "$2" "$1"; }
 
-# The sum that GitHub computed when the file was published: OWNER/NAME, tag, file.
+# Prints the checksum that GitHub computed when the file was published. Arguments: OWNER/NAME, tag, file.
 published_by_github() {
   get "https://api.github.com/repos/$1/releases/tags/$2" "$work/release.json"
   jq -r --arg name "$3" '.assets[] | select(.name == $name) | .digest // "" | ltrimstr("sha256:")' "$work/release.json"
 }
 
-# verified TOOL URL FILE [REPOSITORY TAG]: downloads to FILE in the work folder, or ends the build.
+# verified TOOL URL FILE [REPOSITORY TAG]: downloads to FILE in the work folder, or fails the build.
 verified() {
   local tool=$1 url=$2 file=$3 pin sum
   pin="${tool^^}_SHA256_${arch^^}"
   sum=${!pin:-}
   if [ -z "$sum" ] && [ $# -eq 5 ]; then sum=$(published_by_github "$4" "$5" "${url##*/}"); fi
   [[ $sum =~ ^[0-9a-f]{64}$ ]] || die "no checksum for $tool on $arch" "add sha256.$arch to settings.tools.$tool and to the Dockerfile"
-  get "$url" "$work/$file" || die "$url cannot be downloaded" "look at the network and at settings.tools.$tool"
+  get "$url" "$work/$file" || die "$url cannot be downloaded" "check the network and settings.tools.$tool"
   printf '%s  %s\n' "$sum" "$work/$file" | sha256sum --check --quiet - \
-    || die "$tool: the file does not fit its checksum $sum" "do not use it; compare settings.tools.$tool with the vendor's page"
+    || die "$tool: the file does not match its checksum $sum" "do not use it; compare settings.tools.$tool with the vendor's page"
 }
 
 program() { install -m 0755 "$work/$1" "$to/$2"; }
@@ -58,7 +58,7 @@ tar -xzf "$work/pnpm.tgz" -C "$share" --strip-components=1
 chmod 0755 "$share/bin/pnpm.cjs"
 ln -sf "$share/bin/pnpm.cjs" "$to/pnpm"
 
-# az comes as a signed package: apt refuses it when the signature is not that of the one key named here.
+# az is a signed package: apt refuses it unless it is signed with this key.
 key=${AZ_KEYRING:-/etc/apt/keyrings/microsoft.asc}
 get https://packages.microsoft.com/keys/microsoft.asc "$work/microsoft.asc"
 gpg --show-keys --with-colons "$work/microsoft.asc" 2>/dev/null | awk -F: '$1 == "fpr" {print $10}' | grep -qx "$AZ_KEY" \

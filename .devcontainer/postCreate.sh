@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Runs once when the container is made. It always ends with 0, because a failing postCreateCommand is shown to nobody:
-# what is missing stands in a notice that every new terminal shows until `inv setup` succeeds.
+# Runs once when the container is created. It always exits with 0, because editors hide a failing postCreateCommand.
+# Instead, every new terminal shows a notice of what is missing, until `inv setup` succeeds.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 0
 state=${REMOTE_DEV_STATE:-$HOME/.local/state/remote-dev}
 limit=${POST_CREATE_SECONDS:-900} # the longest deadline of a single tool: deadlines.packages in the settings
 
-# A volume made by an older container can belong to root.
+# A volume created by an older container can belong to root.
 for folder in "$HOME/.azure" "$HOME/.kube" "$state"; do
   [ -d "$folder" ] || { mkdir -p "$folder" && chmod 0700 "$folder"; }
   [ -O "$folder" ] || sudo -n chown -R "$(id -u):$(id -g)" "$folder"
 done 2>/dev/null
 
-# `inv`, and `invoke`, which completion calls, are this repository's.
+# `inv`, and `invoke` (completion calls it), run this repository's suite.
 mkdir -p "$HOME/.local/bin"
 for name in inv invoke; do
   [ "$(readlink "$HOME/.local/bin/$name")" = "$root/scripts/inv" ] || ln -sfn "$root/scripts/inv" "$HOME/.local/bin/$name"
 done
 
-keep() { # FILE, new text on stdin: only what differs is written, so that a second run changes nothing
+keep() { # FILE, new text on stdin; writes the file only if the text differs
   local text
   text=$(cat)
   [ "$text" = "$(cat "$1" 2>/dev/null)" ] || printf '%s\n' "$text" >"$1"
@@ -35,7 +35,7 @@ for shell in bash zsh; do
 done
 
 case $code in
-  0) rm -f "$said" "$state/notice"; echo "ready: inv intercept SERVICE (inv status shows what there is)"; exit 0 ;;
+  0) rm -f "$said" "$state/notice"; echo "ready: inv intercept SERVICE (inv status shows the state)"; exit 0 ;;
   124 | 137) why="it was ended after $((limit - 30)) s" ;;
   *) why="it ended with exit code $code" ;;
 esac

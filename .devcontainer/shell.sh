@@ -1,4 +1,4 @@
-# Read by every shell of the dev container: what setup still misses, and completion of `inv`.
+# Loaded by every shell of the dev container: shows what setup is still missing, and completes `inv`.
 # shellcheck shell=sh
 remote_dev_state=${REMOTE_DEV_STATE:-$HOME/.local/state/remote-dev}
 case $- in

@@ -1,6 +1,6 @@
 """Measurements of the suite, as ratios within one run. A module here with `run(quick) -> list[Row]` is a benchmark.
 
-Nothing is asserted: a loaded machine is no failure. What was aimed at stands beside what was measured.
+Nothing is asserted, because a loaded machine is not a failure. Each value is shown next to its aim.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 class Row:
     """One measured value.
 
-    what: as people say it; value in `unit` (ms, s, MB, x for a ratio); aim: the most it should be, in the same unit,
-    None where nothing is aimed at; samples: what the value is the median of; note: what else counts
+    what: the description for people; value: in `unit` (ms, s, MB, x for a ratio); aim: the upper limit, in the same unit,
+    None without an aim; samples: the single runs, of which value is the median; note: further conditions
     """
 
     what: str
@@ -28,14 +28,14 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Is the aim met? None where there is none."""
+        """Report whether the aim is met; None without an aim."""
         return None if self.aim is None else self.value <= self.aim
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the row for JSON."""
         return {**asdict(self), "met": self.met}
 
 
 def of(what: str, samples: Sequence[float], unit: str, aim: float | None = None, note: str = "") -> Row:
-    """The row of a median."""
+    """Return a row with the median of the samples."""
     return Row(what, round(median(samples), 3), unit, aim, [round(s, 3) for s in samples], note)

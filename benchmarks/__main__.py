@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--only WORD] [--json]`: run them, show them, write docs/benchmarks.md."""
+"""`python -m benchmarks [--quick] [--only WORD] [--json]`: run the benchmarks, show the results, write docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: written by inv bench -->", "<!-- end of what was measured -->"
 HEAD = f"""# Benchmarks
 
-`inv bench` measures the suite and writes this page; `--quick` makes fewer runs, `--only WORD` takes part of them.
-Each value is the median of its runs. Ratios compare two things in the same run on the same machine, in turns, so
-that a loaded machine slows both. Nothing fails here: the aim stands beside the value, and `over` is said where it
-was not met. The world around is the sandbox with the latencies of an AKS cluster (`--latency aks`).
+`inv bench` measures the suite and writes this page. `--quick` makes fewer runs, `--only WORD` selects benchmarks.
+Each value is the median of its runs. Ratios compare two things alternately in one run on the same machine, so that
+load slows both. Nothing fails here: each value is shown next to its aim, and `over` marks a missed aim. The programs
+are the sandbox's, with the latencies of an AKS cluster (`--latency aks`).
 
 {BEGIN}
 {END}
@@ -31,14 +31,14 @@ was not met. The world around is the sandbox with the latencies of an AKS cluste
 
 
 def found() -> dict[str, ModuleType]:
-    """The benchmarks by name: each module of this folder that has a `run`."""
+    """Return the benchmarks by name: each module of this folder that has a `run`."""
     names = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
     modules = {name: import_module(f"benchmarks.{name}") for name in names}
     return {name: module for name, module in modules.items() if hasattr(module, "run")}
 
 
 def machine() -> str:
-    """On what it was measured, in one line."""
+    """Describe the machine in one line."""
     model = next(
         (x.split(":", 1)[1].strip() for x in _lines("/proc/cpuinfo") if x.startswith("model name")), platform.machine()
     )
@@ -49,7 +49,7 @@ def machine() -> str:
 
 
 def table(name: str, title: str, rows: list[Row]) -> list[str]:
-    """The rows as Markdown."""
+    """Return the rows as Markdown."""
     lines = [f"### {name}", "", title, "", "| what | measured | aim | |", "|---|---|---|---|"]
     for row in rows:
         aim = "" if row.aim is None else f"at most {row.aim:g} {row.unit}"
@@ -64,7 +64,7 @@ def table(name: str, title: str, rows: list[Row]) -> list[str]:
 
 
 def write(blocks: dict[str, list[str]], line: str) -> None:
-    """Put these blocks into the page; what was not measured this time stays as it is."""
+    """Write these blocks to the page; blocks of other benchmarks stay."""
     text = PAGE.read_text("utf-8") if PAGE.exists() else HEAD
     if BEGIN not in text or END not in text:
         text = HEAD
@@ -77,7 +77,7 @@ def write(blocks: dict[str, list[str]], line: str) -> None:
 
 
 def main() -> int:
-    """Always 0: what was measured is told, not judged."""
+    """Return 0, whatever was measured."""
     parser = argparse.ArgumentParser(prog="inv bench")
     parser.add_argument("--quick", action="store_true", help="fewer runs")
     parser.add_argument("--only", default="", help="benchmarks whose name has this word")

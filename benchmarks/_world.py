@@ -1,4 +1,4 @@
-"""What the benchmarks share: a sandbox, `inv` started in it, and the calls that were made meanwhile."""
+"""Shared by the benchmarks: a sandbox, `inv` in it, and the log of the calls to programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCK = "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n"
 
 @dataclass(frozen=True)
 class Run:
-    """One start of a program. seconds: from its start to its end."""
+    """One run of a program. seconds: from its start to its end; began: epoch seconds."""
 
     seconds: float
     out: str
@@ -30,13 +30,13 @@ class Run:
 
     @property
     def json(self) -> Any:
-        """Its stdout."""
+        """Parse stdout as JSON."""
         return json.loads(self.out)
 
 
 @contextmanager
 def box(latency: str = "aks") -> Iterator[Box]:
-    """A sandbox of its own, gone afterwards."""
+    """Start a sandbox, and end it afterwards."""
     made = control.up(latency=latency)
     try:
         yield made
@@ -45,7 +45,7 @@ def box(latency: str = "aks") -> Iterator[Box]:
 
 
 def project(world: Box) -> Path:
-    """A folder with packages to install."""
+    """Create a project folder with a lock file."""
     place = world.path / "project"
     place.mkdir(exist_ok=True)
     (place / "package.json").write_text('{"name": "project", "version": "1.0.0"}')
@@ -54,7 +54,7 @@ def project(world: Box) -> Path:
 
 
 def run(argv: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Run:
-    """Run to its end; a failure is a bug of the benchmark and stops it."""
+    """Run a program to its end. Raises RuntimeError when it fails, which is a bug in the benchmark."""
     began, started = time.time(), time.monotonic()
     done = subprocess.run(
         argv, env=dict(env), cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
@@ -66,12 +66,17 @@ def run(argv: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Run:
 
 
 def inv(world: Box, *words: str, **env: str) -> Run:
+<<<<<<< HEAD
     """`inv` in this sandbox."""
     return run([*INV, *words], world.environment(**env))
+=======
+    """Run `inv` in this sandbox."""
+    return run([str(INV), "--search-root", str(ROOT), *words], world.environment(**env))
+>>>>>>> main
 
 
 def calls(world: Box, since: float, until: float) -> list[tuple[float, float, str]]:
-    """(start, end, program and verb) of what was called between two moments; not what a program started itself."""
+    """Return (start, end, program and verb) of the calls between two times, without the calls that a program makes itself."""
     return sorted(
         (c["start"], c["end"], " ".join((c["tool"], *c["argv"][:1])))
         for c in world.calls()
@@ -80,7 +85,7 @@ def calls(world: Box, since: float, until: float) -> list[tuple[float, float, st
 
 
 def covered(spans: Sequence[tuple[float, float]]) -> float:
-    """Seconds that at least one of the spans covers."""
+    """Return the seconds that are covered by at least one span."""
     total, last = 0.0, 0.0
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, last))

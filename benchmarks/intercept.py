@@ -1,7 +1,7 @@
-"""`inv intercept`: what it costs beyond the programs it calls, and how much memory it takes while it runs.
+"""`inv intercept`: its own cost beyond the programs it calls, and its memory while it runs.
 
-A session is open and the pod has its agent, as on every intercept of a day but the first. The cluster then takes a
-moment to route (ACTIVE is not yet routed); that wait is the cluster's and stands in a row of its own.
+The session is open and the pod has its agent, as on every intercept after the first of the day. After ACTIVE the cluster
+needs a moment until it routes; that wait has its own row.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from tasks.core.config.catalogue import catalogue
 
 
 def peak(world: Box, service: str, seconds: float) -> float:
+<<<<<<< HEAD
     """The most resident memory, in MB, of the suite's own process while an intercept with a command runs."""
     argv = [*INV, "intercept", service, "--", "sleep", str(seconds + 30)]
+=======
+    """Return the peak resident memory, in MB, of the suite's process while an intercept with a command runs."""
+    argv = [str(INV), "--search-root", str(ROOT), "intercept", service, "--", "sleep", str(seconds + 30)]
+>>>>>>> main
     process = subprocess.Popen(
         argv,
         env=world.environment(),
@@ -41,7 +46,7 @@ def peak(world: Box, service: str, seconds: float) -> float:
 
 
 def run(quick: bool) -> list[Row]:
-    """Intercept and leave in turns."""
+    """Intercept and leave repeatedly."""
     service = catalogue().services[0].name
     own, ratio, serial, routing, total, memory = [], [], [], [], [], []
     with box() as world:
@@ -73,14 +78,14 @@ def run(quick: bool) -> list[Row]:
             "Python, Invoke, checks and proof; without the wait for routing",
         ),
         of(
-            "its time to that of the programs it calls, as they ran side by side",
+            "its time relative to the programs it calls, as they ran in parallel",
             ratio,
             "x",
             1.3,
             "without the wait for routing",
         ),
-        of("its time to that of the same programs one after the other", serial, "x"),
-        of("the wait for routing after ACTIVE", routing, "s", None, "the cluster's"),
+        of("its time relative to the same programs in sequence", serial, "x"),
+        of("the wait for routing after ACTIVE", routing, "s", None, "time of the cluster"),
         of("inv intercept --no-run from start to end", total, "s"),
         of("peak memory of the suite while an intercept runs", memory, "MB", 60),
     ]

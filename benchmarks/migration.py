@@ -1,7 +1,7 @@
-"""`inv migrate.*` against git's own commands on the same repositories, from a thousand to a hundred thousand files.
+"""`inv migrate.*` relative to git's own commands on the same repositories, from a thousand to a hundred thousand files.
 
-Status is measured with everything done, against `git status` in both repositories; phase 4 against `git rm -r` and a
-commit of the same paths. Python's and Invoke's start are taken off. `python -m benchmarks.migration [FILES ...]`
+Status, with everything done, is compared with `git status` in both repositories; phase 4 with `git rm -r` and a commit of
+the same paths. The start of Python and Invoke is not counted. `python -m benchmarks.migration [FILES ...]`
 measures at these sizes and prints JSON.
 """
 
@@ -32,7 +32,7 @@ from migration import cli as commands
 from tasks.core import ui
 ui.say = ui.talk = lambda text="": None
 ui.progress = lambda *args, **more: None
-import invoke.collection  # what Invoke itself costs is not measured
+import invoke.collection  # so that its import is not measured
 began = time.perf_counter()
 asked = commands.Asked({core!r}, {gitops!r}, yes=True)
 code = 0
@@ -47,7 +47,7 @@ print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 102
 
 @dataclass
 class Measured:
-    """One pair of this many files. Seconds, run by run; memory in MB, the most of any run."""
+    """Results of one pair of repositories. Times in seconds per run; memory in MB, the peak of all runs."""
 
     files: int
     deleted: int = 0
@@ -59,22 +59,22 @@ class Measured:
 
     @property
     def deletion(self) -> list[float]:
-        """Phase 4 to git, pair by pair."""
+        """Phase 4 relative to git, per run."""
         return [ours / theirs for ours, theirs in zip(self.phase4, self.removed, strict=True)]
 
     @property
     def looking(self) -> list[float]:
-        """Status to git, pair by pair."""
+        """Status relative to git, per run."""
         return [ours / theirs for ours, theirs in zip(self.status, self.asked, strict=True)]
 
 
 def run(quick: bool) -> list[Row]:
-    """Rows for each size, and how the time grows."""
+    """Return the rows for each size, and the growth of the times."""
     found = [measure(size, 1 if size > 50_000 else 2 if quick else 5) for size in (SIZES[:2] if quick else SIZES)]
     rows: list[Row] = []
     for one in found:
         note = f"{one.files:,} files"
-        gone = f"{note}, {one.deleted:,} deleted"  # aims are for many files; below them the fixed part is most of it
+        gone = f"{note}, {one.deleted:,} deleted"  # the aims apply to many files; with few, fixed costs dominate
         rows += [
             of(
                 "migrate.status with everything done, to git status",
@@ -88,7 +88,7 @@ def run(quick: bool) -> list[Row]:
                 "migrate.phase4, to git rm -r and commit", one.deletion, "x", 1.5 if one.files >= 20_000 else None, gone
             ),
             of("migrate.phase4", one.phase4, "s", None, note),
-            of("memory, the most of any command", [one.memory], "MB", 300, note),
+            of("peak memory of any command", [one.memory], "MB", 300, note),
         ]
     for small, large in pairwise(found):
         more = large.files / small.files
@@ -109,10 +109,10 @@ def run(quick: bool) -> list[Row]:
 
 
 def measure(files: int, runs: int) -> Measured:
-    """Phases 1 to 3 once; then phase 4 and git's way on fresh copies, in turns; then status and git's in turns."""
+    """Run phases 1 to 3 once, then phase 4 and git alternately on fresh copies, then status and git alternately."""
     with migrated(files, (1, 2, 3)) as (folder, core, gitops, count):
         found = Measured(count)
-        gone: list[str] = []  # the same in every turn
+        gone: list[str] = []  # the same in every run
         for turn in range(runs):
             ours, plain = _copy(folder, "ours"), _copy(folder, "plain")
             for work in ("ours", "plain") if turn % 2 == 0 else ("plain", "ours"):
@@ -143,7 +143,7 @@ def measure(files: int, runs: int) -> Measured:
 
 @contextmanager
 def migrated(files: int, phases: tuple[int, ...]) -> Iterator[tuple[Path, str, str, int]]:
-    """A pair with these phases done, in a folder that goes afterwards: the folder, both names, the number of files."""
+    """Yield a pair with these phases applied, in a temporary folder: the folder, both names, the number of files."""
     from sandbox.legacy.pair import make
 
     folder = Path(tempfile.mkdtemp(prefix="migration-bench-"))
@@ -163,7 +163,7 @@ def migrated(files: int, phases: tuple[int, ...]) -> Iterator[tuple[Path, str, s
 
 
 def _copy(folder: Path, name: str) -> Path:
-    """A copy of the pair whose indexes know the new files."""
+    """Copy the pair and refresh the indexes of the copies."""
     place = folder / name / "pair"
     shutil.copytree(folder / "pair", place, symlinks=True)
     for repository in place.iterdir():
@@ -173,7 +173,7 @@ def _copy(folder: Path, name: str) -> Path:
 
 
 def suite(core: Path, gitops: Path, call: str) -> tuple[float, float]:
-    """Run one command of the suite in a fresh Python; seconds without its start, and MB. Blocked is no measurement."""
+    """Run one command of the suite in a new Python; return seconds without its start, and MB. Raises when it is blocked."""
     code = _CHILD.format(root=str(ROOT), core=str(core), gitops=str(gitops), call=call)
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
@@ -185,22 +185,22 @@ def suite(core: Path, gitops: Path, call: str) -> tuple[float, float]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """Return the seconds of the call."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def remove(folder: Path, paths: list[str]) -> None:
-    """`git rm -r` of the folders that go whole, and a commit, as a person would do it."""
+    """Delete the paths with `git rm -r` and commit, as a person would do it."""
     whole = tuple(f for f in ("infra/", "tools/bootstrap/") if any(p.startswith(f) for p in paths))
     there = [p for p in paths if not p.startswith(whole)]
     git(folder, "rm", "-r", "-q", "--", *whole, *there)
-    git(folder, "commit", "-q", "-m", "gone")
+    git(folder, "commit", "-q", "-m", "Delete")
 
 
 def git(folder: Path, *args: str) -> str:
-    """Run git, its stdout."""
+    """Run git; return its stdout."""
     return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout
 
 

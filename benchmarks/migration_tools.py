@@ -1,9 +1,8 @@
-"""A run that finds all steps of the migration done, against Ansible and pyinfra looking at the same places.
+"""`inv migrate.status` with all steps done, relative to Ansible and pyinfra checking the same paths.
 
-The other tools look on this machine without a connection, Ansible without gathering facts. First they get the least they
-could do: one path for each step, and only whether it is there. pyinfra then looks at every path that the steps look at
-(each that the migration wrote or deleted), still without its content, which the steps compare. They are installed into a
-folder of their own that goes afterwards.
+The other tools run locally without a connection, Ansible without gathering facts. First they check one path per step, and
+only whether it exists. Then pyinfra checks every path that the migration wrote or deleted, still without its content, which
+our steps compare. They are installed into a temporary folder.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _FILES = 1_000
 
 
 def run(quick: bool) -> list[Row]:
-    """Pairs, in turns; a tool that cannot be installed is a row that says so."""
+    """Run all alternately; if a tool cannot be installed, a row says so."""
     runs = 1 if quick else 3
     with migrated(_FILES, (1, 2, 3, 4, 5)) as (folder, core, gitops, count), other_tools() as (programs, why):
         places = folder / "pair" / core, folder / "pair" / gitops
@@ -35,7 +34,7 @@ def run(quick: bool) -> list[Row]:
         (folder / "deploy.py").write_text(deploy(wanted))
         every = [row for place in places for row in changed(place)]
         (folder / "every.py").write_text(deploy(every))
-        python = f"ansible_python_interpreter={programs / 'python'}"  # it need not look for one
+        python = f"ansible_python_interpreter={programs / 'python'}"  # saves its search for one
         argv = [str(programs / "ansible-playbook"), "--check", "-i", "localhost,", "-c", "local", "-e", python]
         argv.append("playbook.json")
         pyinfra = [str(programs / "pyinfra"), "@local", "--dry", "-y"]
@@ -71,12 +70,12 @@ def run(quick: bool) -> list[Row]:
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
-    """Pair by pair."""
+    """Return the ratios, run by run."""
     return [a / b for a, b in zip(ours, theirs, strict=True)]
 
 
 def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
-    """Step, a path that tells of it, and whether it is there now that all is done."""
+    """Return for each step its key, a path that shows its result, and whether the path exists now."""
     from migration import mapping as migration_mapping
     from migration.engine import STEPS
 
@@ -96,14 +95,14 @@ def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
 
 
 def changed(place: Path) -> list[tuple[str, Path, bool]]:
-    """Every path that the migration wrote or deleted in this repository, and whether it is there now."""
+    """Return every path that the migration wrote or deleted in this repository, and whether it exists now."""
     names = git(place, "diff", "--name-only", "--no-renames", "-z", "before-remote-first", "HEAD", "--")
     paths = [place / name for name in names.split("\0") if name]
     return [(path.name, path, path.exists()) for path in paths if not path.is_dir()]  # a folder: the submodule
 
 
 def playbook(wanted: list[tuple[str, Path, bool]]) -> list[dict[str, object]]:
-    """The checks as a playbook."""
+    """Return the checks as a playbook."""
     tasks: list[dict[str, object]] = []
     for key, path, there in wanted:
         state = ("directory" if path.is_dir() else "file") if there else "absent"
@@ -112,7 +111,7 @@ def playbook(wanted: list[tuple[str, Path, bool]]) -> list[dict[str, object]]:
 
 
 def deploy(wanted: list[tuple[str, Path, bool]]) -> str:
-    """The checks as a deploy of pyinfra."""
+    """Return the checks as a deploy of pyinfra."""
     lines = ["from pyinfra.operations import files"]
     for key, path, there in wanted:
         kind = "directory" if path.is_dir() else "file"
@@ -122,7 +121,7 @@ def deploy(wanted: list[tuple[str, Path, bool]]) -> str:
 
 @contextmanager
 def other_tools() -> Iterator[tuple[Path, str]]:
-    """The folder of both programs, and why they are not there; empty when they are."""
+    """Yield the folder of both programs, and the reason if they could not be installed, else an empty string."""
     folder = Path(tempfile.mkdtemp(prefix="other-tools-"))
     try:
         venv.create(folder, with_pip=True)
@@ -143,7 +142,7 @@ def other_tools() -> Iterator[tuple[Path, str]]:
 
 
 def call(argv: list[str], folder: Path) -> None:
-    """Run to its end; a failure is a bug of the benchmark."""
+    """Run to its end. Raises RuntimeError when it fails, which is a bug in the benchmark."""
     env = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

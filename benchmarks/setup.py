@@ -1,7 +1,7 @@
 """`inv setup` in a new sandbox, against its own critical path and against the script of the specification.
 
-The script is what the target postCreate.sh does, line by line: pnpm install, az aks get-credentials, kubelogin
-convert-kubeconfig, az acr login, telepresence connect. `inv setup` does the same and checks tools, rights and readiness.
+The script runs the lines of the specification's postCreate.sh: pnpm install, az aks get-credentials, kubelogin
+convert-kubeconfig, az acr login, telepresence connect. `inv setup` does the same and also checks tools, rights and readiness.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks.flows.setup import STEPS
 
 
 def run_script() -> float:
-    """The script in its order; seconds."""
+    """Run the script in a new sandbox; return its seconds."""
     s = settings()
     group, name, registry = s.cluster.resource_group, s.cluster.name, s.registry.host.split(".")[0]
     words = (
@@ -30,7 +30,7 @@ def run_script() -> float:
 
 
 def run_setup() -> tuple[float, float, float]:
-    """(seconds from start to end, seconds of its steps together, its critical path)."""
+    """Return (seconds from start to end, seconds of its steps, seconds of its critical path)."""
     with box() as world:
         place = project(world)
         done = inv(world, "setup", "--json", REMOTE_DEV_PACKAGES__FOLDER=str(place))
@@ -39,7 +39,7 @@ def run_setup() -> tuple[float, float, float]:
 
 
 def run_again() -> float:
-    """Seconds of a second run, that changes nothing."""
+    """Return the seconds of a second run, which changes nothing."""
     with box() as world:
         place = str(project(world))
         inv(world, "setup", "--json", REMOTE_DEV_PACKAGES__FOLDER=place)
@@ -47,7 +47,7 @@ def run_again() -> float:
 
 
 def run(quick: bool) -> list[Row]:
-    """Pairs of setup and script, in turns."""
+    """Run setup and script alternately."""
     pairs = 1 if quick else 5
     ours, theirs = [], []
     for _ in range(pairs):

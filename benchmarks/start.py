@@ -1,4 +1,4 @@
-"""The start: `inv --list` against a bare Invoke with one empty task, and what an editor or a shell asks often."""
+"""Start-up: `inv --list` relative to a bare Invoke with one empty task, cached status, and completion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ done
 
 
 def run(quick: bool) -> list[Row]:
-    """Pairs in turns; each of them once before, so that bytecode and caches are there."""
+    """Run both alternately, each once before so that bytecode and caches exist."""
     pairs = 5 if quick else 25
     with tempfile.TemporaryDirectory() as folder, box("none") as world:
         Path(folder, "tasks.py").write_text(BARE)
@@ -41,23 +41,23 @@ def run(quick: bool) -> list[Row]:
                 spent.append((mine[0], theirs[0]))
                 walls.append((mine[1], theirs[1]))
         inv(world, "status", "--json")
-        glances = [
+        cached = [
             _world.run([str(ROOT / "scripts/inv"), "status", "--cached"], env).seconds * 1000 for _ in range(pairs)
         ]
         words = ["bash", "-c", SHELL, "bash", str(ROOT / "scripts/completion.bash"), str(ROOT)]
-        told = [int(x) / 1000 for x in _world.run(words, env).out.split()]
+        completions = [int(x) / 1000 for x in _world.run(words, env).out.split()]
     return [
         of("inv --list to a bare Invoke, processor time", [a / b for a, b in spent], "x", 1.15),
         of("inv --list to a bare Invoke, from start to end", [a / b for a, b in walls], "x", 1.15),
         of("inv --list", [a * 1000 for a, _ in walls], "ms"),
         of("a bare Invoke", [b * 1000 for _, b in walls], "ms"),
-        of("./scripts/inv status --cached", glances, "ms", 80),
-        of("completion, asked by a shell", told, "ms", 80),
+        of("./scripts/inv status --cached", cached, "ms", 80),
+        of("completion in bash", completions, "ms", 80),
     ]
 
 
 def cpu(argv: list[str], env: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds of processor time and from start to end of one child."""
+    """Return the processor seconds and the wall-clock seconds of one child."""
     began = time.perf_counter()
     process = subprocess.Popen(argv, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     _, _, used = os.wait4(process.pid, 0)

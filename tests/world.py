@@ -1,4 +1,4 @@
-"""A sandbox for end-to-end tests, and the suite's commands run in it as a person would."""
+"""A sandbox for end-to-end tests, and the suite's commands run in it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ HOST = "platform.dev.ameide.io"
 
 
 def program(*words: str) -> list[str]:
-    """`inv` of this checkout."""
+    """Return the command line of `inv` of this checkout."""
     return [sys.executable, str(ROOT / "tasks.py"), *words]
 
 
 def inv(
     box: Box, *words: str, timeout: float = 90, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `inv` in the sandbox without a terminal. env: variables on top."""
+    """Run `inv` in the sandbox without a terminal. env: additional variables."""
     whole = {**box.environment(), **(env or {})}
     return subprocess.run(
         program(*words),
@@ -45,7 +45,7 @@ def inv(
 
 
 class Started:
-    """An `inv` that runs in the background; its output lies in files, so that no pipe can fill."""
+    """An `inv` that runs in the background. Its output goes to files, so that no pipe can fill."""
 
     def __init__(self, box: Box, *words: str, env: Mapping[str, str] | None = None) -> None:
         self.folder = tempfile.TemporaryDirectory()
@@ -72,7 +72,7 @@ class Started:
 
 @contextmanager
 def started(box: Box, *words: str, env: Mapping[str, str] | None = None) -> Iterator[Started]:
-    """Run `inv` in the background; killed at the end if it still lives."""
+    """Run `inv` in the background; kill it at the end if it still runs."""
     run = Started(box, *words, env=env)
     try:
         yield run
@@ -84,7 +84,7 @@ def started(box: Box, *words: str, env: Mapping[str, str] | None = None) -> Iter
 
 
 def request(box: Box, host: str = HOST, path: str = "/", timeout: float = 5, **headers: str) -> dict[str, Any]:
-    """One request through the ingress: its JSON, or who did not answer."""
+    """Send one request through the ingress; return its JSON, or why there was no answer."""
     asked = urllib.request.Request(
         box.ingress + path, headers={"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}}
     )
@@ -103,7 +103,7 @@ def request(box: Box, host: str = HOST, path: str = "/", timeout: float = 5, **h
 
 
 def until(question: Callable[[], Any], seconds: float = 20) -> Any:
-    """Ask until the answer is true; the last answer."""
+    """Ask until the answer is true; return the last answer."""
     end = time.monotonic() + seconds
     while True:
         answer = question()
@@ -113,5 +113,5 @@ def until(question: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 def writes(box: Box, *tools: str) -> list[list[str]]:
-    """The calls that changed something, of these tools or of all."""
+    """Return the calls that changed something, of these tools or of all."""
     return [[c["tool"], *c["argv"]] for c in box.calls() if c["writes"] and (not tools or c["tool"] in tools)]

@@ -31,7 +31,7 @@ def with_commands(page: Path) -> bool:
 def test_every_command_of_the_page_runs_and_says_what_is_shown(page):
     text = page.read_text()
     assert differences(text, docs.rendered(text)) == [], (
-        f"python -m sandbox.demo.docs {page.relative_to(ROOT)} mends it"
+        f"python -m sandbox.demo.docs {page.relative_to(ROOT)} fixes it"
     )
 
 

@@ -190,13 +190,13 @@ def test_all_that_is_missing_is_said_at_once(checkout: Checkout):
     assert checkout.tilt("--only=www-ameide").enabled == ["apps-www-ameide-tilt"]
 
 
-def test_a_service_whose_folder_is_absent_is_left_out_with_a_word(checkout: Checkout):
+def test_a_service_whose_folder_is_absent_is_omitted_and_named(checkout: Checkout):
     shutil.rmtree(checkout.core / "services/graph")
     result = checkout.tilt()
     assert "apps-graph-tilt" not in result.manifests
     assert "intercept-graph" not in result.manifests
     assert len([name for name in result.enabled if name.endswith("-tilt")]) == len(RELEASES) - 1
-    assert any("left out" in line and "graph" in line for line in checkout.log)
+    assert any("omitted" in line and "graph" in line for line in checkout.log)
 
 
 def test_asked_for_by_name_it_is_an_error_with_its_command(checkout: Checkout):

@@ -1,4 +1,4 @@
-"""The files of the dev container: linters, pins, and nothing installed that does not fit its checksum."""
+"""The files of the dev container: linters, pins, and nothing installed that does not match its checksum."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_file_that_does_not_fit_its_checksum_ends_the_build(shop, asset):
     (served / asset).write_bytes((served / asset).read_bytes() + b"x")
     done = install(env, where / "usr")
     assert done.returncode == 1
-    assert "does not fit its checksum" in done.stderr
+    assert "does not match its checksum" in done.stderr
     assert "fix: " in done.stderr
 
 
