@@ -66,13 +66,8 @@ def run(argv: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Run:
 
 
 def inv(world: Box, *words: str, **env: str) -> Run:
-<<<<<<< HEAD
-    """`inv` in this sandbox."""
-    return run([*INV, *words], world.environment(**env))
-=======
     """Run `inv` in this sandbox."""
-    return run([str(INV), "--search-root", str(ROOT), *words], world.environment(**env))
->>>>>>> main
+    return run([*INV, *words], world.environment(**env))
 
 
 def calls(world: Box, since: float, until: float) -> list[tuple[float, float, str]]:

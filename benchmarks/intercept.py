@@ -18,13 +18,8 @@ from tasks.core.config.catalogue import catalogue
 
 
 def peak(world: Box, service: str, seconds: float) -> float:
-<<<<<<< HEAD
-    """The most resident memory, in MB, of the suite's own process while an intercept with a command runs."""
-    argv = [*INV, "intercept", service, "--", "sleep", str(seconds + 30)]
-=======
     """Return the peak resident memory, in MB, of the suite's process while an intercept with a command runs."""
-    argv = [str(INV), "--search-root", str(ROOT), "intercept", service, "--", "sleep", str(seconds + 30)]
->>>>>>> main
+    argv = [*INV, "intercept", service, "--", "sleep", str(seconds + 30)]
     process = subprocess.Popen(
         argv,
         env=world.environment(),

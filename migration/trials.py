@@ -119,7 +119,7 @@ def _try(one: Outcome, world: World) -> Outcome:
         words = [w.format(service=service) for w in argv]
         program = str(world.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
         tool = Tool(program, fix="inv setup", timeout=1800)
-        ended = tool.call(*words[1:], cwd=str(world.core.facts.folder), echo=ui.talk)
+        ended = tool[tuple(words[1:])].call(cwd=str(world.core.facts.folder), echo=ui.talk)
         if ended.exit != 0:
             raise ToolError(f"{' '.join(words)}: {_said(ended)}", tool=words[0], exit=ended.exit)
 

@@ -79,12 +79,14 @@ def start(world: World) -> str:
 
 def troubleshooting(world: World) -> str:
     """What the suite knows of failures."""
-    from tasks.core import signatures
+    from tasks.core import entra, signatures
 
     rows = [
         f"| {_cell(', '.join(s.tools) or 'any')} | {_cell(s.why)} | {_cell(s.fix)} |" for s in signatures.SIGNATURES
     ]
-    codes = [f"| AADSTS{code} | {_cell(why)} | {_cell(fix)} |" for code, (why, fix) in signatures.AADSTS.items()]
+    codes = [
+        f"| AADSTS{code} | {_cell(refusal.why)} | {_cell(refusal.fix)} |" for code, refusal in entra.AADSTS.items()
+    ]
     return "\n".join(
         [
             "## Troubleshooting",

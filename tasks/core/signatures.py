@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tasks.core.entra import AADSTS, LOGIN
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -19,52 +21,6 @@ class Signature:
     fix: str
     tools: tuple[str, ...] = ()
 
-
-LOGIN = "inv aks.login"
-AADSTS: dict[str, tuple[str, str]] = {
-    "70043": ("the login is older than the sign-in frequency that your company allows", LOGIN),
-    "700082": ("the login was not used for 90 days", LOGIN),
-    "700084": ("the login's lifetime has ended", LOGIN),
-    "50173": ("the login was revoked (password changed, or sessions signed out)", LOGIN),
-    "50078": ("the second factor of the login has expired", LOGIN),
-    "50076": ("the second factor is asked for this resource", LOGIN),
-    "50079": ("the second factor must be set up first", f"set it up at https://aka.ms/mfasetup, then {LOGIN}"),
-    "53003": (
-        "Conditional Access blocks this sign-in; often it blocks the device code flow",
-        f"{LOGIN} --mode browser",
-    ),
-    "530003": ("Conditional Access wants a managed device", f"{LOGIN} --mode browser on a managed device"),
-    "53000": ("Conditional Access wants a compliant device", f"{LOGIN} --mode browser on a compliant device"),
-    "50005": ("Conditional Access does not allow this platform", f"{LOGIN} --mode browser on an allowed platform"),
-    "50097": ("the device must be authenticated", f"{LOGIN} --mode browser on a registered device"),
-    "65001": (
-        "nobody has consented to this application in the tenant",
-        "ask an administrator of the tenant for consent",
-    ),
-    "50105": ("you are not assigned to this application", "ask an administrator of the tenant to assign you"),
-    "50020": (
-        "this account is not in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
-    ),
-    "50126": ("the login was declined, or the password was wrong", LOGIN),
-    "50034": (
-        "this account does not exist in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
-    ),
-    "90002": ("the tenant does not exist", "correct azure.tenant in config/settings.local.yaml"),
-    "700016": ("the application is not in this tenant", "correct AZURE_CLIENT_ID or azure.tenant"),
-    "700024": ("the federated token has expired", f"let the pipeline fetch a new one, then {LOGIN}"),
-    "7000215": (
-        "the secret of the service principal is wrong",
-        f"put the right one into AZURE_CLIENT_SECRET, then {LOGIN}",
-    ),
-    "7000222": (
-        "the secret of the service principal has expired",
-        f"make a new one, put it into AZURE_CLIENT_SECRET, then {LOGIN}",
-    ),
-    "70016": ("nobody entered the device code yet", LOGIN),
-    "70020": ("the device code expired before anybody entered it", LOGIN),
-}
 
 SIGNATURES: tuple[Signature, ...] = (
     Signature(
@@ -368,8 +324,7 @@ def explain(tool: str, said: str) -> tuple[str, str]:
     codes = re.findall(r"AADSTS(\d+)", said)
     for code in codes:
         if code in AADSTS:
-            why, fix = AADSTS[code]
-            return f"{why} (AADSTS{code})", fix
+            return f"{AADSTS[code].why} (AADSTS{code})", AADSTS[code].fix
     if codes:
         return (
             f"Azure AD refused (AADSTS{codes[0]})",

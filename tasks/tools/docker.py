@@ -41,7 +41,7 @@ def tool(s: Settings) -> Tool:
 
 def engine(s: Settings) -> str:
     """The engine's version. Raises ToolError when none answers: every docker command then exits 1."""
-    return tool(s).run("info", "--format", "{{.ServerVersion}}").strip()
+    return tool(s)["info", "--format", "{{.ServerVersion}}"].run().strip()
 
 
 def login(host: str) -> Login:

@@ -68,7 +68,7 @@ def _outside(s: Settings) -> list[Question]:
 
 def api_groups(s: Settings) -> frozenset[str]:
     """The API groups that the cluster serves: every login may ask this."""
-    found = kubectl.tool(s).json("get", "--raw", "/apis")
+    found = kubectl.tool(s)["get", "--raw", "/apis"].json()
     return frozenset(str(group.get("name")) for group in (found or {}).get("groups") or [])
 
 

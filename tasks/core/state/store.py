@@ -138,7 +138,7 @@ def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambd
     """
     import filelock
 
-    from tasks.core.process.tool import stopping
+    from tasks.core.process.running import interrupted
 
     path = made(folder("locks")) / f"{name}.lock"
     held = filelock.FileLock(path, mode=0o600)
@@ -147,7 +147,7 @@ def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambd
             held.acquire(timeout=0)
         except filelock.Timeout:
             waiting()
-            held.acquire(timeout=wait, cancel_check=stopping)
+            held.acquire(timeout=wait, cancel_check=interrupted)
     except filelock.Timeout:
         raise Trouble(
             f"another run holds the lock '{name}' for more than {wait:g} s",

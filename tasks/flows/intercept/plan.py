@@ -15,7 +15,7 @@ from tasks.core import ports
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
-from tasks.core.process.tool import not_needed_after_a_failure
+from tasks.core.process.running import cancel_on_failure
 from tasks.core.state import journal, store
 from tasks.flows import session
 from tasks.flows.intercept import environment
@@ -131,7 +131,7 @@ def make(
     guard.names(s)
     local, remote, argv, folder = local_part(s, request)
     session.prepare(s, dry=dry)
-    with ThreadPoolExecutor(max_workers=5) as pool, not_needed_after_a_failure():
+    with ThreadPoolExecutor(max_workers=5) as pool, cancel_on_failure():
         target = pool.submit(guard.assess, s)
         found = pool.submit(workload.find, s, request.service)
         policy = pool.submit(_policy, s)

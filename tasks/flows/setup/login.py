@@ -19,7 +19,7 @@ def plan(work: Work) -> Iterator[Change[object]]:
     why = LoginNeeded("a new login was asked for") if anew else missing(work)
     if why is None:
         return
-    if not why.mended_by_login:
+    if not why.login_helps:
         raise why
     change = login.login(work.settings, login.mode(work.settings, work.way), after=why)
 

@@ -12,7 +12,7 @@ from tasks.checks import guard
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Settings
 from tasks.core.errors import REFUSED, Blocked, Refused, ToolError, Trouble
-from tasks.core.process.tool import end_running
+from tasks.core.process.running import end_running
 from tasks.core.yaml import nodes
 from tasks.tools import az, capabilities, kubectl, telepresence
 from tasks.tools import kubeconfig as kc

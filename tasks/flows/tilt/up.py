@@ -15,7 +15,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted
-from tasks.core.process.tool import Lines, Tool
+from tasks.core.process.output import Lines
 from tasks.core.signatures import explain
 from tasks.core.state import journal
 from tasks.flows.tilt import environment, orphans
@@ -52,7 +52,7 @@ def run(request: Request, start: Start, *, port: str = "", dry: bool = False) ->
         watcher = Watcher(s, at, expected, s.tilt.upsert_timeout + s.budgets.clone_to_running)
         said = Lines(ui.talk)
         try:
-            env = _environment(tilt.tool(s, at, environment.environment(s, entry.id)))
+            env = tilt.tool(s, at, environment.environment(s, entry.id)).environment
 
             def started(pid: int) -> None:
                 journal.update(entry, group=pid, start=processes.started(pid), run=entry.id)
@@ -109,10 +109,6 @@ def free_port(s: Settings, asked: str) -> int:
 def _preferred(s: Settings) -> int:
     text = os.environ.get("TILT_PORT", "")
     return ports.number(text, "TILT_PORT") if text else s.tilt.port
-
-
-def _environment(tool: Tool) -> dict[str, str]:
-    return {k: v for k, v in {**os.environ, **tool.env}.items() if k not in tool.drop}
 
 
 def _say(s: Settings, found: Ready, port: int, seconds: float) -> None:

@@ -45,9 +45,9 @@ def test_a_bug_in_a_check_is_no_finding():
 
 
 def test_a_program_that_hangs_is_unknown_in_time_and_does_not_go_on():
-    sleep = Tool("sleep")
+    sleep = Tool("sleep")["30"]
     began = time.monotonic()
-    late = answers([Question(("hangs",), lambda: [sleep.run("30")]), found("quick")], seconds=0.5)  # type: ignore[list-item]
+    late = answers([Question(("hangs",), lambda: [sleep.run()]), found("quick")], seconds=0.5)  # type: ignore[list-item]
     assert time.monotonic() - began < 3
     assert [(f.subject, f.state) for f in late] == [("hangs", State.UNKNOWN), ("quick", State.OK)]
     assert "no answer in 0.5 s" in late[0].text

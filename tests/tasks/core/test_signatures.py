@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from tasks.core.process.tool import last_line
-from tasks.core.signatures import AADSTS, SIGNATURES, explain
+from tasks.core.entra import AADSTS
+from tasks.core.process.output import last_line
+from tasks.core.signatures import SIGNATURES, explain
 
 FORBIDDEN = 'Error from server (Forbidden): {0}s.{1} is forbidden: User "d@example.com" cannot list resource "{0}s" in API group "{1}" in the namespace "argocd"'
 ROUTES = 'Error: could not get information about the resource HTTPRoute "x" in namespace "ameide": httproutes.gateway.networking.k8s.io "x" is forbidden: User "d@example.com" cannot get resource "httproutes" in API group "gateway.networking.k8s.io" in the namespace "ameide"'
@@ -53,4 +54,4 @@ def test_a_signature_names_only_what_its_pattern_catches(signature):
 
 
 def test_each_code_of_entra_has_a_cause_and_a_way():
-    assert all(why and fix for why, fix in AADSTS.values())
+    assert all(refusal.why and refusal.fix for refusal in AADSTS.values())

@@ -120,7 +120,7 @@ def test_a_conflict_names_the_colleague_and_exits_3(answer):
 
 def test_where_the_version_tells_no_holder_that_is_said(answer):
     answer(CONFLICT_219, returncode=1)
-    with pytest.raises(telepresence.Conflict, match="does not tell who"):
+    with pytest.raises(telepresence.Conflict, match="does not say who"):
         perform(telepresence.intercept(settings(), WANTED))
 
 

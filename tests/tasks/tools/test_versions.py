@@ -83,7 +83,7 @@ def test_what_is_not_on_path_is_not_there(monkeypatch, tmp_path: Path):
 
 def test_a_program_that_says_nothing_is_an_error(program):
     program("tilt", "", exit=1)
-    with pytest.raises(ToolError, match="tilt does not tell its version"):
+    with pytest.raises(ToolError, match="tilt does not show its version"):
         versions.installed(settings(), "tilt")
 
 

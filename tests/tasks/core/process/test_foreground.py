@@ -38,7 +38,7 @@ def test_the_exit_code_is_the_childs(code: str, expected: int):
 
 
 def test_a_command_that_is_not_there_is_no_traceback():
-    with pytest.raises(Trouble, match="is not there"):
+    with pytest.raises(Trouble, match="nowhere-to-be-found is not installed"):
         run("nowhere-to-be-found")
 
 

@@ -14,13 +14,15 @@ import pytest
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
 from tasks.core.process import processes
-from tasks.core.process.tool import Tool, clean, last_line, not_needed_after_a_failure
+from tasks.core.process.output import clean, last_line
+from tasks.core.process.running import cancel_on_failure
+from tasks.core.process.tool import Tool
 
 PYTHON = Tool(sys.executable)
 
 
 def python(code: str, *args: str, **more):
-    return PYTHON.call("-c", code, *args, **more)
+    return PYTHON["-c", code, *args].call(**more)
 
 
 def test_stdout_and_stderr_are_kept_apart_and_decoded():
@@ -30,13 +32,13 @@ def test_stdout_and_stderr_are_kept_apart_and_decoded():
 
 def test_a_failure_quotes_the_last_line_of_stderr_that_says_something():
     with pytest.raises(ToolError, match="the cause") as caught:
-        PYTHON.run("-c", "import sys; sys.stderr.write('first\\nthe cause\\nE1123 noise of a log\\n'); sys.exit(4)")
+        PYTHON["-c", "import sys; sys.stderr.write('first\\nthe cause\\nE1123 noise of a log\\n'); sys.exit(4)"].run()
     assert caught.value.exit == 4
 
 
 def test_an_absent_program_says_how_to_get_it():
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
-        Tool("nowhere-to-be-found", fix="install it").run()
+        Tool("nowhere-to-be-found", fix="install it")[()].run()
     assert caught.value.fix == "install it"
 
 
@@ -44,15 +46,15 @@ def test_a_file_that_may_not_be_executed_is_no_traceback(tmp_path: Path):
     program = tmp_path / "program"
     program.write_text("x")
     with pytest.raises(Absent, match="may not be executed"):
-        Tool(str(program)).run()
+        Tool(str(program))[()].run()
 
 
 def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
     def ask() -> None:
-        with ThreadPoolExecutor(max_workers=1) as pool, not_needed_after_a_failure():
-            pool.submit(Tool("sleep").run, "473")
+        with ThreadPoolExecutor(max_workers=1) as pool, cancel_on_failure():
+            pool.submit(Tool("sleep")["473"].run)
             time.sleep(0.2)
-            Tool("sh").run("-c", "exit 3")
+            Tool("sh")["-c", "exit 3"].run()
 
     began = time.monotonic()
     with pytest.raises(ToolError, match="sh"):
@@ -63,14 +65,14 @@ def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
 def test_at_the_deadline_the_grandchild_goes_too():
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
-        Tool("sh").run("-c", "sleep 471 & sleep 471; echo", timeout=0.3)
+        Tool("sh")["-c", "sleep 471 & sleep 471; echo"].run(timeout=0.3)
     assert time.monotonic() - began < 3
     assert not [p for p in processes.running() if p.argv == ("sleep", "471")]
 
 
 def test_a_child_that_ignores_sigterm_is_killed():
     with pytest.raises(TimedOut):
-        Tool("sh").run("-c", "trap '' TERM; sleep 472", timeout=0.2)
+        Tool("sh")["-c", "trap '' TERM; sleep 472"].run(timeout=0.2)
     assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
 
 
@@ -85,17 +87,17 @@ def test_no_shell_looks_at_the_arguments():
 def test_dropped_variables_do_not_reach_the_child(monkeypatch):
     monkeypatch.setenv("AAD_LOGIN_METHOD", "msi")
     tool = Tool(sys.executable, env={"MINE": "1"}, drop=("AAD_LOGIN_METHOD",))
-    shown = tool.run("-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])")
+    shown = tool["-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])"].run()
     assert shown == "None 1\n"
 
 
 def test_an_answer_that_is_no_json_is_said():
     with pytest.raises(ToolError, match="the answer is not JSON"):
-        PYTHON.json("-c", "print('hello')")
+        PYTHON["-c", "print('hello')"].json()
 
 
 def test_a_last_newline_may_be_missing_in_json():
-    assert PYTHON.json("-c", "import sys; sys.stdout.write('{\"a\": 1}')") == {"a": 1}
+    assert PYTHON["-c", "import sys; sys.stdout.write('{\"a\": 1}')"].json() == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_known_secret_is_masked_wherever_it_stands():
 
 def test_an_error_never_holds_the_arguments_after_the_first_flag():
     with pytest.raises(ToolError) as caught:
-        Tool("false").run("login", "--password", "hunter2hunter2")
+        Tool("false")["login", "--password", "hunter2hunter2"].run()
     assert "hunter2" not in str(caught.value)
 
 
@@ -167,7 +169,7 @@ from tasks.core.errors import Trouble
 take_signals()
 def ask(number):
     try:
-        Tool(sys.executable, timeout=60).run("-c", sys.argv[1])
+        Tool(sys.executable, timeout=60)["-c", sys.argv[1]].run()
     except Trouble as why:
         sys.stdout.write(why.what.rpartition(": ")[2] + chr(10))
 try:
@@ -175,7 +177,7 @@ try:
         asked = [pool.submit(ask, n) for n in range(6)]
         time.sleep(20)
 finally:
-    print(Tool("echo").run("cleaned up"), end="")
+    print(Tool("echo")["cleaned up"].run(), end="")
 """
 
 
