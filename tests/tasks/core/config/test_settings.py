@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import catalogue
-from tasks.core.config.sources import load
+from tasks.core.config.settings import load
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
 
