@@ -73,7 +73,7 @@ def test_half_a_surrogate_pair_stays_valid_json():
 
 
 def test_a_failure_is_told_in_json_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setattr(ui, "_said_json", False)
+    monkeypatch.setattr(ui, "_json_printed", False)
     ui.failure_as_json(Trouble("it broke", why="it was old", fix="make a new one", code=3))
     ui.failure_as_json(Trouble("it broke again"))
     assert json.loads(capsys.readouterr().out) == {
