@@ -36,7 +36,7 @@ def plan(work: Work) -> Iterator[Change[object]]:
         merge = kubeconfig_merge.merge(
             there,
             text=f"set the namespace {s.cluster.namespace} in the context {s.cluster.context} of {place()}",
-            argv=("kubectl", "config", "set-context", s.cluster.context, f"--namespace={s.cluster.namespace}"),
+            equivalent=("kubectl", "config", "set-context", s.cluster.context, f"--namespace={s.cluster.namespace}"),
         )
         if merge is not None:
             yield merge

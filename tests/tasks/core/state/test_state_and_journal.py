@@ -132,7 +132,7 @@ def test_where_nothing_temporary_can_be_made_it_is_said(monkeypatch: pytest.Monk
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", none)
-    with pytest.raises(Trouble, match="no temporary folder") as caught, store.temporary():
+    with pytest.raises(Trouble, match="cannot create a temporary folder") as caught, store.temporary():
         pass
     assert "TMPDIR" in caught.value.fix
 

@@ -183,7 +183,7 @@ def test_a_lock_that_a_killed_run_of_our_own_left_is_none(home: Path) -> None:
 
 def test_lists_that_are_none_are_named(home: Path) -> None:
     home.write_text("clusters: word\n")
-    with pytest.raises(Blocked, match="clusters is no list"):
+    with pytest.raises(Blocked, match="clusters is not a list"):
         merge()
 
 
