@@ -70,4 +70,3 @@ printf 'deb [arch=%s signed-by=%s] https://packages.microsoft.com/repos/azure-cl
   >"${AZ_LIST:-/etc/apt/sources.list.d/azure-cli.list}"
 apt-get update
 apt-get install -y --no-install-recommends "azure-cli=$AZ_VERSION-1~$release"
-rm -rf /var/lib/apt/lists/*

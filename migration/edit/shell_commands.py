@@ -1,156 +1,134 @@
-"""A piece of a shell script as the simple commands in it: those of an `if`, a loop, a list, a subshell, one by one."""
+"""The simple commands in a statement of a shell script: those of an `if`, a loop, a list, a subshell, one by one."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-_GO_ON = re.compile(r"(?:if|then|elif|else|while|until|do|time|!|\{)(?=\s|$)")
-_ENDED = re.compile(r"(?:fi|done|esac|\})(?=[\s;&|)<>]|$)")
-_FOR = re.compile(r"(?:for|select)\s+(?:\(\(.*?\)\)|[^\n;]*)")
-_CASE = re.compile(r"case\s+[^\n]*?\sin(?=\s|$)")
-_HEADER = re.compile(r"(?:function\s+[\w-]+\s*(?:\(\s*\))?|[\w-]+\s*\(\s*\))\s*")
-_TALK = re.compile(
-    r"(?:\[\[?\s|test\s|command\s+-v\s|declare\s+-[fF]|type\s|which\s|have\s|cd\s|sleep\s|local\s|unset\s|[<>]"
-    r"|(?:log|warn|die|info|error|echo|printf|exit|return|break|continue|true|false|shift|:)(?=\s|$))"
-)
-_ASSIGNED = re.compile(r"\w+\+?=(?:\"[^\"]*\"|'[^']*'|\$\(.*\)|\(.*\)|\S*)\Z", re.DOTALL)
-_QUIET = re.compile(r"\d*[<>]&\d|&?\d*>+\s*/dev/null|\"[^\"]*\"|'[^']*'")
+from migration.edit.shell import SIMPLE, Statement, cut, node_text, walk
 
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
-def says_only(command: str) -> bool:
-    """Does the command only look, talk or keep a value? Without it nothing is missing outside of its own block."""
-    if _ASSIGNED.match(command):
-        return True
-    return _TALK.match(command) is not None and not re.search(r"[|>]", _QUIET.sub("", command))
-
-
-def commands(code: str) -> list[tuple[int, str]]:
-    """Each command with its line, from 0. A here-document belongs to its command."""
-    return _Splitter(code).split()
+_OF_SIMPLE = frozenset({"pipeline", "negated_command", "redirected_statement"})
+_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect", "comment"})
+# They change nothing but the shell that runs them. log, warn, die and have are functions of the scripts to be migrated.
+_READING = frozenset({
+    ":", "basename", "break", "cat", "cd", "continue", "cut", "date", "die", "dirname", "echo", "error", "exit", "false",
+    "grep", "have", "head", "hostname", "id", "info", "local", "log", "printf", "pwd", "read", "readlink", "realpath",
+    "return", "shift", "sleep", "sort", "tail", "test", "tr", "true", "type", "uname", "warn", "wc", "which", "whoami",
+})  # fmt: skip
+_CALLING = frozenset({"builtin", "command", "coproc", "eval", "time", "trap"})  # builtins that may call a function
 
 
-class _Splitter:
-    def __init__(self, text: str) -> None:
-        self._text, self._place, self._begin = text, 0, -1
-        self._found: list[tuple[int, str]] = []
-        self._heredocs: list[str] = []
-        self._pattern = False  # a pattern of `case` is next
+@dataclass(frozen=True)
+class Command:
+    """A simple command or a pipeline of them. first, last: its lines in the script; text: without here-documents."""
 
-    def split(self) -> list[tuple[int, str]]:
-        while self._place < len(self._text):
-            if self._begin < 0:
-                self._between()
-            else:
-                self._inside()
-        self._end(len(self._text))
-        return self._found
+    first: int
+    last: int
+    text: str
+    node: Node = field(compare=False, repr=False)
 
-    def _between(self) -> None:
-        """At a place where a command may begin."""
-        text, at = self._text, self._place
-        char = text[at]
-        if text.startswith(";;", at):
-            self._pattern = True
-            self._place += 2
-        elif char == "\n":
-            self._place = self._after_heredocs(at + 1)
-        elif char in " \t\r;&|)":
-            self._place += 1
-        elif char == "#":
-            self._place = self._line_end(at)
-        elif self._pattern:
-            ended = _ENDED.match(text, at)
-            self._pattern = False
-            self._place = ended.end() if ended else self._until(at, ")")
-        elif text.startswith("((", at):
-            self._place = self._skipped(at)
-        elif char == "(":
-            self._place += 1
-        elif found := (_GO_ON.match(text, at) or _ENDED.match(text, at) or _FOR.match(text, at)):
-            self._place = found.end()
-        elif found := _CASE.match(text, at):
-            self._pattern, self._place = True, found.end()
-        elif found := _HEADER.match(text, at):
-            self._place = found.end()
-        else:
-            self._begin = at
+    @cached_property
+    def only_reads(self) -> bool:
+        """Does it only test, print or set a shell variable, in its substitutions as well?"""
+        return all(_only_reads(n) for n in _own_nodes(self.node))
 
-    def _inside(self) -> None:
-        """Within a command."""
-        text, at = self._text, self._place
-        char = text[at]
-        if char == "\\":
-            self._place += 2
-        elif char in "\"'`(" or (char in "$<>" and text[at + 1 : at + 2] in ("(", "{")):
-            self._place = self._skipped(at)
-        elif char == "#" and text[at - 1] in " \t":
-            self._end(at)
-            self._place = self._line_end(at)
-        elif text.startswith("<<<", at):
-            self._place += 3
-        elif char == "<" and (found := HEREDOC.match(text, at)):
-            self._heredocs.append(found[2])
-            self._place = found.end()
-        elif char == "\n":
-            self._place = self._after_heredocs(at + 1)
-            if not text[:at].rstrip(" \t\r").endswith("|"):
-                self._end(self._place)
-        elif text.startswith((";;", "&&", "||"), at):
-            self._end(at)
-            self._pattern = char == ";"
-            self._place += 2
-        elif char in ";)" or (char == "&" and text[at - 1] not in "<>" and text[at + 1 : at + 2] != ">"):
-            self._end(at)
-            self._place += 1
-        else:
-            self._place += 1
+    def calls(self, functions: Collection[str]) -> set[str]:
+        """Which of these functions it may call."""
+        return _called(_own_nodes(self.node), functions)
 
-    def _end(self, place: int) -> None:
-        if self._begin >= 0 and (said := self._text[self._begin : place].strip()):
-            self._found.append((self._text.count("\n", 0, self._begin), said))
-        self._begin = -1
 
-    def _line_end(self, place: int) -> int:
-        found = self._text.find("\n", place)
-        return len(self._text) if found < 0 else found
+def commands(statement: Statement) -> list[Command]:
+    """The commands of a statement in their order, those of substitutions in a loop's head or a `case` as well."""
+    nodes = (simple for node in statement.nodes for simple in _simple_commands(node))
+    return [Command(statement.first + n.start_point[0], statement.first + n.end_point[0], _text(n), n) for n in nodes]
 
-    def _after_heredocs(self, place: int) -> int:
-        """The place behind the here-documents that begin in this line."""
-        for mark in self._heredocs:
-            while place < len(self._text):
-                stop = self._line_end(place)
-                line, place = self._text[place:stop].strip(), stop + 1
-                if line == mark:
-                    break
-        self._heredocs = []
-        return min(place, len(self._text))
 
-    def _until(self, place: int, mark: str) -> int:
-        """The place behind the mark, quotes and brackets skipped."""
-        text = self._text
-        while place < len(text):
-            if text.startswith(mark, place):
-                return place + len(mark)
-            if text[place] == "\\":
-                place += 2
-            elif (mark != '"' and text[place] in "\"'`(") or (
-                text[place] == "$" and text[place + 1 : place + 2] in ("(", "{")
-            ):
-                place = self._skipped(place)
-            else:
-                place += 1
-        return len(text)
+def called(statement: Statement, functions: Collection[str]) -> set[str]:
+    """Which of these functions the statement may call."""
+    if statement.root is None:
+        return {name for name in functions if mentions(name, statement.code)}
+    return _called(walk(statement.root), functions)
 
-    def _skipped(self, place: int) -> int:
-        """The place behind the quoted or bracketed text that begins here."""
-        text = self._text
-        if text[place] == "'":
-            found = text.find("'", place + 1)
-            return len(text) if found < 0 else found + 1
-        if text[place] in '"`':
-            return self._until(place + 1, text[place])
-        start = place + (text[place] in "$<>")
-        if text.startswith("((", start):
-            return self._until(start + 2, "))")
-        return self._until(start + 1, "}" if text[start] == "{" else ")")
+
+def mentions(function: str, code: str) -> bool:
+    """Is this word in the code?"""
+    return re.search(rf"(?<![\w$./-]){re.escape(function)}(?![\w/-]|\(\))", code) is not None
+
+
+def reads(variable: str, code: str) -> bool:
+    """May the code read this variable? A bare word may be one in an arithmetic expression."""
+    return re.search(rf"\$\{{?[#!]?{variable}\b|(?<![\w./$-]){variable}(?!\w|\+?=(?!=))", code) is not None
+
+
+def _simple_commands(node: Node) -> Iterator[Node]:
+    if not _is_simple(node):
+        for child in node.named_children:
+            yield from _simple_commands(child)
+        return
+    yield node
+    for document in (n for n in walk(node) if n.type == "heredoc_redirect"):
+        for other in _beside(document):
+            yield from _simple_commands(other)
+
+
+def _is_simple(node: Node) -> bool:
+    if node.type in _OF_SIMPLE:
+        return all(_is_simple(child) for child in node.named_children if child.type not in _REDIRECTS)
+    return node.type in SIMPLE
+
+
+def _beside(node: Node) -> list[Node]:
+    """Other commands in a here-document's node: tree-sitter-bash puts `&& x` and `| x` behind `<<EOF` there."""
+    if node.type != "heredoc_redirect":
+        return []
+    loops = [n for n in node.named_children if n.type == "pipeline" and not _is_simple(n)]
+    return [*loops, *node.children_by_field_name("right")]
+
+
+def _own_nodes(node: Node) -> Iterator[Node]:
+    """The nodes of a command, without those of the other commands in its here-document's node."""
+    yield node
+    others = {other.id for other in _beside(node)}
+    for child in node.children:
+        if child.id not in others:
+            yield from _own_nodes(child)
+
+
+def _text(node: Node) -> str:
+    gaps: list[Node] = []
+    for part in (n for d in walk(node) if d.type == "heredoc_redirect" for n in d.children):
+        if part.type in {"heredoc_body", "heredoc_end", "&&", "||"} or (part.parent and part in _beside(part.parent)):
+            gaps.append(part)
+    return cut(node, gaps).strip()
+
+
+def _called(nodes: Iterable[Node], functions: Collection[str]) -> set[str]:
+    found: set[str] = set()
+    for node in nodes:
+        name, text = _command_name(node), node_text(node)
+        declares = node.type in {"declaration_command", "unset_command"} and re.search(r"\s-\w*[fF]", text)
+        if name in functions or name in _CALLING or declares:  # `retry f 3`: a function can call its argument
+            found |= {function for function in functions if mentions(function, text)}
+    return found
+
+
+def _command_name(node: Node) -> str:
+    name = node.child_by_field_name("name") if node.type == "command" else None
+    return node_text(name) if name else ""
+
+
+def _only_reads(node: Node) -> bool:
+    text = node_text(node)
+    if node.type == "command":
+        return _command_name(node) in {*_READING, ""} or text.startswith("command -v ")
+    if node.type == "declaration_command":
+        return re.match(r"export\b|\w+ -\w*x", text) is None
+    if node.type == "file_redirect":  # to a file, other than 2>&1 and >/dev/null
+        return re.match(r"\d*(?:<|>&\s*[\d-]|&?>>?\s*/dev/null$)", text) is not None
+    return True

@@ -9,25 +9,15 @@ from typing import Any
 from migration import carried_suite
 from migration.edit.dockerfile import lacks_tools, with_tools
 from migration.edit.jsonc import Jsonc, plain
-from migration.edit.shell import Chosen, Statement, choose, statements
 from migration.git.objects import Entry
 from migration.mapping import DevContainer
 from migration.model import Step
 from migration.phases.phase4 import gone
+from migration.phases.post_create import simplify_post_create, simplify_start_scripts
 from migration.simulation import Draft
 from tasks.core.errors import Trouble
 
 _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
-_TEAM_CALL = """
-# What the team does beside: a file of its own, which never stops the rest.
-team="$root/{team}"
-[ ! -f "$team" ] || timeout --kill-after=5 "$limit" bash "$team" </dev/null || echo "$team did not end well; going on" >&2
-"""
-_TEAM_HEAD = """#!/usr/bin/env bash
-# The team's own part of the dev container's start, kept from the former {name}. It is yours: edit it.
-# shellcheck disable=all
-set -uo pipefail
-"""
 
 
 def suite_stands(draft: Draft) -> None:
@@ -78,111 +68,6 @@ def _ignores(draft: Draft) -> None:
         head = old if not old or old.endswith(b"\n") else old + end
         draft.write(
             "core", ".gitignore", head + b"".join(p.encode() + end for p in missing), "files of this workstation"
-        )
-
-
-def simplified(draft: Draft) -> None:
-    """postCreate.sh is the suite's; what the team did beside it is kept in a file that still runs."""
-    world, rules = draft.world, draft.world.mapping.post_create
-    old = world.core.text(rules.path)
-    called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
-    if not (called if old is None else _is_old(old, rules.obsolete)):
-        return
-    new = carried_suite.template(".devcontainer/postCreate.sh")
-    if new is None:
-        draft.block(
-            rules.path,
-            "custom",
-            f"core:{rules.path}",
-            "run this from the suite's own checkout, which has the new script",
-        )
-        return
-    found = _sorted((old or b"").decode("utf-8", "surrogateescape"), rules.obsolete, rules.ours)
-    if _has_lost(draft, found, rules.path, rules.kept_in):
-        return
-    team = _kept(found, rules.path, world.core.text(rules.kept_in))
-    lost = "; ".join(found.lost)
-    if team:
-        said = f"{len(found.kept)} statements of the team, kept from {rules.path}"
-        draft.write("core", rules.kept_in, team, said, mode="100755")
-        draft.note(f"kept in {rules.kept_in}: lines {_ranges(found.kept)} of {rules.path}")
-    if found.dropped:
-        draft.note(f"gone with the local cluster: lines {_ranges(found.dropped)} of {rules.path}")
-    body = _with_team(new.decode(), rules.kept_in) if team else new.decode()
-    draft.write("core", rules.path, body.encode(), "about 50 lines that call inv setup", mode="100755", destroys=lost)
-
-
-def _has_lost(draft: Draft, found: Chosen, path: str, instead: str) -> bool:
-    """Block for each line that would be lost, unless the person accepts it."""
-    if draft.world.accepted(path):
-        return False
-    for line in found.lost:
-        place, _, said = line.partition(": ")
-        fix = f"`{said[:80]}` can be kept nowhere by itself; put it into {instead}, then --accept {path}"
-        draft.block(path, "custom", f"{path}:{place}", fix)
-    return bool(found.lost)
-
-
-def _sorted(text: str, obsolete: list[str], ours: list[str]) -> Chosen:
-    never = r"(?!)"
-    return choose(
-        statements(text), re.compile("|".join(obsolete) or never), re.compile("|".join(ours) or never, re.MULTILINE)
-    )
-
-
-def _kept(found: Chosen, name: str, there: bytes | None) -> bytes:
-    """The team's file, behind what stands there already; empty when only definitions would be in it."""
-    if not found.calls and all(s.function or s.assigned or s.code.startswith("cd ") for s in found.kept):
-        return b""
-    old = (there or b"").decode("utf-8", "surrogateescape").rstrip("\r\n")
-    rows = [_plain_comments(s.text) for s in found.kept if s.code not in old] + [c for c in found.calls if c not in old]
-    head = f"{old}\n" if old else _TEAM_HEAD.format(name=name)
-    return (head + "".join(f"{row}\n" for row in rows)).encode("utf-8", "surrogateescape")
-
-
-def _plain_comments(text: str) -> str:
-    """The statement's text without the shebang that may stand above it."""
-    return "\n".join(line for line in text.split("\n") if not line.startswith("#!"))
-
-
-def _with_team(script: str, team: str) -> str:
-    call = _TEAM_CALL.format(team=team)
-    if team in script:
-        return script
-    before, mark, after = script.partition("\nsaid=")
-    return f"{before.rstrip()}\n{call}{mark}{after}" if mark else script.rstrip() + "\n" + call
-
-
-def _ranges(rows: list[Statement]) -> str:
-    return ", ".join(f"{s.first}-{s.last}" if s.first != s.last else f"{s.first}" for s in rows if not s.assigned)
-
-
-def _is_old(data: bytes, obsolete: list[str]) -> bool:
-    """Does the script, comments aside, still do what went with the local cluster?"""
-    code = [s.code for s in statements(data.decode("utf-8", "surrogateescape"))]
-    plain = "\n".join(line for text in code for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return bool(obsolete) and re.search("|".join(obsolete), plain) is not None
-
-
-def start_script(draft: Draft) -> None:
-    """What runs at every start of the container needs no local cluster."""
-    world, rules = draft.world, draft.world.mapping.post_create
-    for path in rules.also:
-        old = world.core.text(path)
-        if old is None or not _is_old(old, rules.obsolete):
-            continue
-        text = old.decode("utf-8", "surrogateescape")
-        found = _sorted(text, rules.obsolete, [])
-        if _has_lost(draft, found, path, "a script of yours"):
-            continue
-        head = "#!/usr/bin/env bash\n" if text.startswith("#!") else ""
-        body = "\n".join([_plain_comments(s.text) for s in found.kept] + found.calls)
-        draft.write(
-            "core",
-            path,
-            f"{head}{body.strip()}\n".encode("utf-8", "surrogateescape"),
-            "only what needs no local cluster",
-            destroys="; ".join(found.lost),
         )
 
 
@@ -324,12 +209,12 @@ def image(draft: Draft) -> None:
 
 STEPS = (
     Step("RF-20", 2, "the suite stands in core", suite_stands),
-    Step("DC-10", 2, "postCreate.sh creates no local cluster", simplified),
+    Step("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
     Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
-    Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplified),
-    Step("DC-13", 2, "AKS credentials come from inv setup", simplified, needs=("RF-20",)),
-    Step("DC-14", 2, "the tunnel is connected by inv setup", simplified, needs=("RF-20",)),
+    Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
+    Step("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
+    Step("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
     Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
-    Step("RF-21", 2, "what runs at every start needs no local cluster", start_script),
+    Step("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
     Step("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
 )

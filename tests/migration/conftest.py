@@ -99,11 +99,14 @@ def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Repos]
     """A fresh copy of a pair with these faults."""
 
     def copy(*faults: str, remotes: bool = False) -> Repos:
+        folder = tmp_path / "pair"
+        if folder.exists():  # a second one to compare with
+            folder = tmp_path / f"pair-{'-'.join(faults)}"
         if remotes:  # its clones name their remotes by absolute paths
-            make(tmp_path / "pair", "S", faults, True)
+            make(folder, "S", faults, True)
         else:
-            shutil.copytree(templates(*faults), tmp_path / "pair", symlinks=True)
-        return Repos(tmp_path / "pair")
+            shutil.copytree(templates(*faults), folder, symlinks=True)
+        return Repos(folder)
 
     return copy
 

@@ -60,9 +60,11 @@ def test_a_submodule_in_a_doomed_folder_blocks(pair: Callable[..., Repos]):
 
 
 def test_decoys_neither_block_nor_change(pair: Callable[..., Repos]):
-    with_them, without = pair("decoys").plan((4,)), None
+    without, with_them = pair().plan((4,)), pair("decoys").plan((4,))
+    assert blocks(with_them) == blocks(without)
+    assert [o.changes for o in with_them.outcomes] == [o.changes for o in without.outcomes]
     places = {where.rpartition(":")[0] for _, r, where in blocks(with_them) if r == "referenced"}
-    assert without is None
+    assert places
     for decoy in (
         "registries.mjs",
         "links.mjs",
@@ -251,6 +253,27 @@ def test_a_base_or_module_of_gitops_that_lies_in_core_is_a_consumer(ready: Repos
     ready.commit("gitops", path, text.encode())
     found = ready.plan((4,))
     assert ("infra/bicep/", "consumed", f"gitops:{path}:2") in blocks(found)
+
+
+def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Repos):
+    ready.commit("core", "scripts/own/mode.sh", b"exec tools/dev/devcontainer-mode.sh\n")
+    found = blocks(ready.plan((4,)), "referenced")
+    assert {
+        ("tools/dev/devcontainer-mode.sh", "referenced", "scripts/own/mode.sh:1"),
+        ("tools/bootstrap/bootstrap-v2.sh", "referenced", "tools/dev/devcontainer-mode.sh:10"),
+        ("infra/environments/dev/bootstrap.yaml", "referenced", "tools/dev/devcontainer-mode.sh:10"),
+        ("infra/argocd/install/argo-cd-v3.2.1.yaml", "referenced", "infra/environments/dev/bootstrap.yaml:8"),
+    } <= found
+
+
+def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_accepted(ready: Repos):
+    """A file that stays is scanned again once others stay: what it may still name is shown, and holds nothing back."""
+    ready.commit("core", "scripts/own/all.sh", b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
+    accepted = "infra/kubernetes/helmfiles/10-bootstrap.yaml"
+    found = ready.plan((4,), accept=[accepted])
+    held = {path for path, _, where in blocks(found, "referenced") if where == "scripts/own/all.sh:1"}
+    assert held == {"infra/kubernetes/helmfiles/*-*.yaml"}
+    assert notes(found)["scripts/own/all.sh:1"] == "infra/kubernetes/helmfiles/*-*.yaml"
 
 
 def test_a_base_that_lies_elsewhere_is_none(ready: Repos):

@@ -88,7 +88,7 @@ def test_invoke_and_python_find_the_same_package():
 
 
 def test_listing_imports_no_heavy_library():
-    code = "import sys, tasks; tasks.ns; print([m for m in ('plumbum', 'rich', 'libcst', 'msgspec', 'dotenv', 'starlark', 'filelock', 'platformdirs', 'jinja2') if m in sys.modules])"
+    code = "import sys, tasks; tasks.ns; print([m for m in ('plumbum', 'rich', 'libcst', 'tree_sitter', 'msgspec', 'dotenv', 'starlark', 'filelock', 'platformdirs', 'jinja2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "[]\n", done.stderr
 

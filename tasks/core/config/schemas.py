@@ -30,7 +30,7 @@ def schema_of(name: str, kind: Any) -> str:
     """Return the JSON Schema of config/NAME.yaml, as text."""
     import msgspec
 
-    schema = msgspec.json.schema(kind)
+    schema = _dedented(msgspec.json.schema(kind))
     documented = field_docstrings(kind)
     for struct, definition in schema.get("$defs", {}).items():
         for field, text in documented.get(struct, {}).items():
@@ -52,6 +52,16 @@ def field_docstrings(kind: Any) -> dict[str, dict[str, str]]:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                     found.setdefault(node.name, {})[name] = inspect.cleandoc(text)
     return found
+
+
+def _dedented(node: Any) -> Any:
+    """Return the schema with dedented descriptions: Python 3.13 dedents docstrings itself, older ones do not."""
+    if isinstance(node, dict):
+        return {
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _dedented(value)
+            for key, value in node.items()
+        }
+    return [_dedented(item) for item in node] if isinstance(node, list) else node
 
 
 def write(schemas: dict[str, str], root: Path) -> None:

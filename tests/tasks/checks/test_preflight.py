@@ -90,6 +90,18 @@ def test_opted_in_passes_where_the_policy_wants_it():
     assert [o for o in obstacles(found, choose(found, ""), "WhenEnabled") if o.refuses] == []
 
 
+def test_an_operators_workload_with_an_agent_in_each_pod_passes():
+    """The operator has put the Traffic Agent into its own template: nothing is left that it could revert."""
+    found = place([workload(ownerReferences=OWNER), service(), pod(agent=True)], ("www",), "ns")
+    assert list(obstacles(found, choose(found, ""))) == []
+
+
+@pytest.mark.parametrize("owner", [{"kind": "Rollout", "controller": True}, {"kind": "Cluster", "controller": False}])
+def test_an_owner_that_reverts_nothing_is_no_operator(owner: dict[str, Any]):
+    found = place([workload(ownerReferences=[{"name": "x", **owner}]), service(), pod()], ("www",), "ns")
+    assert [o for o in obstacles(found, choose(found, "")) if o.refuses] == []
+
+
 def test_without_an_agent_the_gap_is_said_before():
     assert "every colleague sees the service down" in warnings(workload(), service(), pod())
 
@@ -147,6 +159,16 @@ def test_the_workload_is_found_by_any_of_its_names():
 def test_a_headless_twin_does_not_hide_the_usual_service():
     found = place([workload(), service("www-peers", clusterIP="None"), service(), pod()], ("www",), "ns")
     assert (found.service_name, found.headless) == ("www", False)
+
+
+def test_a_headless_service_of_the_workloads_name_does_not_hide_the_usual_one_of_another_name():
+    found = place([workload(), service(clusterIP="None"), service("www-web"), pod()], ("www",), "ns")
+    assert (found.service_name, found.headless) == ("www-web", False)
+
+
+def test_of_two_usual_services_the_one_of_the_workloads_name_is_taken():
+    found = place([workload(), service("www-a"), service(), pod()], ("www",), "ns")
+    assert found.service_name == "www"
 
 
 def test_a_pod_that_is_going_does_not_count():

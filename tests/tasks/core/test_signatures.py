@@ -43,6 +43,19 @@ def test_a_failure_is_explained_with_the_names_that_it_tells(tool: str, said: st
     assert not why or "{" not in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("said", "own", "other"),
+    [
+        ("unable to find a default route", "telepresence", "kubectl"),
+        ("connect ECONNREFUSED 10.0.0.1:443", "pnpm", "az"),
+        ("Permission denied (publickey).", "git", "docker"),
+    ],
+)
+def test_a_signature_of_one_tool_does_not_explain_what_another_says(said: str, own: str, other: str):
+    assert explain(own, said) != ("", "")
+    assert explain(other, said) != explain(own, said)
+
+
 def test_the_cause_is_told_and_not_what_helm_adds():
     assert 'no matches for kind "HTTPRoute"' in last_line(NO_KIND)
 

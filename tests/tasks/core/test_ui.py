@@ -81,3 +81,24 @@ def test_a_failure_is_told_in_json_once(monkeypatch: pytest.MonkeyPatch, capsys:
         "error": {"what": "it broke", "why": "it was old", "fix": "make a new one"},
         "exit": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "coloured"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),  # as https://no-color.org has it: set, and not empty
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colours_are_for_a_terminal_without_no_color(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, variables: dict[str, str], coloured: bool
+):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert ui.paint("done", "done") == ("\x1b[32mdone\x1b[0m" if coloured else "done")

@@ -61,6 +61,12 @@ def test_a_newer_lock_file_is_missing_unless_its_content_is_the_installed_one(pr
     assert pnpm.missing(of(project)) == ""
 
 
+def test_a_newer_lock_file_of_other_content_than_the_installed_one_is_missing(project: Path):
+    installed(project, age=60)
+    (project / "node_modules/.pnpm/lock.yaml").write_text("lockfileVersion: '6.0'\n")
+    assert "newer" in pnpm.missing(of(project))
+
+
 def test_the_installation_is_frozen_and_asks_nobody(project: Path, fp):
     fp.register(["pnpm", fp.any()])
     perform(pnpm.install(of(project), "why"))

@@ -56,6 +56,18 @@ def test_own_intercepts_are_named_with_their_client(answer):
     assert telepresence.status(settings()).intercepts == (("www", "ada@dev1"),)
 
 
+def test_a_workload_that_is_replaced_is_held_like_an_intercepted_one(answer):
+    status = json.loads(CONNECTED_231)
+    status["user_daemon"]["replacements"] = [{"name": "api", "client": "ada@dev1"}]
+    answer(json.dumps(status))
+    assert telepresence.status(settings()).intercepts == (("www", "ada@dev1"), ("api", "ada@dev1"))
+    answer(
+        '[{"name":"api","workload_resource_type":"DEPLOYMENT","replacements":[{"spec":{"name":"api"},"disposition":1}]}]'
+    )
+    (workload,) = telepresence.workloads(settings())
+    assert (workload.agent, [held.name for held in workload.held]) == (True, ["api"])
+
+
 def test_a_user_daemon_without_its_root_daemon_is_not_connected(answer):
     answer('{"error":"root daemon: telepresence root daemon is not running"}', returncode=1)
     session = telepresence.status(settings())

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tasks.checks.devcontainer import files, schema
@@ -47,6 +48,8 @@ def test_our_own_files_have_everything():
         ({"capAdd": None}, "capability NET_ADMIN"),
         ({"runArgs": None}, "/dev/net/tun"),
         ({"remoteUser": "root"}, "user"),
+        ({"remoteUser": "0"}, "user"),
+        ({"remoteUser": None, "containerUser": "0"}, "user"),
         ({"forwardPorts": [8080]}, "port 10350"),
         ({"mounts": ["source=azure,target=/home/vscode/.azure,type=volume"]}, "volume for ~/.azure"),
         ({"mounts": None}, "volume for ~/.kube"),
@@ -98,6 +101,7 @@ def test_what_is_no_mapping_is_one_clear_error(folder, text):
     assert why.value.fix
 
 
+@examples(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the first draw builds tables of Unicode
 @given(st.dictionaries(st.sampled_from([*schema.PROPERTIES, "nonsense"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),

@@ -35,6 +35,14 @@ def test_later_sources_win_and_their_origin_is_kept(root: Path):
     assert s.origins["tilt.port"] == "REMOTE_DEV_TILT__PORT (environment)"
 
 
+def test_the_environment_beats_dotenv_and_dotenv_beats_the_local_file(root: Path):
+    (root / "config/settings.local.yaml").write_text("tilt: {port: 1000}\ncluster: {context: from-local}\n")
+    (root / ".env").write_text("REMOTE_DEV_TILT__PORT=2000\nREMOTE_DEV_CLUSTER__CONTEXT=from-dotenv\n")
+    s = load(root, {"REMOTE_DEV_TILT__PORT": "3000"})
+    assert (s.tilt.port, s.cluster.context) == (3000, "from-dotenv")
+    assert s.origins["tilt.port"] == "REMOTE_DEV_TILT__PORT (environment)"
+
+
 def test_lists_and_labels_can_be_given_in_the_environment(root: Path):
     s = load(
         root, {"REMOTE_DEV_CLUSTER__MAPPED_NAMESPACES": "a, b", "REMOTE_DEV_GUARD__PRODUCTION__LABELS": "{env: live}"}

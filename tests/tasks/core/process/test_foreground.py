@@ -101,3 +101,13 @@ def test_a_signal_that_came_while_signals_were_held_counts_when_they_are_release
         with pytest.raises(foreground.Interrupted) as ended:
             taken.release()
     assert ended.value.exit == 143
+
+
+def test_a_third_signal_breaks_through_while_signals_are_held():
+    with foreground.signals() as taken:
+        taken.held = True
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(foreground.Interrupted) as ended:
+            signal.raise_signal(signal.SIGINT)
+    assert ended.value.exit == 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.core.process import processes
+from tasks.core.process.processes import Process
+from tasks.core.wait import until
 
 # The kernel cuts a name at 15 bytes, which may be in the middle of a letter; brackets and blanks are names too.
 NAMED = "import sys; open('/proc/self/comm', 'wb').write(bytes.fromhex(sys.argv[1])); print(flush=True); input()"
@@ -45,3 +48,17 @@ def test_a_signal_to_a_group_that_has_ended_is_fine(child: subprocess.Popen[byte
     child.kill()
     child.wait()
     processes.deliver(child.pid, 15)
+
+
+def test_a_zombie_has_not_started_and_its_group_does_not_live(child: subprocess.Popen[bytes]):
+    os.kill(child.pid, signal.SIGKILL)
+    assert until(lambda: processes.stat(child.pid)[0] == "Z", every=0.01, for_=5)  # nobody has waited for it yet
+    assert processes.started(child.pid) == 0
+    assert not processes.group_lives(child.pid)
+
+
+def test_a_process_whose_pid_was_reused_does_not_live():
+    start = processes.started(os.getpid())
+    assert Process(os.getpid(), start, ()).lives
+    assert not Process(os.getpid(), start - 1, ()).lives
+    assert not Process(2**22 + 1, 0.0, ()).lives

@@ -17,6 +17,7 @@ from tasks.core.process import processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
+from tasks.core.wait import until
 
 PYTHON = Tool(sys.executable)
 
@@ -76,6 +77,12 @@ def test_a_child_that_ignores_sigterm_is_killed():
     assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
 
 
+def test_a_grandchild_that_ignores_sigterm_is_killed_although_its_parent_obeys():
+    with pytest.raises(TimedOut):
+        Tool("sh")["-c", "(trap '' TERM; exec sleep 20.74) >/dev/null 2>&1 & sleep 20.75"].run(timeout=0.5)
+    assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=2)
+
+
 def test_there_is_nothing_to_read_on_stdin():
     assert python("import sys; print(repr(sys.stdin.read()))").stdout == "''\n"
 
@@ -89,6 +96,12 @@ def test_dropped_variables_do_not_reach_the_child(monkeypatch):
     tool = Tool(sys.executable, env={"MINE": "1"}, drop=("AAD_LOGIN_METHOD",))
     shown = tool["-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])"].run()
     assert shown == "None 1\n"
+
+
+def test_a_pinned_variable_beats_the_developers_own(monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", "/of/the/developer")
+    tool = Tool(sys.executable, env={"KUBECONFIG": "/of/the/session"})
+    assert tool["-c", "import os; print(os.environ['KUBECONFIG'])"].run() == "/of/the/session\n"
 
 
 def test_an_answer_that_is_no_json_is_said():

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_an_entry_of_a_run_that_was_killed_has_no_living_owner():
     assert [e.owner_lives for e in journal.entries()] == [False]
 
 
+def test_an_entry_whose_pid_was_reused_has_no_living_owner():
+    entry = journal.record("intercept", name="x")
+    earlier = replace(entry, start=entry.start - 1)
+    assert (entry.owner_lives, earlier.owner_lives) == (True, False)
+
+
 def test_a_file_that_is_no_entry_is_passed_over():
     journal.record("file", path="x")
     store.folder("journal", "broken.json").write_text("{")
@@ -82,6 +89,15 @@ def test_a_lock_is_waited_for_and_named():
         holder.wait()
     with store.lock("one", wait=5):  # the kernel dropped the dead one's
         pass
+
+
+def test_a_lock_file_is_private_whatever_the_umask():
+    umask = os.umask(0)
+    try:
+        with store.lock("one"):
+            assert mode(store.folder("locks", "one.lock")) == 0o600
+    finally:
+        os.umask(umask)
 
 
 def test_times_are_kept_by_what_was_done():

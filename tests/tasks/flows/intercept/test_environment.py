@@ -75,6 +75,15 @@ def test_the_catalogue_has_the_last_word():
     assert (built[b"NODE_ENV"], built[b"X"]) == (b"development", b"own")
 
 
+def test_a_kubeconfig_of_the_catalogue_beats_the_sessions_and_the_sessions_the_developers(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("KUBECONFIG", "/of/the/developer")
+    own = {"KUBECONFIG": "/of/the/session"}
+    assert environment.build({}, {}, [], own)[b"KUBECONFIG"] == b"/of/the/session"
+    assert environment.build({}, {"KUBECONFIG": "/of/the/catalogue"}, [], own)[b"KUBECONFIG"] == b"/of/the/catalogue"
+
+
 def test_dropped_variables_are_left_out():
     assert b"BIG" not in environment.build({"BIG": "x"}, {}, ["BIG"], {})
 

@@ -82,6 +82,14 @@ def test_of_several_files_the_first_counts_and_missing_ones_do_not(tmp_path: Pat
     assert found.homes["clusters", "dev"] == two
 
 
+def test_the_current_context_is_that_of_the_first_file_that_names_one(tmp_path: Path, monkeypatch) -> None:
+    none = write(tmp_path / "none", "contexts: []\n")
+    first = write(tmp_path / "first", "current-context: mine\n")
+    second = write(tmp_path / "second", DEV)
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, (none, first, second))))
+    assert kubeconfig.load().current == "mine"
+
+
 def test_no_file_no_context_is_blocked_with_the_command() -> None:
     with pytest.raises(Blocked) as why:
         kubeconfig.freeze(settings())

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tasks.core.errors import Blocked
+from tasks.core.process import processes
 from tasks.tools import kubeconfig
 from tasks.tools.kubeconfig import Context, file
 from tasks.tools.kubeconfig import merge as kubeconfig_merge
@@ -179,6 +180,31 @@ def test_a_lock_that_a_killed_run_of_our_own_left_is_none(home: Path) -> None:
     Path(f"{home}.lock").write_text("remote-dev 1 12345.0\n")
     merge()
     assert not Path(f"{home}.lock").exists()
+
+
+def test_a_lock_of_a_run_of_our_own_that_still_lives_is_respected(home: Path, monkeypatch) -> None:
+    home.write_text(OTHERS)
+    lock = Path(f"{home}.lock")
+    lock.write_text(f"remote-dev {os.getpid()} {processes.started(os.getpid())}\n")
+    monkeypatch.setattr(file, "_WAIT", 0.1)
+    with pytest.raises(Blocked, match=r"config\.lock exists, created \d s ago"):
+        merge()
+    assert lock.exists()
+
+
+def test_a_lock_whose_owners_pid_was_reused_does_not_count(home: Path) -> None:
+    Path(f"{home}.lock").write_text(f"remote-dev {os.getpid()} {processes.started(os.getpid()) - 1}\n")
+    merge()
+    assert not Path(f"{home}.lock").exists()
+
+
+def test_the_lock_of_client_go_is_private_whatever_the_umask(home: Path) -> None:
+    umask = os.umask(0)
+    try:
+        with file.locked([home]):
+            assert stat.S_IMODE(Path(f"{home}.lock").stat().st_mode) == 0o600
+    finally:
+        os.umask(umask)
 
 
 def test_lists_that_are_none_are_named(home: Path) -> None:
