@@ -1,6 +1,6 @@
-"""What a shell may complete: `python -m tasks.completion` prints it, scripts/completion.bash keeps and reads it.
+"""What a shell can complete: `python -m tasks.completion` prints it, scripts/completion.bash caches and reads it.
 
-One line each: `- FLAGS` of inv itself, `TASK FLAGS` (with `@` where a service may follow), `@ SERVICES`.
+The lines: `- FLAGS` of inv itself, `TASK FLAGS` (with `@` if a service may follow), `@ SERVICES`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 def lines() -> Iterator[str]:
-    """The lines. A catalogue that cannot be read costs the services alone."""
+    """Yield the lines. Without a readable catalogue only the services are missing."""
     import tasks
     from tasks.core.cli.program import SuiteProgram
     from tasks.core.config.catalogue import catalogue

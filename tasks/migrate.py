@@ -1,4 +1,4 @@
-"""The migration: five phases over core and gitops, planned before they are done."""
+"""The migration: five phases over core and gitops, each planned before it is applied."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from invoke.tasks import task
 
 from tasks.core.cli.flags import DRY, JSON, YES, dry
 
-# Invoke makes a list of a repeatable flag only where its default is None: with a tuple it takes the word to pieces.
+# A repeatable flag must default to None: with a tuple as its default Invoke splits each word into letters.
 _HELP = {
     "core": "the core repository (default: settings)",
     "gitops": "the gitops repository (default: settings)",
-    "only": "this step only (repeatable)",
-    "accept": "a file, a folder ending in / or a glob that may be lost or left (repeatable)",
+    "only": "run only this step (repeatable)",
+    "accept": "a file, a folder ending in / or a glob that may be lost, or stay (repeatable)",
     "yes": YES,
     "json": JSON,
     "dry_run": DRY,
-    "check": "like --dry-run; exit 2 when something is missing",
-    "push": "push gitops where its remote must have the copies",
-    "history": "keep: the old history stands in gitops too; none",
+    "check": "like --dry-run; exit 2 if something is missing",
+    "push": "push gitops when its remote must have the copies",
+    "history": "keep: copy the old history to gitops too; none: do not (default)",
     "diff": "show the rewritten files as unified diffs",
     "out": "write the plan to this file",
 }
@@ -41,7 +41,7 @@ def status(
     json: bool = False,
     check: bool = False,
 ) -> None:
-    """What is done, what is missing, what is blocked, and the spec's success criteria."""
+    """Show what is done, missing or blocked, and the success criteria of the specification."""
     from migration import cli
 
     cli.status(cli.Asked(core, gitops, accept=accept or (), json=json, check=check))
@@ -63,7 +63,7 @@ def plan(
     diff: bool = False,
     check: bool = False,
 ) -> None:
-    """Plan all five phases at once, each on the result of those before; --out keeps it for migrate.apply."""
+    """Plan all five phases, each on the result of the earlier ones; --out writes the plan for migrate.apply."""
     from migration import cli
 
     asked = cli.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
@@ -71,7 +71,7 @@ def plan(
 
 
 @task(
-    help={"file": "the plan, as migrate.plan --out wrote it", **_help(*_WRITING)},
+    help={"file": "the plan that migrate.plan --out wrote", **_help(*_WRITING)},
     iterable=["only", "accept"],
     auto_shortflags=False,
 )
@@ -89,7 +89,7 @@ def apply(
     push: bool = False,
     diff: bool = False,
 ) -> None:
-    """Do exactly the plan in FILE; refuse when a repository is not where the plan left it."""
+    """Apply exactly the plan in FILE; refuse if a repository has changed since."""
     from migration import cli
 
     asked = cli.Asked(
@@ -108,7 +108,7 @@ def apply(
 
 
 def _phase(number: int, name: str, text: str) -> Any:
-    """The task of one phase: all of them take the same flags."""
+    """Return the task of one phase: all of them have the same flags."""
 
     def body(
         c: Context,
@@ -161,7 +161,7 @@ phase5 = _phase(5, "phase5", "Phase 5: documented, and proven on the target.")
 def explain(
     c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] | None = None, json: bool = False
 ) -> None:
-    """What happens to this path, by which rule, with which proof."""
+    """Show what happens to this path, by which rule, with which proof."""
     from migration import cli
 
     cli.explain(cli.Asked(core, gitops, accept=accept or (), json=json), path)
@@ -169,7 +169,7 @@ def explain(
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)
 def references(c: Context, path: str, core: str = "", gitops: str = "", json: bool = False) -> None:
-    """Who in core names this path, and who syncs from it."""
+    """Show what in core refers to this path, and what syncs from it."""
     from migration import cli
 
     cli.references(cli.Asked(core, gitops, json=json), path)
@@ -179,7 +179,7 @@ def references(c: Context, path: str, core: str = "", gitops: str = "", json: bo
 def undo(
     c: Context, core: str = "", gitops: str = "", yes: bool = False, json: bool = False, dry_run: bool = False
 ) -> None:
-    """Name the way back to the tag before-remote-first, and with --yes go it."""
+    """Show how to return to the tag before-remote-first; with --yes do it."""
     from migration import cli
 
     cli.undo(cli.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))

@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from tasks.core.config.catalogue import Service
     from tasks.flows.tilt.request import Request
 
-ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
+ONLY = "a service to deploy, by any of its names (repeatable, or with commas)"
 
 
 @task(
     help={
         "only": ONLY,
-        "intercept": "a service to run here in an intercept; repeatable; alone it deploys nothing",
-        "port": "of Tilt's page; default from the settings, another one when that is taken",
+        "intercept": "a service to run here in an intercept (repeatable); without --only nothing is deployed",
+        "port": "the port of Tilt's page (default: from the settings, or a free one if that is in use)",
         "dry_run": DRY,
     },
     iterable=["only", "intercept"],
     auto_shortflags=False,
 )
 def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = "", dry_run: bool = False) -> None:
-    """Start Tilt: guarded, with the session's kubeconfig, and nothing left running when it ends.
+    """Start Tilt with the session's kubeconfig, after the guard's check; nothing keeps running when it ends.
 
     inv tilt.up --only SERVICE         builds it and deploys your release beside the baseline
     inv tilt.up --intercept SERVICE    runs it here in an intercept
     inv tilt.up -- ARGUMENTS           hands them to the Tiltfile
     inv tilt.up -- FLAGS -- ARGUMENTS  gives Tilt flags too
     """
-    from tasks.flows.tilt import up as life
+    from tasks.flows.tilt import up as tilt_up
     from tasks.tools import tilt
 
-    raise SystemExit(life.run(_request(c, only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
+    raise SystemExit(tilt_up.run(_request(c, only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
 
 
 @task(
-    help={"only": ONLY, "port": "of Tilt's page; default from the settings", "dry_run": DRY},
+    help={"only": ONLY, "port": "the port of Tilt's page (default: from the settings)", "dry_run": DRY},
     iterable=["only"],
     auto_shortflags=False,
 )
 def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -> None:
-    """Build and deploy once, and end when all is ready, or with what failed."""
-    from tasks.flows.tilt import up as life
+    """Build and deploy once; end when everything is ready, or with what failed."""
+    from tasks.flows.tilt import up as tilt_up
     from tasks.tools import tilt
 
-    raise SystemExit(life.run(_request(c, only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
+    raise SystemExit(tilt_up.run(_request(c, only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
 
 
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
 def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = False) -> None:
-    """End Tilt and remove this workstation's releases; another's and the baseline stay."""
+    """End Tilt and delete this workstation's releases; those of others and the baseline stay."""
     from tasks.flows.tilt import down as removal
 
     services: tuple[Service, ...] = _request(c, only, ()).only
@@ -66,7 +66,7 @@ def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = Fa
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
-    """Show what Tilt runs, which of it is ready, and whose releases are in the cluster."""
+    """Show what Tilt runs, what of it is ready, and whose releases are in the cluster."""
     from tasks.flows.tilt import status as state
 
     state.run(json=json)

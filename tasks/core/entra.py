@@ -39,7 +39,7 @@ AADSTS: dict[str, Refusal] = {
     ),
     "50097": Refusal("the device must be authenticated", f"{LOGIN} --mode browser on a registered device"),
     "65001": Refusal(
-        "nobody has consented to this application in the tenant",
+        "this application has no consent in the tenant",
         "ask an administrator of the tenant for consent",
         login_helps=False,
     ),
@@ -76,8 +76,8 @@ AADSTS: dict[str, Refusal] = {
         f"make a new one, put it into AZURE_CLIENT_SECRET, then {LOGIN}",
         login_helps=False,
     ),
-    "70016": Refusal("nobody entered the device code yet"),
-    "70020": Refusal("the device code expired before anybody entered it"),
+    "70016": Refusal("the device code was not entered yet"),
+    "70020": Refusal("the device code expired before it was entered"),
 }
 
 

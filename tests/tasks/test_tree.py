@@ -156,7 +156,7 @@ def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
 def test_the_help_of_setup_names_its_steps_and_no_other():
     from tasks.flows.setup import COMMANDS, STEPS
 
-    said = inv("--help", "setup").stdout.split("run this step alone (repeatable):")[1].split("  -")[0]
+    said = inv("--help", "setup").stdout.split("run only this step (repeatable):")[1].split("  -")[0]
     assert set(said.split()) == {step.key for step in STEPS} == set(COMMANDS)
 
 

@@ -22,7 +22,7 @@ ensure CRDs are installed first
     ("tool", "said", "why", "fix"),
     [
         ("kubectl", FORBIDDEN.format("application", "argoproj.io"), "a right", "list applications in argocd"),
-        ("helm", ROUTES, "`edit` says nothing of httproutes", "edit httproutes (docs/access.md)"),
+        ("helm", ROUTES, "`edit` does not include httproutes", "edit httproutes (docs/access.md)"),
         ("kubectl", 'nodes is forbidden: User "d" cannot list resource "nodes" in API group "" at the cluster scope', "a right", "the role `edit`"),
         ("helm", NO_KIND, "does not know HTTPRoute (gateway.networking.k8s.io/v1)", "inv aks.check"),
         ("az", "ERROR: AADSTS70043: The refresh token has expired", "(AADSTS70043)", "inv aks.login"),

@@ -83,7 +83,7 @@ def test_an_outdated_lock_file_is_explained_though_pnpm_says_it_on_stdout(projec
     fp.register(["pnpm", fp.any()], stdout=said.encode(), returncode=1)
     with pytest.raises(ToolError) as why:
         perform(pnpm.install(of(project), "why"))
-    assert "does not fit package.json" in why.value.why
+    assert "does not match package.json" in why.value.why
     assert why.value.fix == "pnpm install, then commit pnpm-lock.yaml"
 
 
