@@ -145,12 +145,12 @@ def _phase(number: int, name: str, text: str) -> Any:
     return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
 
 
-phase1 = _phase(1, "phase1", "Phase 1: infrastructure stands in gitops.")
-phase2 = _phase(2, "phase2", "Phase 2: the dev container needs no local cluster.")
-phase3 = _phase(3, "phase3", "Phase 3: the Tiltfile works against the shared cluster.")
-phase4 = _phase(4, "phase4", "Phase 4: core has no infrastructure; nothing goes unproven.")
+phase1 = _phase(1, "phase1", "Phase 1: copy the infrastructure to gitops.")
+phase2 = _phase(2, "phase2", "Phase 2: make the dev container independent of a local cluster.")
+phase3 = _phase(3, "phase3", "Phase 3: make the Tiltfile work with the shared cluster.")
+phase4 = _phase(4, "phase4", "Phase 4: delete the infrastructure from core; each deletion is proven first.")
 cleanup_infra = _phase(4, "cleanup_infra", "The same as phase4.")
-phase5 = _phase(5, "phase5", "Phase 5: documented, and proven on the target.")
+phase5 = _phase(5, "phase5", "Phase 5: document it, and validate it on the target.")
 
 
 @task(

@@ -84,7 +84,7 @@ def _encrypted(plain: Any, host: str | None, verify: bool) -> Any:
 
 
 def _addresses(host: str, port: int, timeout: float) -> list[str] | Exception:
-    """The host's addresses, or why there are none.
+    """The host's addresses, or the reason without one.
 
     Without a network a resolver answers late or never, and getaddrinfo has no deadline: a thread asks it.
     """

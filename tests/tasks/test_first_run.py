@@ -1,4 +1,4 @@
-"""`scripts/inv` makes its own environment: in any folder, for any words, and never twice."""
+"""`scripts/inv` creates its own environment: in any folder, for any arguments, and only once."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def installed(clone: Path) -> list[str]:
     return (clone.parent.parent / "notes").read_text().split()
 
 
-def test_it_works_wherever_the_clone_lies_and_the_second_run_makes_nothing(clone: Path):
+def test_it_works_wherever_the_clone_is_and_the_second_run_creates_nothing(clone: Path):
     assert inv(clone, "--list") == f"{clone}/tasks.py --list\n"
     assert inv(clone, "--list") == f"{clone}/tasks.py --list\n"
     assert installed(clone) == ["requirements.lock"]
 
 
-def test_the_words_of_another_program_do_not_ask_for_the_test_packages(clone: Path):
+def test_the_arguments_of_another_program_do_not_ask_for_the_test_packages(clone: Path):
     inv(clone, "intercept", "www", "--", "pnpm", "test", "bench")
     assert installed(clone) == ["requirements.lock"]
     inv(clone, "test")
@@ -81,7 +81,7 @@ def test_a_first_run_that_was_killed_is_not_trusted(clone: Path):
     assert installed(clone) == ["requirements.lock"] * 2
 
 
-def test_two_first_runs_at_once_make_one_environment(clone: Path):
+def test_two_first_runs_at_once_create_one_environment(clone: Path):
     runs = [start(clone, "--list", slow="1") for _ in range(2)]
     said = [run.communicate(timeout=60)[0] for run in runs]
     assert said == [f"{clone}/tasks.py --list\n"] * 2

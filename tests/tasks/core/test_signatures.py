@@ -1,4 +1,4 @@
-"""What tools say on failure, as recorded, and what the suite makes of it."""
+"""Recorded failures of tools, and how the suite explains them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ensure CRDs are installed first
         ("git", "fatal: nothing that is known", "", ""),
     ],
 )  # fmt: skip
-def test_a_failure_is_explained_with_the_names_that_it_tells(tool: str, said: str, why: str, fix: str):
+def test_a_failure_is_explained_with_the_names_in_it(tool: str, said: str, why: str, fix: str):
     found = explain(tool, said)
     assert why in found[0]
     assert fix in found[1]
@@ -56,7 +56,7 @@ def test_a_signature_of_one_tool_does_not_explain_what_another_says(said: str, o
     assert explain(other, said) != explain(own, said)
 
 
-def test_the_cause_is_told_and_not_what_helm_adds():
+def test_the_cause_is_quoted_and_not_what_helm_adds():
     assert 'no matches for kind "HTTPRoute"' in last_line(NO_KIND)
 
 
@@ -66,5 +66,5 @@ def test_a_signature_names_only_what_its_pattern_catches(signature):
     assert set(re.findall(r"\{(\w+)\}", signature.why + signature.fix)) <= caught
 
 
-def test_each_code_of_entra_has_a_cause_and_a_way():
+def test_each_code_of_entra_has_a_cause_and_a_fix():
     assert all(refusal.why and refusal.fix for refusal in AADSTS.values())

@@ -1,4 +1,4 @@
-"""The program behind `inv`: what it makes of a command line, of errors and of an output that nobody reads."""
+"""The program behind `inv`: command lines, errors, signals and a closed output."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_words_after_the_dashes_arrive_as_they_were_typed():
 
 
 @pytest.mark.parametrize("words", ["--list", "--help"])
-def test_a_reader_that_has_gone_ends_it_without_a_word(words: str):
+def test_a_reader_that_has_ended_causes_no_traceback(words: str):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as stdout:

@@ -43,14 +43,14 @@ def test_an_absent_program_says_how_to_get_it():
     assert caught.value.fix == "install it"
 
 
-def test_a_file_that_may_not_be_executed_is_no_traceback(tmp_path: Path):
+def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
     program = tmp_path / "program"
     program.write_text("x")
     with pytest.raises(Absent, match="may not be executed"):
         Tool(str(program))[()].run()
 
 
-def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
+def test_children_of_other_threads_are_ended_when_the_block_fails():
     def ask() -> None:
         with ThreadPoolExecutor(max_workers=1) as pool, cancel_on_failure():
             pool.submit(Tool("sleep")["473"].run)
@@ -63,7 +63,7 @@ def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
     assert time.monotonic() - began < 5
 
 
-def test_at_the_deadline_the_grandchild_goes_too():
+def test_at_the_deadline_the_grandchild_is_ended_too():
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
         Tool("sh")["-c", "sleep 471 & sleep 471; echo"].run(timeout=0.3)
@@ -104,7 +104,7 @@ def test_a_pinned_variable_beats_the_developers_own(monkeypatch):
     assert tool["-c", "import os; print(os.environ['KUBECONFIG'])"].run() == "/of/the/session\n"
 
 
-def test_an_answer_that_is_no_json_is_said():
+def test_an_answer_that_is_not_json_is_an_error():
     with pytest.raises(ToolError, match="the answer is not JSON"):
         PYTHON["-c", "print('hello')"].json()
 
@@ -139,11 +139,11 @@ def test_what_looks_like_a_secret_is_masked(said: str):
         "fatal: cannot reach ssh://git@git.example.com:22/gitops.git, nor http://127.0.0.1:8080/a@b",
     ],
 )
-def test_a_sentence_about_a_token_is_no_secret(said: str):
+def test_a_sentence_about_a_token_is_not_masked(said: str):
     assert clean(said) == said
 
 
-def test_the_last_line_is_the_error_and_not_the_advice_behind_it():
+def test_the_last_line_is_the_error_and_not_the_advice_after_it():
     said = (
         "Unable to connect to the server: getting credentials: exec: executable kubelogin not found\n\n"
         "It looks like you are trying to use a client-go credential plugin that is not installed.\n\n"
@@ -157,7 +157,7 @@ def test_the_last_line_is_the_error_and_not_the_advice_behind_it():
     )
 
 
-def test_a_known_secret_is_masked_wherever_it_stands():
+def test_a_known_secret_is_masked_everywhere():
     ui.hide("s3cr3t-value")
     assert ui.masked("a s3cr3t-value b") == "a *** b"
 
