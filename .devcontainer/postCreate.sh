@@ -40,7 +40,7 @@ case $code in
   *) why="it ended with exit code $code" ;;
 esac
 text="setup of this dev container is not complete: $why
-$({ grep -E '^(!!|\?\?|xx|error:| +(why|fix):)' "$said" || tail -n 3 "$said"; } | grep -vE '^!! +[a-z]+ +needs [a-z, ]+$' | sed -E 's/ +[0-9.]+ s$//; s/^ +/   /' | tail -n 12)
+$({ grep -E '^(!!|\?\?|xx|error:| +(why|fix):)' "$said" || tail -n 3 "$said"; } | sed -E 's/ +[0-9.]+ s$//; s/^ +/   /' | tail -n 12)
   fix: inv setup"
 rm -f "$said"
 printf '%s\n' "$text"

@@ -34,7 +34,7 @@ ui.say = ui.talk = lambda text="": None
 ui.progress = lambda *args, **more: None
 import invoke.collection  # so that its import is not measured
 began = time.perf_counter()
-asked = commands.Asked({core!r}, {gitops!r}, yes=True)
+asked = commands.Flags({core!r}, {gitops!r}, yes=True)
 code = 0
 try:
     {call}

@@ -76,10 +76,10 @@ def ratios(ours: list[float], theirs: list[float]) -> list[float]:
 
 def checks(core: Path, gitops: Path) -> list[tuple[str, Path, bool]]:
     """Return for each step its key, a path that shows its result, and whether the path exists now."""
-    from migration import mapping as migration_mapping
+    from migration import mapping_file
     from migration.engine import STEPS
 
-    mapping = migration_mapping.read(ROOT / "config" / "migration.yaml")
+    mapping = mapping_file.read(ROOT / "config" / "migration.yaml")
     found = []
     for step in STEPS:
         row = mapping.cleanup_of(step.key)

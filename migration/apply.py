@@ -1,4 +1,4 @@
-"""Brings a plan about: objects, then one move of each repository, gitops first, with a stop where a person pushes."""
+"""Carries out a plan: git objects, then one move of each repository. gitops is first; core waits until it is pushed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from migration.engine import Plan
+from migration import history
+from migration.engine import MigrationPlan
 from migration.git import commit_import, locks, write
 from migration.git.facts import TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
-from migration.git.worktree import Place
-from migration.model import Commit, Outcome
-from migration.simulation import Side, World, refuse_hindered
+from migration.git.worktree import Checkout
+from migration.model import ChangeKind, Commit, StepResult
+from migration.repositories import Repository
+from migration.simulation import Simulation
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.steps import State
 
@@ -23,33 +25,38 @@ TAG = "before-remote-first"
 
 
 @dataclass
-class Session:
-    """A writing run: both repositories are locked, what a killed run left is finished. since: when that was (ns)."""
+class MigrationRun:
+    """A writing run: both repositories are locked, and what a killed run began is finished."""
 
-    run: str
-    since: int
-    told: list[str]
+    mark: str
+    """Marks the git processes of this run."""
+
+    since: int = 0
+    """When the repositories were locked (ns): a file changed later stops the run."""
+
+    resumed: list[str] = field(default_factory=list)
+    """What was finished for a killed run, a line each."""
 
 
 @contextmanager
-def session(core: Path, gitops: Path) -> Iterator[Session]:
+def locked(core: Path, gitops: Path) -> Iterator[MigrationRun]:
     """Lock both repositories and finish what a killed run began."""
-    run = f"{secrets.token_hex(8)}"
-    found = Session(run, 0, [])
+    begun = MigrationRun(secrets.token_hex(8))
     with ExitStack() as stack:
         for folder in (core, gitops):
-            place = _place(folder, run)
-            if place is not None:
-                stack.enter_context(locks.held(place.git_dir, run))
-                line = write.resume(place)
-                if line:
-                    found.told.append(line)
-        found.since = time.time_ns()
-        yield found
+            checkout = _checkout(folder, begun.mark)
+            if checkout is None:
+                continue
+            stack.enter_context(locks.held(checkout.git_dir, begun.mark))
+            line = write.resume(checkout)
+            if line:
+                begun.resumed.append(line)
+        begun.since = time.time_ns()
+        yield begun
 
 
-def _place(folder: Path, run: str) -> Place | None:
-    """Where to write, None when this is no repository of its own (which planning then says properly)."""
+def _checkout(folder: Path, run: str) -> Checkout | None:
+    """Where to write. None when this is not the root of a repository: planning then reports it."""
     if not folder.is_dir():
         return None
     try:
@@ -59,92 +66,97 @@ def _place(folder: Path, run: str) -> Place | None:
         return None
     if Path(top) != folder.resolve():
         return None
-    return Place(folder, Path(git_dir), git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)), run)
+    return Checkout(folder, Path(git_dir), git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)), run)
 
 
-def carry_out(plan: Plan, session: Session, *, push: bool, tell: Callable[[str, str], None]) -> str:
-    """Do what the plan says. Returns what a person must do before it can go on, empty when all was done."""
-    world = plan.world
-    refuse_hindered(world)
-    for side in (world.gitops, world.core):
-        if side.commits or side.facts.head != side.facts.at:
-            _tag(side, plan.start[side.name], session.run)
-    from migration import history
-
-    if world.grafts:
-        history.bring(world)
-    _bring(world, world.gitops, session, tell)
-    if world.grafts:
-        world.gitops.facts.git.read("update-ref", "-d", history.REF)  # the commits name it now
-    waits = plan.person
-    if waits and not _is_pushed(world.gitops.facts, world.gitops.head):
+def carry_out(plan: MigrationPlan, run: MigrationRun, *, push: bool, tell: Callable[[str, str], None]) -> str:
+    """Do what the plan says. Return what a person must do before it can go on; empty when all was done."""
+    simulation = plan.simulation
+    core, gitops = simulation.core, simulation.gitops
+    simulation.repositories.must_be_ready()
+    for repository in (gitops, core):
+        if repository.commits or repository.facts.head != repository.facts.at:
+            _tag(repository, plan.start[repository.name], run.mark)
+    history.fetch(simulation)
+    _move_to_end(simulation, gitops, run, tell)
+    history.drop(simulation)
+    if plan.person and not _is_pushed(gitops.facts, gitops.head):
         if not push:
-            return waits
+            return plan.person
         tell("running", "pushing gitops")
-        _push(world.gitops.facts)
-    _bring(world, world.core, session, tell)
+        _push(gitops.facts)
+    _move_to_end(simulation, core, run, tell)
     return ""
 
 
-def _bring(world: World, side: Side, session: Session, tell: Callable[[str, str], None]) -> None:
-    """Move one repository from where it stands in the plan to the plan's end."""
-    rest = ahead(side)
+def _move_to_end(
+    simulation: Simulation, repository: Repository, run: MigrationRun, tell: Callable[[str, str], None]
+) -> None:
+    """Move one repository from where it is in the plan to the plan's end."""
+    rest = ahead(repository)
     if not rest:
         return
-    old, last = side.facts.head, rest[-1].id
-    place = Place(side.facts.folder, side.facts.git_dir, side.facts.branch, session.run)
-    place.own.mkdir(exist_ok=True)
-    tell("running", f"{side.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
-    needed = [e[1] for c in rest for e in c.edits.values() if e and e[0] != GITLINK]
-    missing = commit_import.absent(place.git, needed)
-    commit_import.import_commits(place.git, map(_written, rest), lambda oids: _bytes(world, side, oids), missing, last)
-    write.move(place, old, last, _together(rest, side), session.since)
-    for one in rest:
-        tell("done", f"{side.name} {one.id[:9]} {one.message.splitlines()[0]}")
+    facts, last = repository.facts, rest[-1].id
+    checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run.mark)
+    checkout.own.mkdir(exist_ok=True)
+    tell("running", f"{repository.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
+    needed = [entry[1] for c in rest for entry in c.edits.values() if entry and entry[0] != GITLINK]
+    missing = commit_import.absent(checkout.git, needed)
+    commit_import.import_commits(
+        checkout.git, map(_planned, rest), lambda oids: _contents(simulation, repository, oids), missing, last
+    )
+    write.move(checkout, facts.head, last, _combined(rest, repository), run.since)
+    for commit in rest:
+        tell("done", f"{repository.name} {commit.id[:9]} {commit.message.splitlines()[0]}")
 
 
-def ahead(side: Side) -> list[Commit]:
-    """The plan's commits that this repository has not made yet."""
-    ids = [c.id for c in side.commits]
-    return side.commits[ids.index(side.facts.head) + 1 :] if side.facts.head in ids else side.commits
+def ahead(repository: Repository) -> list[Commit]:
+    """Return the plan's commits that this repository has not made yet."""
+    ids = [c.id for c in repository.commits]
+    made = ids.index(repository.facts.head) + 1 if repository.facts.head in ids else 0
+    return repository.commits[made:]
 
 
-def _written(one: Commit) -> tuple[str, bytes, dict[str, Entry | None], tuple[str, ...]]:
-    edits = {p: Entry(*e) if e else None for p, e in one.edits.items()}
-    return one.id, commit_import.commit_head(one.author, one.committer, one.message), edits, one.parents
+def _planned(commit: Commit) -> commit_import.PlannedCommit:
+    head = commit_import.commit_head(commit.author, commit.committer, commit.message)
+    return commit_import.PlannedCommit(commit.id, head, _entries(commit), commit.parents)
 
 
-def _together(commits: list[Commit], side: Side) -> dict[str, Entry | None]:
-    """What differs between before the first and after the last commit."""
-    last: dict[str, Entry | None] = {}
-    for one in commits:
-        last.update({p: Entry(*e) if e else None for p, e in one.edits.items()})
-    if len(commits) == len(side.commits):
-        before = side.facts.tree.files
-        last = {p: e for p, e in last.items() if before.get(p) != e}
-    return last
+def _entries(commit: Commit) -> dict[str, Entry | None]:
+    return {path: Entry(*entry) if entry else None for path, entry in commit.edits.items()}
 
 
-def _bytes(world: World, side: Side, oids: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The bytes of blobs that a repository lacks: planned, or core's where gitops gets a copy."""
-    planned = [o for o in oids if side.blobs.planned(o) is not None]
-    yield from side.blobs.many(planned)
+def _combined(commits: list[Commit], repository: Repository) -> dict[str, Entry | None]:
+    """Return what differs between before the first and after the last commit."""
+    edits: dict[str, Entry | None] = {}
+    for commit in commits:
+        edits.update(_entries(commit))
+    if len(commits) == len(repository.commits):
+        before = repository.facts.tree.files
+        edits = {path: entry for path, entry in edits.items() if before.get(path) != entry}
+    return edits
+
+
+def _contents(simulation: Simulation, repository: Repository, oids: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the blobs that a repository lacks: planned ones, or core's where gitops gets a copy."""
+    planned = [oid for oid in oids if repository.blobs.planned(oid) is not None]
+    yield from repository.blobs.many(planned)
     known = set(planned)
-    yield from world.core.blobs.many(o for o in oids if o not in known)
+    yield from simulation.core.blobs.many(oid for oid in oids if oid not in known)
 
 
-def _tag(side: Side, commit: str, run: str) -> None:
-    """Tag where the repository stood before the first commit of the migration; the tag of one that was taken back moves."""
-    git = Git(side.facts.folder, run)
+def _tag(repository: Repository, commit: str, run: str) -> None:
+    """Tag where the repository was before the migration's first commit. The tag of an undone migration moves."""
+    git = Git(repository.facts.folder, run)
     old = git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}", ok=(0, 1))
     if not old or not _goes_on(git, f"{TAG}..{commit}", commit):
         git.read("update-ref", f"refs/tags/{TAG}", commit, old or "0" * len(commit))
 
 
 def _goes_on(git: Git, since: str, commit: str) -> bool:
-    """Does a migration that began at the tag go on here? Also when its commits were squashed into one."""
-    shown_as = f"--format=%(trailers:key={TRAILER},valueonly)"
-    newest = git.line("log", "-1", f"--grep=^{TRAILER}: ", shown_as, since)
+    """Whether a migration that began at the tag continues here, even when its commits were squashed into one."""
+    trailer = f"--format=%(trailers:key={TRAILER},valueonly)"
+    newest = git.line("log", "-1", f"--grep=^{TRAILER}: ", trailer, since)
     if newest:
         return newest != UNDO
     return bool(git.read("grep", "-l", "-F", "<!-- remote-first:", commit, "--", "README.md", ok=(0, 1)))
@@ -155,7 +167,7 @@ def _is_pushed(facts: Facts, commit: str) -> bool:
 
 
 def _push(facts: Facts) -> None:
-    """Push gitops' branch to the remote it follows, else to the only one, else to origin."""
+    """Push gitops' branch to its upstream, else to the only remote, else to origin."""
     branch = facts.branch.removeprefix("refs/heads/")
     remote = facts.git.line("config", f"branch.{branch}.remote", ok=(0, 1))
     if not remote or remote == ".":
@@ -165,21 +177,31 @@ def _push(facts: Facts) -> None:
     facts.git.read("push", remote, f"{facts.branch}:{merge}", timeout=600)
 
 
-def after(outcomes: list[Outcome], stopped: str) -> list[Outcome]:
-    """The outcomes once the plan was carried out: what was pending is done, unless a person is waited for."""
-    done = []
-    for one in outcomes:
-        waits = bool(stopped) and any(c.repo == "core" or c.kind == "person" for c in one.changes)
-        done.append(replace(one, state=State.DONE) if one.state is State.PENDING and not waits else one)
-    return done
+def carried_out(results: list[StepResult], stopped: str) -> list[StepResult]:
+    """Return the results after the plan was carried out: pending steps are done.
+
+    stopped: what a person must do first; while it is not empty, core's steps stay pending
+    """
+    return [
+        replace(result, state=State.DONE)
+        if result.state is State.PENDING and not (stopped and _waits(result))
+        else result
+        for result in results
+    ]
 
 
-def must_match(world: World, commits: dict[str, list[str]], start: dict[str, str]) -> None:
-    """Refuse when a repository is not where the plan left it: at its start, or at one of the plan's own commits."""
-    for side in (world.core, world.gitops):
-        if side.facts.head not in (start[side.name], *commits[side.name]):
+def _waits(result: StepResult) -> bool:
+    """Whether the step needs a person, or comes after the point where one is needed."""
+    return any(change.repo == "core" or change.kind is ChangeKind.PERSON for change in result.changes)
+
+
+def must_match(simulation: Simulation, commits: dict[str, list[str]], start: dict[str, str]) -> None:
+    """Refuse when a repository is neither at the plan's start nor at one of the plan's own commits."""
+    for repository in simulation.repositories.both:
+        name, head = repository.name, repository.facts.head
+        if head not in (start[name], *commits[name]):
             raise Refused(
-                f"{side.name}: HEAD is {side.facts.head[:12]}, the plan was made at {start[side.name][:12]}",
+                f"{name}: HEAD is {head[:12]}, the plan was made at {start[name][:12]}",
                 why="somebody has committed here since",
                 fix="make a new plan: inv migrate.plan --out FILE",
             )

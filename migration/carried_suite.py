@@ -1,4 +1,4 @@
-"""The suite's own files: what is carried into a core repository, and what there is ours."""
+"""The suite's own files: which of them a team's repository gets, and which paths there belong to the suite."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from migration.git.objects import Git, decode
 from tasks.core.errors import ToolError
 from tasks.core.repository import repository_root
 
-# Task files, settings, the starter with its lock, and what the Tiltfile loads.
-_CARRIED = (
+_DAILY = (
     "tasks.py",
     "tasks/",
-    "migration/",
-    "starlark_harness/",
     "config/",
     "scripts/inv",
     "scripts/completion.bash",
@@ -22,38 +19,42 @@ _CARRIED = (
     "scripts/requirements.lock",
     "tilt/",
 )
+_UNTIL_THE_MIGRATION_IS_OVER = ("migration/", "starlark_harness/")
+_CARRIED = (*_DAILY, *_UNTIL_THE_MIGRATION_IS_OVER)
 _NEVER = ("config/settings.local.yaml",)
 
 
 def files(core: Path) -> tuple[dict[str, tuple[str, bytes]], frozenset[str]]:
-    """What is to be copied into core (path -> mode, bytes; empty when the suite runs from core), and all paths."""
+    """Return what core gets (path -> mode, content), and all paths of the suite.
+
+    Core gets nothing when the suite runs from core itself.
+    """
     root = repository_root()
     paths = _listed(root)
-    own = frozenset(paths)
     if root == core.resolve():
-        return {}, own
-    found: dict[str, tuple[str, bytes]] = {}
-    for path in paths:
-        place = root / path
-        mode = "100755" if os.access(place, os.X_OK) else "100644"
-        found[path] = (mode, place.read_bytes())
-    return found, own
+        return {}, frozenset(paths)
+    carried = {path: (_mode(root / path), (root / path).read_bytes()) for path in paths}
+    return carried, frozenset(paths)
+
+
+def _mode(file: Path) -> str:
+    return "100755" if os.access(file, os.X_OK) else "100644"
 
 
 def _listed(root: Path) -> list[str]:
+    """Return the suite's files as git has them; without git, as they are in the folder."""
+    patterns = [path if path.endswith("/") else f"{path}*" for path in _CARRIED]
     try:
-        names = decode(
-            Git(root).read("ls-files", "-z", "--cached", "--", *(c if c.endswith("/") else f"{c}*" for c in _CARRIED))
-        ).split("\0")
-        if len(names) < 2:
-            raise ToolError("not committed here")
+        names = decode(Git(root).read("ls-files", "-z", "--cached", "--", *patterns)).split("\0")
     except ToolError:
+        names = []
+    if not any(names):  # not a repository, or not committed yet
         names = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     return sorted(n for n in names if n.startswith(_CARRIED) and not n.startswith(_NEVER) and (root / n).is_file())
 
 
 def template(path: str) -> bytes | None:
-    """A file of the suite's own checkout that is merged into core, not copied; None where it is not carried along."""
+    """Return a file of the suite that is merged into core, not copied. None in a repository that got no such file."""
     try:
         return (repository_root() / path).read_bytes()
     except OSError:

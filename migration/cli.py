@@ -1,18 +1,15 @@
-"""What `inv migrate.*` does: read, plan, show, ask, carry out."""
+"""What the `inv migrate.*` tasks do: read, plan, show, ask, carry out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from migration import apply as applying
-from migration import engine, plan_file, render
-from migration import mapping as migration_mapping
-from migration.engine import Plan, Request
-from migration.model import Outcome
-from migration.simulation import Consumer, World, refuse_hindered
+from migration import applications, apply, engine, mapping_file, plan_file, render
+from migration.engine import MigrationPlan
+from migration.model import History, MigrationRequest, StepResult
+from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
@@ -23,7 +20,7 @@ ALL = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Flags:
     """The flags of a migrate task."""
 
     core: str = ""
@@ -36,301 +33,290 @@ class Asked:
     check: bool = False
     push: bool = False
     diff: bool = False
-    history: str = "none"
+    history: str = History.NONE
+
+    @property
+    def looks(self) -> bool:
+        """Whether nothing is to be written."""
+        return self.dry or self.check
 
 
-def places(asked: Asked, s: Settings) -> tuple[Path, Path]:
-    """The two repositories, as named or as the settings say; gitops lies in core when only core is named."""
-    core = Path(asked.core).expanduser().absolute() if asked.core else s.core
-    if asked.gitops:
-        return core, Path(asked.gitops).expanduser().absolute()
-    return core, (core / s.repositories.gitops if asked.core else s.gitops)
-
-
-def request(asked: Asked, phases: Sequence[int] = ALL) -> Request:
-    """What is asked for. Raises Trouble for an unknown step or history."""
-    if asked.history not in engine.HISTORIES:
-        raise Trouble(f"--history {asked.history} is not known", fix="--history keep, or --history none")
-    core, gitops = places(asked, settings())
-    return Request(core, gitops, engine.selected(phases, asked.only or ()), tuple(asked.accept or ()), asked.history)
-
-
-def live(s: Settings) -> list[Consumer]:
-    """The Applications of the cluster, as consumers. Raises Trouble when it cannot be asked."""
-    from tasks.tools import kubectl
-    from tasks.tools.base import frozen_kubeconfig
-
-    if not frozen_kubeconfig(s).is_file():
-        raise Trouble(f"the cluster {s.cluster.name} was not asked: there is no kubeconfig of the suite here")
-    found = []
-    for one in kubectl.applications(s):
-        spec: dict[str, Any] = one.get("spec") or {}
-        template: dict[str, Any] = ((spec.get("template") or {}).get("spec")) or {}
-        for holder in (spec, template):
-            sources = [holder.get("source") or {}, *(holder.get("sources") or [])]
-            for source in sources:
-                if source.get("repoURL"):
-                    name = (one.get("metadata") or {}).get("name", "?")
-                    where = f"cluster {s.cluster.context}: Application {name}"
-                    found.append(Consumer(where, str(source["repoURL"]), str(source.get("path") or "").strip("/")))
-    return found
-
-
-def world_of(wanted: Request) -> World:
-    """Both repositories, read, with the mapping of this suite."""
-    s = settings()
-    mapping = migration_mapping.read(repository_root() / "config" / "migration.yaml")
-    return engine.make_world(wanted, s, mapping, lambda: live(s))
-
-
-def status(asked: Asked) -> None:
-    """`inv migrate.status`."""
+def status(flags: Flags) -> None:
+    """Show every phase and the success criteria: `inv migrate.status`."""
     from migration import criteria
 
-    found = _planned(request(asked))
-    rows = criteria.judge(found)
-    if asked.json:
-        ui.as_json({**render.document(found), "criteria": [row.as_json() for row in rows]})
+    plan = planned(request(flags))
+    rows = criteria.judge(plan)
+    if flags.json:
+        ui.as_json({**render.document(plan), "criteria": [row.as_json() for row in rows]})
     else:
-        for line in render.lines(found, most=2):
-            ui.say(line)
+        _say(render.lines(plan, most=2))
         ui.say("success criteria of the spec")
-        for row in rows:
-            ui.say(f"  {row.mark} {row.number}. {row.title}: {row.evidence}")
-    _close(found)
-    if asked.check:
-        _leave(_code(found, check=True))
+        _say(f"  {row.mark} {row.number}. {row.title}: {row.evidence}" for row in rows)
+    _close(plan)
+    if flags.check:
+        _leave(_code(plan, check=True))
 
 
-def plan(asked: Asked, out: str) -> None:
-    """`inv migrate.plan`."""
-    found = _planned(request(asked))
+def plan(flags: Flags, out: str) -> None:
+    """Show the plan of all phases, and save it: `inv migrate.plan`."""
+    made = planned(request(flags))
     if out:
-        if found.hindrances:
-            _close(found)
-            first = found.hindrances[0]
-            raise Trouble(first.what, fix=first.fix, code=REFUSED)
-        plan_file.write(Path(out), found, render.document(found))
-        ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
-    _show(asked, found)
-    _close(found)
-    _leave(_code(found, check=asked.check))
+        _save(made, out)
+    _show(flags, made)
+    _close(made)
+    _leave(_code(made, check=flags.check))
 
 
-def phase(asked: Asked, number: int) -> None:
-    """`inv migrate.phaseN`: plan one phase, and do it."""
-    wanted = request(asked, (number,))
-    if asked.dry or asked.check:
-        found = _planned(wanted)
-        _show(asked, found)
-        _close(found)
-        _leave(_code(found, check=asked.check, trials=True))
+def _save(plan: MigrationPlan, out: str) -> None:
+    if plan.problems:
+        _close(plan)
+        first = plan.problems[0]
+        raise Trouble(first.what, why=first.why, fix=first.fix, code=REFUSED)
+    plan_file.write(Path(out), plan, render.document(plan))
+    ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {out}")
+
+
+def phase(flags: Flags, number: int) -> None:
+    """Plan one phase and carry it out: `inv migrate.phaseN`."""
+    wanted = request(flags, (number,))
+    if flags.looks:
+        plan = planned(wanted)
+        _show(flags, plan)
+        _close(plan)
+        _leave(_code(plan, check=flags.check, trials=True))
         return
-    with applying.session(wanted.core, wanted.gitops) as session:
-        _tell(session)
-        found = _planned(wanted)
-        _do(asked, found, session, unknown=FAILED)
+    with apply.locked(wanted.core, wanted.gitops) as run:
+        _talk(run.resumed)
+        _carry_out(flags, planned(wanted), run, unknown=FAILED)
 
 
-def apply(asked: Asked, file: str) -> None:
-    """`inv migrate.apply FILE`: do what the file says."""
+def apply_file(flags: Flags, file: str) -> None:
+    """Carry out a saved plan: `inv migrate.apply FILE`."""
     if file.startswith("-"):
         raise Trouble(f"'{file}' is not a file", fix="inv migrate.apply FILE --yes; help: inv --help migrate.apply")
-    wanted, commits = plan_file.read(Path(file))
-    narrowed = bool(asked.only or asked.accept)
-    core = Path(asked.core).expanduser().absolute() if asked.core else wanted.core
-    gitops = Path(asked.gitops).expanduser().absolute() if asked.gitops else wanted.gitops
-    keys = tuple(k for k in wanted.keys if not asked.only or k in engine.selected(ALL, asked.only))
-    accept = (*wanted.accept, *(asked.accept or ()))
-    wanted = Request(core, gitops, keys, accept, wanted.history, wanted.at, wanted.idents)
-
-    def look() -> tuple[Plan, bool]:
-        """The plan, made again on what is there, and whether both repositories are at its end already."""
-        world = world_of(wanted)
-        applying.must_match(world, commits, wanted.at)
-        ended = any(commits.values()) and all(
-            s.facts.head == (commits[s.name] or [wanted.at[s.name]])[-1] for s in (world.core, world.gitops)
-        )
-        if not ended:
-            refuse_hindered(world)
-        found = engine.plan(wanted, world)
-        made = {s.name: [c.id for c in s.commits] for s in (world.core, world.gitops)}
-        if made != commits and not narrowed:
-            _close(found)
-            if ended:  # another plan would be made today, but this one is done
-                return _planned(replace(wanted, at={}, idents={})), True
-            raise Trouble(
-                "the plan no longer fits what is there: another one would be made today",
-                why="a file in the way, the mapping, the settings or the cluster has changed since",
-                fix=f"make a new plan: inv migrate.plan --out {file}",
-                code=REFUSED,
-            )
-        return found, ended and not _trials(found)
-
-    if asked.dry or asked.check:
-        found, ended = look()
-        if ended:
-            _told_as_done(asked, found)
+    saved, commits = plan_file.read(Path(file))
+    wanted = _narrowed(saved, flags)
+    replay = _Replay(file, wanted, commits, exact=not (flags.only or flags.accept))
+    if flags.looks:
+        plan, over = replay.plan()
+        if over:
+            _report_as_done(flags, plan)
             return
-        _show(asked, found)
-        _close(found)
-        _leave(_code(found, check=asked.check))
+        _show(flags, plan)
+        _close(plan)
+        _leave(_code(plan, check=flags.check))
         return
-    with applying.session(wanted.core, wanted.gitops) as session:
-        _tell(session)
-        found, ended = look()
-        if ended:
-            _told_as_done(asked, found)
+    with apply.locked(wanted.core, wanted.gitops) as run:
+        _talk(run.resumed)
+        plan, over = replay.plan()
+        if over:
+            _report_as_done(flags, plan)
         else:
-            _do(asked, found, session, unknown=0)
+            _carry_out(flags, plan, run, unknown=0)
 
 
-def explain(asked: Asked, path: str) -> None:
-    """`inv migrate.explain PATH`."""
-    from migration import explain as telling
+def _narrowed(saved: MigrationRequest, flags: Flags) -> MigrationRequest:
+    """Return the saved plan's request with the flags that were typed now."""
+    chosen = engine.selected(ALL, flags.only) if flags.only else saved.keys
+    return replace(
+        saved,
+        core=_folder(flags.core) if flags.core else saved.core,
+        gitops=_folder(flags.gitops) if flags.gitops else saved.gitops,
+        keys=tuple(key for key in saved.keys if key in chosen),
+        accept=(*saved.accept, *(flags.accept or ())),
+    )
 
-    _no_flag(path, "explain")
-    found = _planned(request(asked))
-    told = telling.explain(found, _of_core(found.world, path))
-    if asked.json:
-        ui.as_json(told.as_json())
+
+@dataclass(frozen=True)
+class _Replay:
+    """A saved plan, to be made again on what is there now."""
+
+    file: str
+    wanted: MigrationRequest
+    commits: dict[str, list[str]]
+
+    exact: bool
+    """Whether the commits must be those that were saved: no flag narrows the plan."""
+
+    def plan(self) -> tuple[MigrationPlan, bool]:
+        """Return the plan, and whether there is nothing left to do. Raises Trouble when it no longer fits."""
+        simulation = simulate(self.wanted)
+        apply.must_match(simulation, self.commits, self.wanted.at)
+        ended = self._is_ended(simulation)
+        if not ended:
+            simulation.repositories.must_be_ready()
+        plan = engine.plan(simulation)
+        made = {r.name: [commit.id for commit in r.commits] for r in simulation.repositories.both}
+        if made == self.commits or not self.exact:
+            return plan, ended and not plan.trials
+        _close(plan)
+        if ended:  # another plan would be made today, but this one is done
+            return planned(replace(self.wanted, at={}, idents={})), True
+        raise Trouble(
+            "the plan no longer fits: another one would be made today",
+            why="a file in the way, the mapping, the settings or the cluster has changed since",
+            fix=f"make a new plan: inv migrate.plan --out {self.file}",
+            code=REFUSED,
+        )
+
+    def _is_ended(self, simulation: Simulation) -> bool:
+        """Whether both repositories are at the end of the saved plan."""
+        ends = {name: (ids or [self.wanted.at[name]])[-1] for name, ids in self.commits.items()}
+        at_end = all(r.facts.head == ends[r.name] for r in simulation.repositories.both)
+        return at_end and any(self.commits.values())
+
+
+def explain(flags: Flags, path: str) -> None:
+    """Say what happens to a path, and why: `inv migrate.explain PATH`."""
+    from migration import explain as explaining
+
+    _must_be_path(path, "explain")
+    plan = planned(request(flags))
+    explanation = explaining.explain(plan, _in_core(plan.simulation, path))
+    if flags.json:
+        ui.as_json(explanation.as_json())
     else:
-        for line in told.lines():
-            ui.say(line)
-    _close(found)
+        _say(explanation.lines())
+    _close(plan)
 
 
-def references(asked: Asked, path: str) -> None:
-    """`inv migrate.references PATH`."""
-    from migration import explain as telling
+def references(flags: Flags, path: str) -> None:
+    """List what refers to a path: `inv migrate.references PATH`."""
+    from migration import explain as explaining
 
-    _no_flag(path, "references")
-    world = world_of(request(asked))
-    path = _of_core(world, path)
-    rows = telling.references(world, path)
-    if asked.json:
+    _must_be_path(path, "references")
+    simulation = simulate(request(flags))
+    path = _in_core(simulation, path)
+    rows = explaining.references(simulation, path)
+    if flags.json:
         ui.as_json({"path": path, "references": [row.as_json() for row in rows]})
     elif rows:
-        for row in rows:
-            ui.say(row.line())
+        _say(row.line() for row in rows)
     else:
-        ui.say(f"nothing in core names {path}")
-    world.close()
+        ui.say(f"nothing in core refers to {path}")
+    simulation.repositories.close()
 
 
-def _of_core(world: World, path: str) -> str:
-    """The path from core's root; one that a shell completed may be absolute."""
-    if not path.startswith("/"):
-        return path.removeprefix("./")
-    try:
-        found = str(Path(path).relative_to(world.core.facts.folder))
-    except ValueError:
-        raise Trouble(f"{path} is not in {world.core.facts.folder}", fix="name a path of core") from None
-    return found + "/" * path.endswith("/")
-
-
-def undo(asked: Asked) -> None:
-    """`inv migrate.undo`."""
+def undo(flags: Flags) -> None:
+    """Roll both repositories back: `inv migrate.undo`."""
     from migration import undo as undoing
 
-    core, gitops = places(asked, settings())
-    undoing.undo(core, gitops, yes=asked.yes, dry=asked.dry, json=asked.json)
+    core, gitops = folders(flags, settings())
+    undoing.undo(core, gitops, yes=flags.yes, dry=flags.dry, json=flags.json)
 
 
-def _planned(wanted: Request) -> Plan:
-    world = world_of(wanted)
+def request(flags: Flags, phases: Sequence[int] = ALL) -> MigrationRequest:
+    """Return what the flags ask for. Raises Trouble for an unknown step or history."""
+    if flags.history not in list(History):
+        raise Trouble(f"--history {flags.history} is not known", fix=f"--history {' or '.join(History)}")
+    core, gitops = folders(flags, settings())
+    keys = engine.selected(phases, flags.only or ())
+    return MigrationRequest(core, gitops, keys, tuple(flags.accept or ()), History(flags.history))
+
+
+def folders(flags: Flags, s: Settings) -> tuple[Path, Path]:
+    """Return core and gitops, as named or as the settings say. When only core is named, gitops is inside it."""
+    core = _folder(flags.core) if flags.core else s.core
+    if flags.gitops:
+        return core, _folder(flags.gitops)
+    return core, (core / s.repositories.gitops if flags.core else s.gitops)
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def simulate(wanted: MigrationRequest) -> Simulation:
+    """Read both repositories, with the mapping of this suite."""
+    s = settings()
+    mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
+    return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+
+
+def planned(wanted: MigrationRequest) -> MigrationPlan:
+    """Read both repositories and plan. Raises Trouble for a folder that was accepted without its slash."""
+    simulation = simulate(wanted)
     for word in wanted.accept:
-        if not word.endswith("/") and world.core.tree.has_folder(word):
+        if not word.endswith("/") and simulation.core.tree.has_folder(word):
             raise Trouble(f"--accept {word} names a folder: it would accept nothing", fix=f"--accept {word}/")
-    return engine.plan(wanted, world)
+    return engine.plan(simulation)
 
 
-def _do(asked: Asked, found: Plan, session: applying.Session, *, unknown: int) -> None:
-    """Carry the plan out. unknown: the exit code when something could not be looked at."""
-    work = found.pending or bool(found.person)
-    if work:
-        refuse_hindered(found.world)
-    if work:
-        if not asked.json:
-            for line in (*render.lines(found), *_diffs(asked, found)):
-                ui.talk(line)
-        _confirm(asked, found)
-    waits = applying.carry_out(
-        found, session, push=asked.push, tell=lambda state, text: ui.progress(state, "migrate", text)
-    )
-    outcomes = applying.after(found.outcomes, waits)
-    if _trials(found) and not waits:
-        from migration import trials as validating
+def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, unknown: int) -> None:
+    """Carry the plan out and report. unknown: the exit code when the state of a step is unknown."""
+    if plan.pending or plan.person:
+        plan.simulation.repositories.must_be_ready()
+        if not flags.json:
+            _talk([*render.lines(plan), *_diffs(flags, plan)])
+        _confirm(flags, plan)
+    waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    results = apply.carried_out(plan.results, waits)
+    if plan.trials and not waits:
+        from migration import trials
 
-        outcomes = validating.run(found.world, outcomes)
-    _report(asked, found, outcomes)
+        results = trials.run(plan.simulation, results)
+    _report(flags, plan, results)
     if waits:
-        raise Trouble(
-            f"stopped before the commits of core: {waits}", fix="do that, then run the same again", code=REFUSED
-        )
-    states = {o.state for o in outcomes}
+        what = f"stopped before the commits of core: {waits}"
+        raise Trouble(what, fix="do that, then run the same again", code=REFUSED)
+    states = {result.state for result in results}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 
 
-def _told_as_done(asked: Asked, found: Plan) -> None:
-    """A plan that was carried out before: nothing is asked and nothing written; what was blocked then is told again."""
+def _report_as_done(flags: Flags, plan: MigrationPlan) -> None:
+    """Report a plan that was carried out before. Nothing is asked or written; what was blocked is reported again."""
     ui.talk("this plan is carried out; there is nothing left to do")
-    outcomes = applying.after(found.outcomes, "")
-    _report(asked, found, outcomes)
-    _leave(REFUSED if any(o.state is State.BLOCKED for o in outcomes) else 0)
+    results = apply.carried_out(plan.results, "")
+    _report(flags, plan, results)
+    _leave(REFUSED if any(result.state is State.BLOCKED for result in results) else 0)
 
 
-def _report(asked: Asked, found: Plan, outcomes: Sequence[Outcome]) -> None:
+def _report(flags: Flags, plan: MigrationPlan, results: Sequence[StepResult]) -> None:
     """Show what became of the plan, and where the repositories are now."""
-    document = render.document(found, outcomes)
-    for side in (found.world.core, found.world.gitops):
-        head, tree = side.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
-        document[side.name] |= {"head": head, "tree": tree}
-    if asked.json:
+    if flags.json:
+        document = render.document(plan, results)
+        for repository in plan.simulation.repositories.both:
+            head, tree = repository.facts.git.line("rev-parse", "HEAD", "HEAD^{tree}").split()
+            document[repository.name] |= {"head": head, "tree": tree}
         ui.as_json(document)
     else:
-        for line in render.lines(found, outcomes, most=2):
-            ui.say(line)
-    _close(found)
+        _say(render.lines(plan, results, most=2))
+    _close(plan)
 
 
-def _trials(found: Plan) -> bool:
-    """Does the plan hold trials on the target?"""
-    return any(c.kind == "run" for o in found.outcomes for c in o.changes)
-
-
-def _confirm(asked: Asked, found: Plan) -> None:
-    sides = (found.world.core, found.world.gitops)
-    ahead = [c for side in sides for c in applying.ahead(side)]
-    lost = [c.destroys for o in found.outcomes for c in o.changes if c.destroys]
-    deletes = sum(entry is None for c in ahead for entry in c.edits.values())
-    counts = f"{len(ahead)} commits, {deletes} deletions"
+def _confirm(flags: Flags, plan: MigrationPlan) -> None:
+    ahead = [commit for repository in plan.simulation.repositories.both for commit in apply.ahead(repository)]
+    lost = [change.destroys for result in plan.results for change in result.changes if change.destroys]
+    deletions = sum(entry is None for commit in ahead for entry in commit.edits.values())
     more = f", {len(lost)} of them lose something" if lost else ""
-    ui.confirm(f"do this ({counts}{more})?", yes=asked.yes, fix="run it again with --yes")
+    question = f"do this ({len(ahead)} commits, {deletions} deletions{more})?"
+    ui.confirm(question, yes=flags.yes, fix="run it again with --yes")
 
 
-def _show(asked: Asked, found: Plan) -> None:
-    if asked.json:
-        document = render.document(found)
-        ui.as_json({**document, "diff": "\n".join(_diffs(asked, found))} if asked.diff else document)
+def _show(flags: Flags, plan: MigrationPlan) -> None:
+    if not flags.json:
+        _say([*render.lines(plan, every=flags.looks), *_diffs(flags, plan)])
         return
-    for line in (*render.lines(found, every=asked.dry or asked.check), *_diffs(asked, found)):
-        ui.say(line)
+    document = render.document(plan)
+    if flags.diff:
+        document["diff"] = "\n".join(_diffs(flags, plan))
+    ui.as_json(document)
 
 
-def _diffs(asked: Asked, found: Plan) -> Iterator[str]:
-    """The rewritten files as unified diffs, when they were asked for."""
-    if asked.diff:
-        from migration import explain as telling
+def _diffs(flags: Flags, plan: MigrationPlan) -> Iterator[str]:
+    """Yield the rewritten files as unified diffs, with --diff."""
+    if flags.diff:
+        from migration import explain as explaining
 
-        yield from telling.diffs(found)
+        yield from explaining.diffs(plan)
 
 
-def _code(found: Plan, *, check: bool, trials: bool = False) -> int:
-    """The exit code of a look. trials: does it count as missing that something was not tried on the target?"""
-    if found.blocked or found.hindrances:
+def _code(plan: MigrationPlan, *, check: bool, trials: bool = False) -> int:
+    """Return the exit code when nothing is written. trials: a trial that was not run counts as missing."""
+    if plan.blocked or plan.problems:
         return REFUSED
-    return MISSING if check and (found.pending if trials else found.unfinished) else 0
+    return MISSING if check and (plan.pending if trials else plan.unfinished) else 0
 
 
 def _leave(code: int) -> None:
@@ -338,16 +324,34 @@ def _leave(code: int) -> None:
         raise SystemExit(code)
 
 
-def _close(found: Plan) -> None:
-    found.world.close()
+def _close(plan: MigrationPlan) -> None:
+    plan.simulation.repositories.close()
 
 
-def _tell(session: applying.Session) -> None:
-    for line in session.told:
+def _say(lines: Iterator[str] | Sequence[str]) -> None:
+    for line in lines:
+        ui.say(line)
+
+
+def _talk(lines: Sequence[str]) -> None:
+    for line in lines:
         ui.talk(line)
 
 
-def _no_flag(word: str, task: str) -> None:
+def _in_core(simulation: Simulation, path: str) -> str:
+    """Return the path from core's root. A path that a shell completed may be absolute."""
+    if not path.startswith("/"):
+        return path.removeprefix("./")
+    root = simulation.core.facts.folder
+    try:
+        below = str(Path(path).relative_to(root))
+    except ValueError:
+        raise Trouble(f"{path} is not in {root}", fix="name a path of core") from None
+    return below + "/" * path.endswith("/")
+
+
+def _must_be_path(word: str, task: str) -> None:
+    """Raise Trouble for a flag where the path was expected."""
     if word.startswith("-") or word in {"", ".", "./"}:
         raise Trouble(
             f"'{word}' is not a path",

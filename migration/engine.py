@@ -3,210 +3,215 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from migration import carried_suite, deletion
-from migration.git.facts import Facts, Hindrance, look
+from migration import carried_suite, deletion, history
+from migration.git.facts import Facts, look
 from migration.git.objects import GITLINK, Blobs
 from migration.mapping import Mapping
-from migration.model import Commit, Outcome, Step
+from migration.memo import MemoKey
+from migration.model import ChangeKind, Commit, Consumer, History, MigrationRequest, Repo, StepResult
 from migration.phases import phase1, phase2, phase3, phase4, phase5
-from migration.simulation import Consumer, Draft, Side, World, commit
+from migration.references.argo_consumers import plain_url
+from migration.repositories import Repositories, Repository
+from migration.simulation import Draft, Simulation, commit
+from migration.step import MigrationStep
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import Problem, Trouble
 from tasks.core.plan.steps import State
 
-STEPS: tuple[Step, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
+STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
-HISTORIES = ("keep", "none")
-_DELETING = {"DC-16"} | {s.key for s in phase4.STEPS if s.plan is phase4.gone}
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for. keys: the steps; at: commits to plan on, and identities, of a saved plan."""
-
-    core: Path
-    gitops: Path
-    keys: tuple[str, ...] = tuple(s.key for s in STEPS)
-    accept: tuple[str, ...] = ()
-    history: str = "none"
-    at: dict[str, str] = field(default_factory=dict)
-    idents: dict[str, tuple[str, str]] = field(default_factory=dict)
+_DELETING = {step.key for step in STEPS if step.plan is phase4.gone}
 
 
 @dataclass
-class Plan:
-    """The outcome of every selected step, and the commits that bring it about, in order."""
+class MigrationPlan:
+    """The result of every selected step, and the commits that carry the plan out, in order."""
 
-    request: Request
-    world: World
-    outcomes: list[Outcome]
+    simulation: Simulation
+    results: list[StepResult]
+
     start: dict[str, str]
+    """Repository -> the commit that the plan starts from."""
+
+    @property
+    def request(self) -> MigrationRequest:
+        """What was asked for."""
+        return self.simulation.request
 
     @property
     def commits(self) -> list[Commit]:
-        """All commits, those of gitops first."""
-        return [*self.world.gitops.commits, *self.world.core.commits]
+        """All planned commits, those of gitops first."""
+        return [*self.simulation.gitops.commits, *self.simulation.core.commits]
 
     @property
-    def hindrances(self) -> list[Hindrance]:
+    def problems(self) -> list[Problem]:
         """Why nothing may be committed now."""
-        return [*self.world.core.hindrances, *self.world.gitops.hindrances]
+        return list(self.simulation.repositories.problems)
 
     @property
     def person(self) -> str:
         """What a person does between the commits of gitops and those of core; empty when nothing."""
-        return next((c.text for o in self.outcomes for c in o.changes if c.kind == "person"), "")
+        return next((c.text for r in self.results for c in r.changes if c.kind is ChangeKind.PERSON), "")
+
+    @property
+    def trials(self) -> bool:
+        """Whether the plan includes trials on the target."""
+        return any(c.kind is ChangeKind.RUN for r in self.results for c in r.changes)
 
     @property
     def blocked(self) -> bool:
-        """Is any step blocked?"""
-        return any(o.state is State.BLOCKED for o in self.outcomes)
+        """Whether any step is blocked."""
+        return any(r.state is State.BLOCKED for r in self.results)
 
     @property
     def pending(self) -> bool:
-        """Is there anything to do?"""
-        return any(o.state is State.PENDING for o in self.outcomes) or bool(self.commits)
+        """Whether there is anything to do, trials included."""
+        return any(r.state is State.PENDING for r in self.results) or bool(self.commits)
 
     @property
     def unfinished(self) -> bool:
-        """Is there anything to do in the repositories? A trial on the target is none of that."""
-        return bool(self.commits) or any(c.kind != "run" for o in self.outcomes for c in o.changes)
+        """Whether there is anything to do in the repositories. Trials on the target don't count."""
+        return bool(self.commits) or any(c.kind is not ChangeKind.RUN for r in self.results for c in r.changes)
 
 
 def selected(phases: Iterable[int], only: Sequence[str]) -> tuple[str, ...]:
-    """The keys of these phases, or of them those named. Raises Trouble for a key that is none of them."""
+    """Return the keys of these phases, narrowed to `only`. Raises Trouble for a key that these phases don't have."""
     from tasks.core.cli.names import nearest
 
-    among = [s.key for s in STEPS if s.phase in set(phases)]
+    numbers, wanted = set(phases), {key.upper() for key in only}
+    keys = [step.key for step in STEPS if step.phase in numbers]
     for key in only:
-        if key.upper() not in among:
-            near = nearest(key.upper(), among) or among
+        if key.upper() not in keys:
+            near = nearest(key.upper(), keys) or keys
             raise Trouble(f"no step '{key}' here", fix=f"did you mean {' or '.join(near[:3])}?")
-    return tuple(k for k in among if not only or k in {o.upper() for o in only})
+    return tuple(key for key in keys if not wanted or key in wanted)
 
 
-def make_world(
-    request: Request, settings: Settings, mapping: Mapping, live: Callable[[], list[Consumer]] | None
-) -> World:
-    """Read both repositories."""
-    hint = ""
-    try:
-        inside = request.gitops.resolve().relative_to(request.core.resolve())
-        hint = f"git -C {request.core} submodule update --init {inside}"
-    except ValueError:
-        inside = Path()
+def prepare(
+    request: MigrationRequest, settings: Settings, mapping: Mapping, live: Callable[[], list[Consumer]] | None
+) -> Simulation:
+    """Read both repositories. Raises Refused when one of them cannot be worked on."""
+    below = _below_core(request)
+    hint = f"git -C {request.core} submodule update --init {below}" if below else ""
     core, gitops = look(request.core, request.gitops, at=request.at, hint=hint)
-    world = World(
-        _side("core", core, request), _side("gitops", gitops, request), mapping, settings, tuple(request.accept)
+    repositories = Repositories(
+        core=_repository("core", core, request),
+        gitops=_repository("gitops", gitops, request),
+        pin_path=_pin_path(core, gitops, below, settings.repositories.gitops),
     )
-    world.live, world.history = live, request.history
-    world.selected = frozenset(request.keys)
-    world.pin_path = _pin_path(core, gitops, str(inside), settings.repositories.gitops)
-    world.suite, world.own = carried_suite.files(core.folder)
-    return world
+    suite, own = carried_suite.files(core.folder)
+    return Simulation(request, repositories, mapping, settings, suite=suite, own=own, live=live)
 
 
-def _side(name: Any, facts: Facts, request: Request) -> Side:
-    return Side(name, facts, facts.tree.copy(), Blobs(facts.git), facts.at, request.idents.get(name))
+def _below_core(request: MigrationRequest) -> str:
+    """The path of gitops inside core; empty when it is elsewhere."""
+    core, gitops = request.core.resolve(), request.gitops.resolve()
+    return str(gitops.relative_to(core)) if gitops.is_relative_to(core) and gitops != core else ""
 
 
-def _pin_path(core: Facts, gitops: Facts, inside: str, setting: str) -> str:
-    """Where core has gitops as its submodule: where it lies, as the settings say, or by its URL."""
+def _repository(name: Repo, facts: Facts, request: MigrationRequest) -> Repository:
+    return Repository(name, facts, facts.tree.copy(), Blobs(facts.git), facts.at, request.idents.get(name))
+
+
+def _pin_path(core: Facts, gitops: Facts, below: str, setting: str) -> str:
+    """Where core has gitops as a submodule: where gitops is, as the settings say, by its URL, or by its name."""
     links = [p for p, e in core.tree.files.items() if e.mode == GITLINK]
-    for path in (inside, setting.rstrip("/")):
+    for path in (below, setting.rstrip("/")):
         if path in links:
             return path
     if not links:
         return ""
-    from migration.references.argo_consumers import plain_url
-
     urls = {plain_url(u) for u in gitops.remote_urls()} | {plain_url(str(gitops.folder))}
-    config = core.git.read(
-        "config", "-f", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$", ok=(0, 1, 128)
-    )
+    named = [path for path, url in _submodules(core) if path in links and plain_url(url) in urls]
+    named += [p for p in links if Path(p).name == gitops.folder.name]
+    return named[0] if named else ""
+
+
+def _submodules(core: Facts) -> list[tuple[str, str]]:
+    """Path and URL of every submodule in core's .gitmodules."""
+    pattern = r"^submodule\..*\.(path|url)$"
+    config = core.git.read("config", "-f", ".gitmodules", "--get-regexp", pattern, ok=(0, 1, 128))
     rows = [line.partition(" ") for line in config.decode("utf-8", "surrogateescape").splitlines()]
-    paths = {key.rpartition(".")[0]: value for key, _, value in rows if key.endswith(".path")}
-    for key, _, value in rows:
-        if key.endswith(".url") and plain_url(value) in urls and paths.get(key.rpartition(".")[0]) in links:
-            return paths[key.rpartition(".")[0]]
-    return next((p for p in links if p.rpartition("/")[2] == gitops.folder.name), "")
+    paths = {key.removesuffix(".path"): value for key, _, value in rows if key.endswith(".path")}
+    urls = {key.removesuffix(".url"): value for key, _, value in rows if key.endswith(".url")}
+    return [(paths[name], url) for name, url in urls.items() if name in paths]
 
 
-def plan(request: Request, world: World) -> Plan:
+def plan(simulation: Simulation) -> MigrationPlan:
     """Plan the selected steps in their order. Nothing is written."""
-    start = {"core": world.core.head, "gitops": world.gitops.head}
-    outcomes: dict[str, Outcome] = {}
+    request = simulation.request
+    start: dict[str, str] = {repository.name: repository.head for repository in simulation.repositories.both}
+    if request.history is History.KEEP and any(key in request.keys for key in phase1.COPIES):
+        simulation.graft = history.graft(simulation)
+    deletion.look_ahead(simulation)
+    results: list[StepResult] = []
     barred: dict[str, bool] = {}
-    if world.history == "keep" and any(k in world.selected for k in phase1.COPIES):
-        from migration import history
-
-        world.grafts = history.grafts(world)
-    deletion.look_ahead(world)
     for step in STEPS:
-        if step.key not in world.selected:
+        if step.key not in request.keys:
             continue
-        unmet = [n for n in step.needs if n in BY_KEY and _unmet(world, BY_KEY[n], barred)]
-        outcome = _one(world, step, unmet)
+        unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
         barred[step.key] = bool(unmet)
-        outcomes[step.key] = outcome
-        if outcome.commits and step.key not in _DELETING:
-            world.cache.pop("verdicts", None)
-    return Plan(request, world, list(outcomes.values()), start)
+        result = _plan_step(simulation, step, unmet)
+        results.append(result)
+        if result.commits and step.key not in _DELETING:
+            simulation.memo.forget(deletion.VERDICTS)
+    return MigrationPlan(simulation, results, start)
 
 
-def _one(world: World, step: Step, unmet: list[str]) -> Outcome:
-    title = step.title or _title(world.mapping, step.key)
-    draft = Draft(world, step.key, barred=bool(unmet))
+def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...]) -> StepResult:
+    title = step.title or _title(simulation.mapping, step.key)
+    draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
-    notes = ([f"needs {', '.join(unmet)}"] if unmet else []) + draft.notes + ([draft.unknown] if draft.unknown else [])
-    made: list[Commit] = []
-    changes: tuple[Any, ...] = ()
-    if not unmet:
-        made = commit(world, draft, title)
-        changes = tuple(draft.changes)
-    if draft.blocks or unmet:
-        state = State.BLOCKED
-    elif draft.unknown:
-        state = State.UNKNOWN
-    else:
-        state = State.PENDING if changes else State.DONE
-    return Outcome(
+    commits = [] if unmet else commit(simulation, draft, title)
+    return StepResult(
         key=step.key,
         phase=step.phase,
         title=title,
-        state=state,
+        state=_state(draft),
         needs=step.needs,
-        changes=changes,
+        unmet=unmet,
+        changes=() if unmet else tuple(draft.changes),
         blocks=tuple(draft.blocks),
-        note="\n".join(notes),
+        notes=tuple(draft.notes),
+        problem=draft.unknown,
         references=tuple(draft.references),
-        commits=tuple(made),
+        commits=tuple(commits),
     )
 
 
-def _unmet(world: World, need: Step, barred: dict[str, bool]) -> bool:
-    """Does a needed step still have something to change? What it is blocked on, blocks path by path elsewhere."""
+def _state(draft: Draft) -> State:
+    if draft.blocks or draft.barred:
+        return State.BLOCKED
+    if draft.unknown:
+        return State.UNKNOWN
+    return State.PENDING if draft.changes else State.DONE
+
+
+def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
+    """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
     if need.key in barred:
         return barred[need.key]
-    key = f"need {need.key}"
-    if key not in world.cache:
-        draft = Draft(world, need.key)
-        pushed = world.pushed
-        need.plan(draft)
-        world.pushed = pushed
-        world.cache[key] = bool(draft.changes)
-    return bool(world.cache[key])
+    return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
+
+
+def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:
+    """Whether a step that was not selected would change something. Its draft is thrown away."""
+    draft = Draft(simulation, step.key)
+    pushed = simulation.pushed
+    step.plan(draft)
+    simulation.pushed = pushed
+    return bool(draft.changes)
 
 
 def _title(mapping: Mapping, key: str) -> str:
+    """The title of a step that only the mapping describes."""
     row = mapping.cleanup_of(key)
     if row is not None:
-        return row.title or f"{' and '.join(row.paths)} {'is' if len(row.paths) == 1 else 'are'} gone"
+        return row.title or f"{' and '.join(row.paths)} {'does' if len(row.paths) == 1 else 'do'} not exist"
     moves = [m for m in mapping.moves if m.step == key]
     if moves:
-        return f"{' and '.join(m.source for m in moves)} {'stands' if len(moves) == 1 else 'stand'} in gitops"
-    return "what the mapping names for this step is so"
+        return f"{' and '.join(m.source for m in moves)} {'is' if len(moves) == 1 else 'are'} in gitops"
+    return "the mapping has nothing for this step"

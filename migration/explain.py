@@ -1,138 +1,172 @@
-"""What a person asks of one path: what happens to it and why, who names it; and what rewritten files look like."""
+"""Answers about one path: what happens to it and why, and what refers to it. Also diffs of the rewritten files."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from migration.deletion import matching
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git.facts import shown
-from migration.git.objects import GITLINK
-from migration.mapping import glob
+from migration.git.objects import GITLINK, Tree
+from migration.mapping import Mapping, glob
+from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
 from migration.references.search import References
 from migration.render import readable
-from migration.simulation import World
+from migration.repositories import Repository
+from migration.simulation import Simulation
+
+Row = tuple[str, str]  # what the row is about, and the text
 
 
 @dataclass(frozen=True)
-class Told:
-    """Rows of (what, text) about one path."""
+class Explanation:
+    """Everything that the mapping and the plan say about one path."""
 
     path: str
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {"path": readable(self.path), "rows": [{"what": w, "text": readable(t)} for w, t in self.rows]}
+        """Return the document of `--json`."""
+        return {
+            "path": readable(self.path),
+            "rows": [{"what": what, "text": readable(text)} for what, text in self.rows],
+        }
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """Yield the lines for people."""
         yield shown(self.path)
         for what, text in self.rows:
             yield f"  {what:<11} {readable(text)}"
 
 
-def explain(plan: Plan, path: str) -> Told:
-    """Which entries of the mapping are about the path, what the plan does with it, with which proof or block."""
-    world, mapping = plan.world, plan.world.mapping
-    rows: list[tuple[str, str]] = []
-    before, folder = world.core.facts.tree, path.rstrip("/") + "/"
-    if path in before:
-        entry = before.files[path]
-        rows.append(("is", f"a file of core, blob {entry.oid[:12]}, mode {entry.mode}"))
-    elif before.has_folder(folder[:-1]):
-        rows.append(("is", f"a folder of core with {sum(1 for _ in before.under(folder))} files"))
-    else:
-        rows.append(("is", "nothing in core's commit"))
+def explain(plan: MigrationPlan, path: str) -> Explanation:
+    """Collect the mapping's entries about the path, and what the plan does with it, with its proof or block."""
+    mapping = plan.simulation.mapping
+    going = mapping.move_of(path)
+    places = (path, going[1]) if going else (path,)
+    rows = [*_mapping_rows(mapping, path)]
+    for result in plan.results:
+        rows += _result_rows(result, path, places)
+    if not rows:
+        rows.append(("stays", "no entry of the mapping and no step is about it"))
+    return Explanation(path, tuple(dict.fromkeys([_kind_row(plan.simulation.core.facts.tree, path), *rows])))
+
+
+def _folder(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+def _kind_row(tree: Tree, path: str) -> Row:
+    if path in tree:
+        entry = tree.files[path]
+        return "is", f"a file of core, blob {entry.oid[:12]}, mode {entry.mode}"
+    if tree.has_folder(path.rstrip("/")):
+        return "is", f"a folder of core with {sum(1 for _ in tree.under(_folder(path)))} files"
+    return "is", "not in core's commit"
+
+
+def _mapping_rows(mapping: Mapping, path: str) -> Iterator[Row]:
     going = mapping.move_of(path)
     if going is not None:
-        rows.append(
-            ("moves", f"to gitops:{going[1]} by {going[0].step} (moves: {going[0].source} -> {going[0].target})")
-        )
-    over = mapping.superseded_by(path)
-    if over is not None:
-        rows.append(("superseded", f"by {over.by}: {over.reason} (superseded: {over.path})"))
+        move, target = going
+        yield "moves", f"to gitops:{target} by {move.step} (moves: {move.source} -> {move.target})"
+    superseded = mapping.superseded_by(path)
+    if superseded is not None:
+        yield "superseded", f"by {superseded.by}: {superseded.reason} (superseded: {superseded.path})"
     for cleanup in mapping.cleanup:
-        if any(glob(p).match(path) or p == folder for p in cleanup.paths):
-            rows.append(("taken by", f"{cleanup.step} (cleanup: {', '.join(cleanup.paths)})"))
+        if any(_is_about(pattern, path) for pattern in cleanup.paths):
+            yield "deleted by", f"{cleanup.step} (cleanup: {', '.join(cleanup.paths)})"
     for kept in mapping.kept:
-        if glob(kept.path).match(path) or kept.path == folder:
-            rows.append(("stays", kept.reason))
-    for one in plan.outcomes:
-        for change in one.changes:
-            if change.path in (path, going[1] if going else path) or change.path.startswith(folder):
-                rows.append((f"{one.key}", f"{change.kind} {change.repo}:{shown(change.path)}: {change.text}"))
-        for block in one.blocks:
-            if (
-                block.path == path
-                or block.path.startswith(folder)
-                or (block.path.endswith("/") and path.startswith(block.path))
-            ):
-                rows.append((f"{one.key}", f"blocked, {block.reason}: {block.where}; {block.fix}"))
-    if len(rows) == 1:
-        rows.append(("stays", "no entry of the mapping and no step is about it"))
-    return Told(path, tuple(dict.fromkeys(rows)))
+        if _is_about(kept.path, path):
+            yield "stays", kept.reason
+
+
+def _is_about(pattern: str, path: str) -> bool:
+    return glob(pattern).match(path) is not None or pattern == _folder(path)
+
+
+def _result_rows(result: StepResult, path: str, places: tuple[str, ...]) -> Iterator[Row]:
+    for change in result.changes:
+        if change.path in places or change.path.startswith(_folder(path)):
+            yield result.key, _change_text(change)
+    for block in result.blocks:
+        if _covers(block, path):
+            yield result.key, f"blocked, {block.reason}: {block.where}; {block.fix}"
+
+
+def _change_text(change: TreeChange) -> str:
+    return f"{change.kind} {change.repo}:{shown(change.path)}: {change.text}"
+
+
+def _covers(block: Block, path: str) -> bool:
+    below_block = block.path.endswith("/") and path.startswith(block.path)
+    return block.path == path or block.path.startswith(_folder(path)) or below_block
 
 
 @dataclass(frozen=True)
-class Named:
-    """A place that names the path. blocks: would it hold back the deletion of the path?"""
+class Referrer:
+    """A place that refers to the path."""
 
     where: str
     target: str
     kind: str
     text: str
     sure: bool
+
     blocks: bool
+    """Whether it would block the deletion of the path."""
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {k: readable(v) if isinstance(v, str) else v for k, v in self.__dict__.items()}
+        """Return the document of `--json`."""
+        return {key: readable(value) if isinstance(value, str) else value for key, value in asdict(self).items()}
 
     def line(self) -> str:
-        """For people."""
+        """Return the line for people."""
         maybe = "" if self.sure else "maybe, "
         note = "" if self.blocks else "  (does not block)"
         return f"{shown(self.where)}: {maybe}{self.kind}: {readable(self.text)}{note}"
 
 
-def references(world: World, path: str) -> list[Named]:
-    """Who in core names the path (or what a glob matches) or something below it, as core is now; and who syncs from it.
+def references(simulation: Simulation, path: str) -> list[Referrer]:
+    """Return what in core, as it is now, refers to the path, to what it matches as a glob, or to something below it.
 
-    A path that is gone is looked for as well: who names it names nothing any more.
+    A path that no longer exists is searched for as well. Applications that sync from the path are included.
     """
-    tree = world.core.tree
-    area = path if path in tree or "*" in path or "?" in path else path.rstrip("/") + "/"
+    tree = simulation.core.tree
+    area = path if path in tree or "*" in path or "?" in path else _folder(path)
     doomed = set(matching(tree, area))
-    index = References(world, [*(p for row in world.mapping.cleanup for p in row.paths), area])
+    index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
     rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
-    found = [Named(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
-    who = Consumers(world)
-    for consumer in who.known:
-        if any(who.covers(consumer, p) for p in doomed):
-            found.append(Named(consumer.where, consumer.path, "Argo CD Application", consumer.repo_url, True, True))
-    return sorted(found, key=lambda n: (n.where, n.target))
+    referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
+    consumers = Consumers(simulation)
+    for consumer in consumers.known:
+        if any(consumers.covers(consumer, p) for p in doomed):
+            kind = "Argo CD Application"
+            referrers.append(Referrer(consumer.where, consumer.path, kind, consumer.repo_url, True, True))
+    return sorted(referrers, key=lambda referrer: (referrer.where, referrer.target))
 
 
-def diffs(plan: Plan) -> Iterator[str]:
-    """Unified diffs of the files that the plan rewrites: from what is now to what comes, each file once."""
-    for side in (plan.world.gitops, plan.world.core):
-        edited = {p for c in side.commits for p, e in c.edits.items() if e is not None}
+def diffs(plan: MigrationPlan) -> Iterator[str]:
+    """Yield unified diffs of the files that the plan rewrites, from their state now to the plan's end."""
+    repositories = plan.simulation.repositories
+    for repository in (repositories.gitops, repositories.core):
+        edited = {path for commit in repository.commits for path, entry in commit.edits.items() if entry is not None}
         for path in sorted(edited):
-            before, after = side.facts.tree.get(path), side.tree.get(path)
-            if before is None or after is None or before == after or after.mode == GITLINK:
-                continue
-            old, new = side.blobs.get(before.oid), side.blobs.get(after.oid)
-            if b"\0" in old[:8000] or b"\0" in new[:8000]:
-                continue
-            name = f"{side.name}/{shown(path)}"
-            rows = difflib.unified_diff(
-                old.decode("utf-8", "replace").splitlines(), new.decode("utf-8", "replace").splitlines(),
-                f"a/{name}", f"b/{name}", lineterm="",
-            )  # fmt: skip
-            yield from rows
+            yield from _diff(repository, path)
+
+
+def _diff(repository: Repository, path: str) -> Iterator[str]:
+    before, after = repository.facts.tree.get(path), repository.tree.get(path)
+    if before is None or after is None or before == after or after.mode == GITLINK:
+        return
+    old, new = repository.blobs.get(before.oid), repository.blobs.get(after.oid)
+    if b"\0" in old[:8000] or b"\0" in new[:8000]:
+        return
+    name = f"{repository.name}/{shown(path)}"
+    old_lines, new_lines = (data.decode("utf-8", "replace").splitlines() for data in (old, new))
+    yield from difflib.unified_diff(old_lines, new_lines, f"a/{name}", f"b/{name}", lineterm="")

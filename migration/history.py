@@ -1,6 +1,6 @@
-"""The old history of what moves, rewritten to its new places by git-filter-repo, as a second parent of the copies.
+"""The old history of what moves, rewritten to its new places by git-filter-repo: a second parent of the copies.
 
-So `git log --follow` and blame in gitops reach the old authors, while the copies stay byte for byte those of core.
+With it, `git log --follow` and blame in gitops reach the old authors, while the copies keep core's content byte for byte.
 """
 
 from __future__ import annotations
@@ -10,46 +10,56 @@ import tempfile
 from pathlib import Path
 
 from migration.git.objects import Git, environment
+from migration.model import Graft
 from migration.phases import phase1
-from migration.simulation import World
+from migration.simulation import Simulation
 from tasks.core.process.pipe import Piped
 
 REF = "refs/remote-first/history"
 
 
-def grafts(world: World) -> tuple[str, ...]:
-    """The tip of the rewritten history; none when nothing is left to be copied. Made in a scratch folder."""
-    core, gitops = world.core.tree.files, world.gitops.tree.files
-    wanted = phase1.sources(world)
-    if all(gitops.get(d) == core[p] for p, d in wanted.items()):
-        return ()
+def graft(simulation: Simulation) -> Graft | None:
+    """Rewrite the history in a scratch clone of core. None when nothing is left to copy."""
+    core, gitops = simulation.core.tree.files, simulation.gitops.tree.files
+    wanted = phase1.sources(simulation)
+    if all(gitops.get(target) == core[source] for source, target in wanted.items()):
+        return None
     scratch = Path(tempfile.mkdtemp(prefix="remote-first-history-"))
-    world.scratch.append(scratch)
+    simulation.repositories.scratch.append(scratch)
     clone = scratch / "core.git"
-    Git(scratch).read("clone", "--quiet", "--bare", "--no-tags", str(world.core.facts.folder), str(clone), timeout=1800)
-    branch = world.core.facts.branch
-    rules = []
-    for move in sorted(world.mapping.moves, key=lambda m: -len(m.source)):
-        if "{env}" not in move.source:
-            rules.append((move.source, move.target))
-    rules = [(p, d) for p, d in wanted.items() if "{env}" in _source_of(world, p)] + rules
-    words = [word for old, new in rules for word in ("--path", old, "--path-rename", f"{old}:{new}")]
+    folder = str(simulation.core.facts.folder)
+    Git(scratch).read("clone", "--quiet", "--bare", "--no-tags", folder, str(clone), timeout=1800)
+    branch = simulation.core.facts.branch
+    words = [
+        word for old, new in _renames(simulation, wanted) for word in ("--path", old, "--path-rename", f"{old}:{new}")
+    ]
     argv = [sys.executable, "-m", "git_filter_repo", "--quiet", "--force", "--refs", branch, *words]
     with Piped(argv, cwd=clone, env=environment(), said="git filter-repo") as child:
         child.result(timeout=1800)
-    tip = Git(clone).line("rev-parse", "--verify", branch)
-    world.cache["history"] = (clone, branch)
-    return (tip,)
+    return Graft(Git(clone).line("rev-parse", "--verify", branch), clone, branch)
 
 
-def bring(world: World) -> None:
-    """Fetch the rewritten history into gitops, where the copies' commits will name it."""
-    made = world.cache.get("history")
-    if isinstance(made, tuple):
-        clone, branch = made
-        world.gitops.facts.git.read("fetch", "--quiet", "--no-tags", str(clone), f"+{branch}:{REF}", timeout=1800)
+def fetch(simulation: Simulation) -> None:
+    """Fetch the rewritten history into gitops, where the copies' commits will refer to it."""
+    if simulation.graft:
+        refspec = f"+{simulation.graft.branch}:{REF}"
+        git = simulation.gitops.facts.git
+        git.read("fetch", "--quiet", "--no-tags", str(simulation.graft.clone), refspec, timeout=1800)
 
 
-def _source_of(world: World, path: str) -> str:
-    going = world.mapping.move_of(path)
+def drop(simulation: Simulation) -> None:
+    """Delete the ref that kept the fetched history: the copies' commits refer to it now."""
+    if simulation.graft:
+        simulation.gitops.facts.git.read("update-ref", "-d", REF)
+
+
+def _renames(simulation: Simulation, wanted: dict[str, str]) -> list[tuple[str, str]]:
+    """Old and new places: single files of moves with {env}, then the other moves, the longest source first."""
+    moves = sorted(simulation.mapping.moves, key=lambda move: -len(move.source))
+    plain = [(move.source, move.target) for move in moves if "{env}" not in move.source]
+    return [(p, d) for p, d in wanted.items() if "{env}" in _source_of(simulation, p)] + plain
+
+
+def _source_of(simulation: Simulation, path: str) -> str:
+    going = simulation.mapping.move_of(path)
     return going[0].source if going else ""

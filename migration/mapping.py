@@ -1,21 +1,17 @@
-"""config/migration.yaml: what moves where, what is superseded and by what, what is never touched."""
+"""The mapping of config/migration.yaml: what moves where, what is superseded and by what, what is never changed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
-from tasks.core.errors import Trouble
-
 Covers = Callable[[str], bool]
 
 Key = str
-_KEY = re.compile(r"(INFRA|DC|TILT|CLEAN|DOC|RF)-\d\d")
 
 
 class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,7 +19,7 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Move(_Row, frozen=True, rename={"source": "from", "target": "to"}):
-    """A file or folder (ending in `/`) of core and its place in gitops. `{env}` stands for one name in both."""
+    """A file or folder (ending in `/`) of core and its place in gitops. `{env}` is one folder name, the same in both."""
 
     step: Key
     source: str
@@ -31,7 +27,10 @@ class Move(_Row, frozen=True, rename={"source": "from", "target": "to"}):
 
 
 class Superseded(_Row, frozen=True):
-    """path: a file, a folder ending in `/`, or a glob, of core; by: what took its place; reason: why it may go."""
+    """What core no longer needs.
+
+    path: a file, a folder ending in `/`, or a glob; by: what replaces it; reason: why it may be deleted
+    """
 
     path: str
     by: str
@@ -39,7 +38,7 @@ class Superseded(_Row, frozen=True):
 
 
 class Cleanup(_Row, frozen=True):
-    """What a step takes away, as far as the deletion rules allow. title: the state that then holds."""
+    """What a step deletes, as far as the deletion rules allow. title: the state that then holds."""
 
     step: Key
     paths: list[str]
@@ -47,7 +46,7 @@ class Cleanup(_Row, frozen=True):
 
 
 class Carry(_Row, frozen=True, rename={"source": "from", "target": "to"}):
-    """A file of core that moved files need in gitops; core's own stays what it is."""
+    """A file of core that moved files also need in gitops. The one in core stays."""
 
     source: str
     target: str
@@ -57,7 +56,7 @@ class Carry(_Row, frozen=True, rename={"source": "from", "target": "to"}):
 class Rewrite(_Row, frozen=True):
     """In these files (globs) of one repository `find` becomes `with`; `pattern` is a regular expression instead.
 
-    An empty replacement of `line: true` takes the whole line away.
+    With `line: true` an empty replacement deletes the whole line.
     """
 
     step: Key
@@ -71,7 +70,7 @@ class Rewrite(_Row, frozen=True):
 
 
 class Twins(_Row, frozen=True):
-    """Two folders of core that hold the same thing. Files that differ block, unless named in `decided`."""
+    """Two folders of core with the same content. Files that differ are blocked, unless `decided` names them."""
 
     one: str
     other: str
@@ -80,24 +79,24 @@ class Twins(_Row, frozen=True):
 
 
 class Kept(_Row, frozen=True):
-    """A path that looks as if it should go, and why it stays."""
+    """A path that looks like one to delete, and why it stays."""
 
     path: str
     reason: str
 
 
-class References(_Row, frozen=True):
-    """listed: references from here are told, but block nothing; ignored: nothing is looked for here."""
+class ReferenceRules(_Row, frozen=True):
+    """listed: references from these files are reported, not blocking; ignored: these files are not searched."""
 
     listed: list[str] = []
     ignored: list[str] = []
 
 
 class PostCreate(_Row, frozen=True):
-    """How the lines of the old start script are judged (regular expressions, searched in each statement).
+    """How the statements of the old start script are sorted (regular expressions, searched in each statement).
 
-    obsolete: went with the local cluster; ours: the new script does it; all else is the team's and is kept.
-    also: scripts of which only the obsolete statements go
+    obsolete: only the local cluster needed it; ours: the new script does it; everything else is the team's and is kept
+    also: scripts of which only the obsolete statements are deleted
     """
 
     path: str = ".devcontainer/postCreate.sh"
@@ -108,7 +107,7 @@ class PostCreate(_Row, frozen=True):
 
 
 class DevContainer(_Row, frozen=True):
-    """folder: of the dev container; drop_ports, drop_features, drop_env (patterns): what only the local cluster needed."""
+    """folder: the dev container's; drop_ports, drop_features, drop_env (patterns): what only the local cluster needed."""
 
     folder: str = ".devcontainer"
     drop_ports: list[int] = []
@@ -119,9 +118,9 @@ class DevContainer(_Row, frozen=True):
 class TiltRules(_Row, frozen=True):
     """What changes in the Tiltfile.
 
-    local: texts that tell a local registry or cluster; remote_switch: the variable that chose the remote mode
-    context_variables: variables that hold the context and now come from the settings
-    paths: prefixes of values and charts in core -> in the gitops repository
+    local: texts that only a local registry or cluster has; remote_switch: the variable that chose the remote mode
+    context_variables: variables with the context, which now comes from the settings
+    paths: prefixes of values and charts in core -> in gitops
     releases: regular expression of the releases that must be kept
     """
 
@@ -143,7 +142,7 @@ class Infrastructure(_Row, frozen=True):
 
 
 class Mapping(_Row, frozen=True, dict=True):
-    """The whole file."""
+    """The whole of config/migration.yaml."""
 
     core_urls: list[str] = []
     moves: list[Move] = []
@@ -155,7 +154,7 @@ class Mapping(_Row, frozen=True, dict=True):
     kept: list[Kept] = []
     never: list[str] = []
     unasked: list[Kept] = []
-    references: References = References()
+    references: ReferenceRules = ReferenceRules()
     post_create: PostCreate = PostCreate()
     dev_container: DevContainer = DevContainer()
     tiltfile: TiltRules = TiltRules()
@@ -173,34 +172,33 @@ class Mapping(_Row, frozen=True, dict=True):
 
     @cached_property
     def places(self) -> re.Pattern[str]:
-        """Matches what any move or superseded entry may be about; all else needs no look."""
+        """Matches every path that a move or a superseded entry may cover."""
         return _either([p for _, p, _ in self._moves] + [glob(s.path) for s in self.superseded])
 
     def move_of(self, path: str) -> tuple[Move, str] | None:
-        """The most special move that covers the path, with its destination in gitops."""
+        """Return the most specific move that covers the path, with its destination in gitops."""
         for size, pattern, move in self._moves:
-            found = pattern.match(path)
-            if found:
-                over = self.superseded_by(path)
-                if over is not None and len(over.path) > size:
+            match = pattern.match(path)
+            if match:
+                superseded = self.superseded_by(path)
+                if superseded is not None and len(superseded.path) > size:
                     return None
-                env = found.groupdict().get("env", "")
-                target = move.target.replace("{env}", env)
-                rest = path[found.end() :] if move.source.endswith("/") else ""
-                return move, target + rest
+                target = move.target.replace("{env}", match.groupdict().get("env", ""))
+                below = path[match.end() :] if move.source.endswith("/") else ""
+                return move, target + below
         return None
 
     def superseded_by(self, path: str) -> Superseded | None:
-        """The most special superseded entry that covers the path."""
+        """Return the most specific superseded entry that covers the path."""
         return next((row for covers, row in self._superseded if covers(path)), None)
 
     def cleanup_of(self, key: Key) -> Cleanup | None:
-        """What this step takes away."""
+        """Return what this step deletes."""
         return next((c for c in self.cleanup if c.step == key), None)
 
 
 def covering(text: str) -> Covers:
-    """Does this file name, folder ending in `/` or glob cover a path? Most are no glob and need no pattern."""
+    """Return whether a path is this file, in this folder (ending in `/`), or matched by this glob."""
     if "*" in text or "?" in text:
         rule = glob(text)
         return lambda path: rule.match(path) is not None
@@ -208,7 +206,7 @@ def covering(text: str) -> Covers:
 
 
 def glob(text: str) -> re.Pattern[str]:
-    """A pattern of a path: a folder ending in `/` covers all below; `*` and `?` stay in one part, `**` does not."""
+    """Return the pattern of a glob. A folder ending in `/` covers all below it; `*` and `?` match no `/`, `**` does."""
     out, place = [], 0
     while place < len(text):
         if text.startswith("**/", place):
@@ -225,7 +223,7 @@ def glob(text: str) -> re.Pattern[str]:
 
 
 def any_glob(texts: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of the paths that one of these globs covers; without one it matches nothing."""
+    """Return a pattern of the paths that any of these globs covers. Without globs it matches nothing."""
     return _either(glob(text) for text in texts)
 
 
@@ -236,104 +234,3 @@ def _either(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
 def _move_pattern(source: str) -> re.Pattern[str]:
     text = re.escape(source).replace(re.escape("{env}"), "(?P<env>[^/]+)")
     return re.compile(text + ("" if source.endswith("/") else r"\Z"), re.DOTALL)
-
-
-def read(path: Path) -> Mapping:
-    """The mapping in this file. Raises Trouble with file, line and what is wrong."""
-    from tasks.core.config.sources import convert, known_keys
-    from tasks.core.yaml import strict
-
-    document = strict.read(path)
-    known_keys(document, Mapping)
-    found: Mapping = convert(document.data, Mapping, [document])
-
-    def wrong(keys: tuple[str, ...], what: str, fix: str) -> Trouble:
-        return Trouble(f"{document.where(keys)}: {what}", fix=fix)
-
-    def safe(keys: tuple[str, ...], value: str) -> None:
-        parts = value.rstrip("/").split("/")
-        if value.startswith("/") or ".." in parts or "." in parts or ".git" in parts or "" in parts or "\\" in value:
-            raise wrong(
-                keys, f"'{value}' is not a path inside the repository", "write it from the root, without .. and /"
-            )
-
-    for number, move in enumerate(found.moves):
-        at = ("moves", str(number))
-        safe((*at, "from"), move.source)
-        safe((*at, "to"), move.target)
-        if move.source.endswith("/") != move.target.endswith("/"):
-            raise wrong(
-                at, f"'{move.source}' -> '{move.target}': a folder moves to a folder", "end both in / or neither"
-            )
-    for number, carry in enumerate(found.carries):
-        safe(("carries", str(number), "from"), carry.source)
-        safe(("carries", str(number), "to"), carry.target)
-    for number, row in enumerate(found.superseded):
-        keys = ("superseded", str(number), "path")
-        safe(keys, row.path)
-        covers = covering(row.path)
-        for move in found.moves:
-            if covers(move.source):
-                what = f"'{row.path}' is too wide: it covers {move.source}, which moves"
-                raise wrong(keys, what, "name what is below it")
-        if not row.by.strip() or not row.reason.strip():
-            raise wrong(keys, f"'{row.path}' has no successor or no reason", "fill in `by` and `reason`")
-    for number, step in enumerate(found.cleanup):
-        for area in step.paths:
-            safe(("cleanup", str(number), "paths"), area)
-    steps = [("moves", n, m.step) for n, m in enumerate(found.moves)]
-    steps += [("cleanup", n, c.step) for n, c in enumerate(found.cleanup)]
-    steps += [("rewrites", n, r.step) for n, r in enumerate(found.rewrites)]
-    for name, number, key in steps:
-        if not _KEY.fullmatch(key):
-            raise wrong((name, str(number), "step"), f"'{key}' is no step's key", "such as INFRA-10 or RF-40")
-    for spot, place in _places(found):
-        safe(spot, place)
-    for number, rewrite in enumerate(found.rewrites):
-        if bool(rewrite.find) == bool(rewrite.pattern):
-            raise wrong(("rewrites", str(number)), "either `find` or `pattern` is expected", "keep one of them")
-    for spot, pattern in _patterns(found):
-        try:
-            re.compile(pattern)
-        except re.error as why:
-            raise wrong(spot, f"no regular expression: {why}", "mend it") from None
-    for number, rewrite in enumerate(found.rewrites):
-        try:
-            re.sub(rewrite.pattern, rewrite.replacement if rewrite.pattern else "", "")
-        except (re.error, IndexError) as why:
-            raise wrong(
-                ("rewrites", str(number), "replacement"), f"does not fit the pattern: {why}", "mend it"
-            ) from None
-    return found
-
-
-def _places(found: Mapping) -> list[tuple[tuple[str, ...], str]]:
-    """Single paths that are written, read or guarded, each with its keys."""
-    start, container = found.post_create, found.dev_container
-    twins = [
-        (("twins", str(n), k), p) for n, t in enumerate(found.twins) for k, p in (("one", t.one), ("other", t.other))
-    ]
-    return [
-        *((("never",), path) for path in found.never if path != ".git/"),
-        *((("docs", key), path) for key, path in found.docs.items()),
-        *twins,
-        *((("post_create", "also"), path) for path in start.also),
-        (("post_create", "path"), start.path),
-        (("post_create", "kept_in"), start.kept_in),
-        (("dev_container", "folder"), container.folder),
-        (("tiltfile", "path"), found.tiltfile.path),
-    ]
-
-
-def _patterns(found: Mapping) -> list[tuple[tuple[str, ...], str]]:
-    """The regular expressions, each with its keys."""
-    start, container = found.post_create, found.dev_container
-    return [
-        *((("post_create", "obsolete"), pattern) for pattern in start.obsolete),
-        *((("post_create", "ours"), pattern) for pattern in start.ours),
-        *((("dev_container", "drop_features"), pattern) for pattern in container.drop_features),
-        *((("dev_container", "drop_env"), pattern) for pattern in container.drop_env),
-        (("tiltfile", "releases"), found.tiltfile.releases),
-        (("infrastructure", "content"), found.infrastructure.content),
-        *((("rewrites", str(n), "pattern"), r.pattern) for n, r in enumerate(found.rewrites)),
-    ]

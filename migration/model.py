@@ -1,124 +1,216 @@
-"""The nouns of the migration: changes, blocks, steps, and what became of them."""
+"""The nouns of the migration: what was requested, changes, blocks, references, planned commits, results of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
 
+from tasks.core.errors import REFUSED, Problem
 from tasks.core.plan.steps import State
 
-if TYPE_CHECKING:
-    from migration.simulation import Draft
-
 Repo = Literal["core", "gitops"]
-Kind = Literal["write", "delete", "move", "copy", "run", "person"]
-Reason = Literal[
-    "differs",
-    "missing",
-    "mode",
-    "uncommitted",
-    "unpushed",
-    "unpinned",
-    "referenced",
-    "unmapped",
-    "consumed",
-    "diverged",
-    "custom",
-]
+
+
+class History(StrEnum):
+    """What `--history` takes: whether gitops also gets the old commits of what moves there."""
+
+    KEEP = "keep"
+    NONE = "none"
+
+
+class ChangeKind(StrEnum):
+    """What happens to the path of a TreeChange. RUN and PERSON change no path."""
+
+    WRITE = "write"
+    DELETE = "delete"
+    COPY = "copy"
+    RUN = "run"  # a command is run and its time recorded
+    PERSON = "person"  # a person has to do it
+
+
+class Reason(StrEnum):
+    """Why a path is blocked."""
+
+    DIFFERS = "differs"
+    MISSING = "missing"
+    MODE = "mode"
+    UNCOMMITTED = "uncommitted"
+    UNPUSHED = "unpushed"
+    UNPINNED = "unpinned"
+    REFERENCED = "referenced"
+    UNMAPPED = "unmapped"
+    CONSUMED = "consumed"
+    DIVERGED = "diverged"
+    CUSTOM = "custom"
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change of a step. destroys: what would be lost by it, such as the lines of a person."""
+class MigrationRequest:
+    """What the flags of a task ask for."""
+
+    core: Path
+    """The work tree of core."""
+
+    gitops: Path
+    """The work tree of gitops."""
+
+    keys: tuple[str, ...]
+    """The selected steps."""
+
+    accept: tuple[str, ...] = ()
+    """Files, folders ending in `/` and globs whose loss or difference is accepted."""
+
+    history: History = History.NONE
+
+    at: dict[str, str] = field(default_factory=dict)
+    """Of a saved plan: repository -> the commit it was made on. Empty: HEAD."""
+
+    idents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Of a saved plan: repository -> author and committer, with their dates."""
+
+
+@dataclass(frozen=True)
+class TreeChange:
+    """One change of a step to the tree of a repository."""
 
     repo: Repo
-    kind: Kind
+    kind: ChangeKind
     path: str
     text: str
+
     destroys: str = ""
+    """What is lost by it, such as the team's lines of a script; empty when nothing is."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Why a path is left as it is. path: a file of core, or a folder ending in `/`; where: the place that says so
-    (`file:line`, the other path, a consumer); fix: the command, or what a person decides."""
+    """Why a path stays as it is."""
 
     path: str
+    """A file of core, or a folder ending in `/`."""
+
     reason: Reason
-    where: str
-    fix: str
+
+    problem: Problem
+    """why: the place that blocks (`file:line`, the other path, a consumer); fix: a command, or the decision to make."""
+
+    @classmethod
+    def at(cls, path: str, reason: Reason, where: str, fix: str) -> Block:
+        """Return the block of this path for this reason. where: the place that blocks."""
+        return cls(path, reason, Problem(f"{path} is blocked: {reason}", why=where, fix=fix, code=REFUSED))
+
+    @property
+    def where(self) -> str:
+        """The place that blocks."""
+        return self.problem.why
+
+    @property
+    def fix(self) -> str:
+        """A command, or the decision to make."""
+        return self.problem.fix
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A place that names a path. kind: how it was found; sure: False where it only may be this path.
-    blocking: False in documents, comments and what the mapping lists."""
+    """A place that names a path of core."""
 
     file: str
     line: int
     target: str
+
     kind: str
+    """How the file names the path, such as `script` or `composed path`."""
+
     text: str
+
     sure: bool = True
+    """False where it may be another path."""
+
     blocking: bool = True
+    """False in documents, in comments, and for what the mapping lists."""
 
     @property
     def where(self) -> str:
-        """`file:line`; a symlink or a submodule is its path alone."""
+        """`file:line`; the path alone for a symlink or a submodule."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
     @property
     def holds(self) -> bool:
-        """Does it hold the path back? A guess with parts that are not known is only told."""
+        """Whether it blocks the deletion of the path. Wildcard guesses are reported, not blocking."""
         return self.blocking and (self.sure or "*" not in self.target)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A state that shall hold. plan: adds changes and blocks to the draft; nothing added means it holds.
+class Consumer:
+    """An Argo CD Application that syncs from a path of a repository."""
 
-    needs: steps that must have nothing left to change before this one changes anything
-    """
+    where: str
+    """`file:line`, or the Application's name in the cluster."""
 
-    key: str
-    phase: int
-    title: str
-    plan: Callable[[Draft], None]
-    needs: tuple[str, ...] = ()
+    repo_url: str
+    path: str
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a step came to. references: found, but not blocking. commits: those that bring it about, in order."""
+class Graft:
+    """The rewritten history of what moves, in a scratch clone. The copies' commit gets its tip as a second parent."""
 
-    key: str
-    phase: int
-    title: str
-    state: State
-    needs: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
-    blocks: tuple[Block, ...] = ()
-    note: str = ""
-    references: tuple[Reference, ...] = ()
-    commits: tuple[Commit, ...] = ()
+    tip: str
+    clone: Path
+    branch: str
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit that is planned: its id is known before it is made. edits: path -> (mode, id), None where it goes."""
+    """A planned commit. Its id is known before it is made."""
 
     repo: Repo
     key: str
+    """The step that makes it."""
+
     id: str
     parents: tuple[str, ...]
     tree: str
     author: str
     committer: str
     message: str
+
     edits: dict[str, tuple[str, str] | None] = field(compare=False, repr=False)
+    """Path -> (mode, id); None where the path is deleted."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What planning, or carrying out, a step led to."""
+
+    key: str
+    phase: int
+    title: str
+    state: State
+    needs: tuple[str, ...] = ()
+    """The steps that must have nothing left to change first."""
+
+    unmet: tuple[str, ...] = ()
+    """Those of `needs` that still have something to change."""
+
+    changes: tuple[TreeChange, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    problem: Problem | None = None
+    """Why the state is unknown."""
+
+    references: tuple[Reference, ...] = ()
+    """References to the step's paths that do not block."""
+
+    commits: tuple[Commit, ...] = ()
+    """The commits that carry the step out, in order."""
 
     @property
-    def deletes(self) -> bool:
-        """Does it take a path away?"""
-        return any(entry is None for entry in self.edits.values())
+    def note(self) -> str:
+        """Everything worth knowing beside changes and blocks, a line each."""
+        needs = [f"needs {', '.join(self.unmet)}"] if self.unmet else []
+        unknown = ["; ".join(filter(None, (self.problem.what, self.problem.fix)))] if self.problem else []
+        return "\n".join([*needs, *self.notes, *unknown])

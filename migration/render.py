@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from migration.git.facts import shown
-from migration.model import Outcome
+from migration.model import Block, ChangeKind, Reference, StepResult, TreeChange
+from migration.repositories import Repository
 from tasks.core.plan.steps import State
 
-_NAMES = {
-    1: "infrastructure stands in gitops",
+_TITLES = {
+    1: "the infrastructure is in gitops",
     2: "the dev container needs no local cluster",
     3: "Tilt works against the shared cluster",
     4: "core has no infrastructure",
@@ -21,63 +22,90 @@ _NAMES = {
 _MARKS = {State.DONE: "ok", State.PENDING: "..", State.BLOCKED: "!!", State.UNKNOWN: "??"}
 
 
-def document(plan: Plan, outcomes: Sequence[Outcome] | None = None) -> dict[str, Any]:
-    """The document of `--json`, without its schema number."""
-    outcomes = plan.outcomes if outcomes is None else outcomes
-    sides = (plan.world.core, plan.world.gitops)
-    found: dict[str, Any] = {
-        s.name: {
-            "path": str(s.facts.folder),
-            "head": s.facts.head,
-            "tree": s.facts.head_tree,
-            "predicted_tree": s.tree.id(),
-            "predicted_head": s.head,
-        }
-        for s in sides
+def document(plan: MigrationPlan, results: Sequence[StepResult] | None = None) -> dict[str, Any]:
+    """Return the document of `--json`, without its schema number. results: by default those of the plan."""
+    results = plan.results if results is None else results
+    return {
+        **{repository.name: _repository(repository) for repository in plan.simulation.repositories.both},
+        "phases": [
+            {
+                "phase": number,
+                "title": _TITLES[number],
+                "state": str(state_of(steps)),
+                "steps": [_step(result) for result in steps],
+            }
+            for number, steps in _phases(results)
+        ],
+        "problems": [{"what": problem.what, "fix": problem.fix} for problem in plan.problems],
     }
-    found["phases"] = [
-        {"phase": number, "title": _NAMES[number], "state": str(state_of(steps)), "steps": [_step(o) for o in steps]}
-        for number, steps in _phases(outcomes)
-    ]
-    found["problems"] = [{"what": h.what, "fix": h.fix} for h in plan.hindrances]
-    return found
 
 
-def state_of(outcomes: Sequence[Outcome]) -> State:
-    """The state of several steps as one."""
-    states = {o.state for o in outcomes}
+def _repository(repository: Repository) -> dict[str, str]:
+    facts = repository.facts
+    return {
+        "path": str(facts.folder),
+        "head": facts.head,
+        "tree": facts.head_tree,
+        "predicted_tree": repository.tree.id(),
+        "predicted_head": repository.head,
+    }
+
+
+def state_of(results: Sequence[StepResult]) -> State:
+    """Return the state of several steps as one."""
+    states = {result.state for result in results}
     return next((s for s in (State.BLOCKED, State.UNKNOWN, State.PENDING) if s in states), State.DONE)
 
 
-def _phases(outcomes: Sequence[Outcome]) -> Iterator[tuple[int, list[Outcome]]]:
-    for number in sorted({o.phase for o in outcomes}):
-        yield number, [o for o in outcomes if o.phase == number]
+def _phases(results: Sequence[StepResult]) -> Iterator[tuple[int, list[StepResult]]]:
+    for number in sorted({result.phase for result in results}):
+        yield number, [result for result in results if result.phase == number]
 
 
-def _step(one: Outcome) -> dict[str, Any]:
+def _step(result: StepResult) -> dict[str, Any]:
     return {
-        "key": one.key,
-        "title": one.title,
-        "state": str(one.state),
-        "needs": list(one.needs),
-        "note": readable(one.note),
-        "changes": [
-            {"repo": c.repo, "kind": c.kind, "path": readable(c.path), "text": readable(c.text), "destroys": readable(c.destroys)}
-            for c in one.changes
-        ],
-        "blocks": [
-            {"path": readable(b.path), "reason": b.reason, "where": readable(b.where), "fix": readable(b.fix)}
-            for b in one.blocks
-        ],
-        "references": [
-            {"where": readable(r.where), "target": readable(r.target), "kind": r.kind, "sure": r.sure, "text": readable(r.text)}
-            for r in one.references
-        ],
-    }  # fmt: skip
+        "key": result.key,
+        "title": result.title,
+        "state": str(result.state),
+        "needs": list(result.needs),
+        "note": readable(result.note),
+        "changes": [_change(change) for change in result.changes],
+        "blocks": [_block(block) for block in result.blocks],
+        "references": [_reference(reference) for reference in result.references],
+    }
+
+
+def _change(change: TreeChange) -> dict[str, str]:
+    return {
+        "repo": change.repo,
+        "kind": change.kind,
+        "path": readable(change.path),
+        "text": readable(change.text),
+        "destroys": readable(change.destroys),
+    }
+
+
+def _block(block: Block) -> dict[str, str]:
+    return {
+        "path": readable(block.path),
+        "reason": block.reason,
+        "where": readable(block.where),
+        "fix": readable(block.fix),
+    }
+
+
+def _reference(reference: Reference) -> dict[str, Any]:
+    return {
+        "where": readable(reference.where),
+        "target": readable(reference.target),
+        "kind": reference.kind,
+        "sure": reference.sure,
+        "text": readable(reference.text),
+    }
 
 
 def readable(text: str) -> str:
-    """Text that can be written as UTF-8: bytes of a path that are none are shown as git shows them."""
+    """Return text that can be written as UTF-8. Bytes of a path that are not UTF-8 are shown as git shows them."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -86,38 +114,51 @@ def readable(text: str) -> str:
 
 
 def lines(
-    plan: Plan, outcomes: Sequence[Outcome] | None = None, *, most: int = 5, every: bool = False
+    plan: MigrationPlan, results: Sequence[StepResult] | None = None, *, most: int = 5, every: bool = False
 ) -> Iterator[str]:
-    """The plan as a person reads it. most: paths and blocks shown of each step; every: show every block."""
-    outcomes = plan.outcomes if outcomes is None else outcomes
-    for number, steps in _phases(outcomes):
-        yield f"phase {number}  {_NAMES[number]}: {state_of(steps)}"
-        for one in steps:
-            yield from _step_lines(one, most, len(one.blocks) if every else most * 4)
-    for hindrance in plan.hindrances:
-        yield f"!! {hindrance.what}"
-        yield f"   fix: {hindrance.fix}"
+    """Yield the plan as lines for people.
+
+    most: changes shown of each step, and four times as many blocks and notes; every: show every block
+    """
+    results = plan.results if results is None else results
+    for number, steps in _phases(results):
+        yield f"phase {number}  {_TITLES[number]}: {state_of(steps)}"
+        for result in steps:
+            yield from _step_lines(result, most, len(result.blocks) if every else most * 4)
+    for problem in plan.problems:
+        yield f"!! {problem.what}"
+        yield f"   fix: {problem.fix}"
 
 
-def _step_lines(one: Outcome, most: int, blocks: int) -> Iterator[str]:
-    kinds = Counter(f"{c.kind} in {c.repo}" if c.kind != "person" else "by a person" for c in one.changes)
-    counts = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
-    yield f"  {_MARKS[one.state]} {one.key:<9} {one.title}" + (f"  ({counts})" if counts else "")
-    for change in one.changes[:most]:
+def _step_lines(result: StepResult, most: int, blocks: int) -> Iterator[str]:
+    yield f"  {_MARKS[result.state]} {result.key:<9} {result.title}{_counts(result.changes)}"
+    yield from _change_lines(result.changes, most)
+    for block in result.blocks[:blocks]:
+        yield f"       blocked {shown(block.path)}: {block.reason}, {readable(block.where)}"
+        yield f"               fix: {readable(block.fix)}"
+    if len(result.blocks) > blocks:
+        yield f"       ... and {len(result.blocks) - blocks} more blocks (all of them: --json)"
+    for line in result.note.splitlines()[: most * 4]:
+        yield f"       note: {readable(line)}"
+    if result.references:
+        count = len(result.references)
+        places = ", ".join(readable(reference.where) for reference in result.references[:3])
+        yield f"       {count} non-blocking reference{'s' if count > 1 else ''}: {places}{', ...' if count > 3 else ''}"
+
+
+def _counts(changes: Sequence[TreeChange]) -> str:
+    kinds = Counter(
+        "by a person" if change.kind is ChangeKind.PERSON else f"{change.kind} in {change.repo}" for change in changes
+    )
+    return f"  ({', '.join(f'{count} {kind}' for kind, count in kinds.items())})" if kinds else ""
+
+
+def _change_lines(changes: Sequence[TreeChange], most: int) -> Iterator[str]:
+    for change in changes[:most]:
         what = shown(change.path) if change.path else change.text
         more = f"  {readable(change.text)}" if change.path and change.text != change.path else ""
         yield f"       {change.kind:<7} {what}{more}"
         if change.destroys and change.destroys != change.path:
             yield f"               lost: {readable(change.destroys)}"
-    if len(one.changes) > most:
-        yield f"       ... and {len(one.changes) - most} more"
-    for block in one.blocks[:blocks]:
-        yield f"       blocked {shown(block.path)}: {block.reason}, {readable(block.where)}"
-        yield f"               fix: {readable(block.fix)}"
-    if len(one.blocks) > blocks:
-        yield f"       ... and {len(one.blocks) - blocks} more blocks (all of them: --json)"
-    for line in one.note.splitlines()[: most * 4]:
-        yield f"       note: {readable(line)}"
-    if one.references:
-        shown_refs = ", ".join(readable(r.where) for r in one.references[:3])
-        yield f"       named, but not blocking, in {len(one.references)} places: {shown_refs}"
+    if len(changes) > most:
+        yield f"       ... and {len(changes) - most} more"

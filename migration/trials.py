@@ -1,4 +1,4 @@
-"""Trials on the target, and their records. A record is evidence for the commit it was made on, and for no other."""
+"""Trials on the target and their records. A record is evidence for the commit it was made on, and for no other."""
 
 from __future__ import annotations
 
@@ -9,39 +9,53 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from migration.model import Outcome
-from migration.simulation import World
+from migration.model import ChangeKind, StepResult
+from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import ToolError, Trouble
+from tasks.core.errors import Problem, ToolError, Trouble
 from tasks.core.plan.steps import State
 from tasks.core.process.tool import Done, Tool
 from tasks.core.state import store
 
+_LIMIT = 1800.0  # seconds for one command: Tilt builds images
+
 
 @dataclass(frozen=True)
 class Trial:
-    """text: what is done; commands: argv below core, run one after the other; after: run in any case; budget: its key."""
+    """Commands run for real in core. `{service}` stands for the catalogue's first service."""
 
     text: str
+    """What is done, for people."""
+
     commands: tuple[tuple[str, ...], ...]
+    """Run one after the other; the first that fails ends the trial."""
+
     budget: str
+    """The key of its budget in the settings."""
+
     after: tuple[tuple[str, ...], ...] = ()
+    """Run in any case."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a trial came to. date: UTC; seconds: all commands together."""
+    """The evidence of a trial that succeeded."""
 
     key: str
     commit: str
     target: str
+
     date: str
+    """In UTC."""
+
     seconds: float
+    """All commands together."""
+
     budget: float
 
     def text(self) -> str:
-        """For people."""
+        """Return the record as a line for people."""
         within = "within" if self.seconds <= self.budget else "over"
         return f"{self.date}: {self.seconds:.1f} s, {within} the budget of {self.budget:g} s, on {self.target} at {self.commit[:12]}"
 
@@ -70,25 +84,29 @@ TRIALS = {
 _NOT_DONE = re.compile(r"[a-z-]+ +(blocked|unknown|missing|failed): ")  # a line of the summary of `inv setup`
 
 
-def told(key: str) -> str:
-    """What the trial does, for a person."""
+def described(key: str) -> str:
+    """Return what the trial does, for people."""
+    return TRIALS[key].text.format(service=_service())
+
+
+def _service() -> str:
     from tasks.core.config.catalogue import catalogue
 
-    return TRIALS[key].text.format(service=catalogue().services[0].name)
+    return catalogue().services[0].name
 
 
-def record_of(key: str, world: World) -> Record | None:
-    """The record of this trial for the commit that core has in the simulation; None when there is none."""
+def record_of(key: str, simulation: Simulation) -> Record | None:
+    """Return the record of this trial for core's planned commit; None when there is none."""
     text = store.read(_path(key))
     try:
-        found = Record(**json.loads(text)) if text else None
+        record = Record(**json.loads(text)) if text else None
     except (ValueError, TypeError):
         return None
-    return found if found is not None and found.commit == world.core.head else None
+    return record if record is not None and record.commit == simulation.core.head else None
 
 
 def must_have_target(s: Settings) -> None:
-    """Raise Trouble when there is nothing to try it on."""
+    """Raise Trouble when this machine has no cluster to try it on."""
     from tasks.tools.base import frozen_kubeconfig
 
     if not frozen_kubeconfig(s).is_file():
@@ -98,59 +116,60 @@ def must_have_target(s: Settings) -> None:
         )
 
 
-def run(world: World, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Run the trials that the plan holds, and keep their records. One that fails makes its step unknown, with the reason."""
-    done = []
-    for one in outcomes:
-        if one.key in TRIALS and any(c.kind == "run" for c in one.changes):
-            one = _try(one, world)
-        done.append(one)
-    return done
+def run(simulation: Simulation, results: Sequence[StepResult]) -> list[StepResult]:
+    """Run the planned trials and keep their records. A trial that fails makes its step unknown."""
+    return [_try(result, simulation) if _is_planned(result) else result for result in results]
 
 
-def _try(one: Outcome, world: World) -> Outcome:
-    from tasks.core.config.catalogue import catalogue
+def _is_planned(result: StepResult) -> bool:
+    return result.key in TRIALS and any(change.kind is ChangeKind.RUN for change in result.changes)
 
-    trial, s = TRIALS[one.key], world.settings
-    service = catalogue().services[0].name
+
+def _try(result: StepResult, simulation: Simulation) -> StepResult:
+    trial, s = TRIALS[result.key], simulation.settings
+    core, service = simulation.core.facts, _service()
     began = time.monotonic()
-
-    def call(argv: tuple[str, ...]) -> None:
-        words = [w.format(service=service) for w in argv]
-        program = str(world.core.facts.folder / words[0]) if words[0].startswith("./") else words[0]
-        tool = Tool(program, fix="inv setup", timeout=1800)
-        ended = tool[tuple(words[1:])].call(cwd=str(world.core.facts.folder), echo=ui.talk)
-        if ended.exit != 0:
-            raise ToolError(f"{' '.join(words)}: {_said(ended)}", tool=words[0], exit=ended.exit)
-
     try:
         for argv in trial.commands:
-            ui.progress("running", one.key, " ".join(argv).format(service=service))
-            call(argv)
+            words = [word.format(service=service) for word in argv]
+            ui.progress("running", result.key, " ".join(words))
+            _call(words, core.folder)
     except ToolError as why:
-        return replace(one, state=State.UNKNOWN, note=f"it failed: {why.what}")
+        return replace(result, state=State.UNKNOWN, problem=Problem(f"it failed: {why.what}"))
     finally:
         seconds = time.monotonic() - began
         for argv in trial.after:
             try:
-                call(argv)
+                _call([word.format(service=service) for word in argv], core.folder)
             except ToolError as why:
-                ui.warn(f"{one.key}: {why.what}")
-    head = world.core.facts.git.line("rev-parse", "HEAD")
-    stamp = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+                ui.warn(f"{result.key}: {why.what}")
     record = Record(
-        one.key, head, f"{s.target} {s.cluster.name}", stamp, round(seconds, 1), getattr(s.budgets, trial.budget)
+        key=result.key,
+        commit=core.git.line("rev-parse", "HEAD"),
+        target=f"{s.target} {s.cluster.name}",
+        date=time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        seconds=round(seconds, 1),
+        budget=getattr(s.budgets, trial.budget),
     )
-    store.write(_path(one.key), json.dumps(asdict(record)))
-    return replace(one, state=State.DONE, note=record.text())
+    store.write(_path(result.key), json.dumps(asdict(record)))
+    return replace(result, state=State.DONE, notes=(record.text(),))
 
 
-def _said(ended: Done) -> str:
-    """Why a command failed: the error that it told, else what its summary names as not done, else its last line."""
+def _call(words: list[str], core: Path) -> None:
+    """Run the command in core, its output shown. Raises ToolError when it fails."""
+    program = str(core / words[0]) if words[0].startswith("./") else words[0]
+    command = Tool(program, fix="inv setup", timeout=_LIMIT)[tuple(words[1:])]
+    ended = command.call(cwd=str(core), echo=ui.talk)
+    if ended.exit != 0:
+        raise ToolError(f"{' '.join(words)}: {_reason(ended)}", tool=words[0], exit=ended.exit)
+
+
+def _reason(ended: Done) -> str:
+    """Return why a command failed: its error, else the steps that its summary shows as not done, else its last line."""
     lines = [line.strip() for line in f"{ended.stdout}\n{ended.stderr}".splitlines()]
-    told = [line for line in lines if line.startswith("error: ")] or [line for line in lines if _NOT_DONE.match(line)]
+    errors = [line for line in lines if line.startswith("error: ")] or [line for line in lines if _NOT_DONE.match(line)]
     fix = next((line for line in lines if line.startswith("fix: ")), "")
-    return "; ".join((told[0], fix)).rstrip("; ") if told else ended.last_line
+    return "; ".join(filter(None, (errors[0], fix))) if errors else ended.last_line
 
 
 def _path(key: str) -> Path:

@@ -1,4 +1,4 @@
-"""The way back: both repositories get the content they had before the migration's first commit."""
+"""Rolls both repositories back to the content they had before the migration's first commit."""
 
 from __future__ import annotations
 
@@ -6,48 +6,62 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from migration.apply import TAG, session
+from migration.apply import TAG, locked
 from migration.git import commit_import, write
-from migration.git.facts import TRAILER, UNDO, Facts, Hindrance, look, shown
+from migration.git.facts import TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
-from migration.git.worktree import Place
-from migration.simulation import identities
+from migration.git.worktree import Checkout
+from migration.repositories import identities
 from tasks.core import ui
-from tasks.core.errors import REFUSED, Refused
+from tasks.core.errors import REFUSED, Problem, Refused
 
-# A squashed commit has the messages of those it is made of, indented or not.
+# The message of a squashed commit contains those of its parts, indented or not.
 _OURS = re.compile(rf"^\s*{TRAILER}: \S+\s*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Back:
-    """The way back of one repository.
+class RollbackKind(StrEnum):
+    """How a repository is rolled back."""
 
-    how: `reset` when nothing was pushed and nobody else has committed since, `commit` otherwise, empty when nothing
-    is to be undone. kept: paths that somebody changed after the migration did; they stay as they are.
-    commits: those of the migration; others: paths that differ from the tag and are not the migration's
-    problems: why it cannot be gone now
-    """
+    RESET = "reset"  # nothing was pushed, and nobody else has committed since
+    COMMIT = "commit"  # one new commit on top
+    NOTHING = ""  # nothing is to be undone
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What undo does in one repository."""
 
     facts: Facts
+
     tag: str
-    how: str
+    """The commit before the migration; empty when the migration has made no commit here."""
+
+    way: RollbackKind
     edits: dict[str, Entry | None]
+
     kept: tuple[str, ...] = ()
+    """Paths that somebody changed after the migration. They stay as they are."""
+
     commits: int = 0
+    """The number of the migration's commits."""
+
     others: int = 0
-    problems: tuple[Hindrance, ...] = ()
+    """The number of paths that differ from the tag but were not changed by the migration."""
+
+    problems: tuple[Problem, ...] = ()
+    """Why it cannot be done now."""
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the document of `--json`."""
         return {
             "repo": self.facts.name,
             "head": self.facts.head,
             "tag": self.tag,
-            "how": self.how,
+            "how": self.way,
             "paths": len(self.edits),
             "commits": self.commits,
             "kept": [shown(p) for p in self.kept],
@@ -55,58 +69,64 @@ class Back:
         }
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """Yield the lines for people."""
         name = self.facts.name
-        if not self.tag:
-            yield f"{name}: there is no tag {TAG}; the migration has made no commit here"
-        elif self.how == "reset":
-            yield f"{name}: {self.commits} commits are taken back: git -C {self.facts.folder} reset --keep {TAG}"
-        elif self.how:
-            yield f"{name}: one commit gives {len(self.edits)} paths the content they had at {TAG} ({self.tag[:12]})"
-        elif not self.others:
-            yield f"{name}: is as it was at {TAG} ({self.tag[:12]})"
-        elif self.commits:
-            yield f"{name}: nothing of the migration is left; {self.others} paths were changed by others since {TAG}"
-        else:
-            yield f"{name}: {self.others} paths differ from {TAG}, but no commit since says `{TRAILER}:`; were they squashed?"
-            yield f"  fix: git -C {self.facts.folder} log {TAG}.. names the commit; git revert takes it back"
+        yield from (f"{name}: {line}" if not line.startswith(" ") else line for line in self._summary())
         for path in self.kept:
             yield f"{name}: {shown(path)} was changed after the migration; it stays"
         for problem in self.problems:
             yield f"!! {problem.what}"
             yield f"  fix: {problem.fix}"
 
+    def _summary(self) -> Iterator[str]:
+        at_tag = f"{TAG} ({self.tag[:12]})"
+        if not self.tag:
+            yield f"there is no tag {TAG}; the migration has made no commit here"
+        elif self.way is RollbackKind.RESET:
+            yield f"{self.commits} commits are taken back: git -C {self.facts.folder} reset --keep {TAG}"
+        elif self.way is RollbackKind.COMMIT:
+            yield f"one commit gives {len(self.edits)} paths the content they had at {at_tag}"
+        elif not self.others:
+            yield f"is as it was at {at_tag}"
+        elif self.commits:
+            yield f"nothing of the migration is left; {self.others} paths were changed by others since {TAG}"
+        else:
+            yield f"{self.others} paths differ from {TAG}, but no commit since says `{TRAILER}:`; were they squashed?"
+            yield f"  fix: find the commit with git -C {self.facts.folder} log {TAG}.. and git revert it"
 
-def way_back(facts: Facts) -> Back:
-    """How this repository comes back to its tag. Raises Refused when the migration was here and its tag is gone."""
-    git = facts.git
-    tag = git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}^{{commit}}", ok=(0, 1))
+
+def rollback(facts: Facts) -> Rollback:
+    """Work out how this repository returns to its tag. Raises Refused when the migration was here but its tag is gone."""
+    tag = facts.git.line("rev-parse", "-q", "--verify", f"refs/tags/{TAG}^{{commit}}", ok=(0, 1))
     if not tag:
-        _must_be_new(facts)
-        return Back(facts, "", "", {})
+        _refuse_lost_tag(facts)
+        return Rollback(facts, "", RollbackKind.NOTHING, {})
     mine, foreign = _since(facts, tag)
     edits = _differences(facts.tree, facts.tree_of(tag))
     pushed = bool(facts.remotes()) and len(facts.unpushed(facts.head)) < len(mine) + len(foreign)
-    if mine and edits and not foreign and not pushed and _is_below(facts, tag):
-        return Back(facts, tag, "reset", edits, (), len(mine), 0, _problems(facts, edits))
-    touched = {p for c in foreign for p in _touched(facts, c, merged="-c")}
-    ours = {p for c in mine for p in _touched(facts, c, merged="-m")}
-    wanted = {p: e for p, e in edits.items() if p in ours and p not in touched}
-    kept = tuple(sorted(p for p in edits if p in ours and p in touched))
-    how, problems = ("commit", _problems(facts, wanted)) if wanted else ("", ())
-    return Back(facts, tag, how, wanted, kept, len(mine), len(edits) - len(wanted) - len(kept), problems)
-
-
-def _must_be_new(facts: Facts) -> None:
-    """Refuse when commits of the migration are there without the tag: where they began must not be guessed silently."""
-    found = (
-        facts.git.read(
-            "log", "--first-parent", "-E", f"--grep=^{TRAILER}: ", f"--format=%H %(trailers:key={TRAILER},valueonly)"
-        )
-        .decode()
-        .split("\n")
+    if mine and edits and not foreign and not pushed and _is_ancestor(facts, tag):
+        return Rollback(facts, tag, RollbackKind.RESET, edits, commits=len(mine), problems=_problems(facts, edits))
+    changed_by_others = {p for c in foreign for p in _changed(facts, c, "-c")}
+    changed_by_us = {p for c in mine for p in _changed(facts, c, "-m", "--first-parent")}
+    wanted = {p: e for p, e in edits.items() if p in changed_by_us and p not in changed_by_others}
+    kept = tuple(sorted(edits.keys() & changed_by_us & changed_by_others))
+    return Rollback(
+        facts,
+        tag,
+        RollbackKind.COMMIT if wanted else RollbackKind.NOTHING,
+        wanted,
+        kept,
+        commits=len(mine),
+        others=len(edits) - len(wanted) - len(kept),
+        problems=_problems(facts, wanted) if wanted else (),
     )
-    rows = [line.split() for line in found if line.strip()]
+
+
+def _refuse_lost_tag(facts: Facts) -> None:
+    """Refuse when there are commits of the migration but no tag: nobody should have to guess where they began."""
+    trailer = f"%(trailers:key={TRAILER},valueonly)"
+    log = facts.git.read("log", "--first-parent", "-E", f"--grep=^{TRAILER}: ", f"--format=%H {trailer}").decode()
+    rows = [line.split() for line in log.split("\n") if line.strip()]
     if rows and rows[0][1:] != [UNDO]:
         raise Refused(
             f"{facts.name}: commits of the migration are here, but their tag {TAG} is gone",
@@ -114,51 +134,73 @@ def _must_be_new(facts: Facts) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _LogRow:
+    """A commit as `git log` shows it."""
+
+    commit: str
+    parents: tuple[str, ...]
+    body: str
+
+    @property
+    def ours(self) -> bool:
+        return _OURS.search(self.body) is not None
+
+
 def _since(facts: Facts, tag: str) -> tuple[list[str], list[str]]:
-    """The migration's commits since the tag, and everybody else's; those that a merge brought in as well."""
-    words = ("--format=%H%x00%P%x00%B%x00%x01", f"{tag}..{facts.head}")
-    ours = [_fields(row) for row in facts.git.read("log", f"--grep={TRAILER}: ", *words).split(b"\x01") if row.strip()]
-    # A history that was kept (phase 1, --history keep) hangs on a commit of ours: it is nobody's work since the tag.
-    grafts = [f"^{p}" for _, parents, body in ours if _OURS.search(body) for p in parents[1:]]
-    rows = [_fields(row) for row in facts.git.read("log", *words, *grafts).split(b"\x01") if row.strip()]
-    mine = [commit for commit, _, body in rows if _OURS.search(body)]
-    return mine, [commit for commit, _, body in rows if not _OURS.search(body)]
+    """Return the migration's commits since the tag, and everybody else's, those that a merge brought in included."""
+    since = f"{tag}..{facts.head}"
+    # The history that phase 1 --history keep grafted on is a second parent of our commits: it is not work since the tag.
+    grafts = [f"^{p}" for row in _log(facts, f"--grep={TRAILER}: ", since) if row.ours for p in row.parents[1:]]
+    rows = _log(facts, since, *grafts)
+    return [row.commit for row in rows if row.ours], [row.commit for row in rows if not row.ours]
 
 
-def _fields(row: bytes) -> tuple[str, list[str], str]:
-    commit, parents, body = row.decode("utf-8", "surrogateescape").strip("\n").split("\0")[:3]
-    return commit, parents.split(), body
+def _log(facts: Facts, *words: str) -> list[_LogRow]:
+    raw = facts.git.read("log", "--format=%H%x00%P%x00%B%x00%x01", *words)
+    found = []
+    for record in raw.split(b"\x01"):
+        if record.strip():
+            commit, parents, body = record.decode("utf-8", "surrogateescape").strip("\n").split("\0")[:3]
+            found.append(_LogRow(commit, tuple(parents.split()), body))
+    return found
 
 
-def _is_below(facts: Facts, tag: str) -> bool:
+def _is_ancestor(facts: Facts, tag: str) -> bool:
     return facts.git.line("merge-base", "--all", tag, facts.head, ok=(0, 1)) == tag
 
 
-def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Hindrance, ...]:
-    """What hinders a commit, and files that git does not know where others come back: they would be lost."""
-    found = list(facts.hindrances)
-    in_the_way = sorted({p for path, entry in edits.items() if entry and (p := _in_the_way(facts, path, entry))})
-    for path in in_the_way[:10]:
-        what = f"{facts.name}: {shown(path)} is not known to git, and stands where a file comes back"
-        found.append(Hindrance(what, f"move it away: {facts.folder / path}"))
-    return tuple(found)
+def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ...]:
+    """Return what prevents a commit, and untracked files that a restored file would overwrite."""
+    obstacles = {obstacle for path, entry in edits.items() if entry and (obstacle := _obstacle(facts, path, entry))}
+    untracked = [
+        Problem(
+            f"{facts.name}: {shown(path)} is not tracked by git and is where a file is restored",
+            fix=f"move it away: {facts.folder / path}",
+            code=REFUSED,
+        )
+        for path in sorted(obstacles)[:10]
+    ]
+    return (*facts.problems, *untracked)
 
 
-def _in_the_way(facts: Facts, path: str, entry: Entry) -> str:
-    """The untracked file at the path or at a folder above it; empty when there is none."""
+def _obstacle(facts: Facts, path: str, entry: Entry) -> str:
+    """Return the untracked file at the path or at a folder above it; empty when there is none."""
     if path in facts.tree or entry.mode == GITLINK:
         return ""
     place, parts = str(facts.folder), path.split("/")
-    for n, part in enumerate(parts, 1):
+    for depth, part in enumerate(parts, 1):
         place = os.path.join(place, part)
-        if not os.path.lexists(place):
+        here = "/".join(parts[:depth])
+        if not os.path.lexists(place) or here in facts.tree:  # a tracked file was made by the migration and goes
             return ""
-        here = "/".join(parts[:n])
-        if here in facts.tree:
-            return ""  # a file of the migration, which goes
-        if n < len(parts) and (os.path.islink(place) or not os.path.isdir(place)):
+        if depth < len(parts) and not _is_folder(place):
             return here
-    return path if not os.path.isdir(place) or os.path.islink(place) or not facts.tree.has_folder(path) else ""
+    return "" if _is_folder(place) and facts.tree.has_folder(path) else path
+
+
+def _is_folder(place: str) -> bool:
+    return os.path.isdir(place) and not os.path.islink(place)
 
 
 def _differences(now: Tree, old: Tree) -> dict[str, Entry | None]:
@@ -166,58 +208,65 @@ def _differences(now: Tree, old: Tree) -> dict[str, Entry | None]:
     return {p: old.get(p) for p in paths if now.get(p) != old.get(p)}
 
 
-def _touched(facts: Facts, commit: str, *, merged: str) -> list[str]:
-    """The paths that a commit changed. merged: of a merge `-m` takes what differs from its first parent, `-c` what
-    differs from each of its parents."""
-    how = ("-m", "--first-parent") if merged == "-m" else (merged,)
-    names = facts.git.read("diff-tree", "--root", "-r", *how, "--name-only", "-z", "--no-commit-id", commit)
-    return [n for n in names.decode("utf-8", "surrogateescape").split("\0") if n]
+def _changed(facts: Facts, commit: str, *merges: str) -> list[str]:
+    """Return the paths that a commit changed.
+
+    merges: how a merge is compared: `-m --first-parent` with its first parent; `-c` only what differs from all parents
+    """
+    words = ("diff-tree", "--root", "-r", *merges, "--name-only", "-z", "--no-commit-id", commit)
+    return [name for name in facts.git.read(*words).decode("utf-8", "surrogateescape").split("\0") if name]
 
 
 def undo(core: Path, gitops: Path, *, yes: bool, dry: bool, json: bool) -> None:
-    """Show the way back; with `yes` go it."""
-    if dry or not yes:
-        backs = [way_back(f) for f in look(core, gitops)]
-        _show(backs, json)
-        if not dry and any(b.how for b in backs):
-            ui.talk("nothing was changed; to go this way: inv migrate.undo --yes")
+    """Show how to roll back; with `yes` do it. Exits 3 when something stays or prevents it."""
+    if yes and not dry:
+        rollbacks = _roll_back(core, gitops)
+        _show(rollbacks, json)
     else:
-        with session(core, gitops) as run:
-            for line in run.told:
-                ui.talk(line)
-            backs = [way_back(f) for f in look(core, gitops)]
-            for problem in (p for b in backs for p in b.problems):
-                raise Refused(problem.what, fix=problem.fix)
-            for back in reversed(backs):
-                if back.how:
-                    _go(back, run.run, run.since)
-        _show(backs, json)
-    if any(b.kept or b.problems for b in backs):
+        rollbacks = [rollback(facts) for facts in look(core, gitops)]
+        _show(rollbacks, json)
+        if not dry and any(r.way for r in rollbacks):
+            ui.talk("nothing was changed; to do it: inv migrate.undo --yes")
+    if any(r.kept or r.problems for r in rollbacks):
         raise SystemExit(REFUSED)
 
 
-def _show(backs: list[Back], json: bool) -> None:
+def _roll_back(core: Path, gitops: Path) -> list[Rollback]:
+    """Roll both repositories back, gitops first. Raises Refused when anything prevents it, before any change."""
+    with locked(core, gitops) as begun:
+        for line in begun.resumed:
+            ui.talk(line)
+        rollbacks = [rollback(facts) for facts in look(core, gitops)]
+        for problem in (p for r in rollbacks for p in r.problems):
+            raise Refused(problem.what, fix=problem.fix)
+        for one in reversed(rollbacks):
+            if one.way:
+                _perform(one, begun.mark, begun.since)
+    return rollbacks
+
+
+def _show(rollbacks: list[Rollback], json: bool) -> None:
     if json:
-        ui.as_json({"repositories": [b.as_json() for b in backs]})
+        ui.as_json({"repositories": [r.as_json() for r in rollbacks]})
         return
-    for back in backs:
-        for line in back.lines():
+    for one in rollbacks:
+        for line in one.lines():
             ui.say(line)
 
 
-def _go(back: Back, run: str, since: int) -> None:
-    facts = back.facts
-    place = Place(facts.folder, facts.git_dir, facts.branch, run)
-    if back.how == "reset":
-        write.move(place, facts.head, back.tag, back.edits, since)
+def _perform(one: Rollback, run: str, since: int) -> None:
+    facts = one.facts
+    checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run)
+    if one.way is RollbackKind.RESET:
+        write.move(checkout, facts.head, one.tag, one.edits, since)
         return
     author, committer = identities(facts)
     tree = facts.tree.copy()
-    tree.apply(back.edits)
-    message = f"{UNDO}: {len(back.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"
-    body = commit_body(tree.id(), (facts.head,), author, committer, message)
-    new = object_id("commit", body, len(facts.head))
+    tree.apply(one.edits)
+    message = f"{UNDO}: {len(one.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"
+    new = object_id("commit", commit_body(tree.id(), (facts.head,), author, committer, message), len(facts.head))
     head = commit_import.commit_head(author, committer, message)
-    place.own.mkdir(exist_ok=True)
-    commit_import.import_commits(place.git, [(new, head, back.edits, (facts.head,))], lambda oids: iter(()), [], new)
-    write.move(place, facts.head, new, back.edits, since)
+    checkout.own.mkdir(exist_ok=True)
+    planned = commit_import.PlannedCommit(new, head, one.edits, (facts.head,))
+    commit_import.import_commits(checkout.git, [planned], lambda oids: iter(()), [], new)
+    write.move(checkout, facts.head, new, one.edits, since)

@@ -1,1 +1,1 @@
-"""An outside world in a folder: stand-ins for the programs, one state server, an HTTP ingress. Used by no other part of tasks/."""
+"""A simulated cloud environment: stand-ins for the programs, one state server for each sandbox, an HTTP ingress."""

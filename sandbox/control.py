@@ -1,4 +1,4 @@
-"""Sandboxes from the outside: start, find, ask, end. Used by the tasks, the demo, the bench and the tests.
+"""Start, find, query and stop sandboxes. Used by the tasks, the demo, the benchmarks and the tests.
 
 box = control.up()
 subprocess.run(["telepresence", "version"], env=box.env)
@@ -24,20 +24,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
+from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
 from sandbox.world.state import TOOLS
 from tasks.core.errors import Trouble
 from tasks.core.process.processes import started
 
 VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
-_LONGEST = 80  # bytes of a box's path: a unix socket's address has 108
+_LONGEST = 80  # bytes of a box's path: the address of a Unix socket holds 108
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Box:
-    """A running sandbox. env: what its commands need on top of the caller's environment, PATH included."""
+    """A running sandbox. env: the variables, PATH included, that its commands need on top of the caller's environment."""
 
     id: str
     path: Path
@@ -51,14 +51,14 @@ class Box:
         return self.path / "calls.jsonl"
 
     def calls(self, tool: str = "") -> list[dict[str, Any]]:
-        """The log so far, of one tool or of all."""
+        """The logged calls so far, of one tool or of all."""
         if not self.log.exists():
             return []
-        found = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
-        return [c for c in found if not tool or c["tool"] == tool]
+        calls = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [c for c in calls if not tool or c["tool"] == tool]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The caller's whole environment with the sandbox's on top."""
+        """The caller's environment with the sandbox's variables on top."""
         return {**os.environ, **self.env, **more}
 
 
@@ -69,14 +69,16 @@ def up(
     logged_in: bool = True,
     environ: Mapping[str, str] | None = None,
 ) -> Box:
-    """Start a sandbox with the services of this repository (default: the one this file stands in)."""
+    """Start a sandbox with the services of a repository; without `repo`, of the one that contains this file."""
     if telepresence not in VERSIONS:
-        raise Trouble(f"no stand-in for telepresence {telepresence}", fix=f"--telepresence {'|'.join(VERSIONS)}")
+        raise Trouble(
+            f"there is no stand-in for telepresence {telepresence}", fix=f"--telepresence {'|'.join(VERSIONS)}"
+        )
     if latency not in PROFILES:
-        raise Trouble(f"no latency profile '{latency}'", fix=f"--latency {'|'.join(PROFILES)}")
+        raise Trouble(f"'{latency}' is not a latency profile", fix=f"--latency {'|'.join(PROFILES)}")
     config = Path(repo).resolve() / "config" if repo else _ROOT / "config"
     if repo and not config.is_dir():
-        raise Trouble(f"{repo} has no folder config/", fix="--repo DIR of a repository with config/services.yaml")
+        raise Trouble(f"{repo} has no config/ folder", fix="--repo DIR of a repository with config/services.yaml")
     environ = os.environ if environ is None else environ
     box = _folder()
     name = box.name.rsplit("-", 1)[1]
@@ -109,17 +111,17 @@ def up(
     deadline = time.monotonic() + 20
     while not (box / "ready.json").exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = (box / "server.log").read_text(encoding="utf-8", errors="replace")
+            log_text = (box / "server.log").read_text(encoding="utf-8", errors="replace")
             process.kill()
             process.wait()
             shutil.rmtree(box, ignore_errors=True)
-            raise Trouble(f"the sandbox {name} did not start: {said.strip()[-2000:]}", fix="inv sandbox.up")
+            raise Trouble(f"the sandbox {name} did not start: {log_text.strip()[-2000:]}", fix="inv sandbox.up")
         time.sleep(0.005)
     return _load(box)
 
 
 def find(name: str = "") -> Box:
-    """The sandbox of this id, of this environment, or the only one that runs."""
+    """Find the sandbox with this id, the one that this environment belongs to, or the only one that runs."""
     inside = os.environ.get(BOX_VARIABLE, "")
     if not name and inside and Path(inside, "ready.json").exists():
         return _load(Path(inside))
@@ -134,13 +136,13 @@ def find(name: str = "") -> Box:
 
 
 def running() -> list[Box]:
-    """All sandboxes of this user, the oldest first."""
-    found = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
-    return [_load(Path(p).parent) for p in sorted(found, key=lambda p: os.stat(p).st_mtime)]
+    """The running sandboxes of this user, oldest first."""
+    ready_files = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
+    return [_load(Path(p).parent) for p in sorted(ready_files, key=lambda p: os.stat(p).st_mtime)]
 
 
 def as_user(box: Box, user: str) -> dict[str, str]:
-    """The environment of another person's workstation in the same world: own HOME, logins and daemons."""
+    """The environment of another user's workstation in the same sandbox: separate HOME, logins and daemons."""
     home = box.path / "people" / user
     for folder in (home, home / "state"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,12 +152,12 @@ def as_user(box: Box, user: str) -> dict[str, str]:
 
 
 def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin: bool = False) -> Path:
-    """Write the dev cluster's kubeconfig for this environment's user: with a token, or with kubelogin as plug-in."""
+    """Write the dev cluster's kubeconfig for this environment's user, with a token or with kubelogin as credential plug-in."""
     from sandbox.standins import kubeconfig
 
     env = box.env if env is None else env
-    found = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
-    context, name = found["context"], f"clusterUser_{found['context']}"
+    credentials = ask(box, "credentials", user=env.get(USER_VARIABLE) or DEVELOPER, home=env["HOME"])
+    context, name = credentials["context"], f"clusterUser_{credentials['context']}"
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "args": ["get-token", "--login", "azurecli", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630"],
@@ -168,10 +170,10 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
     kubeconfig.write(
         str(path),
         {
-            "clusters": [{"name": context, "cluster": {"server": found["server"]}}],
-            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": found["token"]}}],
+            "clusters": [{"name": context, "cluster": {"server": credentials["server"]}}],
+            "users": [{"name": name, "user": {"exec": plugin} if exec_plugin else {"token": credentials["token"]}}],
             "contexts": [
-                {"name": context, "context": {"cluster": context, "user": name, "namespace": found["namespace"]}}
+                {"name": context, "context": {"cluster": context, "user": name, "namespace": credentials["namespace"]}}
             ],
             "current-context": context,
         },
@@ -180,12 +182,12 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
 
 
 def fault(box: Box, name: str, on: bool = True) -> None:
-    """Plant a named fault, or take it away. An unknown name is a Trouble."""
+    """Switch a fault on or off. Raises Trouble for an unknown name."""
     ask(box, "fault", name=name, on=on)
 
 
 def ask(box: Box, verb: str, **arguments: Any) -> Any:
-    """One question or order to the state server (see planting.VERBS)."""
+    """Send one request to the state server. VERBS in server/apply_fault.py lists the verbs."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(30)
         try:
@@ -204,20 +206,20 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 
 
 def down(box: Box) -> None:
-    """End the sandbox: no process, port or file of it is left. Ended already: nothing to do."""
-    from sandbox.faults.apply_fault import release
+    """Stop the sandbox and remove its processes, ports and files. Does nothing if it has already stopped."""
+    from sandbox.server.apply_fault import release
 
     start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
     try:
         ask(box, "stop")
     except Trouble:
-        pass  # it was killed or ended by itself; what it left is removed below
+        pass  # the server was killed or has exited; its files are removed below
     deadline = time.monotonic() + 5
     while start and not _ended(box.pid) and started(box.pid) == start:
         if time.monotonic() > deadline:
             os.kill(box.pid, signal.SIGKILL)
         time.sleep(0.01)
-    _ended(box.pid)  # between these two looks it may have become a zombie
+    _ended(box.pid)  # reap it: it may have become a zombie since the last check
     release(box.path)
     shutil.rmtree(box.path, ignore_errors=True)
 
@@ -226,7 +228,7 @@ def _ended(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return False  # not ours; its entry in /proc tells
+        return False  # not our child; the caller checks /proc
 
 
 def _load(box: Path) -> Box:
@@ -272,27 +274,27 @@ def _folder() -> Path:
 
 
 def _programs(box: Path) -> None:
-    """The client under each tool's name. Its interpreter is named by its real path: a virtual environment costs time."""
+    """Install the client under each tool's name. It runs the base interpreter: starting a virtual environment takes longer."""
     interpreter = os.path.realpath(sys.executable)
     source = (Path(__file__).parent / "server" / "client.py").read_text(encoding="utf-8").replace("@BOX@", str(box))
     (box / "client").write_text(f"#!{interpreter} -SEs\n{source}", encoding="utf-8")
     (box / "client").chmod(0o700)
     for tool in TOOLS:
         (box / "bin" / tool).symlink_to("../client")
-    # Who enters the sandbox types `inv`, as in the container.
+    # Inside the sandbox, as in the dev container, the command is `inv`.
     (box / "bin" / "inv").symlink_to(_ROOT / "scripts" / "inv")
 
 
 def _search_path(box: Path, path: str) -> str:
-    """The private programs first, then PATH; a folder with a real one of them is named by a link that can be replaced."""
-    found = [str(box / "bin")]
+    """PATH with the sandbox's programs first. A folder that holds a real program is reached through a link, which can be replaced."""
+    folders = [str(box / "bin")]
     for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
         if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
-            continue  # another sandbox's
+            continue  # the programs of another sandbox
         if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
-            found.append(folder)
+            folders.append(folder)
             continue
-        shadow = box / f"path{number}"  # a link: planting `TOOL-missing` puts a folder without the tools in its place
+        shadow = box / f"path{number}"  # the fault `TOOL-missing` replaces this link by a folder without the tools
         shadow.symlink_to(os.path.realpath(folder))
-        found.append(str(shadow))
-    return os.pathsep.join(found)
+        folders.append(str(shadow))
+    return os.pathsep.join(folders)

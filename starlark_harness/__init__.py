@@ -1,4 +1,4 @@
-"""A Tiltfile evaluated without Tilt: the built-ins have Tilt's own parameters, and what Tilt refuses is refused."""
+"""Evaluate a Tiltfile without Tilt. The built-ins have Tilt's parameters and reject the same arguments."""
 
 from starlark_harness.evaluate import Result, TiltfileError, evaluate
 from starlark_harness.model import Image, Manifest

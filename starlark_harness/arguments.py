@@ -1,4 +1,4 @@
-"""config.*: the settings that a Tiltfile defines, from the words after `--` and from tilt_config.json."""
+"""config.*: a Tiltfile's settings, from the command line after `--` and from tilt_config.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TYPES = {"string_list": "list[string]", "string": "string", "bool": "", "object
 
 
 class Arguments:
-    """The definitions and what they were given. Tilt's parser is pflag: no splitting at commas, bools take no word."""
+    """The defined settings and their values. Tilt parses with pflag: lists are not split at commas, booleans take no word."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
@@ -20,7 +20,7 @@ class Arguments:
         self.parsed = False
 
     def define(self, kind: str, name: str, args: bool, usage: str) -> None:
-        """config.define_string_list and its sisters."""
+        """config.define_string_list, define_string, define_bool and define_object."""
         if self.parsed:
             raise Refusal(f"config.define_{kind} cannot be called after config.parse is called")
         if name in self.defined:
@@ -28,7 +28,7 @@ class Arguments:
         self.defined[name] = (kind, args, usage)
 
     def parse(self, folder: Path) -> dict[str, Any]:
-        """The settings that were set, the command line before tilt_config.json."""
+        """The given settings. The command line overrides tilt_config.json."""
         self.parsed = True
         return {**self._file(folder / "tilt_config.json"), **self._command_line()}
 
@@ -49,50 +49,58 @@ class Arguments:
         return dict(data)
 
     def _command_line(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        loose: list[str] = []
+        settings: dict[str, Any] = {}
+        positional: list[str] = []
         words = list(self.words)
         while words:
             word = words.pop(0)
             if word == "--":
-                loose += words
+                positional += words
                 break
-            if not word.startswith("--"):
-                loose.append(word)
-                continue
-            name, equals, value = word[2:].partition("=")
-            if name not in self.defined:
-                raise self._bad(f"unknown flag: --{name}", usage=True)
-            kind = self.defined[name][0]
-            if kind == "bool":
-                if name in found:
-                    raise self._bad(
-                        f'invalid argument "{value or "true"}" for "--{name}" flag: bool settings can only be specified once. multiple values found (last value: {value or "true"})'
-                    )
-                found[name] = value in {"", "true", "1"}
-                continue
-            if not equals:
-                if not words:
-                    raise self._bad(f"flag needs an argument: --{name}", usage=True)
-                value = words.pop(0)
-            if kind == "string_list":
-                found.setdefault(name, []).append(value)
-            elif name in found:
-                raise self._bad(
-                    f'invalid argument "{value}" for "--{name}" flag: string settings can only be specified once'
-                )
+            if word.startswith("--"):
+                self._flag(word, words, settings)
             else:
-                found[name] = value
-        taker = next((name for name, (_, args, _) in self.defined.items() if args), None)
-        if loose and taker is None:
-            listed = " ".join(loose)
+                positional.append(word)
+        if positional:
+            settings.setdefault(self._positional_setting(positional), []).extend(positional)
+        return settings
+
+    def _flag(self, word: str, words: list[str], settings: dict[str, Any]) -> None:
+        """Store the value of one flag, which may be the next word."""
+        name, equals, value = word[2:].partition("=")
+        if name not in self.defined:
+            raise self._bad(f"unknown flag: --{name}", usage=True)
+        kind = self.defined[name][0]
+        if kind == "bool":
+            if name in settings:
+                raise self._bad(
+                    f'invalid argument "{value or "true"}" for "--{name}" flag: bool settings can only be specified once. multiple values found (last value: {value or "true"})'
+                )
+            settings[name] = value in {"", "true", "1"}
+            return
+        if not equals:
+            if not words:
+                raise self._bad(f"flag needs an argument: --{name}", usage=True)
+            value = words.pop(0)
+        if kind == "string_list":
+            settings.setdefault(name, []).append(value)
+        elif name in settings:
             raise self._bad(
-                f'positional CLI args ("{listed}") were specified, but none were expected.\n'
-                "See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples."
+                f'invalid argument "{value}" for "--{name}" flag: string settings can only be specified once'
             )
-        if loose and taker is not None:
-            found.setdefault(taker, []).extend(loose)
-        return found
+        else:
+            settings[name] = value
+
+    def _positional_setting(self, positional: list[str]) -> str:
+        """The setting that was defined with args=True."""
+        for name, (_, takes_positional, _) in self.defined.items():
+            if takes_positional:
+                return name
+        listed = " ".join(positional)
+        raise self._bad(
+            f'positional CLI args ("{listed}") were specified, but none were expected.\n'
+            "See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples."
+        )
 
     def _bad(self, text: str, usage: bool = False) -> Refusal:
         lines = ""

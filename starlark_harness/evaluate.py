@@ -1,10 +1,9 @@
-"""The evaluation: Starlark by starlark-rust, which takes less than Tilt's own engine (no `set`, no `while`)."""
+"""The evaluation by starlark-rust, which lacks some of Tilt's Starlark: `set` and `while`."""
 
 from __future__ import annotations
 
 import inspect
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,12 @@ from starlark_harness.images import Images
 from starlark_harness.model import Declared, Image, Manifest, Mode, Refusal, Stop
 from starlark_harness.resources import Resources
 from starlark_harness.session import Session
-from starlark_harness.wording import argument_error, worded
+from starlark_harness.wording import argument_error, in_tilts_words
+from tasks.core.errors import Absent
+from tasks.core.process.tool import Tool
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
+_LOCAL_TIMEOUT = 60.0  # seconds
 _PRELUDE = """
 config = struct(
     define_string_list = _config_define_string_list, define_string = _config_define_string,
@@ -42,12 +44,12 @@ sys = struct(argv = _ARGV, executable = "tilt")
 
 
 class TiltfileError(Exception):
-    """The text is what Tilt prints: a traceback and the error, or one line with the place."""
+    """The Tiltfile failed. The text is Tilt's: a traceback and the error, or one line with the position."""
 
 
 @dataclass
 class Result:
-    """What was declared. enabled: names in the order of the file; log: prints and warnings; watched: paths read."""
+    """What the Tiltfile declared. enabled: names in the order of the file; log: printed lines and warnings; watched: paths read."""
 
     manifests: dict[str, Manifest]
     images: dict[str, Image]
@@ -73,16 +75,17 @@ def evaluate(
 ) -> Result:
     """Evaluate the file as `tilt SUBCOMMAND -- ARGS` would. Raises TiltfileError.
 
-    context: what k8s_context() says, "" for none; env: what os.getenv sees; run: executes local(), by default for real.
-    log: gets the lines that were printed, also when it fails.
+    context: the value of k8s_context(), "" for none; env: the variables for os.getenv; run: executes local() (default: a
+    real process); log: receives the printed lines, also on failure
+
     """
     if not tiltfile.is_file():
         raise TiltfileError(f"No Tiltfile found at paths '{tiltfile}'. Check out https://docs.tilt.dev/tutorial.html")
     environment = dict(os.environ if env is None else env)
-    one = _Evaluation(tiltfile, args, context, namespace, environment, subcommand, run or _run(environment))
+    evaluation = _Evaluation(tiltfile, args, context, namespace, environment, subcommand, run or _run(environment))
     if log is not None:
-        one.declared.log = log
-    return one.result()
+        evaluation.declared.log = log
+    return evaluation.result()
 
 
 class _Evaluation:
@@ -148,7 +151,7 @@ class _Evaluation:
         except starlark.StarlarkError as why:
             if self.failed == ("exit", ""):
                 raise Stop from None
-            raise TiltfileError(worded(str(why), self.failed)) from None
+            raise TiltfileError(in_tilts_words(str(why), self.failed)) from None
         return module.freeze()
 
     def _check_loads(self, tree: Any, path: Path) -> None:
@@ -226,7 +229,7 @@ class _Evaluation:
         return shown
 
     def _strict(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Bind by the real signature first, and keep what was refused: the engine would wrap the text."""
+        """Wrap a built-in: check the arguments against its signature, and record its error, because the engine changes the text."""
         signature = inspect.signature(function)
         public = (
             name.removeprefix("_")
@@ -277,24 +280,21 @@ def _dialect() -> Any:
 
 
 def _run(env: Mapping[str, str]) -> Callable[[tuple[str, ...], dict[str, str], str], str]:
-    def run(argv: tuple[str, ...], more: dict[str, str], folder: str) -> str:
+    """The function that executes `local()`, with `env` instead of this process's environment."""
+
+    def run(argv: tuple[str, ...], added: dict[str, str], folder: str) -> str:
+        environment = {**env, **added}
+        hidden = tuple(os.environ.keys() - environment.keys())
         try:
-            done = subprocess.run(
-                argv,
-                env={**env, **more},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-        except FileNotFoundError:
+            tool = Tool(argv[0], env=environment, drop=hidden, timeout=_LOCAL_TIMEOUT)
+            done = tool[argv[1:]].call(cwd=folder)
+        except Absent:
             raise Refusal(
                 f'command "{argv[0]}" failed.\nerror: exec: "{argv[0]}": executable file not found in $PATH'
             ) from None
-        if done.returncode:
+        if done.exit:
             shown = argv[2] if argv[:2] == ("sh", "-c") else " ".join(argv)
-            raise Refusal(f'command "{shown}" failed.\nerror: exit status {done.returncode}')
+            raise Refusal(f'command "{shown}" failed.\nerror: exit status {done.exit}')
         return done.stdout
 
     return run

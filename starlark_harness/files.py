@@ -1,4 +1,4 @@
-"""What a Tiltfile reads: paths from the executing file's folder, YAML and JSON as Tilt gives them."""
+"""The files that a Tiltfile reads: paths relative to the executing file, YAML and JSON decoded as in Tilt."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tasks.core.yaml.strict import loader
 
 
 class Files:
-    """folder: says which file's folder is executing now; watched: gets every path that was read."""
+    """folder: returns the folder of the executing file; watched: receives every path that is read."""
 
     def __init__(self, folder: Callable[[], Path], watched: list[str]) -> None:
         self.folder, self.watched = folder, watched
 
     def absolute(self, path: str) -> str:
-        """From the executing file's folder, cleaned."""
+        """The normalized absolute path, relative to the executing file."""
         return os.path.normpath(self.folder() / path)
 
     def paths(self, value: Any, parameter: str) -> tuple[str, ...]:
-        """A path or a list of them, absolute."""
+        """A path or a list of paths, absolute."""
         return tuple(self.absolute(p) for p in strings(value, parameter))
 
     def text(self, path: str, default: Any = None) -> str | None:
-        """The file's text; None when it is not there and there is a default."""
+        """The file's text; None if it does not exist and there is a default."""
         place = self.absolute(path)
         self.watched.append(place)
         try:
@@ -59,8 +59,8 @@ class Files:
 
     def listdir(self, directory: str, recursive: bool = False) -> list[str]:
         place = Path(self.absolute(directory))
-        found = place.rglob("*") if recursive else place.iterdir()
-        return sorted(str(p) for p in found if p.is_file())
+        entries = place.rglob("*") if recursive else place.iterdir()
+        return sorted(str(p) for p in entries if p.is_file())
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self.absolute(path))
@@ -76,13 +76,13 @@ class Files:
 
 
 def join(path: str, *paths: str) -> str:
-    """Go's filepath.Join: an absolute later part does not start anew, as it would in Python."""
+    """Go's filepath.Join. Unlike in Python, an absolute later part does not discard the earlier ones."""
     parts = [p for p in (path, *paths) if p]
     return posixpath.normpath("/".join(parts)) if parts else ""
 
 
 def decode_yaml(text: str, name: str = "") -> Any:
-    """One document. None for an empty one; a stream is refused; keys become strings, as YAML becomes JSON first."""
+    """Decode one document; None if it is empty. A stream is an error. Keys become strings: Tilt converts YAML to JSON."""
     documents = decode_yaml_stream(text, name)
     if len(documents) > 1:
         raise Refusal(
@@ -93,7 +93,7 @@ def decode_yaml(text: str, name: str = "") -> Any:
 
 
 def decode_yaml_stream(text: str, name: str = "") -> list[Any]:
-    """All documents that are not empty."""
+    """Decode all documents that are not empty."""
     try:
         return [_plain(d) for d in yaml.load_all(text, Loader=loader()) if d is not None]
     except yaml.MarkedYAMLError as why:
@@ -104,7 +104,7 @@ def decode_yaml_stream(text: str, name: str = "") -> list[Any]:
 
 
 def decode_json(text: str) -> Any:
-    """A JSON document."""
+    """Decode a JSON document."""
     try:
         return json.loads(text)
     except ValueError as why:
@@ -112,12 +112,12 @@ def decode_json(text: str) -> Any:
 
 
 def encode_yaml(value: Any) -> str:
-    """YAML, keys in order."""
+    """Encode as YAML with sorted keys."""
     return str(yaml.safe_dump(value, sort_keys=True))
 
 
 def strings(value: Any, parameter: str) -> tuple[str, ...]:
-    """A string or a list of strings; anything else is refused."""
+    """A string or a list of strings as a tuple. Raises Refusal for anything else."""
     if value is None or value == "":
         return ()
     if isinstance(value, str):
@@ -130,7 +130,7 @@ def strings(value: Any, parameter: str) -> tuple[str, ...]:
 
 
 def environment(value: Any, parameter: str) -> dict[str, str]:
-    """A dict of strings: a number is refused, as Tilt does."""
+    """A dict of strings. Raises Refusal for other values, as Tilt does for a number."""
     for item in value.values() if isinstance(value, dict) else ():
         if not isinstance(item, str):
             kind = {"int": "starlark.Int", "bool": "starlark.Bool"}.get(type(item).__name__, type(item).__name__)
@@ -139,7 +139,7 @@ def environment(value: Any, parameter: str) -> dict[str, str]:
 
 
 def argv(value: Any, parameter: str) -> tuple[str, ...]:
-    """A command: text goes through `sh -c`, a list does not."""
+    """The argv of a command: text is run by `sh -c`, a list directly."""
     if isinstance(value, str):
         return ("sh", "-c", value) if value else ()
     return strings(value, parameter)
@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    return str(value)  # a date
+    return str(value)  # for example a date
 
 
 def _key(key: Any) -> str:
@@ -164,7 +164,7 @@ def _key(key: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as Starlark prints it inside another: strings in double quotes."""
+    """A value as Starlark prints it inside a list or dict: strings in double quotes."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
@@ -175,7 +175,7 @@ def shown(value: Any) -> str:
 
 
 def quote(words: Iterable[str]) -> str:
-    """For a log line."""
+    """Quote words for a shell."""
     import shlex
 
     return shlex.join(words)

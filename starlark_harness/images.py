@@ -11,7 +11,7 @@ from starlark_harness.model import Command, Declared, Image, Refusal, Step, in_o
 
 
 class Images:
-    """wrap: makes a value opaque to the engine, so that it comes back as it is."""
+    """wrap: makes a value opaque to the engine, so that it is passed through unchanged."""
 
     def __init__(self, declared: Declared, files: Files, wrap: Callable[[Any], Any]) -> None:
         self._declared, self._files, self._wrap = declared, files, wrap
@@ -115,7 +115,7 @@ class Images:
 
 
 def _steps(live_update: Any, watched: list[str]) -> tuple[Step, ...]:
-    """The steps of a live update; one that syncs from outside what is watched is refused."""
+    """The steps of a live update. Raises Refusal for a sync from a path that is not watched."""
     steps = tuple(live_update or ())
     if not all(isinstance(step, Step) for step in steps):
         raise Refusal("live_update must be a list of live update steps")

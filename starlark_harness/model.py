@@ -1,4 +1,4 @@
-"""What a Tiltfile declares, as data."""
+"""The data that a Tiltfile declares."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """Tilt would refuse this call. The text is Tilt's, without the function's name."""
+    """Tilt rejects this call. The text is Tilt's, without the function's name."""
 
 
 class Stop(Exception):
-    """exit() was called: the evaluation ends, and that is no failure."""
+    """exit() was called: the evaluation ends successfully."""
 
 
 class Trigger(IntEnum):
-    """`triggerMode` as Tilt's JSON has it."""
+    """The number `triggerMode` in Tilt's JSON."""
 
     AUTO = 0
     MANUAL_WITH_AUTO_INIT = 1
@@ -34,7 +34,7 @@ class Mode:
     manual: bool
 
     def trigger(self, auto_init: bool) -> Trigger:
-        """With auto_init, the number in the JSON."""
+        """The number in the JSON, which also depends on auto_init."""
         if self.manual:
             return Trigger.MANUAL_WITH_AUTO_INIT if auto_init else Trigger.MANUAL
         return Trigger.AUTO if auto_init else Trigger.AUTO_WITH_MANUAL_INIT
@@ -64,7 +64,7 @@ class Probe:
 
 @dataclass
 class Command:
-    """argv, folder, and what is added to the environment."""
+    """A command. env: variables added to the environment."""
 
     argv: tuple[str, ...]
     folder: str
@@ -72,7 +72,7 @@ class Command:
 
     @property
     def shown(self) -> str:
-        """As Tilt's log shows it: a command line given as text without `sh -c`."""
+        """The command as Tilt's log shows it: a command given as text is shown without `sh -c`."""
         return self.argv[2] if self.argv[:2] == ("sh", "-c") else " ".join(self.argv)
 
 
@@ -81,7 +81,7 @@ class Image:
     """An image build. name: as in docker_build; ref: with the default registry; only: paths in the context.
 
     Of a custom_build: command, and the paths (deps) and images that it is built from; its context is the command's
-    folder; tag: a fixed one; local: its result is looked for in Docker; push: Tilt pushes it.
+    folder; tag: a fixed tag; local: the result is in Docker; push: Tilt pushes it.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Image:
 
 @dataclass
 class Manifest:
-    """A resource. Of a local one: update and serve; of a custom deploy: apply and delete; of YAML: objects."""
+    """A resource. A local one has update and serve, a custom deploy has apply and delete, YAML has objects."""
 
     name: str
     kind: str  # local, deploy, yaml
@@ -133,19 +133,19 @@ class Declared:
     registry: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     allowed: list[str] = field(default_factory=list)
-    enabled: list[str] | None = None  # None: everything; []: nothing
-    commands: list[tuple[str, ...]] = field(default_factory=list)  # run by local() while it was read
+    enabled: list[str] | None = None  # None enables everything, [] nothing
+    commands: list[tuple[str, ...]] = field(default_factory=list)  # executed by local() during the evaluation
     watched: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)  # prints and warnings
+    log: list[str] = field(default_factory=list)  # printed lines and warnings
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
-        """Said, and kept with the Tiltfile's own resource."""
+        """Log a warning and store it for the Tiltfile's own resource."""
         self.log.append(text)
         self.warnings.append(text)
 
     def add(self, manifest: Manifest) -> None:
-        """A resource; a second one of the same name is refused."""
+        """Add a resource. Raises Refusal for a duplicate name."""
         if manifest.name in self.manifests:
             kind = "local_resource" if self.manifests[manifest.name].kind == "local" else "k8s_resource"
             raise Refusal(f'{kind} named "{manifest.name}" already exists')
@@ -154,7 +154,7 @@ class Declared:
         self.manifests[manifest.name] = manifest
 
     def finish(self) -> None:
-        """What Tilt does after the last line: options of k8s_resource, image references, dependencies."""
+        """Do what Tilt does after the last line: apply k8s_resource, check images and dependencies."""
         self._workloads()
         for options in self.resource_options:
             self._options(options)
@@ -170,7 +170,7 @@ class Declared:
         self._dependencies()
 
     def selected(self) -> list[str]:
-        """The names of the enabled resources, with what they depend on, in the order of the file."""
+        """The names of the enabled resources and their dependencies, in the order of the file."""
         if self.enabled is None:
             return list(self.manifests)
         unknown = [name for name in self.enabled if name not in self.manifests]
@@ -231,21 +231,21 @@ class Declared:
         if name in path:
             return (*path[path.index(name) :], name)
         for below in self.manifests[name].resource_deps if name in self.manifests else ():
-            found = self._cycle(below, (*path, name))
-            if found:
-                return found
+            cycle = self._cycle(below, (*path, name))
+            if cycle:
+                return cycle
         return ()
 
 
 def rewritten(name: str, host: str) -> str:
-    """The image's reference under the default registry: left alone when it is there already."""
+    """The image's reference in the default registry; unchanged if it is already there."""
     if not host or name.startswith(host + "/"):
         return name
     return f"{host}/{re.sub('[/:@]', '_', name)}"
 
 
 def in_order(steps: Iterable[Step]) -> None:
-    """Refuse live_update steps in another order than initial_sync, fall_back_on, sync, run."""
+    """Raise Refusal unless the steps are in the order initial_sync, fall_back_on, sync, run."""
     kinds = [step.kind for step in steps]
     ranks = {"initial_sync": 0, "fall_back_on": 1, "sync": 2, "run": 3}
     for before, after in pairwise(kinds):

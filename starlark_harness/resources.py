@@ -15,7 +15,7 @@ AUTO = Mode(False)
 
 @dataclass(frozen=True)
 class Link:
-    """What link() makes."""
+    """The value of link()."""
 
     url: str
     name: str
@@ -23,7 +23,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Forward:
-    """What port_forward() makes. container: None where it is the local one."""
+    """The value of port_forward(). container: None for the same port as local."""
 
     local: int | None
     container: int | None
@@ -31,7 +31,7 @@ class Forward:
 
 
 class Resources:
-    """wrap: makes a value opaque to the engine, so that it comes back as it is."""
+    """wrap: makes a value opaque to the engine, so that it is passed through unchanged."""
 
     def __init__(self, declared: Declared, files: Files, wrap: Callable[[Any], Any]) -> None:
         self._declared, self._files, self._wrap = declared, files, wrap
@@ -189,7 +189,7 @@ class Resources:
 
     def k8s_yaml(self, yaml: Any, allow_duplicates: bool = False) -> None:
         for text in strings(yaml, "yaml"):
-            content = text if "\n" in text else self._files.text(text) or ""  # a blob has lines, a path has none
+            content = text if "\n" in text else self._files.text(text) or ""  # a blob has several lines, a path has one
             self._declared.objects += decode_yaml_stream(content, text)
 
 
@@ -208,13 +208,13 @@ def _port(value: Any, parameter: str) -> int | None:
 
 
 def _labels(value: Any) -> tuple[str, ...]:
-    found = strings(value, "labels")
-    for label in found:
+    names = strings(value, "labels")
+    for label in names:
         if "/" in label:
             raise Refusal(f'Invalid label "{label}": cannot contain /')
         if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", label):
             raise Refusal(f'Invalid label "{label}"')
-    return found
+    return names
 
 
 def _links(value: Any) -> tuple[tuple[str, str], ...]:

@@ -16,14 +16,14 @@ _LOCAL_CONTEXTS = re.compile(
 
 
 class Session:
-    """context: what k8s_context() says; run: executes local()."""
+    """context: the value of k8s_context(); run: executes local()."""
 
     def __init__(self, declared: Declared, files: Files, context: str, namespace: str, run: Callable[..., str]) -> None:
         self._declared, self._files, self._context, self._run = declared, files, context, run
         self._namespace = namespace
 
     def _may_deploy(self) -> bool:
-        """Tilt's own check: no context at all, one that it takes for local, or one that was allowed."""
+        """Tilt's check of the context: none, one that looks local, or an allowed one."""
         return (
             not self._context or bool(_LOCAL_CONTEXTS.match(self._context)) or self._context in self._declared.allowed
         )
@@ -82,10 +82,10 @@ class Session:
         strings(ignore, "ignore")
 
     def secret_settings(self, disable_scrub: bool = False) -> None:
-        """Nothing that this harness could show."""
+        """Ignored: it has no effect on the result."""
 
     def analytics_settings(self, enable: bool) -> None:
-        """Nothing that this harness could show."""
+        """Ignored: it has no effect on the result."""
 
     def ci_settings(self, k8s_grace_period: str = "", timeout: str = "", readiness_timeout: str = "") -> None:
         self._declared.settings["ci_timeout"] = timeout
@@ -119,10 +119,10 @@ class Session:
 
 
 def _satisfies(version: str, constraint: str) -> bool:
-    found = re.fullmatch(r"\s*(>=|<=|>|<|=|==)?\s*v?(\d+)\.(\d+)\.(\d+)\s*", constraint)
-    if not found:
+    match = re.fullmatch(r"\s*(>=|<=|>|<|=|==)?\s*v?(\d+)\.(\d+)\.(\d+)\s*", constraint)
+    if not match:
         raise Refusal(f"invalid version constraint: {constraint}")
     mine = tuple(int(part) for part in version.split("."))
-    other = tuple(int(part) for part in found.groups()[1:])
-    sign = found.group(1) or "=="
+    other = tuple(int(part) for part in match.groups()[1:])
+    sign = match.group(1) or "=="
     return {">=": mine >= other, "<=": mine <= other, ">": mine > other, "<": mine < other}.get(sign, mine == other)

@@ -1,4 +1,4 @@
-"""The engine's errors in Tilt's words."""
+"""Translate the engine's errors into Tilt's texts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _PLACE = re.compile(
 )
 
 
-def worded(said: str, failed: tuple[str, str] | None) -> str:
-    """The error as Tilt words it: the engine's frames, then the name of the built-in and what it said."""
-    place = _PLACE.search(said)
+def in_tilts_words(error_text: str, failed: tuple[str, str] | None) -> str:
+    """The error as Tilt prints it: the frames, then the name of the built-in and its message."""
+    place = _PLACE.search(error_text)
     if place is None:
-        return said
+        return error_text
     text = place["text"]
     undefined = re.match(r"Variable `(\w+)` not found", text)
     where = f"{place['path']}:{place['line']}:{place['column']}"
     if undefined:
         return f"{where}: undefined: {undefined[1]}"
-    frames = [(m["path"], int(m["line"]), m["name"]) for m in _FRAME.finditer(said)]
+    frames = [(m["path"], int(m["line"]), m["name"]) for m in _FRAME.finditer(error_text)]
     if not frames and failed is None:
         return f"{where}: {text}"
     lines = ["Traceback (most recent call last):"]
@@ -45,7 +45,7 @@ def argument_error(text: str) -> str:
 
 
 def _column(path: str, line: int) -> int:
-    """Where Go's engine sees a call: at its parenthesis."""
+    """The column of a call. Tilt's engine reports the position of the parenthesis."""
     try:
         text = Path(path).read_text().splitlines()[line - 1]
     except (OSError, IndexError):

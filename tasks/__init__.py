@@ -44,7 +44,7 @@ def tree() -> Collection:
         tilt,
         tp,
     )
-    if find_spec("tasks.migrate"):
+    if find_spec("tasks.migrate") and find_spec("migration"):
         from tasks import migrate
 
         root.add_collection(Collection.from_module(migrate))

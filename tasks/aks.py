@@ -28,8 +28,16 @@ def login(
     from tasks.tools.az import login as az_login
 
     s = settings()
-    way = az_login.mode(s, mode) if mode else ""
-    code = run(s, only=["login"], way=way, relogin=force, dry=dry(c, dry_run), check=check, as_json=json, name="login")
+    code = run(
+        s,
+        only=["login"],
+        login_mode=az_login.mode(s, mode) if mode else "",
+        relogin=force,
+        dry=dry(c, dry_run),
+        check=check,
+        as_json=json,
+        name="login",
+    )
     if code:
         raise Exit(code=code)
 
@@ -66,36 +74,38 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
 def check(c: Context, check: bool = False, json: bool = False) -> None:
     """Check that the cluster and your rights suffice for daily work; each ok, missing or unknown, with its fix."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster.cli import of_cluster
+    from tasks.flows.cluster.cli import check_cluster
 
-    of_cluster(settings(), json=json, check=check)
+    check_cluster(settings(), json=json, check=check)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show the cluster's power, its node pools, and what would make them cheaper."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster import power
+    from tasks.flows.cluster.cli import status as show
 
-    power.status(settings(), json=json)
+    show(settings(), json=json)
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Start the cluster if it is stopped; asks first."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster import power
+    from tasks.flows.cluster.cli import switch
+    from tasks.flows.cluster.power import Verb
 
-    power.switch(settings(), "start", yes=yes, dry=dry(c, dry_run), check=check, json=json)
+    switch(settings(), Verb.START, yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Stop the cluster, for everybody; asks first and refuses production."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster import power
+    from tasks.flows.cluster.cli import switch
+    from tasks.flows.cluster.power import Verb
 
-    power.switch(settings(), "stop", yes=yes, dry=dry(c, dry_run), check=check, json=json)
+    switch(settings(), Verb.STOP, yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(
@@ -118,6 +128,7 @@ def schedule(
 ) -> None:
     """Generate the file that stops the cluster at night and at weekends, to be reviewed in the gitops repository."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster import schedule as plan
+    from tasks.flows.cluster.cli import write_schedule
+    from tasks.flows.cluster.schedule import hours as parse
 
-    plan.emit(settings(), plan.hours(hours, days, zone), out, dry=dry(c, dry_run))
+    write_schedule(settings(), parse(hours, days, zone), out, dry=dry(c, dry_run))

@@ -20,6 +20,6 @@ from tasks.core.cli.flags import JSON
 def check(c: Context, service: str = "", check: bool = False, json: bool = False) -> None:
     """Show who owns a workload, whether Argo CD would undo an intercept, and the patch for gitops."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster.cli import of_argo
+    from tasks.flows.cluster.cli import check_argo
 
-    of_argo(settings(), service, json=json, check=check)
+    check_argo(settings(), service, json=json, check=check)

@@ -20,10 +20,10 @@ def demo(c: Context, fast: bool = False, migration: bool = False) -> None:
     must_be_here("sandbox")
     if migration:
         must_be_here("migration")
-        from sandbox.demo import migration as story_migration
+        from sandbox.demo import migration as migration_demo
 
-        story_migration.tell()
+        migration_demo.run()
         return
     from sandbox.demo import daily
 
-    daily.tell(latency="none" if fast else "aks")
+    daily.run(latency="none" if fast else "aks")

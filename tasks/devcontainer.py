@@ -63,6 +63,6 @@ def setup(
 def check(c: Context, files: str = "", check: bool = False, json: bool = False) -> None:
     """Check that this machine, or the files of a dev container, have what Telepresence and the suite need."""
     from tasks.core.config.settings import settings
-    from tasks.flows.cluster.cli import of_container
+    from tasks.flows.cluster.cli import check_container
 
-    of_container(settings(), files=files, json=json, check=check)
+    check_container(settings(), files=files, json=json, check=check)

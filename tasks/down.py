@@ -19,4 +19,4 @@ def down(c: Context, dry_run: bool = False, tilt: bool = False) -> None:
     """Undo what this workstation created: intercepts, processes, files, the session."""
     from tasks.flows.teardown import cli
 
-    cli.run(dry=dry(c, dry_run), tilt=tilt)
+    cli.down(dry=dry(c, dry_run), tilt=tilt)

@@ -1,4 +1,4 @@
-"""The migration: five phases over core and gitops, each planned before it is applied."""
+"""The migration: five phases over core and gitops, planned before they are carried out."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from invoke.tasks import task
 
 from tasks.core.cli.flags import DRY, JSON, YES, dry
 
-# A repeatable flag must default to None: with a tuple as its default Invoke splits each word into letters.
+# The default of a repeatable flag is None: with a tuple Invoke splits the word into letters (tests/tasks/test_tree.py).
 _HELP = {
     "core": "the core repository (default: settings)",
     "gitops": "the gitops repository (default: settings)",
-    "only": "run only this step (repeatable)",
-    "accept": "a file, a folder ending in / or a glob that may be lost, or stay (repeatable)",
+    "only": "this step only (repeatable)",
+    "accept": "a file, a folder ending in / or a glob that may be lost or stay different (repeatable)",
     "yes": YES,
     "json": JSON,
     "dry_run": DRY,
-    "check": "like --dry-run; exit 2 if something is missing",
-    "push": "push gitops when its remote must have the copies",
-    "history": "keep: copy the old history to gitops too; none: do not (default)",
+    "check": "like --dry-run; exit 2 when something is missing",
+    "push": "push gitops when core's commits need its copies on the remote",
+    "history": "keep: gitops also gets the old history of what moves; none (default)",
     "diff": "show the rewritten files as unified diffs",
     "out": "write the plan to this file",
 }
@@ -41,10 +41,10 @@ def status(
     json: bool = False,
     check: bool = False,
 ) -> None:
-    """Show what is done, missing or blocked, and the success criteria of the specification."""
+    """Show what is done, missing and blocked, and the success criteria of the spec."""
     from migration import cli
 
-    cli.status(cli.Asked(core, gitops, accept=accept or (), json=json, check=check))
+    cli.status(cli.Flags(core, gitops, accept=accept or (), json=json, check=check))
 
 
 @task(
@@ -63,11 +63,11 @@ def plan(
     diff: bool = False,
     check: bool = False,
 ) -> None:
-    """Plan all five phases, each on the result of the earlier ones; --out writes the plan for migrate.apply."""
+    """Plan all five phases, each on the result of those before; --out saves the plan for migrate.apply."""
     from migration import cli
 
-    asked = cli.Asked(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
-    cli.plan(asked, out)
+    flags = cli.Flags(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
+    cli.plan(flags, out)
 
 
 @task(
@@ -89,10 +89,10 @@ def apply(
     push: bool = False,
     diff: bool = False,
 ) -> None:
-    """Apply exactly the plan in FILE; refuse if a repository has changed since."""
+    """Carry out exactly the plan in FILE; refused when a repository has moved on since."""
     from migration import cli
 
-    asked = cli.Asked(
+    flags = cli.Flags(
         core=core,
         gitops=gitops,
         only=only or (),
@@ -104,11 +104,11 @@ def apply(
         push=push,
         diff=diff,
     )
-    cli.apply(asked, file)
+    cli.apply_file(flags, file)
 
 
 def _phase(number: int, name: str, text: str) -> Any:
-    """Return the task of one phase: all of them have the same flags."""
+    """Return the task of one phase. All of them take the same flags."""
 
     def body(
         c: Context,
@@ -126,7 +126,7 @@ def _phase(number: int, name: str, text: str) -> Any:
     ) -> None:
         from migration import cli
 
-        asked = cli.Asked(
+        flags = cli.Flags(
             core=core,
             gitops=gitops,
             only=only or (),
@@ -139,16 +139,16 @@ def _phase(number: int, name: str, text: str) -> Any:
             diff=diff,
             history=history,
         )
-        cli.phase(asked, number)
+        cli.phase(flags, number)
 
     body.__doc__, body.__name__ = text, name
     return task(body, help=_help(*_WRITING, "history"), iterable=["only", "accept"], auto_shortflags=False)
 
 
-phase1 = _phase(1, "phase1", "Phase 1: copy the infrastructure to gitops.")
-phase2 = _phase(2, "phase2", "Phase 2: make the dev container independent of a local cluster.")
-phase3 = _phase(3, "phase3", "Phase 3: make the Tiltfile work with the shared cluster.")
-phase4 = _phase(4, "phase4", "Phase 4: delete the infrastructure from core; each deletion is proven first.")
+phase1 = _phase(1, "phase1", "Phase 1: the infrastructure is in gitops.")
+phase2 = _phase(2, "phase2", "Phase 2: the dev container needs no local cluster.")
+phase3 = _phase(3, "phase3", "Phase 3: the Tiltfile works against the shared cluster.")
+phase4 = _phase(4, "phase4", "Phase 4: core has no infrastructure; nothing is deleted without proof.")
 cleanup_infra = _phase(4, "cleanup_infra", "The same as phase4.")
 phase5 = _phase(5, "phase5", "Phase 5: document it, and validate it on the target.")
 
@@ -161,25 +161,25 @@ phase5 = _phase(5, "phase5", "Phase 5: document it, and validate it on the targe
 def explain(
     c: Context, path: str, core: str = "", gitops: str = "", accept: Sequence[str] | None = None, json: bool = False
 ) -> None:
-    """Show what happens to this path, by which rule, with which proof."""
+    """Say what happens to a path, by which rule and with which proof."""
     from migration import cli
 
-    cli.explain(cli.Asked(core, gitops, accept=accept or (), json=json), path)
+    cli.explain(cli.Flags(core, gitops, accept=accept or (), json=json), path)
 
 
 @task(help={"path": "a file or folder of core", **_help("core", "gitops", "json")}, auto_shortflags=False)
 def references(c: Context, path: str, core: str = "", gitops: str = "", json: bool = False) -> None:
-    """Show what in core refers to this path, and what syncs from it."""
+    """List what in core refers to a path, and what syncs from it."""
     from migration import cli
 
-    cli.references(cli.Asked(core, gitops, json=json), path)
+    cli.references(cli.Flags(core, gitops, json=json), path)
 
 
 @task(help=_help("core", "gitops", "yes", "json", "dry_run"), auto_shortflags=False)
 def undo(
     c: Context, core: str = "", gitops: str = "", yes: bool = False, json: bool = False, dry_run: bool = False
 ) -> None:
-    """Show how to return to the tag before-remote-first; with --yes do it."""
+    """Show how to roll back to the tag before-remote-first; --yes does it."""
     from migration import cli
 
-    cli.undo(cli.Asked(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))
+    cli.undo(cli.Flags(core, gitops, yes=yes, json=json, dry=dry(c, dry_run)))

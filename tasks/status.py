@@ -6,7 +6,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.core.cli.flags import JSON
-from tasks.core.errors import Trouble
 
 
 @task(
@@ -19,13 +18,9 @@ from tasks.core.errors import Trouble
 )
 def status(c: Context, json: bool = False, watch: bool = False, cached: bool = False) -> None:
     """Show tools, login, context, session, intercepts, processes, setup and times, each with its age."""
-    from tasks.flows.status import cli as overview
+    from tasks.flows.status import cli
 
-    if watch and (json or cached):
-        raise Trouble("--watch cannot be combined with --json or --cached", fix="inv status --watch")
-    if watch:
-        overview.watch(5)
-    overview.show(json=json, cached=cached)
+    cli.status(json=json, watch=watch, cached=cached)
 
 
 @task(
@@ -38,6 +33,6 @@ def status(c: Context, json: bool = False, watch: bool = False, cached: bool = F
 )
 def timing(c: Context, what: str = "", json: bool = False, assert_: bool = False) -> None:
     """Show measured times against the budgets, cold and warm runs separately."""
-    from tasks.flows.status import timing_report
+    from tasks.flows.status import cli
 
-    timing_report.show(what=what, json=json, must=assert_)
+    cli.timing(what=what, json=json, must=assert_)

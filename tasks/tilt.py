@@ -12,7 +12,6 @@ from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, dry
 
 if TYPE_CHECKING:
-    from tasks.core.config.catalogue import Service
     from tasks.flows.tilt.request import Request
 
 ONLY = "a service to deploy, by any of its names (repeatable, or with commas)"
@@ -36,10 +35,9 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
     inv tilt.up -- ARGUMENTS           hands them to the Tiltfile
     inv tilt.up -- FLAGS -- ARGUMENTS  gives Tilt flags too
     """
-    from tasks.flows.tilt import up as tilt_up
-    from tasks.tools import tilt
+    from tasks.flows.tilt import cli
 
-    raise SystemExit(tilt_up.run(_request(c, only, intercept), tilt.up, port=port, dry=dry(c, dry_run)))
+    cli.up(_request(c, only, intercept), port=port, dry=dry(c, dry_run))
 
 
 @task(
@@ -49,27 +47,25 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
 )
 def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -> None:
     """Build and deploy once; end when everything is ready, or with what failed."""
-    from tasks.flows.tilt import up as tilt_up
-    from tasks.tools import tilt
+    from tasks.flows.tilt import cli
 
-    raise SystemExit(tilt_up.run(_request(c, only, ()), tilt.ci, port=port, dry=dry(c, dry_run)))
+    cli.ci(_request(c, only, ()), port=port, dry=dry(c, dry_run))
 
 
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
 def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = False) -> None:
     """End Tilt and delete this workstation's releases; those of others and the baseline stay."""
-    from tasks.flows.tilt import down as removal
+    from tasks.flows.tilt import cli
 
-    services: tuple[Service, ...] = _request(c, only, ()).only
-    removal.run(services, dry=dry(c, dry_run), json=json)
+    cli.down(_request(c, only, ()).only, dry=dry(c, dry_run), json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show what Tilt runs, what of it is ready, and whose releases are in the cluster."""
-    from tasks.flows.tilt import status as state
+    from tasks.flows.tilt import cli
 
-    state.run(json=json)
+    cli.status(json=json)
 
 
 def _request(c: Context, only: Sequence[str], intercept: Sequence[str]) -> Request:

@@ -12,25 +12,25 @@ from tasks.core.cli.flags import DRY, JSON, YES, dry
 @task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 if not connected", "json": JSON}, auto_shortflags=False)
 def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Connect to the cluster with the session's own kubeconfig."""
-    from tasks.flows.session import cli as session
+    from tasks.flows.session import cli
 
-    session.connect(yes=yes, dry=dry(c, dry_run), check=check, json=json)
+    cli.connect(yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
     """Show the session: where it is connected, and what is intercepted."""
-    from tasks.flows.session import cli as session
+    from tasks.flows.session import cli
 
-    session.status(json=json)
+    cli.status(json=json)
 
 
 @task(name="list", help={"json": JSON}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
     """List what can be intercepted, and what is intercepted."""
-    from tasks.flows.intercept import show
+    from tasks.flows.intercept import cli
 
-    show.workloads(json=json)
+    cli.list_(json=json)
 
 
 @task(
@@ -69,10 +69,10 @@ def intercept(
     inv intercept SERVICE -- COMMAND   runs a command of your own
     """
     from tasks.core.config.catalogue import catalogue
-    from tasks.flows.intercept import cli as intercepts
-    from tasks.flows.intercept.plan import Request
+    from tasks.flows.intercept import cli
+    from tasks.flows.intercept.request import Request
 
-    intercepts.intercept(
+    cli.intercept(
         Request(
             service=catalogue().named(service, "intercept"),
             port=port,
@@ -97,17 +97,17 @@ def intercept(
 )
 def leave(c: Context, service: str = "", dry_run: bool = False) -> None:
     """End the intercepts of this workstation, or one of them."""
-    from tasks.flows.intercept import cli as intercepts
+    from tasks.flows.intercept import cli
 
-    intercepts.leave(service, dry=dry(c, dry_run))
+    cli.leave(service, dry=dry(c, dry_run))
 
 
 @task(help={"yes": YES, "dry_run": DRY}, auto_shortflags=False)
 def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
     """End the session and its daemons."""
-    from tasks.flows.session import cli as session
+    from tasks.flows.session import cli
 
-    session.quit(yes=yes, dry=dry(c, dry_run))
+    cli.quit(yes=yes, dry=dry(c, dry_run))
 
 
 @task(
@@ -125,24 +125,23 @@ def env(
 ) -> None:
     """Show the environment of the intercepted pod, which contains secrets."""
     from tasks.core.config.catalogue import catalogue
-    from tasks.flows.intercept import show
+    from tasks.flows.intercept import cli
 
-    known = catalogue().named(service, "tp.env")
-    show.environment(known, env_file=env_file, overwrite=yes, only_names=names, json=json)
+    cli.env(catalogue().named(service, "tp.env"), env_file=env_file, overwrite=yes, names=names, json=json)
 
 
 @task(help={"service": "any of its names", "via": "ingress or service", "json": JSON}, auto_shortflags=False)
 def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
     """Send a request through the ingress, and show who answers: the local process or the baseline."""
     from tasks.core.config.catalogue import catalogue
-    from tasks.flows.intercept import show
+    from tasks.flows.intercept import cli
 
-    show.verify(catalogue().named(service, "tp.verify"), via=via, json=json)
+    cli.verify(catalogue().named(service, "tp.verify"), via=via, json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def who(c: Context, json: bool = False) -> None:
     """Show who holds which intercept, as far as the cluster knows."""
-    from tasks.flows.intercept import show
+    from tasks.flows.intercept import cli
 
-    show.who(json=json)
+    cli.who(json=json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.control import Box
+from tasks.core import ports
 
 ROOT = Path(__file__).resolve().parent.parent
 WWW = "www-ameide-platform"
@@ -100,6 +102,18 @@ def request(box: Box, host: str = HOST, path: str = "/", timeout: float = 5, **h
     except ValueError:
         return {"answered_by": "local", "body": body.decode(errors="replace")}
     return found if isinstance(found, dict) else {"answered_by": "local", "body": found}
+
+
+@contextmanager
+def catalogue_port(port: int) -> Iterator[None]:
+    """Hold a port of the catalogue for a test that cannot choose another: the machine has it only once.
+
+    Tests of this checkout wait for each other. Another checkout's may still have it for some seconds.
+    """
+    with (ROOT / "config/services.yaml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert until(lambda: ports.owner(port) is None, 60), f"port {port} is taken by {ports.owner(port)}"
+        yield
 
 
 def until(question: Callable[[], Any], seconds: float = 20) -> Any:

@@ -8,29 +8,29 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from migration.simulation import World
+from migration.simulation import Simulation
 from tasks.core.repository import repository_root
 from tasks.core.yaml.strict import loader
 
 
-def _yaml(world: World, path: str) -> dict[str, Any]:
+def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
     """A configuration file as core has it in the simulation, else the suite's own."""
     import yaml
 
-    data = world.core.text(path)
+    data = simulation.core.text(path)
     if data is None:
         data = (repository_root() / path).read_bytes()
     found = yaml.load(data, Loader=loader())
     return found if isinstance(found, dict) else {}
 
 
-def telepresence(world: World) -> str:
+def telepresence(simulation: Simulation) -> str:
     """The daily use: connect, intercept, leave; what each service is called."""
-    settings = _yaml(world, "config/settings.yaml")
+    settings = _yaml(simulation, "config/settings.yaml")
     cluster, header = settings["cluster"], settings.get("telepresence", {}).get("header", "")
     rows = [
         f"| `{s['name']}` | {', '.join(str(p['port']) for p in s.get('ports', [])) or 'none: a worker'} | `{s['release']}` |"
-        for s in _yaml(world, "config/services.yaml").get("services", [])
+        for s in _yaml(simulation, "config/services.yaml").get("services", [])
     ]
     return "\n".join(
         [
@@ -55,9 +55,9 @@ def telepresence(world: World) -> str:
     )
 
 
-def start(world: World) -> str:
+def start(simulation: Simulation) -> str:
     """The README's section."""
-    settings = _yaml(world, "config/settings.yaml")
+    settings = _yaml(simulation, "config/settings.yaml")
     budgets = settings.get("budgets", {})
     return "\n".join(
         [
@@ -77,7 +77,7 @@ def start(world: World) -> str:
     )
 
 
-def troubleshooting(world: World) -> str:
+def troubleshooting(simulation: Simulation) -> str:
     """What the suite knows of failures."""
     from tasks.core import entra, signatures
 
@@ -104,9 +104,9 @@ def troubleshooting(world: World) -> str:
     )
 
 
-def access(world: World) -> str:
+def access(simulation: Simulation) -> str:
     """Who gets in, and how."""
-    settings = _yaml(world, "config/settings.yaml")
+    settings = _yaml(simulation, "config/settings.yaml")
     cluster, registry = settings["cluster"], settings["registry"]
     return "\n".join(
         [

@@ -23,11 +23,11 @@ def rewritten(data: bytes, rule: Rewrite) -> bytes:
 
 def mapped(draft: Draft) -> None:
     """The files that the mapping names for this step say what it wants of them."""
-    world = draft.world
-    for rule in world.mapping.rewrites:
+    simulation = draft.simulation
+    for rule in simulation.mapping.rewrites:
         if rule.step != draft.key:
             continue
-        side = world.side(rule.repo)
+        side = simulation.repositories.named(rule.repo)
         paths = [p for g in rule.files for p in matching(side.tree, g)]
         for path in dict.fromkeys(paths):
             planned = draft.edits[rule.repo].get(path)

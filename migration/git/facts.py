@@ -1,4 +1,4 @@
-"""Where a repository stands: its commit and tree, what hinders a commit, what its remotes have."""
+"""The state of a repository: its commit and tree, what prevents a commit, what its remotes have."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from migration.git.objects import Entry, Git, Tree, decode
-from tasks.core.errors import Refused, ToolError, Trouble
+from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
 from tasks.core.process.pipe import Piped
 
-_OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
+_OPERATIONS = {  # file in the git folder -> what is in progress, and how to end it
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),
     "rebase-merge": ("a rebase", "git rebase --continue, or git rebase --abort"),
     "rebase-apply": ("a rebase", "git rebase --continue, or git rebase --abort"),
@@ -21,55 +21,59 @@ _OPERATIONS = {  # file in the git folder -> what is under way, and how it ends
     "REVERT_HEAD": ("a revert", "git revert --continue, or git revert --abort"),
     "BISECT_LOG": ("a bisect", "git bisect reset"),
 }
-TRAILER, UNDO = "Remote-First", "UNDO"  # in each commit of the migration: its step's key; in one that takes it back
+# The trailer of every commit of the migration: the key of its step, or UNDO in a commit that undoes the migration.
+TRAILER, UNDO = "Remote-First", "UNDO"
 _ID = re.compile(r"[0-9a-f]{40,64}")
-Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs that narrow it
-
-
-@dataclass(frozen=True)
-class Hindrance:
-    """What stands against a commit here, and the command that mends it."""
-
-    what: str
-    fix: str
+Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs that narrow the search
+_MANY_PATHS = 200  # a command line takes no more; git then reads the whole history
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one repository, read once.
-
-    name: core or gitops; folder: its work tree; git_dir: absolute; branch: full name of the ref, empty when detached
-    head, head_tree: ids of HEAD and of its tree; at, tree: the commit that is planned on, and what stands in it (HEAD,
-    unless a saved plan names another)
-    dirty: tracked paths that differ from HEAD, in the work tree or the index
-    hindrances: why nothing may be committed now
-    """
+    """What is known of one repository, read once."""
 
     name: str
+    """`core` or `gitops`."""
+
     folder: Path
+    """The work tree."""
+
     git_dir: Path
+    """Absolute."""
+
     branch: str
+    """The full name of the ref; empty when HEAD is detached."""
+
     head: str
     head_tree: str
+
     at: str
+    """The commit that is planned on: HEAD, unless a saved plan was made on another."""
+
     tree: Tree
+    """The tree of `at`."""
+
     dirty: tuple[str, ...] = ()
-    hindrances: tuple[Hindrance, ...] = ()
+    """Tracked paths that differ from HEAD in the work tree or in the index."""
+
+    problems: tuple[Problem, ...] = ()
+    """Why nothing may be committed now."""
+
     _searches: dict[Search, Piped | set[str]] = field(default_factory=dict, compare=False, repr=False)
     _trees: dict[str, Tree] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def git(self) -> Git:
-        """git in this repository."""
+        """Git in this repository."""
         return Git(self.folder)
 
     @property
     def tracked(self) -> Tree:
-        """HEAD's tree, which is another than the planned one when a saved plan is gone on with."""
+        """The tree of HEAD: another than `tree` while a saved plan is being continued."""
         return self.tree if self.head == self.at else self.tree_of(self.head)
 
     def remotes(self) -> list[str]:
-        """The names of the remotes."""
+        """Return the names of the remotes."""
         return list(self._remotes)
 
     @cached_property
@@ -77,12 +81,12 @@ class Facts:
         return decode(self.git.read("remote")).split()
 
     def remote_urls(self) -> list[str]:
-        """The URLs of the remotes."""
-        found = decode(self.git.read("config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)))
-        return [line.partition(" ")[2] for line in found.splitlines()]
+        """Return the URLs of the remotes."""
+        config = decode(self.git.read("config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)))
+        return [line.partition(" ")[2] for line in config.splitlines()]
 
     def has(self, commit: str) -> bool:
-        """Is this commit in the repository?"""
+        """Whether this commit is in the repository."""
         try:
             self.git.read("cat-file", "-e", f"{commit}^{{commit}}")
         except ToolError:
@@ -90,62 +94,64 @@ class Facts:
         return True
 
     def unpushed(self, commit: str) -> list[str]:
-        """The commits below this one that no remote branch has; empty when there is no remote."""
+        """Return this commit and those of its ancestors that no remote branch has; empty without a remote."""
         if not self.remotes():
             return []
         return decode(self.git.read("rev-list", commit, "--not", "--remotes")).split()
 
     def pushed_edge(self, commit: str) -> list[str]:
-        """The newest commits below this one that a remote branch has."""
+        """Return the newest ancestors of this commit that a remote branch has."""
         lines = decode(self.git.read("rev-list", "--boundary", commit, "--not", "--remotes")).split()
         return [line[1:] for line in lines if line.startswith("-")]
 
     def search(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> None:
-        """Let git begin to look for what `holding` will be asked for; other work goes on meanwhile."""
+        """Start a search whose result `holding` will return, while other work goes on."""
         if (words, where) not in self._searches:
             patterns = [part for word in words for part in ("-e", word)]
             argv = ["grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", *where]
             self._searches[words, where] = self.git.start(*argv)
 
     def holding(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> set[str]:
-        """The regular files of the planned commit whose text holds one of the words; git searches with all processors.
+        """Return the regular files of the planned commit with one of the words in their text.
 
-        where: pathspecs of git that narrow the search
+        Git searches, with all processors. where: pathspecs of git that narrow the search
         """
         self.search(words, where)
-        found = self._searches[words, where]
-        if isinstance(found, Piped):
-            with found as child:
+        result = self._searches[words, where]
+        if isinstance(result, Piped):
+            with result as child:
                 names = decode(child.result(ok=(0, 1))).split("\0")
-            found = self._searches[words, where] = {name.partition(":")[2] for name in names if name}
-        return found
+            result = self._searches[words, where] = {name.partition(":")[2] for name in names if name}
+        return result
 
     def close(self) -> None:
-        """End the searches that nobody asked for."""
+        """End the searches whose results were never used."""
         for child in self._searches.values():
             if isinstance(child, Piped):
                 child.__exit__(None, None, None)
 
     def tree_of(self, commit: str) -> Tree:
-        """The tree of a commit."""
+        """Return the tree of a commit."""
         if commit not in self._trees:
             root = self.git.line("rev-parse", f"{commit}^{{tree}}")
             self._trees[commit] = Tree.parse(self.git.read("ls-tree", "-r", "-t", "-z", commit), root)
         return self._trees[commit]
 
     def ever(self, commits: Iterable[str], paths: list[str]) -> set[tuple[str, Entry]]:
-        """What stood at these paths in the commits or in any of their ancestors. One process, whatever their number.
+        """Return what was at these paths in the commits or in any of their ancestors, with one git process.
 
-        What the migration itself put there and an undo took away again does not count: it is to be put there anew.
+        What the migration itself put there and an undo removed does not count: it has to be put there again.
         """
         starts = sorted(set(commits))
         if not starts or not paths:
             return set()
-        wanted, found, undone, key = set(paths), set(), set(), ""
-        some = [f":(literal){p}" for p in paths] if len(paths) <= 200 else []
-        shown_as = f"--format=%x01%(trailers:key={TRAILER},valueonly)"
+        wanted, key = set(paths), ""
+        stood: set[tuple[str, Entry]] = set()
+        undone: set[str] = set()
+        narrowed = [f":(literal){p}" for p in paths] if len(paths) <= _MANY_PATHS else []
+        trailer = f"--format=%x01%(trailers:key={TRAILER},valueonly)"
         log = self.git.read(
-            "log", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "-z", shown_as, *starts, "--", *some
+            "log", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "-z", trailer, *starts, "--", *narrowed
         )
         words = iter(decode(log).split("\0"))
         for word in words:  # newest first
@@ -157,17 +163,17 @@ class Facts:
                 if key == UNDO:
                     undone.add(path)
                 elif path in wanted and fields[1] != "000000" and not (key and path in undone):
-                    found.add((path, Entry(fields[1], fields[3])))
-        return found
+                    stood.add((path, Entry(fields[1], fields[3])))
+        return stood
 
 
-class Look:
-    """The reading of one repository, under way: its git processes run while another repository is asked."""
+class RepositoryReading:
+    """The reading of one repository in progress: its git processes run while the other repository is read."""
 
     def __init__(self, name: str, folder: Path, *, at: str = "", hint: str = "") -> None:
         self.name, self.folder, self._at, self._hint = name, folder, at, hint
         if not folder.is_dir():
-            raise self._no_repository(f"{name}: {folder} is not there")
+            raise self._not_a_repository(f"{name}: {folder} does not exist")
         git = Git(folder)
         self._kind = git.start(
             "rev-parse",
@@ -183,22 +189,22 @@ class Look:
         self._listing = git.start("ls-tree", "-r", "-t", "-z", at or "HEAD").gather()
 
     def facts(self) -> Facts:
-        """What was found. Raises Refused when this is no repository that can be worked on."""
+        """Return the facts. Raises Refused when this is not a repository that can be worked on."""
         name, folder = self.name, self.folder
-        # It tells what it knows before it fails for a commit that is not there (128).
+        # rev-parse prints what it knows before it fails for a commit that does not exist (exit code 128).
         answer = decode(self._kind.result(ok=(0, 128))).split("\n")
         if answer[0] not in {"true", "false"}:
             if "dubious ownership" in self._kind.failed().stderr:
                 fix = f"git config --global --add safe.directory {folder}"
                 raise Refused(f"{name}: {folder} belongs to another user", fix=fix)
-            raise self._no_repository(f"{name}: {folder} is not a git repository")
+            raise self._not_a_repository(f"{name}: {folder} is not a git repository")
         if answer[0] == "true":
             raise Refused(f"{name}: {folder} is a bare repository", fix=f"git clone {folder} and name the clone")
         if answer[3] or folder.resolve() == Path(answer[2]):
-            raise self._no_repository(f"{name}: {folder} is not a git repository of its own")
+            raise self._not_a_repository(f"{name}: {folder} is not a git repository of its own")
         if answer[1] == "true":
             raise Refused(
-                f"{name}: {folder} is a shallow clone: what a file was before cannot be looked up",
+                f"{name}: {folder} is a shallow clone: the former content of a file cannot be read",
                 fix=f"git -C {folder} fetch --unshallow",
             )
         ids = [line for line in answer[4:] if _ID.fullmatch(line)]
@@ -209,18 +215,18 @@ class Look:
             fix = f"git -C {folder} commit --allow-empty -m 'first commit'"
             raise Refused(f"{name}: {folder} has no commit yet", fix=fix)
         head, head_tree, root = ids
-        tree = Tree.parse(self._listing.result(), root)  # first: git's look at the work tree takes longer
+        tree = Tree.parse(self._listing.result(), root)  # first: `git status` takes longer
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
-        hindrances = tuple(_hindrances(name, folder, git_dir, branch, dirty))
-        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), hindrances)
+        problems = tuple(_problems(name, folder, git_dir, branch, dirty))
+        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), problems)
 
     def close(self) -> None:
-        """End what still runs."""
+        """End the processes that still run."""
         for child in (self._kind, self._status, self._listing):
             child.__exit__(None, None, None)
 
-    def _no_repository(self, what: str) -> Trouble:
+    def _not_a_repository(self, what: str) -> Trouble:
         return Refused(what, fix=self._hint or f"name another: --{self.name} PATH")
 
     @staticmethod
@@ -228,12 +234,12 @@ class Look:
         branch, dirty = "", []
         for word in decode(data).split("\0"):
             if word.startswith("# branch.head "):
-                found = word.removeprefix("# branch.head ")
-                branch = "" if found == "(detached)" else f"refs/heads/{found}"
+                name = word.removeprefix("# branch.head ")
+                branch = "" if name == "(detached)" else f"refs/heads/{name}"
             elif word.startswith("1 "):
                 fields = word.split(" ", 8)
                 moved_submodule = fields[2].startswith("S") and fields[1][0] == "."
-                if not moved_submodule:  # another commit than the pin: that is no dirt
+                if not moved_submodule:  # a submodule at another commit than the pin is not an uncommitted change
                     dirty.append(fields[8])
             elif word.startswith("u "):
                 dirty.append(word.split(" ", 10)[10])
@@ -241,12 +247,12 @@ class Look:
 
 
 def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: str = "") -> tuple[Facts, Facts]:
-    """Read both repositories at once. `at` plans on these commits instead of HEAD; `hint` mends a missing gitops."""
+    """Read both repositories at the same time. at: commits to plan on instead of HEAD; hint: the fix when gitops is missing."""
     at = at or {}
-    looks: list[Look] = []
+    looks: list[RepositoryReading] = []
     try:
-        looks.append(Look("core", core, at=at.get("core", "")))
-        looks.append(Look("gitops", gitops, at=at.get("gitops", ""), hint=hint))
+        looks.append(RepositoryReading("core", core, at=at.get("core", "")))
+        looks.append(RepositoryReading("gitops", gitops, at=at.get("gitops", ""), hint=hint))
         first, second = looks[0].facts(), looks[1].facts()
     finally:
         for one in looks:
@@ -256,29 +262,34 @@ def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: st
     return first, second
 
 
-def _hindrances(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Hindrance]:
-    for mark, (what, fix) in _OPERATIONS.items():
-        if (git_dir / mark).exists():
-            yield Hindrance(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
-            break
-    else:
-        if not branch:
-            yield Hindrance(
-                f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}"
-            )
+def _problems(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Problem]:
+    operation = next((row for mark, row in _OPERATIONS.items() if (git_dir / mark).exists()), None)
+    if operation:
+        what, fix = operation
+        yield _refusal(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
+    elif not branch:
+        yield _refusal(f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}")
     if dirty:
         more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
-        yield Hindrance(
+        yield _refusal(
             f"{name}: uncommitted changes in {folder}: {', '.join(shown(p) for p in dirty[:3])}{more}",
             f"git -C {folder} commit -a, or git -C {folder} stash",
         )
-    if (git_dir / "info/sparse-checkout").exists():
-        git = Git(folder)
-        if git.line("config", "--type=bool", "--get", "core.sparseCheckout", ok=(0, 1)) == "true":
-            what = f"{name}: {folder} is a sparse checkout: files that are not there cannot be looked after"
-            yield Hindrance(what, f"git -C {folder} sparse-checkout disable")
+    if _is_sparse(folder, git_dir):
+        what = f"{name}: {folder} is a sparse checkout: files outside it cannot be checked"
+        yield _refusal(what, f"git -C {folder} sparse-checkout disable")
     if not os.access(folder, os.W_OK) or not os.access(git_dir, os.W_OK):
-        yield Hindrance(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+        yield _refusal(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+
+
+def _refusal(what: str, fix: str) -> Problem:
+    return Problem(what, fix=fix, code=REFUSED)
+
+
+def _is_sparse(folder: Path, git_dir: Path) -> bool:
+    if not (git_dir / "info/sparse-checkout").exists():
+        return False
+    return Git(folder).line("config", "--type=bool", "--get", "core.sparseCheckout", ok=(0, 1)) == "true"
 
 
 def _likely_branch(git_dir: Path) -> str:
@@ -292,7 +303,7 @@ def _likely_branch(git_dir: Path) -> str:
 
 
 def shown(path: str) -> str:
-    """The path as a line can hold it: as it is, or quoted as git quotes it."""
+    """Return the path on one line: as it is, or quoted as git quotes it."""
     raw = path.encode("utf-8", "surrogateescape")
     plain = all(c >= 32 and c not in (34, 92, 127) for c in raw)
     try:

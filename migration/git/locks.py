@@ -1,4 +1,4 @@
-"""Locks: our own against a second run, git's own recognised as ours or named as somebody else's."""
+"""Locks: our own keeps a second run out; git's own are recognised as ours or reported as another process's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from migration.git.objects import MARK
 from tasks.core.errors import Refused, Trouble
 from tasks.core.process.processes import started
 
-NEXT = "refs/remote-first/next"  # what fast-import writes to; no branch of anybody
-OWN = "remote-first"  # our folder inside the git folder
+NEXT = "refs/remote-first/next"  # the ref that fast-import writes; no branch
+OWN = "remote-first"  # the suite's folder inside the git folder
+_ATTEMPTS = 20  # to take a lock that dead runs left
+_PATIENCE = 60.0  # seconds until the processes of a dead run are killed
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
         fix = f"free some space: df -h {git_dir}" if full else f"look at its owner: ls -ld {git_dir}"
         raise Trouble(f"cannot write in {git_dir}: {why.strerror}", fix=fix) from None
     try:
-        for _ in range(20):
+        for _ in range(_ATTEMPTS):
             try:
                 os.link(mine, lock)
                 break
@@ -48,9 +50,10 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
 
 
 def _take_over(lock: Path) -> None:
+    """Delete the lock of a dead run, once its children have ended. Raises Refused when its owner is alive."""
     try:
-        noted: dict[str, Any] = json.loads(lock.read_text())
-        pid, start, run = int(noted["pid"]), noted["start"], str(noted["run"])
+        owner: dict[str, Any] = json.loads(lock.read_text())
+        pid, start, run = int(owner["pid"]), owner["start"], str(owner["run"])
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError):
@@ -59,9 +62,9 @@ def _take_over(lock: Path) -> None:
         raise Refused(
             f"another run works here (process {pid}, lock {lock})", fix="wait for it to end, then run this again"
         )
-    end = time.monotonic() + 60
+    deadline = time.monotonic() + _PATIENCE
     while children := _children(run):
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             for child in children:
                 os.kill(child, signal.SIGKILL)
         time.sleep(0.05)
@@ -69,21 +72,21 @@ def _take_over(lock: Path) -> None:
 
 
 def _children(run: str) -> list[int]:
-    """The living processes that a run started, told by their environment."""
-    mark, found = f"{MARK}={run}".encode(), []
+    """Return the living processes that a run started, recognised by their environment."""
+    mark, marked = f"{MARK}={run}".encode(), []
     if not run:
         return []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+                marked.append(int(path.parent.name))
         except OSError:
-            continue  # it ended, or is another user's
-    return [pid for pid in found if pid != os.getpid() and started(pid)]
+            continue  # it has ended, or belongs to another user
+    return [pid for pid in marked if pid != os.getpid() and started(pid)]
 
 
 def drop_dead_ref_locks(git_dir: Path, branch: str) -> None:
-    """A machine that crashed may leave git's lock of a ref that only we write, or of the branch we were moving."""
+    """Delete git's ref locks that a crash of the machine may leave: of refs that only we write, of the moved branch."""
     (git_dir / OWN / "index.new.lock").unlink(missing_ok=True)
     for name in (NEXT, "refs/tags/before-remote-first"):
         (git_dir / f"{name}.lock").unlink(missing_ok=True)
@@ -99,14 +102,14 @@ def drop_dead_ref_locks(git_dir: Path, branch: str) -> None:
 
 
 def foreign_lock(lock: Path) -> Refused:
-    """The refusal for a lock of git that is none of ours."""
+    """Return the refusal for a lock that another git process made."""
     return Refused(
         f"another git process holds {lock}", fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {lock}"
     )
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Are these two names of one file? No when one is absent."""
+    """Whether these are two names of one file. False when one is absent."""
     try:
         return os.path.samefile(one, other)
     except FileNotFoundError:

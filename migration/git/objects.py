@@ -1,7 +1,7 @@
-"""git's trees and blobs, read in bulk: one process for a tree, one for any number of blobs, none per file.
+"""Git's trees and blobs, read in bulk: one process for a tree, one for any number of blobs, none per file.
 
 Ids of trees and commits are computed here, so that a plan knows them before anything is written.
-Paths are str; bytes that are no UTF-8 stand in them as surrogates, and come back as they were.
+Paths are str. Bytes that are not UTF-8 become surrogates, and turn back into the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from tasks.core.errors import ToolError
 from tasks.core.process.pipe import Piped
 
-# Variables of a surrounding git (a hook, an alias) would point every call to another repository.
+# Set by a surrounding git (a hook, an alias): they would point every call to another repository.
 _FOREIGN = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -34,34 +34,34 @@ _FOREIGN = (
     "GIT_GLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
 )
-# What a person's configuration may say otherwise. With submodule.recurse git would look into submodules at each move.
+# A user's configuration may set these otherwise. With submodule.recurse every move would also update submodules.
 _PINNED = (
     *("-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
     *("-c", "submodule.recurse=false"),
 )
-MARK = "REMOTE_FIRST_RUN"  # in the environment of every git child: a later run knows by it whose child it is
+MARK = "REMOTE_FIRST_RUN"  # in the environment of every git process: a later run recognises the processes of a dead one
 SYMLINK, GITLINK = "120000", "160000"
 
 
 class Entry(NamedTuple):
-    """What stands at a path: git's mode (six digits) and the id of the blob, or of the commit of a submodule."""
+    """What is at a path: git's mode (six digits) and the id of the blob, or of a submodule's commit."""
 
     mode: str
     oid: str
 
 
 def encode(path: str) -> bytes:
-    """The path's bytes."""
+    """Return the path's bytes."""
     return path.encode("utf-8", "surrogateescape")
 
 
 def decode(path: bytes) -> str:
-    """The path of these bytes."""
+    """Return the path of these bytes."""
     return path.decode("utf-8", "surrogateescape")
 
 
 def environment(run: str = "", **more: str) -> dict[str, str]:
-    """The environment of a git child. It reads no foreign repository, takes no lock it does not need, asks nobody."""
+    """Return the environment of a git process: no other repository, no optional locks, no prompts, English messages."""
     kept = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
     kept |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
     return kept | ({MARK: run} if run else {}) | more
@@ -69,13 +69,13 @@ def environment(run: str = "", **more: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Git:
-    """git in one work tree. `run` marks the children of a writing run."""
+    """Git in one work tree. run: marks the processes of a writing run."""
 
     folder: Path
     run: str = ""
 
     def start(self, *args: str, stdin: bool = False, **env: str) -> Piped:
-        """Start git and return at once, so that several can work at the same time."""
+        """Start git and return at once, so that several processes work at the same time."""
         argv = ["git", *_PINNED, *args]
         return Piped(argv, cwd=self.folder, env=environment(self.run, **env), said=f"git {args[0]}", stdin=stdin)
 
@@ -85,7 +85,7 @@ class Git:
             return child.result(ok=ok, timeout=timeout)
 
     def line(self, *args: str, ok: tuple[int, ...] = (0,), **env: str) -> str:
-        """The same as one stripped line of text."""
+        """Run git and return its stdout as one stripped line of text."""
         return decode(self.read(*args, ok=ok, timeout=300.0, **env)).strip()
 
     def feed(self, data: bytes, *args: str, timeout: float = 300.0, **env: str) -> bytes:
@@ -101,7 +101,7 @@ class Git:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """A hundred thousand new tuples make the collector look at all of them again and again, and find nothing."""
+    """Pause the garbage collector: with 100,000 new tuples it would scan all of them many times and free nothing."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -112,10 +112,9 @@ def _no_collection() -> Iterator[None]:
 
 
 class Tree:
-    """A repository's tree: path -> Entry. It can be changed in memory and tells the id git would give it.
+    """A repository's tree: path -> Entry. It can be changed in memory and computes the id that git would give it.
 
-    Directories that were not touched keep the id they were read with, so the id of a changed tree costs what was
-    changed, not what there is.
+    Folders that were not changed keep the id they were read with: the cost is that of the change, not of the tree.
     """
 
     def __init__(self, files: dict[str, Entry], folders: dict[str, str], width: int = 40) -> None:
@@ -126,7 +125,7 @@ class Tree:
 
     @classmethod
     def parse(cls, listing: bytes, root: str) -> Tree:
-        """The tree of `git ls-tree -r -t -z` and the id of its root."""
+        """Return the tree of `git ls-tree -r -t -z`. root: the id of its root."""
         files: dict[str, Entry] = {}
         folders = {"": root}
         entry = partial(tuple.__new__, Entry)
@@ -143,22 +142,22 @@ class Tree:
         return cls(files, folders, len(root))
 
     def copy(self) -> Tree:
-        """An independent copy."""
+        """Return an independent copy."""
         return Tree(dict(self.files), dict(self._folders), self._width)
 
     def get(self, path: str) -> Entry | None:
-        """What stands at the path, if it is a file, a link or a submodule."""
+        """Return what is at the path: a file, a symlink or a submodule; None for a folder or nothing."""
         return self.files.get(path)
 
     def __contains__(self, path: str) -> bool:
         return path in self.files
 
     def has_folder(self, folder: str) -> bool:
-        """Is there anything below this folder? Without a slash at its end."""
+        """Whether there is anything below this folder. folder: without a slash at its end"""
         return next(self.under(folder + "/"), None) is not None
 
     def under(self, prefix: str) -> Iterator[str]:
-        """The paths that begin with the prefix (a folder ends in `/`), in order; a file's own path gives itself."""
+        """Yield the paths that begin with the prefix, in order. A folder's prefix ends in `/`."""
         order = self.order
         place = bisect_left(order, prefix)
         while place < len(order) and order[place].startswith(prefix):
@@ -173,7 +172,7 @@ class Tree:
         return self._order
 
     def apply(self, edits: dict[str, Entry | None]) -> None:
-        """Set the entries; None takes the path away."""
+        """Set the entries; None deletes the path."""
         few = len(edits) < 64
         for path, entry in edits.items():
             if self._order is not None and few:
@@ -193,7 +192,7 @@ class Tree:
             self._order = None
 
     def id(self) -> str:
-        """The id of the root tree."""
+        """Return the id of the root tree."""
         return self._id_of("")
 
     def _id_of(self, folder: str) -> str:
@@ -222,7 +221,7 @@ class Tree:
 
 
 def object_id(kind: str, body: bytes, width: int = 40) -> str:
-    """The id git gives an object of this kind and content. width: 40 for SHA-1, 64 for SHA-256 repositories."""
+    """Return the id git gives an object of this kind and content. width: 40 in a SHA-1 repository, 64 with SHA-256."""
     digest = hashlib.sha256() if width == 64 else hashlib.sha1(usedforsecurity=False)
     digest.update(f"{kind} {len(body)}\0".encode())
     digest.update(body)
@@ -230,13 +229,13 @@ def object_id(kind: str, body: bytes, width: int = 40) -> str:
 
 
 def commit_body(tree: str, parents: Iterable[str], author: str, committer: str, message: str) -> bytes:
-    """A commit object's content. author and committer: `Name <mail> seconds +zone`."""
+    """Return the content of a commit object. author and committer: `Name <mail> seconds +zone`."""
     lines = [f"tree {tree}", *(f"parent {p}" for p in parents), f"author {author}", f"committer {committer}", ""]
     return encode("\n".join(lines) + "\n" + message)
 
 
 class Blobs:
-    """A repository's blobs, through one `git cat-file --batch`, which is started when first asked."""
+    """A repository's blobs, read through one `git cat-file --batch` that is started when first needed."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
@@ -245,25 +244,25 @@ class Blobs:
         self._lent: dict[str, Blobs] = {}  # planned copies from another repository
 
     def plan(self, data: bytes, width: int) -> str:
-        """Keep the bytes of a blob that a plan will write; its id."""
+        """Keep the bytes of a blob that a plan will write. Return its id."""
         oid = object_id("blob", data, width)
         self._fresh[oid] = data
         return oid
 
     def lend(self, oid: str, lender: Blobs) -> None:
-        """A plan will copy this blob from another repository; until then it is read there."""
+        """Read this blob in another repository, until the plan copies it from there."""
         self._lent[oid] = lender
 
     def planned(self, oid: str) -> bytes | None:
-        """The bytes of a planned blob."""
+        """Return the bytes of a planned blob; None for any other."""
         return self._fresh.get(oid)
 
     def get(self, oid: str) -> bytes:
-        """One blob's bytes."""
+        """Return one blob's bytes."""
         return next(iter(self.many([oid])))[1]
 
     def many(self, oids: Iterable[str], most: int = 1000) -> Iterator[tuple[str, bytes]]:
-        """Each id with its bytes, in any order. At most `most` questions stand in the pipe, so it never fills up."""
+        """Yield each id with its bytes, in any order. At most `most` requests are in the pipe, so that it never fills up."""
         batch: list[str] = []
         for oid in oids:
             fresh = self._fresh.get(oid)
@@ -306,7 +305,7 @@ class Blobs:
             raise child.failed() from None
 
     def close(self) -> None:
-        """End the process."""
+        """End the git process."""
         if self._child is not None:
             self._child.__exit__(None, None, None)
             self._child = None

@@ -1,8 +1,8 @@
-"""Writing to a repository so that a kill at any moment leaves the old commit or the new one, never something between.
+"""Moves a repository from one commit to another so that a kill leaves the old commit or the new one, never a mixture.
 
-A move from one commit to another goes: objects; an index of its own; a journal; the lock of git's index, held as a
-second name of that very file, so that a later run knows whose lock it is; the work tree, each file by a rename; the
-branch; the index. Whoever finds the journal of a dead run goes on from what he sees.
+The order: git objects; a private index; a journal; git's index.lock, as a hard link to that private index, so that a
+later run recognises the lock; the work tree, each file by a rename; the branch; the index. A run that finds the journal
+of a killed run goes on from the state it sees.
 """
 
 from __future__ import annotations
@@ -12,130 +12,163 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
 from migration.git.objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
-from migration.git.worktree import Place, lay_out, restore, writing
+from migration.git.worktree import Checkout, lay_out, reported, restore
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.process.processes import started
 
 
-def move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
-    """Bring branch, index and work tree from `old` to `new`. edits: all paths that differ between the two.
+@dataclass(frozen=True)
+class _Files:
+    """The files that a move uses."""
 
-    since: when the work tree was found clean (ns); a file changed after it stops the move, before anything is done
+    journal: Path
+    fresh_index: Path
+    index: Path
+    lock: Path
+
+    @classmethod
+    def of(cls, checkout: Checkout) -> _Files:
+        own, git_dir = checkout.own, checkout.git_dir
+        return cls(own / "journal.json", own / "index.new", git_dir / "index", git_dir / "index.lock")
+
+
+def move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
+    """Bring branch, index and work tree from `old` to `new`.
+
+    edits: all paths that differ between the two
+    since: when the work tree was found clean (ns); a file changed after it stops the move before anything is written
     """
-    with writing(place.folder):
-        _move(place, old, new, edits, since)
+    with reported(checkout.folder):
+        _move(checkout, old, new, edits, since)
     if any(edits.values()):
-        place.git.read("update-index", "-q", "--refresh", ok=(0, 1))
+        checkout.git.read("update-index", "-q", "--refresh", ok=(0, 1))
 
 
-def _move(place: Place, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
-    own = place.own
-    own.mkdir(exist_ok=True)
-    index = own / "index.new"
-    for rest in (index, own / "index.new.lock"):
-        rest.unlink(missing_ok=True)
-    current = place.git_dir / "index"
-    if current.exists():
-        shutil.copyfile(current, index)
-    place.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
-    run = {"run": place.run, "pid": os.getpid(), "start": started(os.getpid())}
-    write_json(own / "journal.json", {**run, "old": old, "new": new, "branch": place.branch})
-    lock = place.git_dir / "index.lock"
+def _move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
+    files = _Files.of(checkout)
+    _make_index(checkout, files, old, new)
+    owner = {"run": checkout.run, "pid": os.getpid(), "start": started(os.getpid())}
+    write_json(files.journal, {**owner, "old": old, "new": new, "branch": checkout.branch})
     try:
-        os.link(index, lock)
+        os.link(files.fresh_index, files.lock)
     except FileExistsError:
-        (own / "journal.json").unlink()
-        raise foreign_lock(lock) from None
+        files.journal.unlink()
+        raise foreign_lock(files.lock) from None
     try:
-        if place.git.line("rev-parse", "--verify", "HEAD") != old:
-            raise Refused(f"{place.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
-        _unchanged(place, edits, since)
-        lay_out(place, edits, old)
-        _point(place, old, new, edits)
-    except (Trouble, OSError):  # all is as it was; an interrupt leaves the journal, and the next run goes on from there
-        lock.unlink(missing_ok=True)
-        (own / "journal.json").unlink(missing_ok=True)
+        if checkout.git.line("rev-parse", "--verify", "HEAD") != old:
+            raise Refused(f"{checkout.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
+        _refuse_changed(checkout, edits, since)
+        lay_out(checkout, edits, old)
+        _point(checkout, old, new, edits)
+    except (Trouble, OSError):  # all is restored; an interrupt leaves the journal, and the next run goes on from there
+        files.lock.unlink(missing_ok=True)
+        files.journal.unlink(missing_ok=True)
         raise
-    os.replace(lock, current)
-    _close(place)
+    os.replace(files.lock, files.index)
+    _close(checkout)
 
 
-def resume(place: Place) -> str:
-    """Finish what a killed run began here. Returns a line about it, empty when nothing was open.
+def _make_index(checkout: Checkout, files: _Files, old: str, new: str) -> None:
+    """Write the index of `new` beside git's own."""
+    checkout.own.mkdir(exist_ok=True)
+    for leftover in (files.fresh_index, checkout.own / "index.new.lock"):
+        leftover.unlink(missing_ok=True)
+    if files.index.exists():
+        shutil.copyfile(files.index, files.fresh_index)
+    checkout.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(files.fresh_index))
 
-    Only with the run's lock held. A file that is neither in its old nor in its new state is a person's: it stops us.
+
+def resume(checkout: Checkout) -> str:
+    """Finish what a killed run began here. Return a line about it; empty when nothing was begun.
+
+    Call it only with the run's lock held. A file that is in neither its old nor its new state is a person's: Refused.
     """
-    drop_dead_ref_locks(place.git_dir, place.branch)
-    path = place.own / "journal.json"
-    index, lock = place.own / "index.new", place.git_dir / "index.lock"
+    drop_dead_ref_locks(checkout.git_dir, checkout.branch)
+    files = _Files.of(checkout)
     try:
-        noted = json.loads(path.read_text())
-        old, new, branch = noted["old"], noted["new"], noted["branch"]
+        journal = json.loads(files.journal.read_text())
+        old, new, branch = journal["old"], journal["new"], journal["branch"]
     except FileNotFoundError:
-        if lock.exists():
-            if same_file(lock, index):
-                lock.unlink()
-            else:
-                raise foreign_lock(lock) from None
-        shutil.rmtree(place.own / "stage", ignore_errors=True)
+        _drop_dead_index_lock(files)
+        shutil.rmtree(checkout.stage, ignore_errors=True)
         return ""
     except (OSError, ValueError, KeyError, TypeError):
-        raise Trouble(f"{path} cannot be read", fix=f"look at it, then remove it: rm {path}") from None
-    if lock.exists() and not same_file(lock, index):
-        raise foreign_lock(lock)
-    there = Place(place.folder, place.git_dir, branch, place.run)
-    now = there.git.line("rev-parse", "--verify", branch)
-    if now not in (old, new) or there.git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)) != branch:
-        lock.unlink(missing_ok=True)
-        _close(place)
-        return f"{place.folder}: {branch} has moved since a run was killed here; nothing was finished"
-    finished = (
-        not lock.exists()
-        and now == new
-        and (
-            not index.exists()
-            or same_file(index, place.git_dir / "index")
-            or not there.git.read("diff-index", "--cached", "--name-only", new)
-        )
-    )
-    if finished or not index.exists():
-        lock.unlink(missing_ok=True)
-        _close(place)
-        return f"{place.folder}: a killed run had just finished"
-    if not lock.exists():
-        os.link(index, lock)
-    edits = _between(there.git, old, new)
-    foreign = [p for p, e in edits.items() if not _is_either(there, p, old, e)]
+        raise Trouble(f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {files.journal}") from None
+    if files.lock.exists() and not same_file(files.lock, files.fresh_index):
+        raise foreign_lock(files.lock)
+    checkout = replace(checkout, branch=branch)
+    now = checkout.git.line("rev-parse", "--verify", branch)
+    if now not in (old, new) or checkout.git.line("symbolic-ref", "-q", "HEAD", ok=(0, 1)) != branch:
+        said = f"{branch} has moved since a run was killed here; nothing was finished"
+    elif _is_finished(checkout, files, now, new):
+        said = "a killed run had just finished"
+    else:
+        _finish(checkout, files, old, new, now)
+        return f"{checkout.folder}: finished what a killed run began ({old[:12]} -> {new[:12]})"
+    files.lock.unlink(missing_ok=True)
+    _close(checkout)
+    return f"{checkout.folder}: {said}"
+
+
+def _drop_dead_index_lock(files: _Files) -> None:
+    """Without a journal nothing was begun: delete a lock of ours, refuse another's."""
+    if not files.lock.exists():
+        return
+    if not same_file(files.lock, files.fresh_index):
+        raise foreign_lock(files.lock) from None
+    files.lock.unlink()
+
+
+def _is_finished(checkout: Checkout, files: _Files, now: str, new: str) -> bool:
+    """Whether the killed run had only to clean up."""
+    if not files.fresh_index.exists():
+        return True
+    if files.lock.exists() or now != new:
+        return False
+    if same_file(files.fresh_index, files.index):
+        return True
+    return not checkout.git.read("diff-index", "--cached", "--name-only", new)
+
+
+def _finish(checkout: Checkout, files: _Files, old: str, new: str, now: str) -> None:
+    """Bring work tree, branch and index to `new`, whatever the killed run had done."""
+    if not files.lock.exists():
+        os.link(files.fresh_index, files.lock)
+    edits = _between(checkout.git, old, new)
+    foreign = [path for path, entry in edits.items() if not _is_either(checkout, path, old, entry)]
     if foreign:
-        lock.unlink(missing_ok=True)
+        files.lock.unlink(missing_ok=True)
         raise Refused(
-            f"{place.folder}: a run was killed here, and {foreign[0]} has been changed since",
-            fix=f"save your change elsewhere, then git -C {place.folder} checkout {now[:12]} -- '{foreign[0]}'",
+            f"{checkout.folder}: a run was killed here, and {foreign[0]} has been changed since",
+            fix=f"save your change elsewhere, then git -C {checkout.folder} checkout {now[:12]} -- '{foreign[0]}'",
         )
-    lay_out(there, edits, old)
+    lay_out(checkout, edits, old)
     if now == old:
-        _point(there, old, new, edits)
-    os.replace(lock, place.git_dir / "index")
-    _close(place)
-    there.git.read("update-index", "-q", "--refresh", ok=(0, 1))
-    return f"{place.folder}: finished what a killed run began ({old[:12]} -> {new[:12]})"
+        _point(checkout, old, new, edits)
+    os.replace(files.lock, files.index)
+    _close(checkout)
+    checkout.git.read("update-index", "-q", "--refresh", ok=(0, 1))
 
 
-def _unchanged(place: Place, edits: Mapping[str, Entry | None], since: int) -> None:
+def _refuse_changed(checkout: Checkout, edits: Mapping[str, Entry | None], since: int) -> None:
+    """Refuse when a file to be written was changed after the work tree was found clean."""
     for path in edits:
         try:
-            found = os.lstat(os.path.join(place.folder, path))
+            status = os.lstat(os.path.join(checkout.folder, path))
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if not stat.S_ISDIR(found.st_mode) and max(found.st_mtime_ns, found.st_ctime_ns) > since:
+        if not stat.S_ISDIR(status.st_mode) and max(status.st_mtime_ns, status.st_ctime_ns) > since:
             raise Refused(f"{path} was changed while this ran", fix="commit or stash it, then run this again")
 
 
-def _is_either(place: Place, path: str, old: str, new: Entry | None) -> bool:
-    target = place.folder / path
+def _is_either(checkout: Checkout, path: str, old: str, new: Entry | None) -> bool:
+    """Whether the file is in its old or in its new state, or absent."""
+    target = checkout.folder / path
     if not os.path.lexists(target):
         return True
     if new is not None and new.mode == GITLINK:
@@ -146,36 +179,40 @@ def _is_either(place: Place, path: str, old: str, new: Entry | None) -> bool:
     oid = object_id("blob", body, len(old))
     if new is not None and oid == new.oid:
         return True
-    row = place.git.read("ls-tree", "-z", old, "--", f":(literal){path}").split(b"\t")[0].split()
+    row = checkout.git.read("ls-tree", "-z", old, "--", f":(literal){path}").split(b"\t")[0].split()
     return len(row) == 3 and row[2].decode() == oid
 
 
 def _between(git: Git, old: str, new: str) -> dict[str, Entry | None]:
+    """Return what differs between two commits."""
     words = iter(decode(git.read("diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", old, new)).split("\0"))
-    found: dict[str, Entry | None] = {}
+    edits: dict[str, Entry | None] = {}
     for head in words:
         if head.startswith(":"):
             fields = head[1:].split()
-            found[next(words)] = None if fields[1] == "000000" else Entry(fields[1], fields[3])
-    return found
+            edits[next(words)] = None if fields[1] == "000000" else Entry(fields[1], fields[3])
+    return edits
 
 
-def _point(place: Place, old: str, new: str, edits: Mapping[str, Entry | None]) -> None:
+def _point(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | None]) -> None:
+    """Move the branch. When git refuses, the files get their old state back."""
     try:
-        place.git.read("update-ref", "-m", "remote-first: migrate", place.branch, new, old)
+        checkout.git.read("update-ref", "-m", "remote-first: migrate", checkout.branch, new, old)
     except ToolError:
-        blobs = Blobs(place.git)
-        (place.own / "stage").mkdir(exist_ok=True)
-        restore(place, list(edits), old, blobs)
+        blobs = Blobs(checkout.git)
+        checkout.stage.mkdir(exist_ok=True)
+        restore(checkout, list(edits), old, blobs)
         blobs.close()
         raise
 
 
-def _close(place: Place) -> None:
-    (place.own / "index.new").unlink(missing_ok=True)
-    (place.own / "journal.json").unlink(missing_ok=True)
-    shutil.rmtree(place.own / "stage", ignore_errors=True)
+def _close(checkout: Checkout) -> None:
+    """Delete what a move leaves behind."""
+    files = _Files.of(checkout)
+    files.fresh_index.unlink(missing_ok=True)
+    files.journal.unlink(missing_ok=True)
+    shutil.rmtree(checkout.stage, ignore_errors=True)
     try:
-        place.git.read("update-ref", "-d", NEXT)
+        checkout.git.read("update-ref", "-d", NEXT)
     except ToolError:
-        pass  # a leftover ref of ours does no harm; the next run overwrites it
+        pass  # the next run overwrites the ref

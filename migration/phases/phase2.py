@@ -11,10 +11,11 @@ from migration.edit.dockerfile import lacks_tools, with_tools
 from migration.edit.jsonc import Jsonc, plain
 from migration.git.objects import Entry
 from migration.mapping import DevContainer
-from migration.model import Step
+from migration.model import Reason
 from migration.phases.phase4 import gone
 from migration.phases.post_create import simplify_post_create, simplify_start_scripts
 from migration.simulation import Draft
+from migration.step import MigrationStep
 from tasks.core.errors import Trouble
 
 _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
@@ -22,24 +23,24 @@ _IGNORED = (".remote-dev/", "config/settings.local.yaml", ".env")
 
 def suite_stands(draft: Draft) -> None:
     """The suite stands in core: task files, settings, the starter with its lock, what the Tiltfile loads."""
-    world = draft.world
-    if not world.suite:
+    simulation = draft.simulation
+    if not simulation.suite:
         return
     differ = {
         path: (mode, data)
-        for path, (mode, data) in world.suite.items()
-        if world.core.tree.get(path) != Entry(mode, world.core.blobs.plan(data, world.core.width))
+        for path, (mode, data) in simulation.suite.items()
+        if simulation.core.tree.get(path) != Entry(mode, simulation.core.blobs.plan(data, simulation.core.width))
     }
-    there = [p for p in differ if p in world.core.tree]
+    there = [p for p in differ if p in simulation.core.tree]
     ours = _written_by_us(draft, there)
     for path, (mode, data) in differ.items():
-        old = world.core.tree.get(path)
+        old = simulation.core.tree.get(path)
         if old is not None and path.startswith("config/"):
             continue  # the team's own values
-        if old is not None and (path, old) not in ours and not world.accepted(path):
+        if old is not None and (path, old) not in ours and not simulation.accepted(path):
             draft.block(
                 path,
-                "custom",
+                Reason.CUSTOM,
                 f"core:{path}",
                 f"a file of yours stands here; move it, or let it be replaced: --accept {path}",
             )
@@ -51,7 +52,7 @@ def suite_stands(draft: Draft) -> None:
 
 def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
     """What earlier runs of this step wrote: it may be replaced."""
-    facts = draft.world.core.facts
+    facts = draft.simulation.core.facts
     if not paths:
         return set()
     commits = facts.git.read("log", "--format=%H", f"--grep=^Remote-First: {draft.key}$", facts.at).decode().split()
@@ -60,7 +61,7 @@ def _written_by_us(draft: Draft, paths: list[str]) -> set[tuple[str, Entry]]:
 
 
 def _ignores(draft: Draft) -> None:
-    old = draft.world.core.text(".gitignore") or b""
+    old = draft.simulation.core.text(".gitignore") or b""
     lines = old.decode("utf-8", "surrogateescape").splitlines()
     missing = [p for p in _IGNORED if p not in lines]
     if missing:
@@ -73,20 +74,20 @@ def _ignores(draft: Draft) -> None:
 
 def container(draft: Draft) -> None:
     """devcontainer.json asks for no local cluster, and for what the tunnel needs."""
-    world, rules = draft.world, draft.world.mapping.dev_container
+    simulation, rules = draft.simulation, draft.simulation.mapping.dev_container
     path = f"{rules.folder}/devcontainer.json"
-    old = world.core.text(path)
+    old = simulation.core.text(path)
     if old is None:
-        for other in (p for p in world.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
+        for other in (p for p in simulation.core.tree.under(".devcontainer") if p.endswith("devcontainer.json")):
             fix = "name its folder there (dev_container.folder)"
-            draft.block(other, "custom", "config/migration.yaml", f"no {path} is here, but this one; {fix}")
+            draft.block(other, Reason.CUSTOM, "config/migration.yaml", f"no {path} is here, but this one; {fix}")
         return
     text = old.decode("utf-8", "surrogateescape")
     template = carried_suite.template(".devcontainer/devcontainer.json")
     try:
         now = plain(text, path)
         edits = _edits(now, plain(template.decode(), "the suite's devcontainer.json") if template else {}, rules)
-        script = world.mapping.post_create.path
+        script = simulation.mapping.post_create.path
         if script not in json.dumps(now.get("postCreateCommand", script)):
             draft.note(f"postCreateCommand does not call {script}: nothing runs inv setup when the container is made")
         if not edits:
@@ -104,7 +105,7 @@ def container(draft: Draft) -> None:
             else:
                 found.set(keys, value)
     except Trouble as why:
-        draft.block(path, "custom", f"core:{path}", f"{why.what}; {why.fix}")
+        draft.block(path, Reason.CUSTOM, f"core:{path}", f"{why.what}; {why.fix}")
         return
     new = found.whole().encode("utf-8", "surrogateescape")
     draft.write("core", path, new, "no local cluster; the tunnel's device and rights, volumes of this workspace")
@@ -180,8 +181,8 @@ def _target(mount: object) -> str:
 
 def image(draft: Draft) -> None:
     """The dev container's image has telepresence, kubelogin, iptables and sshfs, pinned and verified."""
-    world, rules = draft.world, draft.world.mapping.dev_container
-    config = world.core.text(f"{rules.folder}/devcontainer.json")
+    simulation, rules = draft.simulation, draft.simulation.mapping.dev_container
+    config = simulation.core.text(f"{rules.folder}/devcontainer.json")
     if config is None:
         return
     try:
@@ -189,11 +190,11 @@ def image(draft: Draft) -> None:
     except Trouble:
         return  # DC-11 says it
     path = f"{rules.folder}/{build.get('dockerfile', 'Dockerfile')}"
-    old = world.core.text(path)
+    old = simulation.core.text(path)
     template = carried_suite.template(".devcontainer/Dockerfile")
     if old is None:
         fix = f"build the image from a Dockerfile: {rules.folder}/Dockerfile, named in devcontainer.json"
-        draft.block(path, "custom", f"core:{rules.folder}/devcontainer.json", fix)
+        draft.block(path, Reason.CUSTOM, f"core:{rules.folder}/devcontainer.json", fix)
         return
     if template is None or not lacks_tools(old.decode("utf-8", "surrogateescape")):
         return
@@ -208,13 +209,13 @@ def image(draft: Draft) -> None:
 
 
 STEPS = (
-    Step("RF-20", 2, "the suite stands in core", suite_stands),
-    Step("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
-    Step("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
-    Step("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
-    Step("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
-    Step("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
-    Step("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
-    Step("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
-    Step("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
+    MigrationStep("RF-20", 2, "the suite stands in core", suite_stands),
+    MigrationStep("DC-10", 2, "postCreate.sh creates no local cluster", simplify_post_create),
+    MigrationStep("DC-11", 2, "devcontainer.json asks for no local cluster, and for what the tunnel needs", container),
+    MigrationStep("DC-12", 2, "postCreate.sh bootstraps no Argo CD", simplify_post_create),
+    MigrationStep("DC-13", 2, "AKS credentials come from inv setup", simplify_post_create, needs=("RF-20",)),
+    MigrationStep("DC-14", 2, "the tunnel is connected by inv setup", simplify_post_create, needs=("RF-20",)),
+    MigrationStep("DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", image),
+    MigrationStep("RF-21", 2, "what runs at every start needs no local cluster", simplify_start_scripts),
+    MigrationStep("DC-16", 2, "", gone, needs=("DC-10", "RF-21")),
 )

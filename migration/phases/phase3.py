@@ -8,8 +8,9 @@ from collections.abc import Callable
 from migration.edit.tiltfile import insert, remove, switch
 from migration.edit.tiltfile import names as tiltfile_names
 from migration.mapping import Mapping, any_glob
-from migration.model import Step
-from migration.simulation import Draft, World
+from migration.model import Reason
+from migration.simulation import Draft, Simulation
+from migration.step import MigrationStep
 from tasks.core.errors import Trouble
 
 _HOST = "REMOTE_FIRST['registry']['host']"
@@ -32,23 +33,23 @@ _FOOT = (
 )
 
 
-def _edited(text_of: Callable[[World, str], str], said: str) -> Callable[[Draft], None]:
+def _edited(text_of: Callable[[Simulation, str], str], said: str) -> Callable[[Draft], None]:
     """A step that rewrites the Tiltfile by this function; one that cannot be read blocks, with line and reason."""
 
     def plan(draft: Draft) -> None:
-        world = draft.world
-        path = world.mapping.tiltfile.path
-        data = world.core.text(path)
+        simulation = draft.simulation
+        path = simulation.mapping.tiltfile.path
+        data = simulation.core.text(path)
         if data is None:
             return
         text = data.decode("utf-8", "surrogateescape")
         bom = "\ufeff" if text.startswith("\ufeff") else ""
         try:
-            new = text_of(world, text.removeprefix("\ufeff"))
+            new = text_of(simulation, text.removeprefix("\ufeff"))
         except Trouble as why:
             found = re.match(r"[^:]+:(\d+): (.*)", why.what)
             where, reason = (f"{path}:{found[1]}", found[2]) if found else (path, why.what)
-            draft.block(path, "custom", where, f"{reason}; {why.fix}")
+            draft.block(path, Reason.CUSTOM, where, f"{reason}; {why.fix}")
             return
         draft.write("core", path, (bom + new).encode("utf-8", "surrogateescape"), said)
         gone = set(_RESOURCE.findall(text)) - set(_RESOURCE.findall(new))
@@ -58,7 +59,7 @@ def _edited(text_of: Callable[[World, str], str], said: str) -> Callable[[Draft]
     return plan
 
 
-def helpers(world: World, text: str) -> str:
+def helpers(simulation: Simulation, text: str) -> str:
     """The helpers of tilt/ are loaded, and the settings read."""
     if re.search(r"^load\(['\"]\./tilt/settings\.star", text, re.MULTILINE):
         return text
@@ -66,9 +67,9 @@ def helpers(world: World, text: str) -> str:
     return insert.with_lines(text, _HEAD, after_loads=True)
 
 
-def context(world: World, text: str) -> str:
+def context(simulation: Simulation, text: str) -> str:
     """Only the cluster of the settings may be touched; the remote mode is the only one."""
-    rules = world.mapping.tiltfile
+    rules = simulation.mapping.tiltfile
     if rules.remote_switch and re.search(rf"\b{rules.remote_switch}\b", text):
         text = switch.resolved(text, rules.remote_switch)
     for name in rules.context_variables:
@@ -85,11 +86,11 @@ def context(world: World, text: str) -> str:
     return text
 
 
-def registry(world: World, text: str) -> str:
+def registry(simulation: Simulation, text: str) -> str:
     """Images go to the registry of the settings."""
     if re.search(r"""\[['"]registry['"]\]\[['"]host['"]\]""", text):
         return text
-    host = world.settings.registry.host
+    host = simulation.settings.registry.host
     if not tiltfile_names.calls(text, "default_registry"):
         row = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} when this was written)"
         mark = re.search(r"^guard\(REMOTE_FIRST\).*$", text, re.MULTILINE)
@@ -100,18 +101,21 @@ def registry(world: World, text: str) -> str:
     return insert.with_registry(text, _HOST)
 
 
-def paths(world: World, text: str) -> str:
+def paths(simulation: Simulation, text: str) -> str:
     """Paths of what moved and of values lead into the gitops submodule."""
-    change = _repointing(world)
+    change = _repointing(simulation)
     if change(text) == text:
         return text
     return insert.repointed(text, change)
 
 
-def _repointing(world: World) -> Callable[[str], str]:
-    rules, prefix = world.mapping.tiltfile, (world.pin_path or world.settings.repositories.gitops.rstrip("/")) + "/"
+def _repointing(simulation: Simulation) -> Callable[[str], str]:
+    rules, prefix = (
+        simulation.mapping.tiltfile,
+        (simulation.repositories.pin_path or simulation.settings.repositories.gitops.rstrip("/")) + "/",
+    )
     rows = [(old, "", prefix + new) for old, new in rules.paths.items()]
-    moves = sorted((m for m in world.mapping.moves if "{" not in m.source), key=lambda m: -len(m.source))
+    moves = sorted((m for m in simulation.mapping.moves if "{" not in m.source), key=lambda m: -len(m.source))
     rows += [(m.source, "" if m.source.endswith("/") else r"(?![\w.-])", prefix + m.target) for m in moves]
 
     def change(text: str) -> str:
@@ -123,12 +127,12 @@ def _repointing(world: World) -> Callable[[str], str]:
     return change
 
 
-def local_gone(world: World, text: str) -> str:
+def local_gone(simulation: Simulation, text: str) -> str:
     """Nothing of the local cluster and its registries is left, nor what calls a path that goes."""
-    local = _local(world.mapping)
+    local = _local(simulation.mapping)
     if not any(w in text for w in local.words) and not any(local.goes(p) for p in tiltfile_names.paths_in(text)):
         return text
-    releases = world.mapping.tiltfile.releases
+    releases = simulation.mapping.tiltfile.releases
 
     def keep(code: str) -> bool:
         """Does it declare a release, by its name or by one that is computed?"""
@@ -140,7 +144,7 @@ def local_gone(world: World, text: str) -> str:
     new, stuck = remove.without_local(text, local, keep)
     if stuck:
         line, why = stuck[0]
-        path = world.mapping.tiltfile.path
+        path = simulation.mapping.tiltfile.path
         raise Trouble(f"{path}:{line}: {why}", fix="change the line by hand, then run this again")
     return new
 
@@ -168,21 +172,24 @@ def _only_below(path: str, area: str) -> bool:
 
 def releases_kept(draft: Draft) -> None:
     """Every release of Tilt that was declared is declared still."""
-    world = draft.world
-    path, pattern = world.mapping.tiltfile.path, world.mapping.tiltfile.releases
-    before = world.core.facts.tree.get(path)
-    now = world.core.text(path)
-    if before is None or now is None or before == world.core.tree.get(path):
+    simulation = draft.simulation
+    path, pattern = simulation.mapping.tiltfile.path, simulation.mapping.tiltfile.releases
+    before = simulation.core.facts.tree.get(path)
+    now = simulation.core.text(path)
+    if before is None or now is None or before == simulation.core.tree.get(path):
         return
-    was = set(re.findall(pattern, world.core.blobs.get(before.oid).decode("utf-8", "replace")))
+    was = set(re.findall(pattern, simulation.core.blobs.get(before.oid).decode("utf-8", "replace")))
     lost = was - set(re.findall(pattern, now.decode("utf-8", "replace")))
     for name in sorted(lost):
         draft.block(
-            path, "custom", f"core:{path}", f"the release {name} would be lost; take what is local out of it by hand"
+            path,
+            Reason.CUSTOM,
+            f"core:{path}",
+            f"the release {name} would be lost; take what is local out of it by hand",
         )
 
 
-def intercepts(world: World, text: str) -> str:
+def intercepts(simulation: Simulation, text: str) -> str:
     """Intercepts are resources of Tilt."""
     if "intercept_resource(" in text:
         return text
@@ -190,11 +197,11 @@ def intercepts(world: World, text: str) -> str:
 
 
 STEPS = (
-    Step("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(helpers, "load the helpers of tilt/"), needs=("RF-20",)),
-    Step("TILT-11", 3, "only the cluster of the settings may be touched", _edited(context, "guard the context, one mode"), needs=("TILT-16",)),
-    Step("TILT-10", 3, "images go to the registry of the settings", _edited(registry, "default_registry from the settings"), needs=("TILT-11",)),
-    Step("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
-    Step("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(local_gone, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
-    Step("TILT-12", 3, "every release of Tilt is kept", releases_kept),
-    Step("TILT-13", 3, "intercepts are resources of Tilt", _edited(intercepts, "intercept resources"), needs=("TILT-16",)),
+    MigrationStep("TILT-16", 3, "the Tiltfile loads the helpers of tilt/", _edited(helpers, "load the helpers of tilt/"), needs=("RF-20",)),
+    MigrationStep("TILT-11", 3, "only the cluster of the settings may be touched", _edited(context, "guard the context, one mode"), needs=("TILT-16",)),
+    MigrationStep("TILT-10", 3, "images go to the registry of the settings", _edited(registry, "default_registry from the settings"), needs=("TILT-11",)),
+    MigrationStep("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", _edited(paths, "paths in the gitops submodule"), needs=("INFRA-10",)),
+    MigrationStep("TILT-14", 3, "nothing of the local cluster and its registries is left", _edited(local_gone, "no local registry and cluster"), needs=("TILT-11", "TILT-15")),
+    MigrationStep("TILT-12", 3, "every release of Tilt is kept", releases_kept),
+    MigrationStep("TILT-13", 3, "intercepts are resources of Tilt", _edited(intercepts, "intercept resources"), needs=("TILT-16",)),
 )  # fmt: skip

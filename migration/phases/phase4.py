@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from migration.deletion import candidates, verdicts
+from migration.deletion import ProofKind, candidates, verdicts
 from migration.edit.replacements import mapped
-from migration.model import Step
 from migration.simulation import Draft
+from migration.step import MigrationStep
 
 
 def gone(draft: Draft) -> None:
     """What the mapping names for this step is gone, as far as the deletion rules allow."""
-    paths = candidates(draft.world, draft.key)
+    paths = candidates(draft.simulation, draft.key)
     if not paths:
         return
-    found = verdicts(draft.world)
+    found = verdicts(draft.simulation)
     for path in paths:
         for block in found.blocks.get(path, ()):
             draft.block(block.path, block.reason, block.where, block.fix)
         proof = found.proofs.get(path)
         if proof is not None and path not in found.blocks and not draft.barred:
-            draft.delete("core", path, proof, path if proof == "accepted by name" else "")
-    row = draft.world.mapping.cleanup_of(draft.key)
+            draft.delete("core", path, proof.text, path if proof.kind is ProofKind.ACCEPTED else "")
+    row = draft.simulation.mapping.cleanup_of(draft.key)
     folders = tuple(p for p in row.paths if p.endswith("/")) if row else ()
     draft.reference(
         r for r in found.references if r.target.startswith(folders) or _begins(paths, re.split(r"[*?]", r.target)[0])
@@ -44,21 +44,21 @@ def repointed(draft: Draft) -> None:
 
 
 STEPS = (
-    Step(
+    MigrationStep(
         "RF-40",
         4,
         "files that stay name the new places",
         repointed,
         needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
     ),
-    Step("CLEAN-16", 4, "", gone, needs=("DC-10",)),
-    Step("CLEAN-17", 4, "", gone, needs=("TILT-11", "TILT-14")),
-    Step("CLEAN-10", 4, "", gone, needs=("INFRA-10",)),
-    Step("CLEAN-11", 4, "", gone, needs=("RF-10",)),
-    Step("CLEAN-12", 4, "", gone, needs=("INFRA-12",)),
-    Step("CLEAN-13", 4, "", gone, needs=("INFRA-13",)),
-    Step("CLEAN-14", 4, "", gone, needs=("INFRA-14",)),
-    Step("CLEAN-15", 4, "", gone, needs=("INFRA-11",)),
-    Step("RF-41", 4, "", gone),
-    Step("RF-42", 4, "", gone),
+    MigrationStep("CLEAN-16", 4, "", gone, needs=("DC-10",)),
+    MigrationStep("CLEAN-17", 4, "", gone, needs=("TILT-11", "TILT-14")),
+    MigrationStep("CLEAN-10", 4, "", gone, needs=("INFRA-10",)),
+    MigrationStep("CLEAN-11", 4, "", gone, needs=("RF-10",)),
+    MigrationStep("CLEAN-12", 4, "", gone, needs=("INFRA-12",)),
+    MigrationStep("CLEAN-13", 4, "", gone, needs=("INFRA-13",)),
+    MigrationStep("CLEAN-14", 4, "", gone, needs=("INFRA-14",)),
+    MigrationStep("CLEAN-15", 4, "", gone, needs=("INFRA-11",)),
+    MigrationStep("RF-41", 4, "", gone),
+    MigrationStep("RF-42", 4, "", gone),
 )

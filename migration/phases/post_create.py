@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from migration import carried_suite
 from migration.edit.shell import Statement, statements
 from migration.edit.shell_choice import Chosen, Lines, choose
+from migration.model import Reason
 from migration.simulation import Draft
 
 _NEVER = r"(?!)"
@@ -26,20 +27,20 @@ set -uo pipefail
 
 def simplify_post_create(draft: Draft) -> None:
     """postCreate.sh is the suite's; the team's own commands are in a file that it runs."""
-    world, rules = draft.world, draft.world.mapping.post_create
-    old = world.core.text(rules.path)
-    called = f"{world.mapping.dev_container.folder}/devcontainer.json" in world.core.tree
+    simulation, rules = draft.simulation, draft.simulation.mapping.post_create
+    old = simulation.core.text(rules.path)
+    called = f"{simulation.mapping.dev_container.folder}/devcontainer.json" in simulation.core.tree
     if not (called if old is None else is_obsolete(old, rules.obsolete)):
         return
     new = carried_suite.template(".devcontainer/postCreate.sh")
     if new is None:
         fix = "run this from the suite's own checkout, which has the new script"
-        draft.block(rules.path, "custom", f"core:{rules.path}", fix)
+        draft.block(rules.path, Reason.CUSTOM, f"core:{rules.path}", fix)
         return
-    chosen = chosen_from(old or b"", rules.path, rules.obsolete, rules.ours, world.core.text)
+    chosen = chosen_from(old or b"", rules.path, rules.obsolete, rules.ours, simulation.core.text)
     if _blocks(draft, chosen, rules.path, rules.kept_in):
         return
-    team = kept_file(chosen, rules.path, world.core.text(rules.kept_in))
+    team = kept_file(chosen, rules.path, simulation.core.text(rules.kept_in))
     if team:
         said = f"{len(chosen.kept)} statements of the team, kept from {rules.path}"
         draft.write("core", rules.kept_in, team, said, mode="100755")
@@ -52,12 +53,12 @@ def simplify_post_create(draft: Draft) -> None:
 
 def simplify_start_scripts(draft: Draft) -> None:
     """What runs at every start of the container needs no local cluster."""
-    world, rules = draft.world, draft.world.mapping.post_create
+    simulation, rules = draft.simulation, draft.simulation.mapping.post_create
     for path in rules.also:
-        old = world.core.text(path)
+        old = simulation.core.text(path)
         if old is None or not is_obsolete(old, rules.obsolete):
             continue
-        chosen = chosen_from(old, path, rules.obsolete, [], world.core.text)
+        chosen = chosen_from(old, path, rules.obsolete, [], simulation.core.text)
         if _blocks(draft, chosen, path, "a script of yours"):
             continue
         head = "#!/usr/bin/env bash\n" if old.startswith(b"#!") else ""
@@ -126,11 +127,11 @@ def _sourced_functions(statement: Statement, script: str, read: Callable[[str], 
 
 def _blocks(draft: Draft, chosen: Chosen, path: str, instead: str) -> bool:
     """Block for each line that would be lost, unless its loss is accepted."""
-    if draft.world.accepted(path):
+    if draft.simulation.accepted(path):
         return False
     for lines in chosen.lost:
         fix = f"{_why_lost(lines)}; put it into {instead}, then --accept {path}"
-        draft.block(path, "custom", f"{path}:{lines.first}", fix)
+        draft.block(path, Reason.CUSTOM, f"{path}:{lines.first}", fix)
     return bool(chosen.lost)
 
 

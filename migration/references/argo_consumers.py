@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from migration.simulation import Consumer, Side, World
+from migration.model import Consumer
+from migration.repositories import Repository
+from migration.simulation import Simulation
 from tasks.core.errors import Trouble
 
 _KIND = re.compile(rb"kind['\"]?\s*:\s*['\"]?Application(?:Set)?\b")
@@ -18,9 +20,9 @@ _ENDINGS = (".yaml", ".yml", ".json", ".tpl", ".tf")
 _SOUGHT = ("repoURL", ".git//", "?ref="), tuple(f"*{ending}" for ending in _ENDINGS)
 
 
-def urls_of_core(world: World) -> set[str]:
+def urls_of_core(simulation: Simulation) -> set[str]:
     """How core may be called in a repoURL, in one spelling."""
-    return {plain_url(u) for u in (*world.core.facts.remote_urls(), *world.mapping.core_urls)} - {""}
+    return {plain_url(u) for u in (*simulation.core.facts.remote_urls(), *simulation.mapping.core_urls)} - {""}
 
 
 def plain_url(url: str) -> str:
@@ -31,14 +33,14 @@ def plain_url(url: str) -> str:
     return re.sub(r"^([^/:]+):(?:\d+/)?", r"\1/", text) if not text.startswith("/") else text
 
 
-def look_ahead(world: World) -> None:
+def look_ahead(simulation: Simulation) -> None:
     """Let git begin to search both repositories for Applications."""
-    for side in (world.gitops, world.core):
+    for side in (simulation.gitops, simulation.core):
         if len(side.tree.files) > _MANY:
             side.facts.search(*_SOUGHT)
 
 
-def in_tree(side: Side, paths: Iterable[str], *, bases: bool) -> Iterator[Consumer]:
+def in_tree(side: Repository, paths: Iterable[str], *, bases: bool) -> Iterator[Consumer]:
     """The Applications in these files: every repoURL with every path of its document. bases: also who takes a folder of another
     repository as a base or a module."""
     wanted: dict[str, list[str]] = {}
@@ -73,23 +75,23 @@ def in_tree(side: Side, paths: Iterable[str], *, bases: bool) -> Iterator[Consum
 class Consumers:
     """Who syncs from core: in the gitops tree, in the cluster, and, when that cannot be asked, who may."""
 
-    def __init__(self, world: World) -> None:
-        urls = urls_of_core(world)
+    def __init__(self, simulation: Simulation) -> None:
+        urls = urls_of_core(simulation)
 
         def of_core(found: Iterable[Consumer]) -> list[Consumer]:
             return [c for c in found if plain_url(c.repo_url) in urls]
 
-        self.known = of_core(in_tree(world.gitops, world.gitops.tree.files, bases=True))
+        self.known = of_core(in_tree(simulation.gitops, simulation.gitops.tree.files, bases=True))
         self.why_unknown = ""
         self.possible: list[Consumer] = []
         try:
-            if world.live is None:
+            if simulation.live is None:
                 raise Trouble("the cluster was not asked")
-            self.known += of_core(world.live())
+            self.known += of_core(simulation.live())
         except Trouble as why:
             self.why_unknown = why.what
             # Core's own manifests tell what was once given to a cluster: there, not knowing is a reason to stop.
-            self.possible = of_core(in_tree(world.core, world.core.facts.tree.files, bases=False))
+            self.possible = of_core(in_tree(simulation.core, simulation.core.facts.tree.files, bases=False))
 
     @staticmethod
     def covers(consumer: Consumer, path: str) -> bool:

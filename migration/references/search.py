@@ -10,7 +10,7 @@ from migration.git.objects import GITLINK, SYMLINK, Entry, Tree, decode
 from migration.mapping import any_glob, glob
 from migration.model import Reference
 from migration.references.path_scan import Mention, Words, mentions
-from migration.simulation import World
+from migration.simulation import Simulation
 
 _MANY = 1000  # from here on git looks which files are worth reading
 _BIG = 5_000_000  # bytes; a larger file is data
@@ -19,25 +19,25 @@ _BIG = 5_000_000  # bytes; a larger file is data
 class References:
     """The mentions in core's files, each file read once for each content."""
 
-    def __init__(self, world: World, areas: Iterable[str]) -> None:
+    def __init__(self, simulation: Simulation, areas: Iterable[str]) -> None:
         """areas: the files, folders and globs that any step may take away."""
-        self._world = world
+        self._simulation = simulation
         self._areas = [a for a in areas if a]
         self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
-        self._listed = any_glob(world.mapping.references.listed)
-        self._ignored = any_glob(world.mapping.references.ignored)
+        self._listed = any_glob(simulation.mapping.references.listed)
+        self._ignored = any_glob(simulation.mapping.references.ignored)
         self._known: dict[tuple[str, str], list[Mention]] = {}
         self._matches: dict[str, list[str]] = {}
-        self._links = [p for p, e in world.core.facts.tree.files.items() if e.mode == GITLINK]
-        self.words = _words(world.core.tree, self._areas, self._links)
+        self._links = [p for p, e in simulation.core.facts.tree.files.items() if e.mode == GITLINK]
+        self.words = _words(simulation.core.tree, self._areas, self._links)
 
     def read(self, paths: Iterable[str]) -> None:
         """Read these files' mentions, as far as they are not known."""
-        tree, wanted = self._world.core.tree, {}
+        tree, wanted = self._simulation.core.tree, {}
         for path in paths:
             entry = tree.files[path]
             if entry.mode != GITLINK and (path, entry.oid) not in self._known:
-                if self._ignored.match(path) or path in self._world.own:
+                if self._ignored.match(path) or path in self._simulation.own:
                     self._known[path, entry.oid] = []
                 else:
                     wanted[path] = entry
@@ -51,26 +51,26 @@ class References:
         by_oid: dict[str, list[tuple[str, Entry]]] = {}
         for path, entry in wanted.items():
             by_oid.setdefault(entry.oid, []).append((path, entry))
-        for oid, data in self._world.core.blobs.many(by_oid):
+        for oid, data in self._simulation.core.blobs.many(by_oid):
             for path, entry in by_oid[oid]:
                 self._known[path, oid] = self._of(path, entry, data)
 
     def look_ahead(self) -> None:
         """Let git begin to search what lies outside of the folders that may go: most of it stays."""
-        if len(self._world.core.tree.files) > _MANY and self.words.needles:
-            self._world.core.facts.search(self.words.sought, self._outside)
+        if len(self._simulation.core.tree.files) > _MANY and self.words.needles:
+            self._simulation.core.facts.search(self.words.sought, self._outside)
 
     @property
     def _outside(self) -> tuple[str, ...]:
         return (".", *(f":(exclude,literal){f}" for f in self._folders))
 
     def _holding(self, where: tuple[str, ...]) -> set[str]:
-        return self._world.core.facts.holding(self.words.sought, where)
+        return self._simulation.core.facts.holding(self.words.sought, where)
 
     def _drop(self, path: str, wanted: dict[str, Entry]) -> None:
         """Git found nothing in this file: it need not be read, if it is still what git searched."""
         entry = wanted[path]
-        if entry.mode != SYMLINK and self._world.core.facts.tree.get(path) == entry:
+        if entry.mode != SYMLINK and self._simulation.core.facts.tree.get(path) == entry:
             self._known[path, entry.oid] = []
             del wanted[path]
 
@@ -88,7 +88,7 @@ class References:
         """The references from these files to what is doomed and would dangle."""
         paths = list(survivors)
         self.read(paths)
-        tree = self._world.core.tree
+        tree = self._simulation.core.tree
         self._matches = {}
         for path in paths:
             entry = tree.files[path]
@@ -107,7 +107,7 @@ class References:
         paths, name = list(survivors), area.rstrip("/")
         self.read(paths)
         for path in paths:
-            for mention in self._known.get((path, self._world.core.tree.files[path].oid), ()):
+            for mention in self._known.get((path, self._simulation.core.tree.files[path].oid), ()):
                 if mention.pattern == name or mention.pattern.startswith(name + "/"):
                     blocking = not mention.comment and not self._listed.match(path)
                     yield Reference(
@@ -119,10 +119,10 @@ class References:
         if pattern in doomed:
             return pattern, True
         if "*" not in pattern and "?" not in pattern:
-            if pattern in self._world.core.tree:
+            if pattern in self._simulation.core.tree:
                 return "", True
             alive = dead = 0
-            for path in self._world.core.tree.under(pattern + "/"):
+            for path in self._simulation.core.tree.under(pattern + "/"):
                 if path in doomed:
                     dead += 1
                 else:
@@ -141,7 +141,7 @@ class References:
     def _was_never(self, pattern: str, doomed: set[str]) -> bool:
         """Is this a path that git does not know, below a folder that goes: something made or expected there?"""
         area = next((f for f in self._folders if pattern.startswith(f)), "")
-        tree = self._world.core.tree
+        tree = self._simulation.core.tree
         if not area or "*" in pattern or "?" in pattern or pattern in tree or tree.has_folder(pattern):
             return False
         return next((p in doomed for p in tree.under(area)), False)
@@ -150,7 +150,7 @@ class References:
         if pattern not in self._matches:
             head = re.split(r"[*?]", pattern)[0]
             rule = re.compile(f"(?:{glob(pattern).pattern[:-2]})(?:/.*)?\\Z", re.DOTALL)
-            known = self._world.core.tree.under(head) if head.strip("/") else iter(())
+            known = self._simulation.core.tree.under(head) if head.strip("/") else iter(())
             self._matches[pattern] = [p for p in known if rule.match(p)]
         return self._matches[pattern]
 

@@ -1,1 +1,1 @@
-"""What `inv demo` shows, and the run of the documentation."""
+"""The demos of `inv demo`, and the run of the documentation's commands."""

@@ -1,4 +1,4 @@
-"""The demo: a developer's first day, told by the real commands on a stand-in of the world."""
+"""The demo: a developer's first day, shown with the real commands in a sandbox."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
 
 _PAGE = 'GREETING = "hello from the local process"\n'
-_SERVER = '''"""A service in development: it reads page.py afresh for every request, as a dev server does."""
+_SERVER = '''"""A service in development: it reads page.py again for every request, as a dev server does."""
 import http.server, json, os, runpy
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         page = runpy.run_path("page.py")
-        told = {"answered_by": "local", "greeting": page["GREETING"], "from_the_pod": os.environ.get("%s", "")}
-        body = json.dumps(told).encode()
+        answer = {"answered_by": "local", "greeting": page["GREETING"], "from_the_pod": os.environ.get("%s", "")}
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -47,55 +47,58 @@ except KeyboardInterrupt:
 '''
 
 
-def tell(latency: str = "aks") -> None:
-    """Tell it. Raises Trouble where a promise of it does not hold."""
+def run(latency: str = "aks") -> None:
+    """Run the demo. Raises Trouble if a step has another result than promised."""
     began = time.monotonic()
-    service = hero(catalogue(), settings().ingress.environment)
+    service = demo_service(catalogue(), settings().ingress.environment)
     with tempfile.TemporaryDirectory(prefix="remote-first-demo-") as folder, _world(latency) as box:
         core = _core(Path(folder), service)
         env = box.environment(REMOTE_DEV_REPOSITORIES__CORE=str(core), REMOTE_DEV_PACKAGES__FOLDER=str(core))
-        _chapter("A container has started. One command prepares it:")
+        _heading("A new dev container. One command prepares it:")
         _inv(env, "setup")
-        _chapter("Again: everything is there, nothing is written:")
+        _heading("Again: everything is in place, nothing is written:")
         _inv(env, "setup", "--check")
-        _chapter(f"The cluster's traffic of {service.name}, before anything is intercepted:")
+        _heading(f"A request to {service.name} before anything is intercepted:")
         _expect(service, _request(box, service), "baseline")
-        _chapter("One command sends it to a process here, which runs with the pod's environment:")
+        _heading("One command routes requests to a local process, which runs with the pod's environment:")
         with _intercepting(env, service) as run:
             answer = _until_local(box, service, run)
             run.show()
             _expect(service, answer, "local")
             if not answer.get("from_the_pod"):
                 raise Trouble(
-                    "the local process has no value of the pod's environment",
-                    fix="inv demo again; if it stays, this is a bug",
+                    "the local process lacks the pod's environment",
+                    fix="run inv demo again; if it fails again, this is a bug",
                 )
-            _chapter("An edit of the local code is in the next request:")
+            _heading("The next request shows an edit of the local code:")
             page = _place(core, service) / "page.py"
             ui.say(f"$ sed -i s/hello/edited/ {page.relative_to(core)}")
             page.write_text(_PAGE.replace("hello", "edited"), encoding="utf-8")
             answer = _request(box, service)
             _expect(service, answer, "local")
             if "edited" not in str(answer.get("greeting")):
-                raise Trouble("the edit is not in the next request", fix="inv demo again; if it stays, this is a bug")
-            _chapter("Ctrl-C ends the process and leaves the intercept:")
+                raise Trouble(
+                    "the next request does not show the edit",
+                    fix="run inv demo again; if it fails again, this is a bug",
+                )
+            _heading("Ctrl-C stops the process and ends the intercept:")
         _expect(service, _until(box, service, "baseline"), "baseline")
-        _chapter("Where things stand, and the way down:")
+        _heading("The status, and the teardown:")
         _inv(env, "status")
         _inv(env, "down")
     ui.say()
-    ui.say(f"All of it in {time.monotonic() - began:.0f} s. Nothing of it is left: no process, no port, no file.")
-    ui.say("On your own cluster the same commands are: inv setup, then inv intercept SERVICE.")
+    ui.say(f"The demo took {time.monotonic() - began:.0f} s. No process, port or file of it is left.")
+    ui.say("The same commands on your own cluster: inv setup, then inv intercept SERVICE.")
 
 
-def hero(known: Catalogue, environment: str) -> Service:
-    """The service that the story is about: the first that has a port and a host here. Raises Trouble for none."""
+def demo_service(known: Catalogue, environment: str) -> Service:
+    """The service that the demo intercepts: the first with a port and a host. Raises Trouble if there is none."""
     for service in known.services:
         if service.ports and service.hosts.get(environment):
             return service
     raise Trouble(
         f"no service of config/services.yaml has a port and a host for '{environment}'",
-        fix=f"give one of them `ports`, and `hosts` with {environment}; or set ingress.environment",
+        fix=f"give a service `ports` and `hosts` with {environment}, or set ingress.environment",
     )
 
 
@@ -113,7 +116,7 @@ def _place(core: Path, service: Service) -> Path:
 
 
 def _core(folder: Path, service: Service) -> Path:
-    """A core repository as small as can be: one service with a dev command, and a lock file to install from."""
+    """A minimal core repository: one service with a dev command, and a lock file."""
     place = _place(folder, service)
     place.mkdir(parents=True)
     (folder / "package.json").write_text(
@@ -134,7 +137,7 @@ def _core(folder: Path, service: Service) -> Path:
     return folder
 
 
-def _chapter(text: str) -> None:
+def _heading(text: str) -> None:
     ui.say()
     ui.say(f"# {text}")
 
@@ -153,20 +156,22 @@ def _inv(env: dict[str, str], *words: str) -> None:
     for line in done.stdout.splitlines():
         ui.say(f"  {line}")
     if done.returncode:
-        raise Trouble(f"inv {' '.join(words)} ended with {done.returncode}", fix=f"inv {' '.join(words)}")
+        raise Trouble(f"inv {' '.join(words)} exited with {done.returncode}", fix=f"inv {' '.join(words)}")
 
 
 def _program(*words: str) -> list[str]:
     return [sys.executable, str(repository_root() / "tasks.py"), *words]
 
 
-class _Run:
-    """The intercept that runs while the story goes on; what it says is shown when the story comes to it."""
+class _Intercept:
+    """The intercept that runs during the demo. Its output is shown at the end of a step."""
 
     def __init__(self, env: dict[str, str], service: Service) -> None:
         words = ["intercept", service.name]
         words += [] if ports.owner(service.ports[0].port) is None else ["--port", str(ports.free())]
-        words += [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]  # what it is written in
+        words += (
+            [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]
+        )  # the demo's server is a Python program
         ui.say(f"$ inv {' '.join(words)}")
         self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed in end()
         self.shown = 0
@@ -175,14 +180,14 @@ class _Run:
         )
 
     def show(self) -> None:
-        """Show what was said since."""
+        """Show the output since the last call."""
         self.out.seek(self.shown)
         for line in self.out.read().splitlines():
             ui.say(f"  {line}".rstrip())
         self.shown = self.out.tell()
 
     def end(self) -> None:
-        """Ctrl-C, and wait."""
+        """Send Ctrl-C and wait."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -195,8 +200,8 @@ class _Run:
 
 
 @contextmanager
-def _intercepting(env: dict[str, str], service: Service) -> Iterator[_Run]:
-    run = _Run(env, service)
+def _intercepting(env: dict[str, str], service: Service) -> Iterator[_Intercept]:
+    run = _Intercept(env, service)
     try:
         yield run
     finally:
@@ -212,21 +217,21 @@ def _request(box: Box, service: Service) -> dict[str, object]:
     request = urllib.request.Request(box.ingress + "/", headers={"Host": _host(service)})
     try:
         with urllib.request.urlopen(request, timeout=5) as reply:
-            found = json.loads(reply.read())
+            answer = json.loads(reply.read())
     except (OSError, ValueError) as why:
-        return {"answered_by": "nobody", "error": str(why)}
-    return found if isinstance(found, dict) else {}
+        return {"answered_by": "none", "error": str(why)}
+    return answer if isinstance(answer, dict) else {}
 
 
-def _until_local(box: Box, service: Service, run: _Run) -> dict[str, object]:
+def _until_local(box: Box, service: Service, run: _Intercept) -> dict[str, object]:
     end = time.monotonic() + 40
     while time.monotonic() < end and run.process.poll() is None:
         answer = _request(box, service)
         if answer.get("answered_by") == "local":
-            time.sleep(1.2)  # the run itself says when a request has reached the process; let it be seen
+            time.sleep(1.2)  # wait for the intercept's own line about the first request
             return answer
         time.sleep(0.2)
-    return {"answered_by": "nobody"}
+    return {"answered_by": "none"}
 
 
 def _until(box: Box, service: Service, who: str) -> dict[str, object]:
@@ -244,6 +249,6 @@ def _expect(service: Service, answer: dict[str, object], who: str) -> None:
     ui.say(f"  {json.dumps(shown, ensure_ascii=False)}")
     if answer.get("answered_by") != who:
         raise Trouble(
-            f"expected an answer of {who}, got {answer.get('answered_by')}",
-            fix="inv demo again; if it stays, this is a bug",
+            f"expected an answer from {who}, got one from {answer.get('answered_by')}",
+            fix="run inv demo again; if it fails again, this is a bug",
         )

@@ -1,14 +1,14 @@
-"""The documentation, run: every command line of README.md and docs/*.md in a sandbox, its output put into the page.
+"""Run every command line of README.md and docs/*.md in a sandbox and update the output in the page.
 
-A command line is one that starts with `$ ` in a block fenced as ```console. An HTML comment right before the fence says
-more, several words apart by `;`:
+A command line starts with `$ ` in a block fenced as ```console. An HTML comment right before the fence holds options,
+separated by `;`:
 
-    show             the output stands in the block; `python -m sandbox.demo.docs` puts it there
-    exit N           the commands end with N instead of 0
-    until: TEXT      the last command goes on; when it has said TEXT it gets Ctrl-C
-    with: FAULT      this fault is planted while the block runs
-    before: COMMAND  runs first and is not shown: what the reader has done before
-    not run: WHY     only where no sandbox can stand in
+    show             the block shows the output; `python -m sandbox.demo.docs` updates it
+    exit N           the commands exit with N instead of 0
+    until: TEXT      the last command keeps running; Ctrl-C is sent when its output contains TEXT
+    with: FAULT      this fault is on while the block runs
+    before: COMMAND  a command to run first, not shown: a step that the reader has done before
+    not run: WHY     the block cannot run in a sandbox
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _INTERRUPTED = (0, 130)
 
 @dataclass(frozen=True)
 class Block:
-    """A console block: its commands, and what its comment says. start, end: of its body in the page."""
+    """A console block: its commands and its options. start, end: of its body in the page."""
 
     commands: tuple[str, ...]
     body: str
@@ -56,28 +56,28 @@ class Block:
 
 
 def pages(root: Path) -> list[Path]:
-    """README.md and the pages of docs/, as a reader finds them."""
+    """README.md and the pages of docs/."""
     return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
 
 
 def blocks(text: str) -> list[Block]:
-    """The console blocks of a page, in order. Raises Trouble for a word in a comment that is not known."""
-    return [_block(found) for found in _BLOCK.finditer(text)]
+    """The console blocks of a page, in order. Raises Trouble for an unknown option."""
+    return [_block(match) for match in _BLOCK.finditer(text)]
 
 
-def _block(found: re.Match[str]) -> Block:
-    body = found["body"]
+def _block(match: re.Match[str]) -> Block:
+    body = match["body"]
     known: dict[str, str] = {}
-    for word in (found["marks"] or "").split(";"):
+    for word in (match["marks"] or "").split(";"):
         name, _, value = word.strip().partition(":") if ":" in word else word.strip().partition(" ")
         if name not in {"", "show", "exit", "until", "with", "before", "not run"}:
-            raise Trouble(f"a comment before a console block says '{word.strip()}'", fix="see sandbox/demo/docs.py")
+            raise Trouble(f"'{word.strip()}' is not an option of a console block", fix="see sandbox/demo/docs.py")
         known[name] = value.strip()
     return Block(
         commands=tuple(line[2:] for line in body.splitlines() if line.startswith("$ ")),
         body=body,
-        start=found.start("body"),
-        end=found.end("body"),
+        start=match.start("body"),
+        end=match.end("body"),
         show="show" in known,
         exit=int(known.get("exit") or 0),
         until=known.get("until", ""),
@@ -88,9 +88,9 @@ def _block(found: re.Match[str]) -> Block:
 
 
 class Stage:
-    """A sandbox with a core repository as the page's reader has it. Commands see what those before them did.
+    """A sandbox with a core repository like the reader's. Commands see the results of earlier commands.
 
-    ports: as the page has them -> as they are on this stage, so that several can play side by side.
+    ports: port in the page -> port of this stage, so that several stages can run at the same time
     """
 
     def __init__(self, box: Box, core: Path, folder: Path, ports: dict[str, str]) -> None:
@@ -102,31 +102,31 @@ class Stage:
         self.env = box.environment(PATH=f"{program.parent}:{box.env['PATH']}", CI="true", SUITE=str(repository_root()))
 
     def play(self, block: Block) -> str:
-        """Run the block; its body with what the commands said. Raises Trouble when one ends in another way."""
+        """Run the block and return its body with the commands' output. Raises Trouble for an unexpected exit code."""
         if block.before:
             self.run(block.before)
         if block.fault:
             control.fault(self.box, block.fault)
         try:
             return "".join(
-                f"$ {command}\n{self._said(command, block, block.until if command is block.commands[-1] else '')}"
+                f"$ {command}\n{self._output_of(command, block, block.until if command is block.commands[-1] else '')}"
                 for command in block.commands
             )
         finally:
             if block.fault:
                 control.fault(self.box, block.fault, on=False)
 
-    def _said(self, command: str, block: Block, until: str) -> str:
-        code, said = self.run(command, until)
+    def _output_of(self, command: str, block: Block, until: str) -> str:
+        code, text = self.run(command, until)
         expected = _INTERRUPTED if until else (block.exit,)
-        if code not in expected or until not in said:
+        if code not in expected or until not in text:
             raise Trouble(
-                f"$ {command}: exit {code} instead of {expected[-1]}\n{said}", fix="mend the page or the command"
+                f"$ {command}: exit {code} instead of {expected[-1]}\n{text}", fix="fix the page or the command"
             )
-        return self.shown(said)
+        return self.shown(text)
 
     def run(self, command: str, until: str = "") -> tuple[int, str]:
-        """One command line as a person types it; exit code and output, both streams as a terminal mixes them."""
+        """Run one command line as typed. Returns the exit code and the output with both streams mixed, as in a terminal."""
         own = re.sub(r"^\./scripts/inv\b", "inv", command)
         for page, here in self.ports.items():
             own = re.sub(rf"\b{page}\b", here, own)
@@ -141,12 +141,12 @@ class Stage:
                 start_new_session=True,
             )
 
-            def said() -> str:
+            def output() -> str:
                 out.seek(0)
                 return out.read()
 
             end = time.monotonic() + _LIMIT
-            while until and until not in said() and process.poll() is None and time.monotonic() < end:
+            while until and until not in output() and process.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             if until and process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -155,21 +155,21 @@ class Stage:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 code = process.wait()
-            return code, said()
+            return code, output()
 
-    def shown(self, said: str) -> str:
-        """What a page shows: places of this run as a reader's own."""
+    def shown(self, text: str) -> str:
+        """The output for the page, with this run's folders and ports replaced by the reader's."""
         for place, name in ((self.core, "~/core"), (self.box.path / "home", "~"), (self.box.path, "/tmp/sandbox")):
-            said = said.replace(str(place), name)
+            text = text.replace(str(place), name)
         for page, here in self.ports.items():
-            said = re.sub(rf"\b{here}\b", page, said)
-        lines = [line.rstrip() for line in said.splitlines()]
+            text = re.sub(rf"\b{here}\b", page, text)
+        lines = [line.rstrip() for line in text.splitlines()]
         return "".join(f"{line}\n" for line in lines)
 
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A new stage: a core repository with the suite in it, ports of its own; all of it is gone afterwards."""
+    """A new stage: a core repository with the suite, and its own ports. It is deleted afterwards."""
     s = settings()
     own = {str(catalogue().services[0].ports[0].port): str(ports.free())}
     with tempfile.TemporaryDirectory(prefix="docs-") as name:
@@ -193,13 +193,13 @@ def stage() -> Iterator[Stage]:
 
 
 def rendered(text: str) -> str:
-    """The page with the output of its `show` blocks as it is now. Raises Trouble for a command that does not do as said."""
-    found = [block for block in blocks(text) if not block.not_run]
-    if not found:
+    """The page with the current output of its `show` blocks. Raises Trouble for an unexpected exit code."""
+    to_run = [block for block in blocks(text) if not block.not_run]
+    if not to_run:
         return text
     pieces, at = [], 0
     with stage() as scene:
-        for block in found:
+        for block in to_run:
             body = scene.play(block)
             if block.show:
                 pieces += [text[at : block.start], body]
@@ -207,34 +207,36 @@ def rendered(text: str) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def same(one: str, other: str) -> bool:
-    """Do the pages differ in nothing but numbers, ids, blanks, and the order of lines that steps side by side print?"""
-    return _plain(one) == _plain(other)
+def same(page: str, other: str) -> bool:
+    """Are the pages equal, apart from numbers, ids, blanks and the order of lines of parallel steps?"""
+    return _plain(page) == _plain(other)
 
 
-def differences(one: str, other: str) -> list[str]:
-    """The lines in which they differ, with `-` and `+`, numbers as 0; none when they are the same."""
+def differences(page: str, other: str) -> list[str]:
+    """The lines that differ, marked `-` and `+`, with numbers as 0."""
     import difflib
 
-    found = difflib.unified_diff(_plain(one), _plain(other), lineterm="", n=0)
-    return [line for line in found if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    lines = difflib.unified_diff(_plain(page), _plain(other), lineterm="", n=0)
+    return [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def _plain(text: str) -> list[str]:
-    text = re.sub(r"  \d+\.\d s$", "", text, flags=re.MULTILINE)  # progress names seconds only where there were some
+    text = re.sub(
+        r"  \d+\.\d s$", "", text, flags=re.MULTILINE
+    )  # progress lines show seconds only for steps that took time
     text = re.sub(r"\b[0-9a-f]{6,}\b|\b[a-z0-9]*\d[a-z0-9]*\b", "0", text)
     return sorted(re.sub(r"\d+(?:\.\d+)?", "0", re.sub(r"[ \t]+", " ", text)).splitlines())
 
 
 def main(words: Sequence[str]) -> None:
-    """Bring the named pages, or all, to what the commands say now."""
+    """Update the named pages, or all, with the commands' current output."""
     root = repository_root()
     for page in [Path(word) for word in words] or pages(root):
         text = page.read_text("utf-8")
         now = rendered(text)
         if not same(text, now):
             page.write_text(now, encoding="utf-8")
-        ui.talk(f"{page.name}: {'as it was' if same(text, now) else 'written'}")
+        ui.talk(f"{page.name}: {'unchanged' if same(text, now) else 'written'}")
 
 
 if __name__ == "__main__":

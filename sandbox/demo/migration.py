@@ -1,4 +1,4 @@
-"""The demo of the migration: five phases over two repositories as they were, planned, applied and looked at again."""
+"""The demo of the migration: plan, apply and check five phases on the two old repositories."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ _PHASES = re.compile(r"^(phase \d|error:|  (why|fix):|  \S\S \d\. |success)")
 _STEPS = re.compile(r"^  \S\S [A-Z]+-\d\d ")
 
 
-def tell(size: str = "S") -> None:
-    """Tell it. Raises Trouble where a promise of it does not hold."""
+def run(size: str = "S") -> None:
+    """Run the demo. Raises Trouble if a command exits in an unexpected way."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="remote-first-demo-") as folder:
         pair = make(Path(folder) / "pair", size=size, remotes=True)
         where = ("--core", str(pair.core), "--gitops", str(pair.gitops))
         plan = str(Path(folder) / "plan.json")
-        ui.say(f"# Two repositories as they were: {pair.files} files, a local k3d cluster, infrastructure in core.")
+        ui.say(f"# The two old repositories: {pair.files} files, a local k3d cluster, infrastructure in core.")
         _inv(folder, "migrate.status", *where)
-        ui.say("\n# One plan of all five phases, each on the simulated result of those before. Nothing is written:")
+        ui.say(
+            "\n# One plan for all five phases, each on the simulated result of the previous ones. Nothing is written:"
+        )
         _inv(folder, "migrate.plan", "--out", plan, *where, steps=True)
-        ui.say("\n# Exactly that plan is applied. It stops where a person is needed: gitops must be pushed first.")
+        ui.say("\n# Exactly that plan is applied. It stops where you must act: gitops must be pushed first.")
         _inv(folder, "migrate.apply", plan, "--yes", *where, expect=REFUSED)
-        ui.say("\n# The push, and the same plan goes on:")
+        ui.say("\n# After the push, the same plan continues:")
         _git(pair.gitops, "push", "--quiet")
         _inv(folder, "migrate.apply", plan, "--yes", *where, expect=None)
-        ui.say("\n# What is done is computed from the trees, never typed in:")
+        ui.say("\n# Progress is computed from the trees:")
         _inv(folder, "migrate.status", *where)
-        ui.say("\n# One commit for each step; `inv migrate.undo` names the way back:")
+        ui.say("\n# One commit for each step; `inv migrate.undo` shows how to roll back:")
         ui.say(_git(pair.core, "log", "--oneline", "-12"))
-    ui.say(f"\nAll of it in {time.monotonic() - began:.0f} s. Nothing of it is left.")
+    ui.say(f"\nThe demo took {time.monotonic() - began:.0f} s. Nothing of it is left.")
 
 
 def _inv(folder: str, task: str, *words: str, expect: int | None = 0, steps: bool = False) -> None:
@@ -52,7 +54,7 @@ def _inv(folder: str, task: str, *words: str, expect: int | None = 0, steps: boo
         if _PHASES.match(line) or (steps and _STEPS.match(line)):
             ui.say("  " + line.replace(folder, "$DEMO"))
     if done.returncode not in ({0, 1} if expect is None else {expect}):
-        raise Trouble(f"inv {task} ended with {done.returncode}: {done.stderr.strip()[-300:]}", fix=f"inv {task}")
+        raise Trouble(f"inv {task} exited with {done.returncode}: {done.stderr.strip()[-300:]}", fix=f"inv {task}")
 
 
 def _git(repository: Path, *words: str) -> str:

@@ -1,1 +1,1 @@
-"""Named faults, and how each is applied to a running world."""
+"""The faults that can be switched on in a sandbox."""

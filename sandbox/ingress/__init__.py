@@ -1,1 +1,1 @@
-"""The HTTP ingress: routes a request to the baseline or to the intercepting process."""
+"""The HTTP ingress: it routes a request to the baseline or to the intercepting process."""

@@ -1,4 +1,4 @@
-"""Who answers a request: no pod, a pod, or the process behind an intercept. No waiting and no sockets here."""
+"""Decide what answers a request: nothing, a pod, or the process behind an intercept. Does no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from sandbox.world.cluster import Cluster, Intercept, Pod, Workload
 
 @dataclass(frozen=True)
 class Route:
-    """Where a request goes. No workload: nobody has this host. No pod: nothing is ready. An intercept: to its client."""
+    """Where a request goes: to the intercept's client, else to the pod.
+
+    workload: None if no workload has this host; pod: None if no pod is ready"""
 
     workload: Workload | None = None
     pod: Pod | None = None
@@ -22,7 +24,7 @@ class Route:
 
 
 def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mapping[str, str]) -> Route:
-    """The way of one request at this moment. `headers` are looked up in lower case."""
+    """Route one request. `headers` has lower-case names."""
     workload, inner = _addressed(cluster, namespace, host, path)
     if workload is None:
         return Route(path=inner)
@@ -39,10 +41,10 @@ def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[
     if path.startswith(mark):
         name, _, rest = path[len(mark) :].partition("/")
         name, question, query = name.partition("?")
-        found = cluster.workload(namespace, name) or next(
+        target = cluster.workload(namespace, name) or next(
             (w for w in cluster.in_namespace(namespace) if w.service == name), None
         )
-        return (found if found and found.service else None), "/" + rest + question + query
+        return (target if target and target.service else None), "/" + rest + question + query
     name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host
     for workload in cluster.in_namespace(namespace):
         service = workload.service
@@ -52,11 +54,11 @@ def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[
     return None, path
 
 
-_turns: dict[str, int] = {}  # workload -> requests so far
+_turns: dict[str, int] = {}  # workload uid -> number of requests so far
 
 
 def _turn(workload: Workload, pods: list[Pod]) -> Pod:
-    """Round robin over the pods that answer."""
+    """Choose among the ready pods, round robin."""
     count = _turns[workload.uid] = _turns.get(workload.uid, -1) + 1
     return pods[count % len(pods)]
 
@@ -65,25 +67,25 @@ def _engaged(
     cluster: Cluster, workload: Workload, pod: Pod, path: str, headers: Mapping[str, str], now: float
 ) -> Intercept | None:
     if workload.headless or not pod.agent:
-        return None  # clients of a headless Service dial the pod's own port, past the agent
-    found: Intercept | None = None
+        return None  # clients of a headless Service connect to the pod's own port and bypass the agent
+    unfiltered: Intercept | None = None
     for i in cluster.intercepts:
-        if (i.namespace, i.workload) != (workload.namespace, workload.name) or i.kind in ("wiretap", "ingest"):
+        if (i.namespace, i.workload) != (workload.namespace, workload.name):
             continue
         if i.port.name != workload.ports[0].name and i.kind != "replace":
-            continue  # the ingress leads to the first port
+            continue  # the ingress routes to the first port
         if not i.routed <= now or (i.ends is not None and now >= i.ends):
             continue
         if i.headers or i.paths:
             if matches(i, path, headers):
                 return i
         else:
-            found = i
-    return found
+            unfiltered = i
+    return unfiltered
 
 
 def matches(intercept: Intercept, path: str, headers: Mapping[str, str]) -> bool:
-    """Do all filters of a personal intercept hold for this request?"""
+    """Do all filters of a personal intercept match this request?"""
     for key, wanted in intercept.headers.items():
         value = headers.get(key.lower())
         if value is None or not (value == wanted or _fits(wanted, value)):

@@ -1,4 +1,4 @@
-"""The HTTP front door: a request goes to the baseline, or to the local process of whoever intercepts the service."""
+"""The HTTP server of the ingress: a request goes to the baseline or to the local process that intercepts the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PIECE = 1 << 16
 
 
 class Front(ThreadingHTTPServer):
-    """One thread for each connection, on a free port of the loopback."""
+    """Listen on a free loopback port, with one thread for each connection."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -29,31 +29,31 @@ class Front(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no error of the front."""
+        """Ignore clients that disconnect."""
 
 
 def start(world: World) -> Front:
-    """Listen and serve in a thread."""
+    """Start the server in a thread."""
     front = Front(world)
     threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     return front
 
 
 class Request(BaseHTTPRequestHandler):
-    """One connection to the front."""
+    """One connection to the ingress."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Front
 
     def __getattr__(self, name: str) -> object:
-        """Any method of HTTP is proxied."""
+        """Proxy every HTTP method."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
     def log_message(self, *_args: object) -> None:
-        """The calls are in the answer; nothing is printed."""
+        """Print nothing: the response names what answered."""
 
     def _serve(self) -> None:
         way = self._way()
@@ -97,7 +97,7 @@ class Request(BaseHTTPRequestHandler):
                 return
             time.sleep(0.05)
             way = self._way()
-            if way.intercept is None:  # revoked, or the holder came back and left
+            if way.intercept is None:  # the intercept was revoked, or its client reconnected and left
                 self._serve()
                 return
             held = way.intercept
@@ -105,7 +105,7 @@ class Request(BaseHTTPRequestHandler):
         try:
             upstream.connect()
         except OSError:
-            time.sleep(max(0.0, until - time.monotonic()))  # the agent waits for the client's dial
+            time.sleep(max(0.0, until - time.monotonic()))  # the agent waits until the client's connection times out
             self._refuse(502, "upstream connect error")
             return
         try:
@@ -116,7 +116,12 @@ class Request(BaseHTTPRequestHandler):
             upstream.close()
 
     def _proxy(self, way: Route, upstream: http.client.HTTPConnection) -> None:
+        """Send the request to the client's port and its answer back, piece by piece as it arrives."""
         upstream.sock.settimeout(None)
+        self._send_request(way, upstream)
+        self._send_response(upstream.getresponse())
+
+    def _send_request(self, way: Route, upstream: http.client.HTTPConnection) -> None:
         upstream.putrequest(self.command, way.path, skip_host=True, skip_accept_encoding=True)
         for key, value in self.headers.items():
             if key.lower() not in _HOP:
@@ -130,7 +135,8 @@ class Request(BaseHTTPRequestHandler):
             upstream.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             upstream.send(b"0\r\n\r\n")
-        answer = upstream.getresponse()
+
+    def _send_response(self, answer: http.client.HTTPResponse) -> None:
         self.send_response_only(answer.status, answer.reason)
         sized = answer.getheader("Content-Length") is not None
         bodiless = self.command == "HEAD" or answer.status in (204, 304) or answer.status < 200
@@ -149,7 +155,7 @@ class Request(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def _body(self) -> Iterator[bytes]:
-        """The request's body as it arrives."""
+        """The request body, piece by piece as it arrives."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             while size := int(self.rfile.readline().split(b";")[0], 16):
                 yield self.rfile.read(size)
@@ -163,7 +169,7 @@ class Request(BaseHTTPRequestHandler):
 
     def _drain(self) -> None:
         for _ in self._body():
-            pass  # the baseline does not look at it
+            pass  # the baseline ignores the body
 
     def _refuse(self, status: int, why: str) -> None:
         self._drain()

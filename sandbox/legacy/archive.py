@@ -1,12 +1,12 @@
-"""Content as text: many small files in one archive file, in the manner of Go's txtar.
+"""Many small files in one text file, in a format like Go's txtar.
 
-A line `-- path --` opens a file; what follows, up to the next such line, is its content. Words in front of the path say
-more: `-- exec: run.sh --`. Lines above the first file are a comment to the reader.
+A line `-- path --` starts a file. The lines up to the next such line are its content. Words before the path are options,
+as in `-- exec: run.sh --`. Lines above the first file are a comment.
 
     exec    the executable bit is set
     link    a symbolic link; the content is its target
     crlf    lines end with CRLF        bom     the file begins with a byte order mark
-    base64  a binary file              later   not part of the smallest pair
+    base64  a binary file              later   omitted from the smallest pair
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS = frozenset(("exec", "link", "crlf", "bom", "base64", "later"))
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a tree. `mode` as git writes it; the content of a symbolic link is its target."""
+    """One file of a tree. mode: as git writes it. The content of a symbolic link is its target."""
 
     data: bytes
     mode: str = FILE
@@ -44,7 +44,7 @@ Tree = dict[str, Entry]
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive before its placeholders are filled."""
+    """A file of an archive with its placeholders."""
 
     path: str
     text: str
@@ -55,7 +55,7 @@ class Member:
         return "later" in self.words
 
     def fill(self, values: Mapping[str, str]) -> tuple[str, Entry]:
-        """The path and the file, every `@name@` replaced by its value."""
+        """The path and the file, with every `@name@` replaced by its value."""
         return fill(self.path, values), self._entry(fill(self.text, values))
 
     def _entry(self, text: str) -> Entry:
@@ -70,7 +70,7 @@ class Member:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with each `@name@` replaced by its value; other words between signs stay as they are."""
+    """The text with each known `@name@` replaced by its value."""
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text
@@ -80,10 +80,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def members(archive: str) -> tuple[Member, ...]:
     """The files of `data/ARCHIVE.txtar`, in order. Raises ValueError for an unknown word or a path named twice."""
     text = (DATA / f"{archive}.txtar").read_text(encoding="utf-8")
-    found = tuple(_split(text, archive))
-    if len({member.path for member in found}) != len(found):
+    content = tuple(_split(text, archive))
+    if len({member.path for member in content}) != len(content):
         raise ValueError(f"{archive}.txtar names a path twice")
-    return found
+    return content
 
 
 def part(archive: str, path: str) -> str:

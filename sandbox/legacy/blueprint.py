@@ -18,12 +18,12 @@ from sandbox.legacy.vendored import more, vendored
 
 _CORE = ("core-root", "core-devcontainer", "core-tilt", "core-tools", "core-infra", "core-kubernetes")
 _TWINS = ("infra/bicep/managed-application", "infra/azure/managed-application")
-_ALWAYS = "infra/kubernetes/charts_old/apps/platform/"  # so that the smallest pair has an old chart too
+_ALWAYS = "infra/kubernetes/charts_old/apps/platform/"  # the smallest pair needs an old chart too
 
 
 @dataclass
 class Blueprint:
-    """What is in each repository. Submodules are not in `core`: their commits are known only when they are written."""
+    """The files of each repository. Submodules are not in `core`: their commits are known only when they are written."""
 
     core: Tree
     gitops: Tree
@@ -34,7 +34,7 @@ class Blueprint:
 
 
 def blueprint(files: int) -> Blueprint:
-    """Both repositories with `files` tracked files together, the two submodules and .gitmodules counted."""
+    """Both repositories with `files` tracked files in total, including the two submodules and .gitmodules."""
     names = definition()
     made = Blueprint({}, {}, {})
     later: list[tuple[str, str, Entry]] = []
@@ -47,16 +47,16 @@ def blueprint(files: int) -> Blueprint:
             tree[prefix + path] = entry
     made.core["Tiltfile"] = Entry(tiltfile(names.services).encode())
     made.core[".gitmodules"] = Entry(_gitmodules(names))
-    made.core["pnpm-lock.yaml"] = Entry(b"")  # counts among the files
+    made.core["pnpm-lock.yaml"] = Entry(b"")  # included in the number of files
     _grow(made, later, files - len(names.submodules))
     made.core["pnpm-lock.yaml"] = Entry(_lock(made.core).encode())
     return made
 
 
 def _lock(core: Tree) -> str:
-    """The lock file that fits every package.json of the workspace."""
+    """The lock file for every package.json of the workspace."""
     manifests = {PurePosixPath(path).parent: json.loads(entry.data) for path, entry in core.items() if _member(path)}
-    folders = {found["name"]: folder for folder, found in manifests.items()}
+    folders = {package["name"]: folder for folder, package in manifests.items()}
     importers: dict[str, dict[str, object]] = {}
     for folder, manifest in sorted(manifests.items()):
         importers[str(folder)] = {
@@ -80,7 +80,7 @@ def _member(path: str) -> bool:
 
 
 def _written(names: Definition) -> Iterator[tuple[str, str, Member, dict[str, str]]]:
-    """Every file of the archives: repository, folder, file, placeholders."""
+    """Every file of the archives with its repository, folder and placeholders."""
     for archive in _CORE:
         yield from (("core", "", member, {}) for member in members(archive))
     for twin in _TWINS:
@@ -94,14 +94,14 @@ def _written(names: Definition) -> Iterator[tuple[str, str, Member, dict[str, st
 
 
 def _has(service: Service, member: Member) -> bool:
-    """A worker has no Service; only some services have a route."""
+    """The charts of a service: a worker has no Service, and only some services have a route."""
     if member.path.endswith("/service.yaml"):
         return bool(service.ports)
     return service.route if member.path.endswith("/httproute.yaml") else True
 
 
 def _grow(made: Blueprint, later: list[tuple[str, str, Entry]], files: int) -> None:
-    """Add files until there are `files`: those of the archives kept for later, recorded paths, then invented ones."""
+    """Add files up to `files`: the archives' files marked `later`, then recorded paths, then invented ones."""
     made.core.update((path, vendored(path)) for path in recorded() if path.startswith(_ALWAYS))
     for repository, path, entry in later:
         if len(made) >= files:
@@ -132,7 +132,7 @@ def _recordings() -> Iterator[tuple[str, str]]:
 
 
 def _gitmodules(names: Definition) -> bytes:
-    """Beside the core's remote lie those of the submodules: a relative URL holds wherever the pair is made."""
+    """.gitmodules with relative URLs: the submodules' remotes are next to core's remote."""
     rows = []
     for repository, folder in names.submodules.items():
         remote = f"../{getattr(names, repository)}.git"

@@ -14,7 +14,7 @@ from tasks.core.errors import Trouble
 def run_legacy(
     dir: str, size: str = "S", faults: Sequence[str] = (), *, remotes: bool = True, json: bool = False
 ) -> None:
-    """Make a pair and say where it lies, what is wrong with it on purpose, and what to run on it."""
+    """Generate a pair and print its folders, its faults and the commands to run on it."""
     if dir.startswith("-"):
         raise Trouble(f"{dir!r} is not a folder", fix="inv --help sandbox.legacy")
     pair = make(Path(dir).expanduser(), size, faults, remotes)
@@ -29,16 +29,16 @@ def run_legacy(
             }
         )
         return
-    told = {fault.name: fault.text for fault in FAULTS}
+    descriptions = {fault.name: fault.text for fault in FAULTS}
     rows: list[tuple[str, object]] = [("core", pair.core), ("gitops", pair.gitops), ("files", pair.files)]
     rows += [(f"remote {name}", path) for name, path in pair.remotes.items()]
-    rows += [(f"with {name}", told[name]) for name in pair.faults]
+    rows += [(f"with {name}", descriptions[name]) for name in pair.faults]
     ui.table(rows)
     ui.say(f"next: inv migrate.plan --core {pair.core} --gitops {pair.gitops}")
 
 
 def show_faults(*, json: bool = False) -> None:
-    """The faults that `--with` knows, one line each."""
+    """The faults that `--with` accepts, one line each."""
     if json:
         ui.as_json({"faults": {fault.name: fault.text for fault in FAULTS}})
         return

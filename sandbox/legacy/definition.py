@@ -1,4 +1,4 @@
-"""What data/pair.yaml says, typed."""
+"""The typed content of data/pair.yaml."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Service:
         return f"apps-{self.name}-tilt"
 
     def placeholders(self) -> dict[str, str]:
-        """What the archives may write between two `@`."""
+        """The placeholders of the archives."""
         ports = [(name, number) for name, _, number in (port.partition(":") for port in self.ports)]
         container = [f"            - {{name: {name}, containerPort: {number}}}" for name, number in ports]
         service = [f"    - {{name: {name}, port: {number}, targetPort: {number}}}" for name, number in ports]
@@ -84,7 +84,7 @@ class Definition:
 
 @cache
 def definition() -> Definition:
-    """Read once. An unknown key raises msgspec.ValidationError: the file is ours."""
+    """Read data/pair.yaml once. Raises msgspec.ValidationError for an unknown key."""
     import msgspec
     import yaml
 

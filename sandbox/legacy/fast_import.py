@@ -1,4 +1,4 @@
-"""A history written in one go: the stream that `git fast-import` reads."""
+"""Write a history with `git fast-import`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ GITLINK = "160000"
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: who, when (seconds since 1970 and zone), what it says, and what it changes.
+    """One commit: author, time (seconds since 1970 and zone), message and changes.
 
-    renames:  old folder or file -> new, done before the rest
-    files:    written as given
-    removed:  paths that go
+    renames:  old folder or file -> new, applied first
+    files:    written unchanged
+    removed:  deleted paths
     links:    path of a submodule -> the commit that it pins
-    branch:   where it goes; a branch that does not exist yet starts at `main`
+    branch:   its branch; a new branch starts at `main`
     merges:   a branch that this commit joins
     """
 
@@ -36,7 +36,7 @@ class Commit:
 
 
 def write(repository: Path, commits: Iterable[Commit]) -> str:
-    """Write the commits into a repository that has none yet, and return the head of `main`."""
+    """Write the commits into an empty repository and return the head of `main`."""
     stream = b"".join(_stream(commits))
     fast = ("-c", "core.compression=1", "fast-import", "--quiet", "--done", "--depth=0")
     git(repository, *fast, data=stream)
@@ -70,6 +70,6 @@ def _data(content: bytes) -> bytes:
 
 
 def quoted(path: str) -> bytes:
-    """The path as fast-import reads it: between quotes, with backslash, quote and line feed escaped."""
+    """The path as fast-import reads it: quoted, with backslash, quote and line feed escaped."""
     raw = path.encode("utf-8", "surrogateescape")
     return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'

@@ -1,4 +1,4 @@
-"""What can be planted into a pair, one line each. What they do is in faults_written.py, _references.py, _disturbed.py."""
+"""The faults of a pair. They are implemented in faults_written.py, faults_references.py and faults_disturbed.py."""
 
 from __future__ import annotations
 
@@ -19,39 +19,43 @@ FAULTS: tuple[Fault, ...] = (
     Fault("two-sources", "two files of core have one destination in gitops", write=written.two_sources),
     Fault(
         "file-for-folder",
-        "gitops has a file where the folder bootstrap/ is wanted",
+        "gitops has a file instead of the folder bootstrap/",
         write=written.file_for_folder,
         excludes=(*_WITH_COPIES, "in-the-way"),
     ),
     Fault("odd-names", "names with newline, quote, brackets, backslash and 8-bit bytes", write=written.odd_names),
     Fault("crlf", "Tiltfile, devcontainer.json, README and a config end lines with CRLF", write=written.crlf),
     Fault("bom", "the same files begin with a byte order mark", write=written.bom),
-    Fault("argo-consumer", "an Application in gitops syncs a doomed path of core", write=written.argo_consumer),
+    Fault(
+        "argo-consumer",
+        "an Application in gitops syncs a path of core that the migration deletes",
+        write=written.argo_consumer,
+    ),
     *REFERENCES,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
-    Fault("team-lines", "postCreate.sh has more lines of a team's own", write=written.team_lines),
+    Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),
     Fault("no-default-registry", "the Tiltfile never calls default_registry", write=written.no_default_registry),
-    Fault("terraform", "infrastructure code that no table of the migration names", write=written.terraform),
-    Fault("copied", "phase 1 was done by hand: all copies stand in gitops", write=written.copied),
-    Fault("one-byte", "all copies stand in gitops, one differs in one byte", write=written.one_byte),
-    Fault("mode-bit", "all copies stand in gitops, one lost its executable bit", write=written.mode_bit),
-    Fault("moved-on", "all copies stood in gitops, one was changed there since", write=written.moved_on),
+    Fault("terraform", "infrastructure code that is in no table of the migration", write=written.terraform),
+    Fault("copied", "phase 1 was done by hand: all copies are in gitops", write=written.copied),
+    Fault("one-byte", "all copies are in gitops, one differs in one byte", write=written.one_byte),
+    Fault("mode-bit", "all copies are in gitops, one lost its executable bit", write=written.mode_bit),
+    Fault("moved-on", "all copies are in gitops, one was changed there later", write=written.moved_on),
     Fault(
         "uncommitted",
-        "all copies stand in gitops, one only in its work tree",
+        "all copies are in gitops, one only in its work tree",
         write=written.elsewhere("uncommitted", "gitops_loose"),
         excludes=_NO_WORK_TREE,
     ),
     Fault(
         "unpushed",
-        "all copies stand in gitops, one in a commit that was not pushed",
+        "all copies are in gitops, one in a commit that was not pushed",
         write=written.elsewhere("unpushed", "gitops_local"),
         needs_remotes=True,
     ),
     Fault(
         "unpinned",
-        "all copies stand in gitops, one in a commit that core does not pin",
+        "all copies are in gitops, one in a commit that core does not pin",
         write=written.elsewhere("unpinned", "gitops_unpinned"),
         excludes=("unpushed",),
     ),
@@ -71,8 +75,12 @@ FAULTS: tuple[Fault, ...] = (
         excludes=("merge-in-progress", "rebase-in-progress"),
     ),
     Fault("shallow", "core is a shallow clone", disturb=disturbed.shallow),
-    Fault("ignored-files", "untracked files with tokens lie in doomed folders", disturb=disturbed.ignored_files),
-    Fault("in-the-way", "an untracked file of gitops stands where a copy goes", disturb=disturbed.in_the_way),
+    Fault(
+        "ignored-files",
+        "folders that the migration deletes hold untracked files with tokens",
+        disturb=disturbed.ignored_files,
+    ),
+    Fault("in-the-way", "gitops has an untracked file at the destination of a copy", disturb=disturbed.in_the_way),
     Fault("submodule-not-checked-out", "core's gitops submodule is empty", disturb=disturbed.submodule_not_checked_out),
     Fault(
         "submodule-elsewhere",
@@ -82,20 +90,20 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("no-gitops", "there is no gitops repository", disturb=disturbed.no_gitops, excludes=("bare-gitops",)),
     Fault("bare-gitops", "the gitops repository is bare", disturb=disturbed.bare_gitops, excludes=("in-the-way",)),
-    Fault("index-lock", "somebody else's git holds core's index", disturb=disturbed.index_lock),
+    Fault("index-lock", "another git process holds the lock of core's index", disturb=disturbed.index_lock),
 )
 
 
 def named(names: Sequence[str], remotes: bool) -> tuple[Fault, ...]:
-    """The faults of these names in the order of the table. Raises Trouble for an unknown or impossible one."""
+    """Find faults by name, in the order of the table. Raises Trouble for an unknown or impossible one."""
     known = {fault.name: fault for fault in FAULTS}
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=3) or sorted(known)
-            raise Trouble(f"no fault is named {name!r}", fix=f"--with {' or '.join(near)}")
+            raise Trouble(f"{name!r} is not a fault", fix=f"--with {' or '.join(near)}")
         if known[name].needs_remotes and not remotes:
-            raise Trouble(f"{name} needs remotes", fix="make the pair with remotes")
+            raise Trouble(f"{name} needs remotes", fix="generate the pair with remotes")
         for other in known[name].excludes:
             if other in names:
-                raise Trouble(f"{name} and {other} exclude each other", fix="make one pair for each")
+                raise Trouble(f"{name} and {other} exclude each other", fix="generate a separate pair for each")
     return tuple(fault for fault in FAULTS if fault.name in names)

@@ -1,4 +1,4 @@
-"""Faults of the repositories on disk: work in progress, things missing, files that git does not know."""
+"""Faults of the repositories on disk: unfinished work, missing parts, untracked files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rebase_in_progress(pair: Pair) -> None:
 
 
 def _conflict(folder: Path, branch: str) -> None:
-    """The same line changed on two branches; the work tree is on the first."""
+    """Change the same line on two branches; the work tree is on the first."""
     git(folder, "switch", "--quiet", "--create", branch)
     _append(folder / "README.md", f"\nA line of the branch {branch}.\n")
     git(folder, "commit", "--quiet", "--all", "--message", f"A line on {branch}")

@@ -1,4 +1,4 @@
-"""One more reference to a path that is about to go, for each kind of reference."""
+"""For each kind of reference, one more reference to a path that the migration deletes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _CODEOWNERS = ".github/CODEOWNERS"
 _SUBMODULE = "infra/kubernetes/policies/shared"
 
 _TEXTS = {
-    "text": "a plain text file names a doomed script",
-    "helm-yaml": "YAML with Helm templates in it names one",
-    "starlark": "a .tilt file calls one",
-    "workflow": "a workflow has paths: and working-directory: below a doomed folder",
-    "codeowners": "CODEOWNERS has a line for a doomed folder",
-    "dockerfile": "a Dockerfile copies a doomed file",
-    "package-json": "a package.json script runs one",
-    "makefile": "a Makefile runs one",
-    "symlink": "a symbolic link points to one",
-    "submodule": ".gitmodules has a submodule inside a doomed folder",
+    "text": "a plain text file names a script that the migration deletes",
+    "helm-yaml": "YAML with Helm templates names such a script",
+    "starlark": "a .tilt file calls such a script",
+    "workflow": "a workflow has paths: and working-directory: in a folder that the migration deletes",
+    "codeowners": "CODEOWNERS has a line for a folder that the migration deletes",
+    "dockerfile": "a Dockerfile copies a file that the migration deletes",
+    "package-json": "a package.json script runs such a script",
+    "makefile": "a Makefile runs such a script",
+    "symlink": "a symbolic link points to such a script",
+    "submodule": ".gitmodules has a submodule in a folder that the migration deletes",
     "bash-dirname": 'a script sources "$(dirname "$0")/../../..."',
-    "composed-path": "a path is put together from words",
+    "composed-path": "a path is composed from several strings",
 }
 
 
 def refers(kind: str) -> str:
-    """The file of core that the fault `extra-reference-KIND` adds or changes."""
+    """The file of core that the fault `extra-reference-KIND` adds or changes, and its text."""
     if kind == "codeowners":
         return _CODEOWNERS
     if kind == "submodule":
@@ -36,12 +36,12 @@ def refers(kind: str) -> str:
     return next(member.path for member in members("references") if member.path.startswith(f"{kind}/")).partition("/")[2]
 
 
-def _plant(kind: str) -> Callable[[Draft], None]:
-    def plant(draft: Draft) -> None:
+def _writer(kind: str) -> Callable[[Draft], None]:
+    def write(draft: Draft) -> None:
         member = next(member for member in members("references") if member.path.startswith(f"{kind}/"))
         draft.core[refers(kind)] = member.fill({})[1]
 
-    return plant
+    return write
 
 
 def _codeowners(draft: Draft) -> None:
@@ -60,5 +60,5 @@ def _submodule(draft: Draft) -> None:
 _SPECIAL = {"codeowners": _codeowners, "submodule": _submodule}
 
 REFERENCES = tuple(
-    Fault(f"extra-reference-{kind}", text, write=_SPECIAL.get(kind) or _plant(kind)) for kind, text in _TEXTS.items()
+    Fault(f"extra-reference-{kind}", text, write=_SPECIAL.get(kind) or _writer(kind)) for kind, text in _TEXTS.items()
 )

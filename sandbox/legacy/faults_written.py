@@ -1,4 +1,4 @@
-"""Faults that are part of what was committed: copies that differ, odd files, a live consumer, decoys."""
+"""Faults in the committed content: copies that differ, unusual files, a live consumer, decoys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VICTIMS = {
     "unpinned": "infra/environments/staging/bootstrap.yaml",
     "moved-on": "tools/bootstrap/lib/status.sh",
 }
-"""Fault -> the one path of core whose copy it spoils; every other copy is as it should be."""
+"""Fault -> the path of core whose copy it changes. All other copies are correct."""
 
 ODD_NAMES = (
     "new\nline.sh",
@@ -26,13 +26,13 @@ ODD_NAMES = (
     " leading blank.sh",
     "tab\there.sh",
     "back\\slash.sh",
-    "\udce9t\udce9.sh",  # bytes of ISO 8859-1, no UTF-8
+    "\udce9t\udce9.sh",  # ISO 8859-1 bytes, which are not valid UTF-8
     "größe.sh",
 )
 
 
 def destination(path: str) -> str:
-    """Where phase 1 copies a path of core to in gitops; empty when it does not."""
+    """The destination in gitops of a path of core that phase 1 copies; empty if it does not copy it."""
     for source, target in definition().copies:
         if path == source or (source.endswith("/") and path.startswith(source)):
             return target + path.removeprefix(source) if source.endswith("/") else target
@@ -40,7 +40,7 @@ def destination(path: str) -> str:
 
 
 def copied(draft: Draft) -> None:
-    """Phase 1 by hand: every copy stands in gitops, the originals remain."""
+    """Do phase 1 by hand: add every copy to gitops and keep the originals."""
     for path, entry in draft.core.items():
         if target := destination(path):
             draft.gitops[target] = entry
@@ -62,18 +62,18 @@ def moved_on(draft: Draft) -> None:
 
 
 def elsewhere(name: str, where: str) -> Callable[[Draft], None]:
-    """A fault that takes the victim's copy out of the shared commit and puts it into another part of the draft."""
+    """A fault that moves the victim's copy from the shared commit to another part of the draft."""
 
-    def plant(draft: Draft) -> None:
+    def write(draft: Draft) -> None:
         target, entry = _copy_of(draft, name)
         del draft.gitops[target]
         getattr(draft, where)[target] = entry
 
-    return plant
+    return write
 
 
 def _copy_of(draft: Draft, fault: str) -> tuple[str, Entry]:
-    """The victim's copy; the other copies are made first where no other fault has made them."""
+    """The victim's copy. Adds all copies first unless another fault has."""
     target = destination(VICTIMS[fault])
     if destination("tools/bootstrap/README.md") not in draft.gitops:
         copied(draft)

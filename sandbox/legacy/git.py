@@ -1,4 +1,4 @@
-"""git for the generator: the same result on every machine, whatever the user's configuration says."""
+"""git for the generator: the same result on every machine, independent of the user's configuration."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from tasks.core.errors import Absent, ToolError
 
 MAINTAINER = ("Maintainer", "maintainer@example.test")
-MOMENT = "1764689400 +0100"  # 2 December 2025, 16:30, for what a fault commits
+MOMENT = "1764689400 +0100"  # 2 December 2025, 16:30, the time of commits by faults
 
 
 def environment() -> dict[str, str]:
-    """The environment of a git that reads no configuration of the machine and makes the same commits every time."""
+    """An environment in which git reads no configuration of the machine and commits are reproducible."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     name, mail = MAINTAINER
     return kept | {
@@ -32,9 +32,9 @@ def environment() -> dict[str, str]:
 
 
 def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...] = (0,)) -> str:
-    """Run git in a folder and return what it printed. Raises ToolError where its exit code is not in `ok`.
+    """Run git in a folder and return its output. Raises ToolError if its exit code is not in `ok`.
 
-    Submodules come from folders beside the repository, which git refuses unless asked: only these calls allow it.
+    These calls allow file URLs: the submodules are cloned from folders, which git refuses by default.
     """
     if not shutil.which("git"):
         raise Absent("git is not installed", tool="git", fix="sudo apt-get install git")
@@ -47,8 +47,8 @@ def git(folder: Path, *words: str, data: bytes | None = None, ok: tuple[int, ...
         capture_output=True,
         check=False,
     )
-    said = done.stderr.decode("utf-8", "replace")
+    stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode not in ok:
-        last = (said.strip().splitlines() or ["no message"])[-1]
-        raise ToolError(f"git {words[0]}: {last}", tool="git", exit=done.returncode, stderr=said)
+        last = (stderr.strip().splitlines() or ["no message"])[-1]
+        raise ToolError(f"git {words[0]}: {last}", tool="git", exit=done.returncode, stderr=stderr)
     return done.stdout.decode("utf-8", "surrogateescape").strip()

@@ -1,4 +1,4 @@
-"""The commits that lead to a tree: who wrote what, when, and under which name it lay before."""
+"""The commits that lead to a tree: authors, times and earlier paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.legacy.fast_import import Commit
 def history(
     chapters: tuple[Chapter, ...], authors: Mapping[str, str], tree: Tree, links: Mapping[str, str] | None = None
 ) -> Iterator[Commit]:
-    """One commit for each chapter; the last one leaves exactly `tree`, with the submodules of `links`."""
+    """One commit for each chapter. The last one results in exactly `tree` with the submodules of `links`."""
     entering = _entering(chapters, tree)
     for number, chapter in enumerate(chapters):
         later = chapters[number + 1 :]
@@ -36,19 +36,19 @@ def history(
 
 
 def _entering(chapters: tuple[Chapter, ...], tree: Tree) -> list[list[str]]:
-    """For each chapter the paths that enter with it: the longest folder named decides."""
+    """For each chapter the paths that it adds: the longest matching folder decides."""
     prefixes = sorted(
         ((prefix, number) for number, chapter in enumerate(chapters) for prefix in chapter.takes),
         key=lambda named: -len(named[0]),
     )
-    found: list[list[str]] = [[] for _ in chapters]
+    entering: list[list[str]] = [[] for _ in chapters]
     for path in sorted(tree):
-        found[next(number for prefix, number in prefixes if path.startswith(prefix))].append(path)
-    return found
+        entering[next(number for prefix, number in prefixes if path.startswith(prefix))].append(path)
+    return entering
 
 
 def _name(path: str, later: tuple[Chapter, ...]) -> str:
-    """The path's name before the renames that are still to come."""
+    """The path before the later renames."""
     for chapter in reversed(later):
         for new, old in chapter.renamed.items():
             if path == new or path.startswith(f"{new}/"):
@@ -57,7 +57,7 @@ def _name(path: str, later: tuple[Chapter, ...]) -> str:
 
 
 def _content(path: str, entry: Entry, later: tuple[Chapter, ...]) -> Entry:
-    """The file before the edits that are still to come."""
+    """The file before the later edits."""
     for chapter in later:
         if path in chapter.was:
             now, before = chapter.was[path]

@@ -1,4 +1,4 @@
-"""What the generator makes, and what a fault may change before it is made."""
+"""The generated pair, and the draft that a fault can change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sandbox.legacy.definition import definition
 
 @dataclass(frozen=True)
 class Pair:
-    """Where the repositories lie. `gitops` is a clone of its own; core also holds it as a submodule.
+    """The folders of the repositories. `gitops` is a separate clone; core also has it as a submodule.
 
-    remotes: repository's name (core, gitops, backlog) -> its bare remote; empty where the pair was made without
-    files:   tracked files of core and gitops together, submodules counted
+    remotes: repository's name (core, gitops, backlog) -> its bare remote; empty if it was generated without remotes
+    files:   number of tracked files in core and gitops, including submodules
     """
 
     core: Path
@@ -32,13 +32,13 @@ class Pair:
 
 @dataclass
 class Draft:
-    """The pair before it is written. What differs from the blueprint becomes a commit of its own.
+    """The pair before it is written. Differences from the blueprint become a separate commit.
 
     gitops_later:    files of one more commit of gitops, pushed and pinned
     gitops_unpinned: files of a pushed commit of gitops that core does not pin
     gitops_local:    files of a commit of gitops that is pinned and not pushed
     gitops_loose:    files in the work tree of gitops, not committed
-    links:           further submodules of core: their path; each pins the backlog
+    links:           paths of more submodules of core; each pins the backlog
     """
 
     core: Tree
@@ -52,7 +52,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong or awkward. `write` changes what is committed, `disturb` the repositories on disk."""
+    """One fault. write: changes the committed content; disturb: changes the repositories on disk."""
 
     name: str
     text: str

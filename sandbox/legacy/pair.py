@@ -1,4 +1,4 @@
-"""Two repositories as a team had them: bare remotes, clones, the submodule checked out at its pin."""
+"""Write the two repositories: bare remotes, clones, the submodule checked out at its pin."""
 
 from __future__ import annotations
 
@@ -21,65 +21,67 @@ _BY = f"{MAINTAINER[0]} <{MAINTAINER[1]}>"
 
 
 def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remotes: bool = True) -> Pair:
-    """Make the pair below `folder`, which must be empty or absent. The same arguments give the same commits.
+    """Generate the pair in `folder`, which must be empty or absent. The same arguments give the same commits.
 
     size:   S, M, L or a number of files; see paths.count_of
-    faults: names from faults.FAULTS, planted in the order of that table
+    faults: names from faults.FAULTS, applied in the order of that table
     Raises Trouble for a folder with files in it, an unknown size or fault, and a fault that needs remotes.
     """
     count, chosen = count_of(size), named(faults, remotes)
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or name another")
+        raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as why:
-        raise Trouble(f"cannot make {folder}: {why.strerror}", fix="name another folder") from None
+        raise Trouble(f"cannot create {folder}: {why.strerror}", fix="choose another folder") from None
     try:
         pair = _write(folder, count, chosen)
         pair = pair if remotes else _without_remotes(pair)
         for fault in chosen:
             if fault.disturb:
                 fault.disturb(pair)
-    except BaseException:  # an interrupt too: what is half made would only be in the way of the next run
+    except BaseException:  # also on an interrupt: an incomplete pair would block the next run
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return pair
 
 
 def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
-    """The histories into bare remotes, gitops first because core pins it; then a clone of each."""
+    """Write the histories into bare remotes, gitops first because core pins it; then clone each."""
     names, plan = definition(), blueprint(count)
     draft = Draft(dict(plan.core), dict(plan.gitops))
     for fault in faults:
         if fault.write:
             fault.write(draft)
-    subject = "Planted: " + ", ".join(fault.name for fault in faults if fault.write)
+    subject = "Add faults: " + ", ".join(fault.name for fault in faults if fault.write)
     bare = {key: folder / "remotes" / f"{getattr(names, key)}.git" for key in ("core", "gitops", "backlog")}
     for remote in bare.values():
         remote.mkdir(parents=True)
         git(remote, "init", "--quiet", "--bare", "--initial-branch=main")
 
-    story = [
+    commits = [
         *history(names.history["gitops"], names.authors, plan.gitops),
-        *_planted(subject, plan.gitops, draft.gitops),
-        *_planted(f"{subject} (changed since)", {}, draft.gitops_later),
+        *_fault_commits(subject, plan.gitops, draft.gitops),
+        *_fault_commits(f"{subject} (changed since)", {}, draft.gitops_later),
     ]
-    later = _planted(f"{subject} (not pinned)", {}, draft.gitops_unpinned)
-    write(bare["gitops"], [*story, *later])
+    later = _fault_commits(f"{subject} (not pinned)", {}, draft.gitops_unpinned)
+    write(bare["gitops"], [*commits, *later])
     pinned = git(bare["gitops"], "rev-parse", "main~1" if later else "main")
     backlog = write(bare["backlog"], history(names.history["backlog"], names.authors, plan.backlog))
     gitops = _clone(bare["gitops"], folder / names.gitops)
     if draft.gitops_local:
-        _lay(gitops, draft.gitops_local)
+        _write_files(gitops, draft.gitops_local)
         git(gitops, "add", "--all")
         git(gitops, "commit", "--quiet", "--message", f"{subject} (not pushed)")
         pinned = git(gitops, "rev-parse", "HEAD")
-    _lay(gitops, draft.gitops_loose)
+    _write_files(gitops, draft.gitops_loose)
 
     links = {names.submodules["gitops"]: pinned, names.submodules["backlog"]: backlog}
-    story = [*history(names.history["core"], names.authors, plan.core, links)]
-    write(bare["core"], [*story, *_planted(subject, plan.core, draft.core, dict.fromkeys(draft.links, backlog))])
+    commits = [*history(names.history["core"], names.authors, plan.core, links)]
+    write(
+        bare["core"], [*commits, *_fault_commits(subject, plan.core, draft.core, dict.fromkeys(draft.links, backlog))]
+    )
     core = _clone(bare["core"], folder / names.core)
     files = len(draft.core) + len(draft.gitops) + len(links)
     pair = Pair(core, gitops, bare, files, tuple(fault.name for fault in faults))
@@ -87,14 +89,14 @@ def _write(folder: Path, count: int, faults: tuple[Fault, ...]) -> Pair:
     return pair
 
 
-def _planted(subject: str, before: Tree, after: Tree, links: dict[str, str] | None = None) -> list[Commit]:
-    """The commit that turns one tree into the other; none when they are the same."""
+def _fault_commits(subject: str, before: Tree, after: Tree, links: dict[str, str] | None = None) -> list[Commit]:
+    """The commit that turns one tree into the other; empty if they are the same."""
     files = {path: entry for path, entry in after.items() if before.get(path) != entry}
     gone = tuple(path for path in before if path not in after)
     return [Commit(_BY, MOMENT, subject, files, removed=gone, links=links or {})] if files or gone or links else []
 
 
-def _lay(folder: Path, tree: Tree) -> None:
+def _write_files(folder: Path, tree: Tree) -> None:
     """Write files into a work tree."""
     for path, entry in tree.items():
         place = folder / path
@@ -113,15 +115,15 @@ def _clone(remote: Path, folder: Path) -> Path:
 
 
 def _name_user(folder: Path) -> None:
-    """So that a person can commit in the pair on a machine where git knows nobody."""
+    """Set an author, so that commits work on a machine without a git identity."""
     git(folder, "config", "user.name", MAINTAINER[0])
     git(folder, "config", "user.email", MAINTAINER[1])
 
 
 def _check_out_submodules(pair: Pair, pinned: str) -> None:
-    """Each submodule at its pin and on a branch, as someone who works in it has it.
+    """Check out each submodule at its pin and on a branch, as in a developer's clone.
 
-    A pin that was not pushed is lent to the remote for the moment of the clone.
+    A pin that was not pushed is in the remote only during the clone.
     """
     lent = "lent-for-the-clone"
     git(pair.gitops, "push", "--quiet", str(pair.remotes["gitops"]), f"{pinned}:refs/heads/{lent}")
@@ -136,7 +138,7 @@ def _check_out_submodules(pair: Pair, pinned: str) -> None:
 
 
 def _without_remotes(pair: Pair) -> Pair:
-    """The same repositories, that were never pushed anywhere. The submodule comes from the clone beside core."""
+    """Write the repositories without remotes. The submodule is cloned from the gitops clone next to core."""
     names = definition()
     for folder in (pair.core, pair.gitops, *(pair.core / path for path in names.submodules.values())):
         git(folder, "remote", "remove", "origin")

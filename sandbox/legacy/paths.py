@@ -1,4 +1,4 @@
-"""The real paths of 29 November 2025, and how many files a size means."""
+"""The recorded paths of 29 November 2025, and the number of files of each size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 500_000
 
 
 def count_of(size: str | int) -> int:
-    """Tracked files of both repositories together: `S`, `M`, `L`, a number, or `10k`. Raises Trouble for anything else."""
+    """The number of tracked files in both repositories: `S`, `M`, `L`, a number, or `10k`. Raises Trouble for anything else."""
     word = str(size).strip().upper()
     if word in SIZES:
         return SIZES[word]
@@ -27,7 +27,7 @@ def count_of(size: str | int) -> int:
 
 @cache
 def recorded() -> tuple[str, ...]:
-    """Every recorded path of the core repository, its gitops submodule included, sorted."""
+    """Every recorded path of the core repository, including its gitops submodule, sorted."""
     return tuple(_unfold((DATA / "core-paths.txt").read_text(encoding="utf-8").splitlines()))
 
 

@@ -1,4 +1,4 @@
-"""The monolith: a Tiltfile of about 1,840 lines, made of its parts."""
+"""The old Tiltfile of about 1,840 lines, assembled from its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content for paths of which only the path is known: third-party charts, generated packages."""
+"""Invented content for recorded paths: third-party charts, generated packages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ export const {name}Revision = {number}n;
 
 
 def vendored(path: str) -> Entry:
-    """A file for a recorded path: a Helm template, a values or chart file, or generated code. Every path its own content."""
+    """A file for a recorded path: a Helm template, a values or chart file, or generated code. The content differs for every path."""
     place = PurePosixPath(path)
     if place.suffix == ".ts":
         name = place.stem.title().replace("_", "")
@@ -68,7 +68,7 @@ def _chart(place: PurePosixPath) -> str:
 
 
 def more() -> Iterator[tuple[str, str]]:
-    """Paths without end for the large pairs, as (repository, path): six of ten in core, most of these in old charts."""
+    """Unlimited paths for the large pairs, as (repository, path): six of ten in core, most of those in old charts."""
     number = 0
     while True:
         release, file = divmod(number, 40)

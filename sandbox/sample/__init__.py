@@ -1,4 +1,4 @@
-"""A core and a gitops repository as they look after the move: services, charts and values, nothing of a local cluster.
+"""A core and a gitops repository as they look after the migration: services, charts and values, and no local cluster.
 
 pair = sample.make(Path("/tmp/x"), catalogue)      # /tmp/x/gitops, /tmp/x/core with it as a submodule
 """

@@ -1,4 +1,4 @@
-"""The gitops side: a small real Helm chart for each service, with the baseline's values and Tilt's."""
+"""The gitops repository: a small, valid Helm chart for each service, with values for the baseline and for Tilt."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ spec:
 
 
 def chart(service: Service) -> dict[str, str]:
-    """The chart's files, by path in the gitops repository."""
+    """The charts' files by path in the gitops repository."""
     place = service.chart.path
     ports = "".join(f"  - name: {p.name}\n    port: {p.port}\n" for p in service.ports)
     return {
@@ -142,10 +142,10 @@ def chart(service: Service) -> dict[str, str]:
 
 
 def values(service: Service, registry: str) -> dict[str, str]:
-    """The values files: shared, the baseline's own, and Tilt's overlay, where the catalogue says they lie."""
+    """The values files at the paths in the catalogue: shared, of the baseline, and Tilt's overlay."""
     layers = [*service.chart.values, *service.chart.tilt_values]
     shared, own, tilt = layers[0], service.chart.values[-1], service.chart.tilt_values[-1]
-    found = {
+    files = {
         shared: f"image:\n  repository: {registry}/{service.image}\nenv:\n  APP_NAME: {service.name}\n",
         own: f"fullnameOverride: {service.name}\nenv:\n  APP_ENVIRONMENT: dev\n" + _route(service.hosts.get("dev", "")),
         tilt: (
@@ -153,7 +153,7 @@ def values(service: Service, registry: str) -> dict[str, str]:
             + _route(service.hosts.get("tilt", ""))
         ),
     }
-    return {**dict.fromkeys(layers, "{}\n"), **found}
+    return {**dict.fromkeys(layers, "{}\n"), **files}
 
 
 def _route(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Both sides as git repositories: gitops, and core with gitops as its submodule."""
+"""The two git repositories: gitops, and core with gitops as its submodule."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
-# What makes a folder the suite; the environment and caches stay behind.
+# The paths that belong to the suite; environments and caches are not copied.
 _SUITE = ("Tiltfile", "tilt", "tasks.py", "tasks", "migration", "starlark_harness", "sandbox", "config", "scripts")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """core: the developer's checkout with its submodule; gitops: where the submodule comes from."""
+    """core: the developer's checkout with its submodule; gitops: the repository that the submodule is cloned from."""
 
     core: Path
     gitops: Path
@@ -35,7 +35,7 @@ class Pair:
 
 
 def make(where: Path, catalogue: Catalogue, *, registry: str, submodule: str) -> Pair:
-    """Write and commit both below this folder. registry: of the baseline's images; submodule: its path in core."""
+    """Create and commit both repositories in this folder. registry: of the baseline's images; submodule: its path in core."""
     gitops, core = where / "gitops", where / "core"
     files: dict[str, str] = {"README.md": "# Charts and values\n"}
     for service in catalogue.services:
@@ -49,7 +49,7 @@ def make(where: Path, catalogue: Catalogue, *, registry: str, submodule: str) ->
 
 
 def suite_in(pair: Pair, source: Path) -> Path:
-    """Put the suite's own files of this repository into core and commit them. The folder, which is then the root."""
+    """Copy this repository's suite into core and commit it. Returns core's folder."""
     for name in _SUITE:
         place = source / name
         if place.is_dir():

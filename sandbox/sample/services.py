@@ -1,4 +1,4 @@
-"""The core side: a workspace with one small program for each service, and its Dockerfile for the inner loop."""
+"""The core repository: a workspace with a small program and a development Dockerfile for each service."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ _DOCKERFILES = {
 
 
 def workspace(services: list[Service]) -> dict[str, str]:
-    """The core repository's files, by path. Scripts of node services run with Python, so that no Node is needed."""
-    found = {
+    """The core repository's files by path. Scripts of Node services run Python, so that Node need not be installed."""
+    content = {
         ".gitignore": "node_modules/\n.venv/\n.env\ntilt_config.json\n.remote-dev/\n",
         "README.md": "# Services\n\nOne folder for each service below `services/`.\n",
         "package.json": json.dumps({"name": "workspace", "private": True}, indent=2) + "\n",
@@ -90,10 +90,10 @@ def workspace(services: list[Service]) -> dict[str, str]:
     }
     modules = [s.folder for s in services if s.language == "go"]
     if modules:
-        found["go.work"] = "go 1.23\n\nuse (\n" + "".join(f"\t./{folder}\n" for folder in modules) + ")\n"
+        content["go.work"] = "go 1.23\n\nuse (\n" + "".join(f"\t./{folder}\n" for folder in modules) + ")\n"
     for service in services:
-        found |= {f"{service.folder}/{name}": text for name, text in _files(service).items()}
-    return found
+        content |= {f"{service.folder}/{name}": text for name, text in _files(service).items()}
+    return content
 
 
 def _files(service: Service) -> dict[str, str]:
@@ -101,26 +101,26 @@ def _files(service: Service) -> dict[str, str]:
     port = service.ports[0].port if service.ports else 0
     serve = f"python3 {up}/packages/shared/serve.py {service.name} {port}"
     words = {"folder": service.folder, "command": json.dumps(service.dev.command)}
-    found = {"Dockerfile.dev": _DOCKERFILES[service.language] % words, "README.md": f"# {service.name}\n"}
+    content = {"Dockerfile.dev": _DOCKERFILES[service.language] % words, "README.md": f"# {service.name}\n"}
     if service.language == "node":
         manifest = {"name": service.name, "private": True, "scripts": {"dev": serve}}
-        found["package.json"] = json.dumps(manifest, indent=2) + "\n"
-        found["src/index.js"] = f"// {service.name}\n"
+        content["package.json"] = json.dumps(manifest, indent=2) + "\n"
+        content["src/index.js"] = f"// {service.name}\n"
     elif service.language == "go":
-        found["go.mod"] = f"module example.com/{service.name}\n\ngo 1.23\n"
-        found[f"cmd/{PurePosixPath(service.folder).name}/main.go"] = _GO % {"port": port, "name": service.name}
+        content["go.mod"] = f"module example.com/{service.name}\n\ngo 1.23\n"
+        content[f"cmd/{PurePosixPath(service.folder).name}/main.go"] = _GO % {"port": port, "name": service.name}
     else:
         module = _module(service)
-        found["pyproject.toml"] = f'[project]\nname = "{service.name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
+        content["pyproject.toml"] = f'[project]\nname = "{service.name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
         program = _SERVE.replace("sys.argv[1]", repr(service.name)).replace("sys.argv[2]", repr(str(port)))
-        found[f"{module}.py"] = program if service.ports else _WORKER
+        content[f"{module}.py"] = program if service.ports else _WORKER
         if "/" in module:
-            found[f"{module.rsplit('/', 1)[0]}/__init__.py"] = ""
-    return found
+            content[f"{module.rsplit('/', 1)[0]}/__init__.py"] = ""
+    return content
 
 
 def _module(service: Service) -> str:
-    """The file, without its ending, that the dev command names: after `-m`, or `module:application` of uvicorn."""
+    """The module that the dev command starts: the word after `-m`, or `module:application` of uvicorn."""
     command = service.dev.command
     if "-m" in command:
         return command[command.index("-m") + 1].replace(".", "/")

@@ -1,7 +1,9 @@
-"""What lies on the sandbox's PATH under each tool's name. Built-in modules only: its start must cost what `python -S` costs.
+"""The program on the sandbox's PATH, installed under each tool's name.
 
-It sends the call to the state server over a unix socket and does what the server says, message by message:
-("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Messages are marshalled, after 4 bytes of length.
+It imports built-in modules only, so that it starts as fast as `python -S`.
+
+It sends the call to the state server over a Unix socket and carries out the server's messages:
+("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Each message is marshalled, preceded by its length in 4 bytes.
 """
 
 import _signal  # type: ignore[import-not-found]

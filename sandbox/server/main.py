@@ -1,4 +1,4 @@
-"""The state server of one sandbox: `python -m sandbox.server.main BOX`. It answers clients, daemons and control."""
+"""The state server of one sandbox: `python -m sandbox.server.main BOX`. It serves clients, daemons and sandbox.control."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call, CallerGone
-from sandbox.server.line import Line
+from sandbox.protocol.call import Answer, Call, CallerGone
+from sandbox.protocol.line import Line
 from sandbox.standins import TABLE
 from sandbox.world.state import World
 from tasks.core.process.processes import started
 
-LIFETIME = 12 * 3600.0  # seconds; then the sandbox ends by itself
+LIFETIME = 12 * 3600.0  # seconds after which the sandbox stops by itself
 
 
 class Server:
-    """Threads over one world: one for each client, daemon or control connection."""
+    """Serve one world with one thread for each client, daemon or control connection."""
 
     def __init__(self, world: World, box: Path) -> None:
         self.world, self.box = world, box
         self.ended = threading.Event()
         self._log = threading.Lock()
-        self._programs: dict[int, float] = {}  # pid -> start time, of clients that became another program
+        self._programs: dict[
+            int, float
+        ] = {}  # pid -> start time of clients that replaced themselves by another program
         world.dispatch = self.dispatch
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(box / "s"))
         self.listener.listen(128)
 
     def serve(self) -> None:
-        """Accept until the end."""
+        """Accept connections until the server stops."""
         while not self.ended.is_set():
             try:
                 connection, _ = self.listener.accept()
@@ -58,7 +60,7 @@ class Server:
             elif message[0] == "control":
                 self._control(line, message[1], json.loads(message[2]))
         except CallerGone:
-            pass  # whoever it was has ended; what it left behind is part of the world
+            pass  # the client has ended; what it changed stays changed
         finally:
             connection.close()
 
@@ -102,7 +104,7 @@ class Server:
                 return answer
 
     def dispatch(self, call: Call) -> Answer:
-        """Delay, ask the stand-in, log. Also for the calls that stand-ins make themselves."""
+        """Apply the delay, call the stand-in, log. Also used for calls between stand-ins."""
         began = time.time()
         answer: Answer | None = None
         try:
@@ -130,7 +132,7 @@ class Server:
             return answer
         except CallerGone:
             raise
-        except Exception:  # a bug in a stand-in must show at the client, and must not end its connection silently
+        except Exception:  # show a bug in a stand-in at the client instead of closing the connection
             text = traceback.format_exc()
             sys.stderr.write(f"{call.tool} {call.argv}\n{text}")
             sys.stderr.flush()
@@ -157,7 +159,7 @@ class Server:
 
     # --- control
     def _control(self, line: Line, verb: str, arguments: dict[str, Any]) -> None:
-        from sandbox.faults import apply_fault
+        from sandbox.server import apply_fault
 
         try:
             if verb == "stop":
@@ -171,7 +173,7 @@ class Server:
         line.send("reply", json.dumps(reply))
 
     def end(self) -> None:
-        """No process of this sandbox is left afterwards."""
+        """Stop every process of this sandbox."""
         from sandbox.standins.telepresence import daemon
 
         daemon.end_all(self.world)
@@ -181,12 +183,15 @@ class Server:
             try:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
-                pass  # it ended by itself
+                pass  # it has already ended
         self.ended.set()
 
 
 def main(box: Path) -> None:
-    """Build the world, open socket and ingress, say ready, serve until stopped, the box is removed or 12 h are over."""
+    """Build the world, open the socket and the ingress, write ready.json, and serve.
+
+    The server stops on request, when the box is deleted, or after LIFETIME.
+    """
     from sandbox.ingress import server as ingress
     from sandbox.standins.az import cli
     from sandbox.world import seed
@@ -211,7 +216,7 @@ def main(box: Path) -> None:
             server.end()
     server.listener.close()
     front.server_close()
-    time.sleep(0.05)  # the last control answer leaves before the process does
+    time.sleep(0.05)  # let the last control answer be sent before the process exits
     os._exit(0)
 
 

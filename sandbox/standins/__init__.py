@@ -1,33 +1,34 @@
-"""The stand-ins: one module for each program.
+"""The stand-ins: one package for each program.
 
-A stand-in is a module here with
+A stand-in is a module with
 
     def handle(call: Call, world: World) -> Answer
 
-named in TABLE. It is imported at the program's first call; one that is not written yet answers like a missing program.
-`call` says argv (without the program's name), env, cwd, pid, tty, home; `world.user(call)` whose workstation it is.
+listed in TABLE. It is imported at the program's first call.
+`call` has argv (without the program's name), env, cwd, pid, tty and home; `world.user(call)` is the calling user.
 
-* Print at the end: `return Answer(exit, stdout, stderr, writes=True)`; `writes` says whether anything was changed,
-  for calls.jsonl. Print before the end: `world.emit(call, text, error=False)`.
+* Print at the end: `return Answer(exit, stdout, stderr, writes=True)`; `writes` records in calls.jsonl whether the call
+  changed anything. Print before the end: `world.emit(call, text, error=False)`.
 * Read stdin only where the tool does: `world.stdin(call)` (bytes).
-* Let time pass: `world.wait(call, seconds)`; it ends by CallerGone when the client is killed (do not catch it, except
-  to clean up). Every call's usual cost (latency.py), `slow-tools` and `hanging-TOOL` are applied before `handle`.
+* Wait: `world.wait(call, seconds)`; it raises CallerGone when the client is killed (do not catch it, except
+  to clean up). The usual delay (latency.py), `slow-tools` and `hanging-TOOL` are applied before `handle`.
 * Run another program, as the real tool would: `world.run(call, "az", ("account", "show"), timeout=30)` gives an Outcome
-  (exit, stdout, stderr). It looks on the caller's PATH: FileNotFoundError where there is none, OutOfTime after
-  `timeout`. A stand-in is called directly and gets its own line in calls.jsonl.
+  (exit, stdout, stderr). It searches the caller's PATH and raises FileNotFoundError, or OutOfTime after
+  `timeout`. A stand-in is called directly and is logged separately in calls.jsonl.
 * Start a real process in the foreground (dev servers, `tilt up`): `Answer(run=[argv...], run_env={...})`; the client
-  becomes that program. With `after="name"` the client runs it as a child, forwards INT, TERM and HUP, and then
-  `ended(call, world, after, exit) -> Answer` of the module answers (exit is negative for a signal).
-  An optional `started(call, world, after, pid)` is told the child's pid.
-* Faults: `world.fault("docker-no-engine")`; all names stand in faults.py. `world.login_fault()` is the AADSTS code, or "".
-  A missing program needs nothing in the stand-in: planting takes its name off the private PATH.
-* State: files in `call.home` are real files. What lies outside the workstation stands in World: `world.cluster`,
-  `world.clusters`, `world.registry`, `world.users`, `world.notes`; what belongs to one workstation in `user.login`,
-  `user.notes`. Change it under `with world.lock:`, and never wait while holding it.
-* Tokens for the cluster: `world.issue(user.name, seconds, resource)` makes one, the API server accepts it until then.
+  replaces itself by that program. With `after="name"` the client runs it as a child, forwards INT, TERM and HUP, and then
+  the module's `ended(call, world, after, exit) -> Answer` answers (exit is negative for a signal).
+  An optional `started(call, world, after, pid)` receives the child's pid.
+* Faults: `world.fault("docker-no-engine")`; the names are in faults/catalogue.py. `world.login_fault()` is the AADSTS
+  code, or "".
+  `TOOL-missing` needs nothing in the stand-in: the fault removes the program from the sandbox's PATH.
+* State: files in `call.home` are real files. State outside the workstation is in World: `world.cluster`,
+  `world.clusters`, `world.registry`, `world.users`, `world.notes`; state of one workstation is in `user.login`,
+  `user.notes`. Change it under `with world.lock:`, and never wait while holding the lock.
+* Tokens for the cluster: `world.issue(user.name, seconds, resource)`; the API server accepts a token until it expires.
 * Kubeconfig files: kubeconfig.py reads, merges and writes them as client-go does, with its `.lock` file.
 * `user.starts_logged_in`: az behaves as if `az login` had been done before the first call (until `az logout`, and not
-  under the fault `login-gone`); the subscription and tenant are those of `world.places`.
+  under the fault `login-gone`); subscription and tenant come from `world.places`.
 """
 
 from __future__ import annotations

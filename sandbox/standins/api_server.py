@@ -1,4 +1,4 @@
-"""The way to an API server: name, connection, credentials of the kubeconfig's user. Each program words the failure."""
+"""Connect to an API server with a kubeconfig context and its credentials. Each program formats the failure itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.kubeconfig import Kubeconfig
 from sandbox.world.cluster import Cluster
 from sandbox.world.state import OutOfTime, World
@@ -22,20 +22,20 @@ To learn more about this feature, consult the documentation available at:
 
 
 class Unreachable(Exception):
-    """The API server could not be asked.
+    """The API server could not be reached.
 
     kind: refused, dns, silent, exec, unauthorized
-    text: Go's words for it; said: what the credential plug-in printed on its stderr
+    text: Go's error text; stderr: of the credential plug-in
     """
 
-    def __init__(self, kind: str, text: str, said: str = "") -> None:
+    def __init__(self, kind: str, text: str, stderr: str = "") -> None:
         super().__init__(text)
-        self.kind, self.text, self.said = kind, text, said
+        self.kind, self.text, self.stderr = kind, text, stderr
 
 
 @dataclass(frozen=True)
 class Session:
-    """An authenticated connection: to which cluster, as whom."""
+    """An authenticated connection."""
 
     cluster: Cluster
     name: str  # the API server's user name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from tasks.core.yaml.strict import loader
 
 
@@ -18,9 +18,9 @@ class Broken(Exception):
 
 @dataclass
 class Kubeconfig:
-    """The merged view. Names map to what stands under `cluster:`, `context:`, `user:`."""
+    """The merged configuration. Names map to the content of `cluster:`, `context:` or `user:`."""
 
-    files: list[str]  # all that KUBECONFIG or --kubeconfig name, there or not
+    files: list[str]  # all files in KUBECONFIG or --kubeconfig, whether they exist or not
     clusters: dict[str, dict[str, Any]] = field(default_factory=dict)
     contexts: dict[str, dict[str, Any]] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -29,20 +29,20 @@ class Kubeconfig:
 
     @property
     def empty(self) -> bool:
-        """No context at all."""
+        """Whether it has no contexts."""
         return not self.contexts
 
     def server(self, context: str) -> str:
-        """The API server's URL of this context; "" where the cluster is missing."""
+        """The API server's URL of this context; "" if the cluster is missing."""
         cluster = self.clusters.get(self.contexts.get(context, {}).get("cluster") or "", {})
         return str(cluster.get("server") or "")
 
     def user(self, context: str) -> dict[str, Any]:
-        """The user entry of this context; empty where it is missing."""
+        """The user entry of this context; empty if it is missing."""
         return self.users.get(self.contexts.get(context, {}).get("user") or "", {})
 
     def namespace(self, context: str) -> str:
-        """The namespace of this context; "" where none is set."""
+        """The namespace of this context; "" if it is not set."""
         return str(self.contexts.get(context, {}).get("namespace") or "")
 
 
@@ -55,29 +55,29 @@ def files(call: Call, flag: str = "") -> list[str]:
 
 
 def load(call: Call, flag: str = "") -> Kubeconfig:
-    """Merge the files; the first that names something wins. A missing file given by flag is Broken, another is skipped."""
-    found = Kubeconfig(files(call, flag))
-    for path in found.files:
+    """Merge the files; the first definition of a name wins. Skips missing files, but raises Broken for one given by flag."""
+    merged = Kubeconfig(files(call, flag))
+    for path in merged.files:
         if not os.path.exists(path):
             if flag:
                 raise Broken(f"stat {flag}: no such file or directory")
             continue
         data = read(path)
-        for group, one, into in (
-            ("clusters", "cluster", found.clusters),
-            ("contexts", "context", found.contexts),
-            ("users", "user", found.users),
+        for group, section, into in (
+            ("clusters", "cluster", merged.clusters),
+            ("contexts", "context", merged.contexts),
+            ("users", "user", merged.users),
         ):
             for entry in data.get(group) or []:
                 if isinstance(entry, dict) and entry.get("name") not in into:
-                    into[entry["name"]] = entry.get(one) or {}
-                    found.origin[(group, entry["name"])] = path
-        found.current = found.current or data.get("current-context") or ""
-    return found
+                    into[entry["name"]] = entry.get(section) or {}
+                    merged.origin[(group, entry["name"])] = path
+        merged.current = merged.current or data.get("current-context") or ""
+    return merged
 
 
 def read(path: str) -> dict[str, Any]:
-    """One file as data; an empty or missing one is an empty configuration."""
+    """The content of one file; an empty configuration for an empty or missing file."""
     import yaml
 
     try:
@@ -98,7 +98,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def change(path: str, edit: Callable[[dict[str, Any]], None], disk_full: bool = False) -> bool:
-    """Edit one file under its lock, as client-go does. True when its content changed. Raises Broken."""
+    """Edit one file under its lock, as client-go does. Returns whether its content changed. Raises Broken."""
     lock = f"{path}.lock"
     try:
         os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
@@ -124,7 +124,7 @@ def change(path: str, edit: Callable[[dict[str, Any]], None], disk_full: bool = 
 
 
 def write(path: str, data: dict[str, Any]) -> None:
-    """The file in client-go's form: keys in order, mode 0600 for a new one, a symlink kept."""
+    """Write the file as client-go does: sorted keys, mode 0600 for a new file, symlinks kept."""
     import yaml
 
     whole = {
@@ -147,23 +147,23 @@ def write(path: str, data: dict[str, Any]) -> None:
 
 
 def entry(data: dict[str, Any], group: str, name: str) -> dict[str, Any] | None:
-    """The named entry of a group, as it stands in the file."""
+    """The named entry of a group in a file."""
     return next((e for e in data.get(group) or [] if e.get("name") == name), None)
 
 
 def put(data: dict[str, Any], group: str, name: str, value: dict[str, Any]) -> None:
     """Set the named entry of a group (`clusters`, `contexts`, `users`)."""
-    found = entry(data, group, name)
-    if found is None:
+    existing = entry(data, group, name)
+    if existing is None:
         data[group] = sorted(
             [*(data.get(group) or []), {"name": name, group[:-1]: value}], key=lambda e: str(e["name"])
         )
     else:
-        found[group[:-1]] = value
+        existing[group[:-1]] = value
 
 
 def drop(data: dict[str, Any], group: str, name: str) -> bool:
-    """Remove the named entry of a group. False when it was not there."""
+    """Remove the named entry of a group. Returns False if it does not exist."""
     before = data.get(group) or []
     data[group] = [e for e in before if e.get("name") != name]
     return len(data[group]) != len(before)

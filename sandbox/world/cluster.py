@@ -1,4 +1,4 @@
-"""What a cluster holds: namespaces, workloads, services, pods, intercepts. Times are seconds of time.monotonic()."""
+"""The content of a cluster: namespaces, workloads, services, pods, intercepts. Times are seconds of time.monotonic()."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def new_id() -> str:
 
 @dataclass
 class Port:
-    """A port of a Service and what it leads to. `target` is the container port's name, or its number."""
+    """A port of a Service. `target` is the name or the number of the container port."""
 
     name: str
     port: int  # of the Service
-    container: int  # where the program in the pod listens
+    container: int  # the port that the program in the pod listens on
     target: str | int
     protocol: str = "http"
 
 
 @dataclass
 class Pod:
-    """One pod of a workload. `gone` is when it stops answering; None while nothing wants it away."""
+    """One pod of a workload. `gone`: when it stops answering; None if it is not being deleted."""
 
     name: str
     ip: str
@@ -38,11 +38,11 @@ class Pod:
     stuck: bool = False  # its agent never becomes ready
 
     def answers(self, now: float) -> bool:
-        """Does it take requests at this moment?"""
+        """Does it serve requests at this moment?"""
         return not self.stuck and self.ready <= now and (self.gone is None or now < self.gone)
 
     def exists(self, now: float) -> bool:
-        """Is it still listed? A terminating pod is, for a short while."""
+        """Is it still listed? A terminating pod is listed for half a second."""
         return self.gone is None or now < self.gone + 0.5
 
 
@@ -55,20 +55,21 @@ class Workload:
     ports: list[Port] = field(default_factory=list)
     kind: str = "Deployment"
     replicas: int = 1
-    service: str | None = None  # the Service's name; None: there is no Service
+    service: str | None = None  # the Service's name; None if there is none
     headless: bool = False
     env: dict[str, str] = field(default_factory=dict)
     mounts: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
-    labels: dict[str, str] = field(default_factory=dict)  # of the pod template; none: after the workload's name
+    labels: dict[str, str] = field(
+        default_factory=dict
+    )  # of the pod template; if empty, derived from the workload's name
     annotations: dict[str, str] = field(default_factory=dict)  # of the pod template
-    owner: dict[str, Any] | None = None  # an ownerReference: somebody else manages it
+    owner: dict[str, Any] | None = None  # an ownerReference, for a workload that an operator manages
     image: str = "registry.example/app:1"
     container: str = ""
-    marks: dict[str, str] = field(default_factory=dict)  # annotations and labels that people put on the object itself
-    instance: str = ""  # the Argo CD Application that brings it; "": none does
+    instance: str = ""  # the Argo CD Application that deploys it; "" if none does
     pods: list[Pod] = field(default_factory=list)
-    agent: bool = False  # new pods are made with a traffic-agent
+    agent: bool = False  # new pods get a traffic-agent
     generation: int = 1
     uid: str = field(default_factory=new_id)
     service_uid: str = field(default_factory=new_id)
@@ -82,7 +83,7 @@ class Workload:
 
     @property
     def injection(self) -> str:
-        """enabled, disabled or "" as the pod template's annotation says."""
+        """enabled, disabled or "", from the pod template's annotation."""
         for key, value in self.annotations.items():
             if key.endswith("/inject-traffic-agent"):
                 return "disabled" if value in {"disabled", "false"} else "enabled"
@@ -91,7 +92,7 @@ class Workload:
 
 @dataclass
 class Intercept:
-    """One engagement, held by the traffic manager. It outlives its client's daemon."""
+    """An intercept or a replacement, held by the traffic manager. It outlives its client's daemon."""
 
     id: str  # "<session>:<name>"
     name: str
@@ -99,17 +100,17 @@ class Intercept:
     namespace: str
     client: str  # user@host
     session: str
-    user: str  # whose workstation
+    user: str  # key of the user
     port: Port
     local_port: int
     address: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
     paths: list[tuple[str, str]] = field(default_factory=list)  # (equal|prefix|regex, value)
-    kind: str = "intercept"  # intercept, replace, wiretap, ingest
-    routed: float = 0.0  # from then on requests go to the client
-    ends: float | None = None  # left: until then requests still go there
+    kind: str = "intercept"  # intercept or replace
+    routed: float = 0.0  # requests go to the client from this time on
+    ends: float | None = None  # after `leave`: requests go to the client until this time
     mount: str = ""
-    child: int = 0  # pid of the command that the CLI runs
+    child: int = 0  # pid of the command that the CLI runs; 0 if none
     by_service: bool = True
     created: float = field(default_factory=time.time)
     pod: str = ""
@@ -127,7 +128,7 @@ class Namespace:
 
 @dataclass
 class Cluster:
-    """An AKS cluster: what `az aks show` names and what an API server holds."""
+    """An AKS cluster: its data in ARM and the objects of its API server."""
 
     name: str
     resource_group: str
@@ -139,18 +140,20 @@ class Cluster:
     objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)  # (kind, namespace, name)
     running: bool = True
     manager_namespace: str = "ambassador"
-    manager: str = ""  # version of the traffic manager; "": there is none
+    manager: str = ""  # version of the traffic manager; "" if there is none
     events: list[dict[str, Any]] = field(default_factory=list)
-    releases: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # helm: (namespace, name)
+    releases: dict[tuple[str, str], dict[str, Any]] = field(
+        default_factory=dict
+    )  # of Helm: (namespace, name) -> revisions
     kubernetes: str = "v1.34.4"
 
     @property
     def host(self) -> str:
-        """The server's host name without scheme and port."""
+        """The server's host name."""
         return self.server.split("://", 1)[1].rsplit(":", 1)[0]
 
     def workload(self, namespace: str, name: str, kind: str = "") -> Workload | None:
-        """The workload of this name, of any kind or of this one."""
+        """Find a workload by name, of any kind or of the given one."""
         return next(
             (
                 w
@@ -161,11 +164,11 @@ class Cluster:
         )
 
     def in_namespace(self, namespace: str) -> list[Workload]:
-        """The namespace's workloads by name."""
+        """The namespace's workloads, sorted by name."""
         return sorted((w for w in self.workloads if w.namespace == namespace), key=lambda w: w.name)
 
     def engaged(self, workload: Workload) -> list[Intercept]:
-        """The intercepts on this workload, oldest first."""
+        """The active intercepts on this workload, oldest first."""
         return [
             i
             for i in self.intercepts

@@ -1,4 +1,4 @@
-"""How long the stand-ins take, in seconds: as on a real AKS, or next to nothing. Deterministic."""
+"""How long the stand-ins take, in seconds: as long as on a real AKS, or almost no time. Deterministic."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Profile:
-    """Seconds by `tool` and `tool verb verb`; the longest match counts. The rest is what happens in the cluster."""
+    """tools: seconds by `tool` and `tool verb verb`; the longest match counts. The other fields are delays in the cluster."""
 
     tools: dict[str, float] = field(default_factory=dict)
     connect: float = 0.05  # telepresence connect, from start to end
     first_intercept: float = 0.12  # with a new pod, until ACTIVE
     intercept: float = 0.02  # with an agent in place
-    gap: float = 0.3  # between the end of an evicted pod and the readiness of the new one
+    gap: float = 0.3  # from the end of an evicted pod until the new one is ready
     rollout: float = 0.3  # until a patched Deployment has its new pod ready
-    routed: float = 0.15  # ACTIVE to routed on a first intercept; an eighth of it later
-    back: float = 0.05  # leave to baseline
-    dead: float = 3.0  # a request to nobody: how long it hangs
+    routed: float = 0.15  # from ACTIVE to routed on a first intercept; an eighth of it on later ones
+    back: float = 0.05  # from `leave` until requests reach the baseline
+    dead: float = 3.0  # how long a request to an ended client hangs
 
     def of(self, tool: str, argv: tuple[str, ...]) -> float:
-        """What one call costs before it answers."""
+        """The delay before one call answers."""
         words = [a for a in argv if not a.startswith("-")][:2]
         for count in range(len(words), -1, -1):
             key = " ".join((tool, *words[:count]))

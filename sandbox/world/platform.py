@@ -1,4 +1,4 @@
-"""What the platform team put into the cluster: Argo CD's rules, gateway, databases, quota; and what can be wrong with it."""
+"""What the platform team installed in the cluster: Argo CD's rules, the gateway, databases, the quota; and their faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NARROW = [f"{_KEY}/telepresence.io~1restartedAt", f"{_KEY}/telepresence.getamba
 
 
 def workloads(world: World, cluster: Cluster) -> list[Workload]:
-    """Those that no service of the team's catalogue is: they are in the API server's answers and are not intercepted."""
+    """Workloads that are not in the team's catalogue. The API server lists them; they cannot be intercepted."""
     note = f"platform-{cluster.name}"
     if note not in world.notes:
         world.notes[note] = _made(world)
@@ -22,23 +22,23 @@ def workloads(world: World, cluster: Cluster) -> list[Workload]:
 
 
 def absent_groups(world: World) -> set[str]:
-    """API groups that the cluster does not serve."""
-    found = {"argoproj.io"} if world.fault("argo-missing") else set()
-    return found | ({"postgresql.cnpg.io"} if world.fault("components-missing") else set())
+    """The API groups that the cluster does not serve."""
+    groups = {"argoproj.io"} if world.fault("argo-missing") else set()
+    return groups | ({"postgresql.cnpg.io"} if world.fault("components-missing") else set())
 
 
 def absent_namespaces(world: World) -> set[str]:
-    """Namespaces that are not there."""
+    """The namespaces that do not exist."""
     return {world.places.argocd_namespace} if world.fault("argo-missing") else set()
 
 
 def readable(world: World) -> set[str]:
-    """Namespaces in which a developer has `view`, besides the team's own."""
+    """The namespaces in which a developer has the role `view`, apart from the team's own."""
     return set() if world.fault("platform-unreadable") else {world.places.argocd_namespace, GATEWAY}
 
 
 def quotas(world: World, cluster: Cluster) -> list[dict[str, Any]]:
-    """The team's ResourceQuota, with what is used of it."""
+    """The team's ResourceQuota with its usage."""
     if world.fault("quota-missing"):
         return []
     place = world.places.namespace
@@ -55,7 +55,7 @@ def quotas(world: World, cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def argo_spec(world: World, kind: str) -> dict[str, Any]:
-    """What an Application says of differences that Argo CD leaves alone."""
+    """The part of an Application's spec about differences that Argo CD ignores."""
     policy: dict[str, Any] = {"automated": {"selfHeal": True, "prune": True}, "syncOptions": ["CreateNamespace=false"]}
     if world.fault("argo-no-rule"):
         return {"syncPolicy": policy}
@@ -64,18 +64,18 @@ def argo_spec(world: World, kind: str) -> dict[str, Any]:
     return {"ignoreDifferences": [{"group": "apps", "kind": kind, "jsonPointers": pointers}], "syncPolicy": policy}
 
 
-def drifted(world: World) -> str:
-    """How a workload stands to git: Synced or OutOfSync."""
+def sync_status(world: World) -> str:
+    """The workloads' state relative to git: Synced or OutOfSync."""
     return "OutOfSync" if world.fault("argo-drift") else "Synced"
 
 
 def agent_manager(world: World) -> str:
-    """The namespace of the manager that agents obey."""
+    """The namespace of the traffic manager that the agents belong to."""
     return "telepresence-old" if world.fault("agent-wrong-manager") else world.cluster.manager_namespace
 
 
-def plant_agents(world: World, on: bool) -> None:
-    """Pods of the first service carry an agent, as after an intercept."""
+def add_agents(world: World, on: bool) -> None:
+    """Give the first service's pods a traffic-agent, as after an intercept."""
     first = world.cluster.workloads[0]
     for pod in first.pods:
         pod.agent = on or first.injection == "enabled"

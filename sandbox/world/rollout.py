@@ -1,4 +1,4 @@
-"""What becomes of a workload's pods: an agent comes in, a template changes, a Deployment is scaled."""
+"""Changes of a workload's pods: an agent is injected, a template changes, a Deployment is scaled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sandbox.world.state import World
 
 
 def inject(world: World, workload: Workload, active: float, evicts: bool) -> float:
-    """Give the workload pods with a traffic-agent. Returns when requests reach an intercept (time.monotonic()).
+    """Replace the workload's pods by pods with a traffic-agent. Returns when requests reach an intercept (time.monotonic()).
 
-    active: when the program will say ACTIVE. evicts: the old pod goes before the new one is ready (2.22 and newer);
-    else the template is patched and the old pod serves until the new one is ready.
+    active: when telepresence will report ACTIVE; evicts: the old pod ends before the new one is ready (2.22 and newer),
+    otherwise the template is patched and the old pod serves until the new one is ready.
     """
     now = time.monotonic()
     profile = world.profile
@@ -34,12 +34,12 @@ def inject(world: World, workload: Workload, active: float, evicts: bool) -> flo
                 world, workload, pod, ready, gone=max(now, ready - profile.gap) if evicts else ready, stuck=stuck
             )
             if stuck and not evicts:
-                pod.gone = None  # the rollout never gets there
+                pod.gone = None  # the rollout never completes
         return routed if old else float("inf")
 
 
 def replace_pod(world: World, workload: Workload, pod: Pod, ready: float, gone: float, stuck: bool = False) -> Pod:
-    """Another pod instead of this one, with what the workload now asks for."""
+    """Replace a pod by a new one with the workload's current template."""
     forget(workload)
     number = len(workload.pods)
     name = pod.name if workload.kind == "StatefulSet" else pod_name(workload, number)
@@ -57,7 +57,7 @@ def replace_pod(world: World, workload: Workload, pod: Pod, ready: float, gone: 
 
 
 def restart(world: World, workload: Workload) -> None:
-    """A rollout: every pod is replaced, and none goes before its successor is ready."""
+    """Roll out: replace every pod; none ends before its successor is ready."""
     with world.lock:
         workload.generation += 1
         ready = time.monotonic() + world.profile.rollout
@@ -82,7 +82,7 @@ def scale(world: World, workload: Workload, replicas: int) -> None:
 
 
 def forget(workload: Workload) -> None:
-    """Drop the pods that are gone from the list."""
+    """Remove ended pods from the list."""
     now = time.monotonic()
     workload.pods = [p for p in workload.pods if p.exists(now)]
 

@@ -1,4 +1,4 @@
-"""How a world begins: clusters, namespaces and services from the repository's config, and shapes that are hard."""
+"""The initial state of a world: clusters, namespaces and services from the repository's config, and unusual workloads."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FALLBACK: list[dict[str, Any]] = [
 
 
 def places(config: Path) -> Places:
-    """The names of config/settings.yaml, or those of an example where a key or the file is missing."""
+    """The names in config/settings.yaml, with example names for missing keys."""
     data = _yaml(config / "settings.yaml")
     cluster, azure = data.get("cluster") or {}, data.get("azure") or {}
     production = (data.get("guard") or {}).get("production") or {}
@@ -61,7 +61,7 @@ def places(config: Path) -> Places:
 
 
 def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: bool = True) -> World:
-    """A world with a dev cluster, a production cluster, and two people: developer and colleague."""
+    """Build a world with a dev cluster, a production cluster, and the users developer, colleague and outsider."""
     where = places(config)
     world = World(box, where, telepresence, latency)
     dev = _cluster(where.cluster, where.resource_group, where, telepresence, {})
@@ -79,7 +79,7 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
             cluster.workloads.append(_workload(number, entry, where))
         known = {w.name for w in cluster.workloads}
         for shape in _shapes(where.namespace):
-            if shape.name in known:  # a catalogue may name a shape: then the shape is what the cluster has
+            if shape.name in known:  # a shape that is in the catalogue replaces the catalogue's workload
                 old = next(w for w in cluster.workloads if w.name == shape.name)
                 cluster.workloads.remove(old)
                 shape.hosts = old.hosts
@@ -98,7 +98,7 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
 
 
 def make_pods(workload: Workload, number: int) -> None:
-    """The pods a workload has at the start, ready since a while."""
+    """Create the workload's initial pods, ready for an hour."""
     now = time.monotonic() - 3600
     for index in range(workload.replicas):
         name = f"{workload.name}-{index}" if workload.kind == "StatefulSet" else pod_name(workload, index)
@@ -115,7 +115,7 @@ def make_pods(workload: Workload, number: int) -> None:
 
 
 def pod_name(workload: Workload, number: int) -> str:
-    """A name as a ReplicaSet makes it; the template's generation is in the hash."""
+    """A pod name as a ReplicaSet makes it; the hash depends on the template's generation."""
     import hashlib
 
     template = hashlib.sha256(f"{workload.uid}{workload.generation}".encode()).hexdigest()[:9]
@@ -194,7 +194,7 @@ def _shapes(namespace: str) -> list[Workload]:
 
 
 def _links(cluster: Cluster) -> dict[str, str]:
-    """The variables that Kubernetes makes of the namespace's Services."""
+    """The environment variables that Kubernetes derives from the namespace's Services."""
     made = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     for other in cluster.workloads:
         if other.service and not other.headless and other.ports:

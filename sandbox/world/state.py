@@ -1,4 +1,4 @@
-"""The state that all stand-ins share, and what a handler may do with its call: wait, print, run another program."""
+"""The state that all stand-ins share, and the actions of a handler: wait, print, run another program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.faults.catalogue import AADSTS, FAULTS
-from sandbox.server.call import Answer, Call, CallerGone
+from sandbox.protocol.call import Answer, Call, CallerGone
 from sandbox.world.cluster import Cluster, new_id
 from sandbox.world.latency import PROFILES, Profile
 
@@ -20,7 +20,7 @@ TOOLS = ("az", "kubelogin", "kubectl", "telepresence", "tilt", "helm", "docker",
 
 
 class OutOfTime(Exception):
-    """A nested call was not done within the time its caller gives it."""
+    """A nested call did not end before its deadline."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Token:
     """A bearer token that the cluster's API server accepts until `expires` (time.time())."""
 
     text: str
-    name: str  # who it is for: the user principal name, or the application's id
+    name: str  # user principal name or application id of its owner
     expires: float
     resource: str = ""
 
 
 @dataclass
 class User:
-    """A person with a workstation. `login` is whatever the az stand-in keeps of the login; None: not logged in."""
+    """A user with a workstation. login: what the stand-in for az stores about the login; None if not logged in."""
 
     key: str  # developer, colleague, ...
     name: str  # user principal name
@@ -54,21 +54,21 @@ class User:
     oid: str = field(default_factory=new_id)
     role: str = "edit"  # edit, admin, none
     login: Any = None
-    starts_logged_in: bool = True  # the az stand-in makes the first login by itself; False after `up --logged-out`
+    starts_logged_in: bool = True  # the stand-in for az logs in before the first call; False after `up --logged-out`
     daemons: list[Any] = field(default_factory=list)  # of telepresence
     sessions: dict[Any, str] = field(default_factory=dict)  # telepresence: connection parameters -> session id
     install_id: str = field(default_factory=new_id)
-    notes: dict[str, Any] = field(default_factory=dict)  # whatever a stand-in keeps for this workstation
+    notes: dict[str, Any] = field(default_factory=dict)  # what stand-ins store for this workstation
 
     @property
     def client(self) -> str:
-        """As Telepresence names a client."""
+        """The client's name in Telepresence."""
         return f"{self.account}@{self.host}"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Names from config/settings.yaml: the world is built with them."""
+    """The names in config/settings.yaml that a world is built with."""
 
     cluster: str
     resource_group: str
@@ -84,7 +84,7 @@ class Places:
 
 
 class World:
-    """One sandbox's outside world. Change it under `lock`; never wait or run a program while holding it."""
+    """The simulated environment of one sandbox. Change it under `lock`; never wait or run a program while holding it."""
 
     def __init__(self, box: Path, places: Places, telepresence: str, latency: str) -> None:
         self.box, self.places, self.telepresence = box, places, telepresence
@@ -94,22 +94,22 @@ class World:
         self.clusters: dict[str, Cluster] = {}
         self.faults: set[str] = set()
         self.tokens: dict[str, Token] = {}
-        self.registry: dict[str, Any] = {}  # what the docker and az stand-ins keep of the registry: tags, logins
-        self.notes: dict[str, Any] = {}  # whatever a stand-in keeps that others may see
-        self.alive_sessions: set[str] = set()  # telepresence: sessions whose daemon lives
+        self.registry: dict[str, Any] = {}  # the registry's tags and logins, for the stand-ins for docker and az
+        self.notes: dict[str, Any] = {}  # what stand-ins store for all workstations
+        self.alive_sessions: set[str] = set()  # ids of telepresence sessions whose daemon runs
         self.ingress = ""  # http://127.0.0.1:PORT
-        self.dispatch: Callable[[Call], Answer] = _nobody  # set by the server: log, delay, handler
+        self.dispatch: Callable[[Call], Answer] = _not_connected  # set by the server: delay, call the handler, log
 
     # --- who and where
     def user(self, call: Call) -> User:
-        """The person at whose workstation this call was made. An unknown one gets an own workstation."""
+        """The user whose workstation the call comes from. An unknown user is added."""
         with self.lock:
             if call.user not in self.users:
                 self.add_user(call.user, home=Path(call.home))
             return self.users[call.user]
 
     def add_user(self, key: str, home: Path, role: str = "edit") -> User:
-        """Another person with a workstation, logged in to nothing."""
+        """Add a user with a workstation and no logins."""
         with self.lock:
             user = User(key, f"{key}@example.com", key, f"{key}-box", home, role=role)
             self.users[key] = user
@@ -125,12 +125,12 @@ class World:
         return next((c for c in self.clusters.values() if c.server.rstrip("/") == server.rstrip("/")), None)
 
     def person(self, name: str) -> User | None:
-        """The user of this principal name."""
+        """The user with this principal name."""
         return next((u for u in self.users.values() if u.name == name), None)
 
     # --- credentials
     def issue(self, name: str, seconds: float = 4500.0, resource: str = "") -> Token:
-        """A token for this principal. The API server accepts it until it expires."""
+        """Issue a token for this principal. The API server accepts it until it expires."""
         import base64
         import json
 
@@ -143,20 +143,20 @@ class World:
         return token
 
     def bearer(self, text: str) -> Token | None:
-        """The token of this text if it has not expired."""
+        """The token with this text, unless it has expired."""
         with self.lock:
             token = self.tokens.get(text)
         return token if token and token.expires > time.time() else None
 
     # --- faults
     def fault(self, name: str) -> bool:
-        """Is this fault planted? The names stand in faults.py; another one is a mistake in a stand-in."""
+        """Is this fault on? Raises KeyError for a name that is not in faults/catalogue.py."""
         if name not in FAULTS:
             raise KeyError(f"no fault is called {name}")
         return name in self.faults
 
     def login_fault(self) -> str:
-        """The AADSTS code with which Entra refuses tokens now, without its prefix; "" for none."""
+        """The AADSTS code, without its prefix, with which Entra refuses tokens now; "" if it does not."""
         return next((code for code in AADSTS if f"login-{code}" in self.faults), "")
 
     # --- what a handler may do
@@ -173,21 +173,21 @@ class World:
                 return
 
     def hang(self, call: Call) -> None:
-        """Never answer: until the client is killed or the sandbox ends."""
+        """Wait until the client is killed or the sandbox stops."""
         while True:
             self.wait(call, 3600)
 
     def emit(self, call: Call, text: str, error: bool = False) -> None:
-        """Print before the answer, as a program does that goes on working."""
+        """Print before the answer, as a program does that is still working."""
         if call.line is not None and text:
             call.line.emit(text, error)
 
     def stdin(self, call: Call) -> bytes:
-        """All that the client can read on its stdin. Nested calls have none."""
+        """All of the client's stdin; empty for a nested call without one."""
         return call.line.stdin() if call.line is not None else b""
 
     def which(self, call: Call, tool: str) -> str | None:
-        """The path that the caller's PATH finds for this program."""
+        """Find this program on the caller's PATH."""
         for folder in call.env.get("PATH", "").split(os.pathsep):
             path = os.path.join(folder, tool)
             if folder and os.access(path, os.X_OK) and not os.path.isdir(path):
@@ -203,18 +203,18 @@ class World:
         timeout: float | None = None,
         stdin: bytes = b"",
     ) -> Outcome:
-        """Run another program as this call's tool would: found on the caller's PATH, a stand-in or a real one.
+        """Run another program, a stand-in or a real one, as this call's tool would: from the caller's PATH.
 
-        Raises FileNotFoundError when PATH has none, OutOfTime after `timeout` seconds. The call is logged as its own.
+        Raises FileNotFoundError if it is not on PATH, OutOfTime after `timeout` seconds. The call is logged separately.
         """
-        found = self.which(call, tool)
-        if found is None:
+        program = self.which(call, tool)
+        if program is None:
             raise FileNotFoundError(tool)
         environment = call.env if env is None else env
-        if os.path.realpath(found) != str(self.box / "client"):
+        if os.path.realpath(program) != str(self.box / "client"):
             try:
                 done = subprocess.run(
-                    [found, *argv], env=environment, cwd=call.cwd, input=stdin, capture_output=True, timeout=timeout
+                    [program, *argv], env=environment, cwd=call.cwd, input=stdin, capture_output=True, timeout=timeout
                 )
             except subprocess.TimeoutExpired:
                 raise OutOfTime(tool) from None
@@ -229,9 +229,9 @@ class World:
             if call.line is not None:
                 call.line.check(0)
             raise OutOfTime(tool) from None
-        early_out, early_err = inner.line.taken() if inner.line is not None else ("", "")
+        early_out, early_err = inner.line.output() if inner.line is not None else ("", "")
         return Outcome(answer.exit, early_out + answer.stdout, early_err + answer.stderr)
 
 
-def _nobody(call: Call) -> Answer:
-    raise RuntimeError(f"no server answers {call.tool}")
+def _not_connected(call: Call) -> Answer:
+    raise RuntimeError(f"no server dispatches {call.tool}")

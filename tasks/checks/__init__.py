@@ -1,1 +1,1 @@
-"""Questions with an answer and a fix. They look; they never change anything."""
+"""Questions about the workstation, the cluster and workloads. Checks look and change nothing."""

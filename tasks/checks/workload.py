@@ -1,4 +1,4 @@
-"""A service of the catalogue as it stands in the cluster: workload, Service, pods and ports."""
+"""A service of the catalogue as the cluster has it: workload, Service, pods and ports."""
 
 from __future__ import annotations
 
@@ -13,39 +13,55 @@ from tasks.tools import kubectl
 from tasks.tools.kubectl import Object
 
 AGENT = "traffic-agent"
-PREFIXES = ("telepresence.io", "telepresence.getambassador.io")  # before 2.22 the second, both are still obeyed
+PREFIXES = ("telepresence.io", "telepresence.getambassador.io")  # the second until 2.21; both are still obeyed
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of a Kubernetes Service. target: name or number, None when it is not given; container: its number."""
+    """A port of a Kubernetes Service."""
 
     name: str
     number: int
+
     target: str | int | None
+    """The targetPort: a name or a number; None when the Service has none."""
+
     container: int
+    """The number of the port in the container."""
 
     @property
-    def called(self) -> set[str]:
-        """The words that mean it: its name and its number."""
+    def aliases(self) -> set[str]:
+        """The words that select it: its name and its number."""
         return {self.name, str(self.number)} - {""}
 
     @property
     def identifier(self) -> str:
-        """How Telepresence is told which port: the name, else the number."""
+        """The word for Telepresence: the name, else the number."""
         return self.name or str(self.number)
 
 
 @dataclass(frozen=True)
-class Place:
-    """What the cluster holds for a service. `service` is None when nothing selects the pods."""
+class ClusterService:
+    """The objects in the cluster that belong to a service of the catalogue."""
 
     kind: str
+    """The kind of the workload: Deployment or StatefulSet."""
+
     name: str
+    """The name of the workload."""
+
     workload: Object
+
     service: Object | None
+    """The Service; None when none selects the pods."""
+
     pods: tuple[Object, ...] = ()
     ports: tuple[Port, ...] = ()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the workload; empty when the object does not have it."""
+        return str((self.workload.get("metadata") or {}).get("namespace") or "")
 
     @property
     def template(self) -> Object:
@@ -54,57 +70,44 @@ class Place:
 
     @property
     def replicas(self) -> int:
-        """How many pods are wanted."""
+        """The wanted number of pods."""
         wanted = (self.workload.get("spec") or {}).get("replicas")
         return 1 if wanted is None else int(wanted)
 
     @property
     def service_name(self) -> str:
-        """The Service's name, empty without one."""
+        """The name of the Service; empty without one."""
         return str(self.service["metadata"]["name"]) if self.service else ""
 
     @property
     def headless(self) -> bool:
-        """Do clients dial the pods themselves?"""
-        return self.service is not None and (self.service.get("spec") or {}).get("clusterIP") == "None"
+        """True when clients connect to the pods directly."""
+        return self.service is not None and _is_headless(self.service)
 
     @property
-    def agent(self) -> bool:
-        """Has each living pod a Traffic Agent already?"""
+    def has_agent(self) -> bool:
+        """True when each pod has a Traffic Agent."""
         return bool(self.pods) and all(has_agent(pod) for pod in self.pods)
 
 
-def find(s: Settings, service: Service, kubeconfig: str = "") -> Place:
-    """The service's workload and all that belongs to it, in one question to the cluster.
+def find(s: Settings, service: Service, kubeconfig: str = "") -> ClusterService:
+    """Find the service's workload and all that belongs to it, with one request to the cluster.
 
-    Raises Trouble with the nearest workloads when it is not there, ToolError when the cluster could not be asked.
+    Raises Trouble with the nearest workloads when it does not exist, ToolError when the cluster does not answer.
     """
     objects = kubectl.get(s, "deployments,statefulsets,services,pods", kubeconfig=kubeconfig)
-    return place(objects, service.workload_names, s.cluster.namespace)
+    return locate(objects, service.workload_names, s.cluster.namespace)
 
 
-def place(objects: list[Object], names: tuple[str, ...], namespace: str) -> Place:
-    """The place of the first of these names among the objects of a namespace."""
-    workloads = {o["metadata"]["name"]: o for o in reversed(objects) if o.get("kind") in {"Deployment", "StatefulSet"}}
-    name = next((n for n in names if n in workloads), "")
-    if not name:
-        near = nearest(names[0], workloads)
-        raise Trouble(
-            f"no workload {' or '.join(names)} in the namespace {namespace}",
-            fix=f"did you mean {' or '.join(near)}?"
-            if near
-            else f"workloads there: {', '.join(sorted(workloads)) or 'none'}",
-        )
-    workload = workloads[name]
+def locate(objects: list[Object], names: tuple[str, ...], namespace: str) -> ClusterService:
+    """Find the first of these workloads, and what belongs to it, among the objects of a namespace."""
+    workload = _workload(objects, names, namespace)
     labels = _labels(((workload.get("spec") or {}).get("template") or {}).get("metadata"))
-    services = [o for o in objects if o.get("kind") == "Service" and _selects(o, labels)]
-    # Several Services may select the pods (a headless one beside the usual): the one that is not headless comes first.
-    services.sort(key=lambda o: ((o.get("spec") or {}).get("clusterIP") == "None", o["metadata"]["name"] not in names))
-    service = services[0] if services else None
-    pods = tuple(o for o in objects if o.get("kind") == "Pod" and _belongs(o, workload, labels) and _lives(o))
-    return Place(
+    service = _service(objects, labels, names)
+    pods = tuple(o for o in objects if o.get("kind") == "Pod" and _belongs(o, workload, labels) and _is_alive(o))
+    return ClusterService(
         kind=str(workload["kind"]),
-        name=name,
+        name=str(workload["metadata"]["name"]),
         workload=workload,
         service=service,
         pods=pods,
@@ -112,39 +115,61 @@ def place(objects: list[Object], names: tuple[str, ...], namespace: str) -> Plac
     )
 
 
+def _workload(objects: list[Object], names: tuple[str, ...], namespace: str) -> Object:
+    workloads = {o["metadata"]["name"]: o for o in reversed(objects) if o.get("kind") in {"Deployment", "StatefulSet"}}
+    name = next((n for n in names if n in workloads), "")
+    if name:
+        return workloads[name]
+    near = nearest(names[0], workloads)
+    raise Trouble(
+        f"no workload {' or '.join(names)} in the namespace {namespace}",
+        fix=f"did you mean {' or '.join(near)}?"
+        if near
+        else f"workloads there: {', '.join(sorted(workloads)) or 'none'}",
+    )
+
+
+def _service(objects: list[Object], labels: dict[str, str], names: tuple[str, ...]) -> Object | None:
+    """Return the Service that selects pods with these labels. Of several prefer one that is not headless."""
+    services = [o for o in objects if o.get("kind") == "Service" and _selects(o, labels)]
+    services.sort(key=lambda o: (_is_headless(o), o["metadata"]["name"] not in names))
+    return services[0] if services else None
+
+
 def has_agent(pod: Object) -> bool:
-    """Does the pod run a Traffic Agent?"""
+    """True when the pod has a Traffic Agent."""
     spec = pod.get("spec") or {}
     return any(c.get("name") == AGENT for c in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])])
 
 
 def annotation(template: Object, key: str) -> str:
-    """The value of a Telepresence annotation of a pod template, under either prefix; empty when there is none."""
-    found = (template.get("metadata") or {}).get("annotations") or {}
-    return next((str(found[f"{prefix}/{key}"]) for prefix in PREFIXES if f"{prefix}/{key}" in found), "")
+    """Return a Telepresence annotation of a pod template, with either prefix; empty when it is not set."""
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    keys = [f"{prefix}/{key}" for prefix in PREFIXES]
+    return next((str(annotations[k]) for k in keys if k in annotations), "")
 
 
-def choose(found: Place, remote: str) -> Port:
-    """The Service's port of this name or number; the only one when none is named, or none of that name is there.
+def choose(service: ClusterService, remote: str) -> Port:
+    """Return the port with this name or number. The only port is chosen whatever was typed.
 
-    Raises Trouble with the choices where there are several.
+    Raises Trouble with the choices when there are several and none, or more than one, fits.
     """
-    named = [p for p in found.ports if remote in p.called] or [
-        p for p in found.ports if remote in {str(p.container), str(p.target)}
+    fitting = [p for p in service.ports if remote in p.aliases] or [
+        p for p in service.ports if remote in {str(p.container), str(p.target)}
     ]
-    if len(named) == 1:
-        return named[0]
-    if len(found.ports) == 1:
-        return found.ports[0]
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(service.ports) == 1:
+        return service.ports[0]
     what = f"no port {remote}" if remote else "several ports"
     raise Trouble(
-        f"the Service {found.service_name} has {what}",
-        fix=f"name one: --port LOCAL:REMOTE with one of {_choices(found)}",
+        f"the Service {service.service_name} has {what}",
+        fix=f"name one: --port LOCAL:REMOTE with one of {_choices(service)}",
     )
 
 
-def _choices(found: Place) -> str:
-    return ", ".join(f"{p.name} ({p.number})" if p.name else str(p.number) for p in found.ports) or "none"
+def _choices(service: ClusterService) -> str:
+    return ", ".join(f"{p.name} ({p.number})" if p.name else str(p.number) for p in service.ports) or "none"
 
 
 def _labels(metadata: Any) -> dict[str, str]:
@@ -156,26 +181,33 @@ def _selects(service: Object, labels: dict[str, str]) -> bool:
     return bool(selector) and all(labels.get(k) == v for k, v in selector.items())
 
 
-def _belongs(pod: Object, workload: Object, labels: dict[str, str]) -> bool:
-    wanted = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or labels
-    found = _labels(pod.get("metadata"))
-    return bool(wanted) and all(found.get(k) == v for k, v in wanted.items())
+def _is_headless(service: Object) -> bool:
+    return (service.get("spec") or {}).get("clusterIP") == "None"
 
 
-def _lives(pod: Object) -> bool:
-    return not (pod.get("metadata") or {}).get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in {
-        "Succeeded",
-        "Failed",
-    }
+def _belongs(pod: Object, workload: Object, template_labels: dict[str, str]) -> bool:
+    selector = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or template_labels
+    labels = _labels(pod.get("metadata"))
+    return bool(selector) and all(labels.get(k) == v for k, v in selector.items())
+
+
+def _is_alive(pod: Object) -> bool:
+    deleted = (pod.get("metadata") or {}).get("deletionTimestamp")
+    return not deleted and (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
 
 
 def _port(port: Object, workload: Object) -> Port:
     number = int(port.get("port") or 0)
     target = port.get("targetPort")
-    container = target if isinstance(target, int) else number
-    spec = (((workload.get("spec") or {}).get("template") or {}).get("spec")) or {}
-    for c in spec.get("containers") or []:
-        for p in c.get("ports") or []:
-            if isinstance(target, str) and p.get("name") == target:
-                container = int(p.get("containerPort") or 0)
+    if isinstance(target, str):
+        container = _container_ports(workload).get(target, number)
+    else:
+        container = number if target is None else int(target)
     return Port(str(port.get("name") or ""), number, target, container)
+
+
+def _container_ports(workload: Object) -> dict[str, int]:
+    """Map the names of the container ports to their numbers."""
+    spec = (((workload.get("spec") or {}).get("template") or {}).get("spec")) or {}
+    ports = [p for container in spec.get("containers") or [] for p in container.get("ports") or []]
+    return {str(p["name"]): int(p.get("containerPort") or 0) for p in ports if p.get("name")}

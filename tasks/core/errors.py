@@ -1,4 +1,4 @@
-"""Problem: what happened, why, and the command that fixes it. Trouble is the error that carries one."""
+"""Problem: what is wrong, why, and how to fix it. Trouble is the error that carries one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ REFUSED = 3
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a person can act on. Comparable: tests compare problems, not sentences.
-
-    what: lower-case sentence without a full stop, with the tool's own last line where there is one
-    why:  the cause, where it is known
-    fix:  the command, or a sentence that says what to do
-    code: exit code when it ends the run, see docs/architecture.md
-    """
+    """Something that is wrong, and how to fix it. Tests compare problems, not sentences."""
 
     what: str
+    """A lower-case sentence without a full stop, with the last line of the tool where there is one."""
+
     why: str = ""
+    """The cause; empty when it is not known."""
+
     fix: str = ""
+    """The command that fixes it, or a sentence that says what to do."""
+
     code: int = FAILED
+    """The exit code if it ends the run; see docs/architecture.md."""
+
+    @property
+    def summary(self) -> str:
+        """What and why in one line."""
+        return f"{self.what} ({self.why})" if self.why else self.what
 
     def __str__(self) -> str:
         """Up to three lines: `error:`, `why:`, `fix:`."""
@@ -37,7 +43,10 @@ class Problem:
 
 
 class Trouble(Exit):
-    """The error that carries a Problem. Invoke prints it on stderr and exits with its code; bugs keep their traceback."""
+    """The error that carries a Problem. Invoke prints it on stderr and exits with its code.
+
+    Any other exception is a bug and keeps its traceback.
+    """
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = FAILED) -> None:
         self.problem = Problem(what, why, fix, code)
@@ -45,12 +54,12 @@ class Trouble(Exit):
 
     @classmethod
     def of(cls, problem: Problem) -> Trouble:
-        """Return the error that carries this problem."""
+        """Return an error that carries this problem."""
         return Trouble(problem.what, why=problem.why, fix=problem.fix, code=problem.code)
 
     @property
     def what(self) -> str:
-        """What happened."""
+        """What is wrong."""
         return self.problem.what
 
     @property
@@ -60,11 +69,11 @@ class Trouble(Exit):
 
     @property
     def fix(self) -> str:
-        """The command or the sentence that fixes it; empty when there is none."""
+        """How to fix it; empty when that is not known."""
         return self.problem.fix
 
     def text(self) -> str:
-        """Return what is printed on stderr."""
+        """Return the lines for stderr."""
         return str(self.problem)
 
     def __str__(self) -> str:
@@ -72,22 +81,22 @@ class Trouble(Exit):
 
 
 class Refused(Trouble):
-    """There is a reason not to do it: production, a colleague, something would be lost. Exit code 3."""
+    """Not done for a reason: production, a colleague's work, something would be lost. Exit code 3."""
 
     def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(what, why=why, fix=fix, code=REFUSED)
 
 
 class Blocked(Trouble):
-    """A step that needs a person first (a login, a right, a program). The step becomes `blocked`, others go on."""
+    """Someone must act first: log in, grant a right, install a program. The step is blocked; other steps go on."""
 
 
 class ToolError(Trouble):
-    """A program failed, is absent or gave no answer.
+    """A program failed, is not installed or did not answer.
 
-    tool:      the program's bare name
-    exit:      its exit code, None when it was killed at its deadline or never started
-    stdout, stderr: what it said, decoded, already without known secrets
+    tool: the bare name of the program
+    exit: its exit code; None when it was killed at its deadline or never started
+    stdout, stderr: its output, decoded and with known secrets masked
     """
 
     def __init__(
@@ -105,12 +114,14 @@ class ToolError(Trouble):
         super().__init__(what, why=why, fix=fix)
 
     @property
-    def said(self) -> str:
-        """Both streams as one text, for a search by pattern."""
+    def output(self) -> str:
+        """Both streams as one text, to search in."""
         return f"{self.stderr}\n{self.stdout}"
 
-    def told(self, what: str = "", *, why: str = "", fix: str = "", kind: type[ToolError] | None = None) -> ToolError:
-        """The same failure in other words, or as a more special kind; what is not given stays."""
+    def reworded(
+        self, what: str = "", *, why: str = "", fix: str = "", kind: type[ToolError] | None = None
+    ) -> ToolError:
+        """Return the same failure with other words or as a subclass. Arguments that are not given stay as they are."""
         return (kind or type(self))(
             what or self.what,
             tool=self.tool,
@@ -123,7 +134,7 @@ class ToolError(Trouble):
 
 
 class Absent(ToolError):
-    """The program is not installed (not found on PATH)."""
+    """The program is not on PATH."""
 
 
 class TimedOut(ToolError):

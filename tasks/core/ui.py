@@ -17,7 +17,15 @@ _lock = threading.RLock()
 _READER_GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe has ended; the terminal was closed
 _json_printed = False
 _secrets: set[str] = set()
-_MARKS = {"done": "ok", "pending": "..", "blocked": "!!", "unknown": "??", "running": "->", "failed": "xx"}
+_MARKS = {
+    "done": "ok",
+    "pending": "..",
+    "blocked": "!!",
+    "waiting": "--",
+    "unknown": "??",
+    "running": "->",
+    "failed": "xx",
+}
 
 
 def hide(*secrets: str) -> None:

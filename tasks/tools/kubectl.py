@@ -22,6 +22,10 @@ class NotFound(ToolError):
     """The cluster answered: there is no such object."""
 
 
+class UnknownResource(ToolError):
+    """The cluster does not have this kind of object: its CustomResourceDefinition is not installed."""
+
+
 class Unauthorized(ToolError):
     """No credentials, or the cluster does not accept them."""
 
@@ -127,13 +131,15 @@ def error(command: Command, done: Done) -> ToolError:
         kind = Forbidden
     elif "(NotFound)" in done.stderr:
         kind = NotFound
+    elif "doesn't have a resource type" in done.stderr:
+        kind = UnknownResource
     elif (
         "getting credentials" in done.stderr
         or "must be logged in" in done.stderr
         or "provide credentials" in done.stderr
     ):
         kind = Unauthorized
-    return plain.told(kind=kind)
+    return plain.reworded(kind=kind)
 
 
 def _answer(command: Command) -> Object:

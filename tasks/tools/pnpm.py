@@ -59,7 +59,7 @@ def _install(command: Command, place: Path) -> None:
     why = command.failed(done)
     errors = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if _ERROR.search(line)]
     if errors:
-        why = why.told(f"{command.name}: {clean(' '.join(errors[0].split()))[:300]}")
+        why = why.reworded(f"{command.name}: {clean(' '.join(errors[0].split()))[:300]}")
     raise why
 
 

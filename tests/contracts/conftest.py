@@ -1,4 +1,4 @@
-"""Each contract runs over every program there is of its module's TOOL; what was not tried is said at the end."""
+"""Run each contract with every available program of its module's TOOL. The summary lists what was not tried."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def box_of(release: str = "") -> control.Box:
-    """The sandbox with this telepresence, started when it is first wanted; one serves all tests of the process."""
+    """The sandbox with this version of telepresence. It is started once for each test process."""
     release = release or control.VERSIONS[-1]
     if release not in _boxes:
         _boxes[release] = control.up(telepresence=release)
@@ -37,7 +37,7 @@ def box_of(release: str = "") -> control.Box:
 
 @pytest.fixture(scope="session", autouse=True)
 def boxes_end() -> Iterator[None]:
-    """No sandbox outlives the tests."""
+    """Stop all sandboxes after the tests."""
     yield
     for box in _boxes.values():
         control.down(box)
@@ -46,12 +46,12 @@ def boxes_end() -> Iterator[None]:
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest, tmp_path: Path, record_property: Any) -> Iterator[Program]:
-    """The program in a place of its own; the faults of a test end with it, and so does what it started."""
+    """The program with an empty HOME. Afterwards, the test's faults are switched off and its daemons are stopped."""
     candidate: Candidate = request.param
     record_property("program", f"{candidate.tool} ({candidate.label})")
     found = _stand_in(candidate) if not candidate.path else _real(candidate, tmp_path, request.config)
     yield found
-    for name in found.planted:
+    for name in found.active_faults:
         assert found.box is not None
         control.fault(found.box, name, on=False)
     if candidate.tool == "telepresence":
@@ -60,17 +60,17 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, record_property: Any
 
 @pytest.fixture
 def suite(program: Program, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The suite's own wrappers in this process, with this program and its place around them; returns the settings."""
+    """The settings for the suite's wrappers, with this program's environment in this process."""
     for name, value in program.env.items():
         monkeypatch.setenv(name, value)
     for name in os.environ.keys() - program.env.keys():
         monkeypatch.delenv(name)
-    told = {
+    variables = {
         "CONTEXT": "CLUSTER__CONTEXT",
         "NAMESPACE": "CLUSTER__NAMESPACE",
         "MANAGER_NAMESPACE": "CLUSTER__MANAGER_NAMESPACE",
     }
-    for name, key in told.items():
+    for name, key in variables.items():
         if program.cluster.get(name):
             monkeypatch.setenv(f"REMOTE_DEV_{key}", program.cluster[name])
     settings.settings.cache_clear()

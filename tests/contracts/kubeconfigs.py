@@ -1,4 +1,4 @@
-"""The kubeconfigs that the contracts are tried with."""
+"""Kubeconfigs for the contracts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def config(server: str, token: str, context: str = "dev", namespace: str = "team
 
 
 def frozen(s: Settings, text: str) -> Path:
-    """The session's kubeconfig is this one."""
+    """Make this the session's kubeconfig."""
     path = base.frozen_kubeconfig(s)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -31,7 +31,7 @@ def frozen(s: Settings, text: str) -> Path:
 
 
 def fetched(program: Program, s: Settings, env: Mapping[str, str] | None = None) -> str:
-    """The kubeconfig that a stand-in's person gets of Azure, through az. env: of another person than the program's."""
+    """The kubeconfig that az returns for a user of the sandbox. env: the environment of another user."""
     person = {**program.env, **(env or {})}
     file = Path(person["HOME"]) / "fetched"
     group, name = s.cluster.resource_group, s.cluster.name
@@ -45,7 +45,7 @@ def fetched(program: Program, s: Settings, env: Mapping[str, str] | None = None)
 
 
 def unaccepted(text: str) -> str:
-    """The kubeconfig with a token that the cluster does not know."""
+    """The kubeconfig with a token that the cluster rejects."""
     data = yaml.safe_load(text)
     for user in data["users"]:
         user["user"] = {"token": "not-a-token"}

@@ -1,4 +1,4 @@
-"""What the contracts are held against: the stand-ins of each version, and the real programs of a folder."""
+"""The programs that the contracts are tested with: the stand-ins of each version, and the real programs in a folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pytest
 from sandbox import control
 from sandbox.world.state import TOOLS as TOOLS
 
-CLUSTER_FILE = "cluster.env"  # beside the programs: where they find a cluster that may be used for tests
+CLUSTER_FILE = "cluster.env"  # next to the programs: describes a cluster that may be used for tests
 _NAMED = re.compile(rf"({'|'.join(TOOLS)})-v?\d[\w.+-]*")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A program that could be tried. path: empty for the stand-in; release: the telepresence of the stand-in's box."""
+    """A program to test. path: empty for a stand-in; release: the telepresence version of the stand-in's sandbox."""
 
     tool: str
     path: str = ""
@@ -30,7 +30,7 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """As it stands in the test's name and in the summary."""
+        """Its name in test ids and in the summary."""
         if not self.path:
             return f"stand-in {self.release}".strip()
         folder = os.path.basename(os.path.dirname(self.path))
@@ -38,16 +38,16 @@ class Candidate:
 
 
 def stand_ins(tool: str) -> list[Candidate]:
-    """The stand-in; of telepresence one for each version."""
+    """The stand-in; for telepresence, one for each version."""
     return [Candidate(tool, release=v) for v in control.VERSIONS] if tool == "telepresence" else [Candidate(tool)]
 
 
 def real(tool: str, folder: str) -> list[Candidate]:
-    """The real programs of this name below the folder: DIR/TOOL, DIR/TOOL-VERSION, DIR/ANY/TOOL. Never one of PATH."""
+    """The real programs of this name in the folder: DIR/TOOL, DIR/TOOL-VERSION, DIR/ANY/TOOL. PATH is not searched."""
     if not folder:
         return []
     if not os.path.isdir(folder):
-        raise pytest.UsageError(f"--contracts {folder}: there is no such folder")
+        raise pytest.UsageError(f"--contracts {folder}: the folder does not exist")
     return [Candidate(tool, path) for path in _below(folder, 2) if _called(path) == tool]
 
 
@@ -67,7 +67,7 @@ def _called(path: str) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """How a program ended, streams apart."""
+    """The result of a program."""
 
     exit: int
     out: str
@@ -75,7 +75,7 @@ class Done:
 
     @property
     def said(self) -> str:
-        """Both streams, for a signature."""
+        """Both streams, for matching signatures."""
         return f"{self.err}\n{self.out}"
 
     @property
@@ -86,25 +86,25 @@ class Done:
 
 @dataclass
 class Program:
-    """One program in a place of its own: an empty HOME, no login, no kubeconfig, no session.
+    """One program with an empty HOME, no login, no kubeconfig and no session.
 
-    env: the whole environment. box: the stand-in's world, None for a real program. cluster: what cluster.env says.
+    env: the whole environment; box: the stand-in's sandbox, None for a real program; cluster: the content of cluster.env
     """
 
     candidate: Candidate
     env: dict[str, str]
     box: control.Box | None
     cluster: Mapping[str, str] = field(default_factory=dict)
-    planted: list[str] = field(default_factory=list)
+    active_faults: list[str] = field(default_factory=list)
 
     @property
     def tool(self) -> str:
-        """Its bare name."""
+        """Its name without a path."""
         return self.candidate.tool
 
     @property
     def is_real(self) -> bool:
-        """Is it no stand-in?"""
+        """Is it a real program?"""
         return self.box is None
 
     @property
@@ -121,7 +121,7 @@ class Program:
         seconds: float = 120,
         env: Mapping[str, str] | None = None,
     ) -> Done:
-        """Run it to its end; `tool`: another program beside it, `env`: on top of its own environment."""
+        """Run it to its end. tool: another program to run instead; env: additional variables."""
         done = subprocess.run(
             [tool or self.tool, *argv],
             env={**self.env, **(env or {})},
@@ -134,36 +134,36 @@ class Program:
         return Done(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
     def not_tried(self, why: str) -> NoReturn:
-        """This case says nothing about this program: neither passed nor failed."""
+        """Skip: this case cannot be tested with this program."""
         pytest.skip(f"not tried: {why}")
 
     def fault(self, name: str) -> None:
-        """Let something be broken. Outside the sandbox it cannot be brought about."""
+        """Switch a fault on. Skips for a real program."""
         if self.box is None:
-            self.not_tried(f"'{name}' cannot be brought about with a real program")
+            self.not_tried(f"the fault '{name}' is not possible with a real program")
         control.fault(self.box, name)
-        self.planted.append(name)
+        self.active_faults.append(name)
 
     def only_real_with(self, *names: str) -> None:
-        """A real program is tried only where cluster.env has these names."""
+        """Skip for a real program unless cluster.env has these names."""
         missing = [n for n in names if not self.cluster.get(n)]
         if self.is_real and missing:
-            self.not_tried(f"{CLUSTER_FILE} says nothing of {', '.join(missing)}")
+            self.not_tried(f"{CLUSTER_FILE} lacks {', '.join(missing)}")
 
     def kubeconfig(self, text: str) -> Path:
-        """Give it this kubeconfig, and no other."""
+        """Write this kubeconfig."""
         path = Path(self.env["KUBECONFIG"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
 
     def lacks(self, flag: str, *command: str) -> bool:
-        """Does its help not name this flag?"""
+        """Does its help lack this flag?"""
         return not re.search(rf"--{flag}\b", self.call(*command, "--help").said)
 
 
 def cluster_of(folder: str) -> dict[str, str]:
-    """The lines NAME=value of cluster.env in the folder; empty without one."""
+    """The variables in the folder's cluster.env; empty without that file."""
     path = Path(folder, CLUSTER_FILE) if folder else None
     if path is None or not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""What the contracts were held against, said at the end of a run; also where the tests ran in other processes."""
+"""Print a summary of the tested programs at the end of a run, also for tests in other processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.contracts import programs
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """A line for each program: how many contracts hold, are broken, were not tried; and which tools were not there."""
+    """Print for each program how many contracts hold, are broken or were not tried, and which tools were missing."""
     count: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     reasons: dict[str, set[str]] = defaultdict(set)
     for outcome, name in (("passed", "hold"), ("failed", "broken"), ("skipped", "not tried")):

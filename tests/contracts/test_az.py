@@ -22,7 +22,7 @@ EXPIRY = (*TOKEN, "--query", "expires_on", "--output", "json")
 
 
 def log_in(program: Program) -> None:
-    """Stand-ins know who would log in; for a real az cluster.env names the folder of a login."""
+    """Log in. For a real az, cluster.env names the folder of an existing login."""
     program.only_real_with("AZURE_CONFIG_DIR")
     if program.is_real:
         program.env["AZURE_CONFIG_DIR"] = program.cluster["AZURE_CONFIG_DIR"]
@@ -38,7 +38,7 @@ def credentials(s: Settings, program: Program) -> tuple[str, ...]:
     return tuple(args)
 
 
-def test_it_tells_its_version(program: Program, suite: Settings):
+def test_its_version_is_read(program: Program, suite: Settings):
     found = versions.installed(suite, TOOL)
     assert found is not None
     assert found.version[0].isdigit()
@@ -47,22 +47,22 @@ def test_it_tells_its_version(program: Program, suite: Settings):
 @pytest.mark.parametrize(
     "words", [("account", "show"), EXPIRY, ("aks", "get-credentials", "-g", "G", "-n", "N", "--file", "-")]
 )
-def test_without_a_login_it_says_so_on_stderr_alone(program: Program, words: tuple[str, ...]):
+def test_without_a_login_it_reports_so_only_on_stderr(program: Program, words: tuple[str, ...]):
     done = program.call(*words)
     assert done.exit == 1
     assert done.out == ""
     assert "ERROR: Please run 'az login' to setup account." in done.err
 
 
-def test_without_a_login_the_wrapper_asks_for_one(program: Program, suite: Settings):
+def test_without_a_login_the_wrapper_raises_login_needed(program: Program, suite: Settings):
     assert az.accounts() == ()
     with pytest.raises(LoginNeeded) as why:
         az.token_expiry(suite)
     assert why.value.fix == "inv aks.login"
 
 
-def test_the_parser_takes_what_the_suite_says(program: Program, suite: Settings):
-    """A wrong flag is exit 2; that nobody is logged in is found later, with exit 1."""
+def test_the_parser_accepts_the_suites_arguments(program: Program, suite: Settings):
+    """A wrong flag is exit code 2. A missing login is detected later, with exit code 1."""
     for words in (az.credentials_args(suite), (*EXPIRY, "--only-show-errors")):
         assert program.call(*words).exit == 1, words
     assert program.call(*EXPIRY, "--no-such-flag").exit == 2
@@ -83,7 +83,7 @@ def test_the_parser_takes_what_the_suite_says(program: Program, suite: Settings)
         "scope",
     ],
 )
-def test_login_knows_each_way(program: Program, flag: str):
+def test_login_has_the_flag_of_each_method(program: Program, flag: str):
     if flag == "client-id" and program.lacks(flag, "login"):
         program.not_tried("this version names a managed identity by --username")
     assert not program.lacks(flag, "login")
@@ -118,7 +118,7 @@ def test_the_clusters_kubeconfig_comes_on_stdout(program: Program, suite: Settin
     assert not (program.home / ".kube/config").exists()
 
 
-def test_an_unknown_cluster_is_exit_3_and_named(program: Program, suite: Settings):
+def test_an_unknown_cluster_is_exit_code_3_with_its_error_code(program: Program, suite: Settings):
     log_in(program)
     program.only_real_with("RESOURCE_GROUP", "CLUSTER")
     args = list(credentials(suite, program))
@@ -130,7 +130,7 @@ def test_an_unknown_cluster_is_exit_3_and_named(program: Program, suite: Setting
 
 
 @pytest.mark.parametrize("code", ["70043", "700082", "50173", "50076", "53003"])
-def test_entras_refusal_is_named_by_its_code(program: Program, suite: Settings, code: str):
+def test_entras_error_code_is_reported(program: Program, suite: Settings, code: str):
     log_in(program)
     program.fault(f"login-{code}")
     done = program.call(*EXPIRY)
@@ -141,7 +141,7 @@ def test_entras_refusal_is_named_by_its_code(program: Program, suite: Settings, 
     assert why.value.aadsts == code
 
 
-def test_a_missing_role_is_no_matter_of_the_login(program: Program, suite: Settings):
+def test_a_missing_role_is_not_reported_as_a_missing_login(program: Program, suite: Settings):
     log_in(program)
     program.fault("arm-denied")
     done = program.call(*az.credentials_args(suite))
@@ -153,11 +153,11 @@ def test_a_missing_role_is_no_matter_of_the_login(program: Program, suite: Setti
     assert "Cluster User Role" in why.value.why
 
 
-def test_the_registrys_login_looks_for_an_engine_first(program: Program, suite: Settings):
+def test_the_registrys_login_checks_the_engine_first(program: Program, suite: Settings):
     if program.is_real:
         program.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
         if program.call("version", tool="docker").exit == 127:
-            program.not_tried("there is no docker client beside it")
+            program.not_tried("there is no docker client next to it")
     else:
         program.fault("docker-no-engine")
     done = program.call("acr", "login", "--name", "registry")
@@ -165,7 +165,7 @@ def test_the_registrys_login_looks_for_an_engine_first(program: Program, suite: 
     assert "DOCKER_COMMAND_ERROR" in done.err
 
 
-def test_the_registrys_login_ends_in_dockers_file(program: Program, suite: Settings):
+def test_the_registrys_login_is_stored_in_dockers_file(program: Program, suite: Settings):
     log_in(program)
     program.only_real_with("REGISTRY")
     perform(az.registry_login(suite))
@@ -181,7 +181,7 @@ def test_a_missing_role_on_the_registry_is_explained(program: Program, suite: Se
 
 
 def test_a_secret_is_read_from_stdin(program: Program, suite: Settings):
-    """`--password @-`: in no process list. A wrong one, or no network, is exit 1 and no question."""
+    """`--password @-` keeps the secret out of process lists. A wrong secret or no network is exit code 1, without a prompt."""
     words = (
         "login",
         "--service-principal",
@@ -198,7 +198,7 @@ def test_a_secret_is_read_from_stdin(program: Program, suite: Settings):
 def test_a_device_code_is_shown_on_stderr(program: Program, suite: Settings):
     program.only_real_with("AZURE_CONFIG_DIR")
     if program.is_real:
-        program.not_tried("it would wait for a person")
+        program.not_tried("it would wait for a user")
     done = program.call("login", "--use-device-code", "--output", "none")
     assert done.exit == 0
     assert "enter the code" in done.err

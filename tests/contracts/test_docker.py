@@ -17,14 +17,14 @@ pytestmark = pytest.mark.contract
 
 
 def without_engine(program: Program) -> None:
-    """No engine answers: a real client is led to a closed port."""
+    """Let no engine answer. A real client gets a closed port."""
     if program.is_real:
         program.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
     else:
         program.fault("docker-no-engine")
 
 
-def test_it_tells_its_version_without_an_engine(program: Program, suite: Settings):
+def test_its_version_is_read_without_an_engine(program: Program, suite: Settings):
     without_engine(program)
     done = program.call("--version")
     assert (done.exit, done.err) == (0, "")
@@ -48,14 +48,14 @@ def test_without_an_engine_info_fails_although_it_prints(
         docker.engine(suite)
 
 
-def test_an_engine_tells_its_version(program: Program, suite: Settings):
+def test_the_engines_version_is_read(program: Program, suite: Settings):
     program.only_real_with("DOCKER_HOST")
     program.env.update({k: v for k, v in program.cluster.items() if k == "DOCKER_HOST"})
     done = program.call("info", "--format", "{{.ServerVersion}}")
     assert (done.exit, done.out.strip()[0].isdigit()) == (0, True)
 
 
-def test_a_socket_of_somebody_else_is_named(program: Program, suite: Settings):
+def test_a_socket_without_permission_is_reported(program: Program, suite: Settings):
     program.fault("docker-forbidden")
     done = program.call("info")
     assert done.exit == 1
@@ -64,7 +64,7 @@ def test_a_socket_of_somebody_else_is_named(program: Program, suite: Settings):
 
 
 def test_its_login_is_read_from_its_file(program: Program, suite: Settings):
-    """The client keeps a login in ~/.docker/config.json, in clear, under the registry's host."""
+    """The client stores a login in plain text in ~/.docker/config.json under the registry's host."""
     program.only_real_with("REGISTRY", "REGISTRY_USER", "REGISTRY_PASSWORD", "DOCKER_HOST")
     host = program.cluster.get("REGISTRY", suite.registry.host)
     user = program.cluster.get("REGISTRY_USER", "00000000-0000-0000-0000-000000000000")

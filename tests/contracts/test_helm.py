@@ -20,7 +20,7 @@ pytestmark = pytest.mark.contract
 
 @pytest.fixture
 def chart(tmp_path: Path) -> Path:
-    """A chart of one object, with a value that must be given."""
+    """A chart of one object with a required value."""
     place = tmp_path / "chart"
     (place / "templates").mkdir(parents=True)
     (place / "Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 0.1.0\n")
@@ -34,18 +34,18 @@ def chart(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster(program: Program, suite: Settings) -> None:
-    """A cluster that takes releases."""
+    """A cluster that accepts releases."""
     program.only_real_with("KUBECONFIG", "CONTEXT", "NAMESPACE")
     frozen(suite, Path(program.cluster["KUBECONFIG"]).read_text() if program.is_real else fetched(program, suite))
 
 
 @pytest.fixture
 def refused(program: Program, suite: Settings) -> None:
-    """The kubeconfig leads to a closed port."""
+    """A kubeconfig for a closed port."""
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
 
 
-def test_it_tells_its_version(program: Program, suite: Settings):
+def test_its_version_is_read(program: Program, suite: Settings):
     done = program.call("version", "--short")
     assert done.exit == 0
     assert done.out.startswith("v")
@@ -64,7 +64,7 @@ def test_a_chart_is_rendered_without_a_cluster(program: Program, suite: Settings
     assert made[0]["metadata"]["namespace"] == suite.cluster.namespace
 
 
-def test_a_value_that_is_missing_is_named(program: Program, suite: Settings, refused: None, chart: Path):
+def test_a_missing_value_is_reported(program: Program, suite: Settings, refused: None, chart: Path):
     done = program.call("template", "web-tilt", str(chart))
     assert (done.exit, done.out) == (1, "")
     assert "set .Values.must" in done.err
@@ -72,20 +72,22 @@ def test_a_value_that_is_missing_is_named(program: Program, suite: Settings, ref
         helm.render(suite, "web-tilt", chart, [])
 
 
-def test_a_server_that_refuses_is_named(program: Program, suite: Settings, refused: None):
+def test_a_server_that_refuses_is_reported(program: Program, suite: Settings, refused: None):
     with pytest.raises(ToolError) as why:
         helm.releases(suite, "ada")
     assert "Kubernetes cluster unreachable" in why.value.what
-    assert explain(TOOL, why.value.said)[1]
+    assert explain(TOOL, why.value.output)[1]
 
 
-def test_an_unknown_context_is_named(program: Program, suite: Settings, refused: None):
+def test_an_unknown_context_is_reported(program: Program, suite: Settings, refused: None):
     done = program.call("list", "--kube-context", "nope", "--output", "json")
     assert (done.exit, done.out) == (1, "")
     assert 'context "nope" does not exist' in done.err
 
 
-def test_a_release_is_made_held_listed_and_removed(program: Program, suite: Settings, cluster: None, chart: Path):
+def test_a_release_is_created_labelled_listed_and_deleted(
+    program: Program, suite: Settings, cluster: None, chart: Path
+):
     name = "contract-tilt"
     perform(helm.upgrade(suite, name, chart, [], ["must=1"], holder="ada"))
     mine = {r.name: r for r in helm.releases(suite, "ada")}[name]

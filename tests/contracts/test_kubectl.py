@@ -24,8 +24,11 @@ pytestmark = pytest.mark.contract
 
 @dataclass(frozen=True)
 class Reach:
-    """A cluster that answers. outsider: a kubeconfig of somebody without rights, empty for none; stranger: one with a
-    login that the cluster does not accept."""
+    """A cluster that answers.
+
+    outsider: a kubeconfig of a user without rights, "" if there is none; stranger: one with a token that the cluster
+    rejects
+    """
 
     namespace: str
     stranger: str
@@ -34,7 +37,7 @@ class Reach:
 
 @pytest.fixture
 def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
-    """A stand-in has the sandbox's; a real kubectl that of cluster.env, else a small API server of this folder."""
+    """The sandbox's cluster; for a real kubectl the one in cluster.env, else the API server in api_server.py."""
     s = suite
     if program.is_real and program.cluster.get("KUBECONFIG"):
         text = Path(program.cluster["KUBECONFIG"]).read_text()
@@ -58,7 +61,7 @@ def cluster(program: Program, suite: Settings) -> Iterator[Reach]:
 
 
 def ask(program: Program, s: Settings, *words: str, env: Mapping[str, str] | None = None) -> Done:
-    """As the wrapper asks: with the frozen kubeconfig and its context."""
+    """Call kubectl as the wrapper does, with the frozen kubeconfig and its context."""
     return program.call(
         "--kubeconfig",
         str(base.frozen_kubeconfig(s)),
@@ -70,7 +73,7 @@ def ask(program: Program, s: Settings, *words: str, env: Mapping[str, str] | Non
     )
 
 
-def test_it_tells_its_version_without_a_cluster(program: Program, suite: Settings):
+def test_its_version_is_read_without_a_cluster(program: Program, suite: Settings):
     done = program.call("version", "--client", "--output", "json")
     assert (done.exit, done.err) == (0, "")
     assert done.json["clientVersion"]["gitVersion"].startswith("v1.")
@@ -79,7 +82,7 @@ def test_it_tells_its_version_without_a_cluster(program: Program, suite: Setting
     assert f"v{found.version}" == done.json["clientVersion"]["gitVersion"]
 
 
-def test_objects_come_as_a_list_in_json(program: Program, suite: Settings, cluster: Reach):
+def test_objects_are_a_json_list(program: Program, suite: Settings, cluster: Reach):
     done = ask(program, suite, "get", "pods", "--namespace", cluster.namespace, "--output", "json")
     assert done.exit == 0
     assert done.json["kind"] == "List"
@@ -87,12 +90,12 @@ def test_objects_come_as_a_list_in_json(program: Program, suite: Settings, clust
     assert kubectl.get(suite, "pods", namespace=cluster.namespace)
 
 
-def test_one_object_comes_alone(program: Program, suite: Settings, cluster: Reach):
+def test_one_object_is_not_a_list(program: Program, suite: Settings, cluster: Reach):
     labels = kubectl.namespace_labels(suite, cluster.namespace)
     assert labels["kubernetes.io/metadata.name"] == cluster.namespace
 
 
-def test_what_is_not_there_is_not_found(program: Program, suite: Settings, cluster: Reach):
+def test_a_missing_object_is_not_found(program: Program, suite: Settings, cluster: Reach):
     done = ask(
         program, suite, "get", "services", "no-such-service", "--namespace", cluster.namespace, "--output", "json"
     )
@@ -109,19 +112,19 @@ def test_the_servers_version_needs_no_rights(program: Program, suite: Settings, 
     kubectl.ready(suite)
 
 
-def test_can_i_says_yes_with_exit_0(program: Program, suite: Settings, cluster: Reach):
+def test_can_i_prints_yes_with_exit_code_0(program: Program, suite: Settings, cluster: Reach):
     done = ask(program, suite, "auth", "can-i", "list", "pods", "--namespace", cluster.namespace)
     assert (done.exit, done.out) == (0, "yes\n")
     assert kubectl.can_i(suite, "create", "pods", subresource="portforward", namespace=cluster.namespace)
 
 
-def test_can_i_says_no_with_exit_1_on_stdout(program: Program, suite: Settings, cluster: Reach):
+def test_can_i_prints_no_on_stdout_with_exit_code_1(program: Program, suite: Settings, cluster: Reach):
     done = ask(program, suite, "auth", "can-i", "delete", "namespaces", "--namespace", cluster.namespace)
     assert (done.exit, done.out.split()[0]) == (1, "no")
     assert not kubectl.can_i(suite, "delete", "namespaces", namespace=cluster.namespace)
 
 
-def test_can_i_that_could_not_ask_says_nothing_on_stdout(program: Program, suite: Settings):
+def test_can_i_without_an_answer_prints_nothing_on_stdout(program: Program, suite: Settings):
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
     done = ask(program, suite, "auth", "can-i", "list", "pods")
     assert (done.exit, done.out) == (1, "")
@@ -149,7 +152,7 @@ def test_an_outsider_is_forbidden(program: Program, suite: Settings, cluster: Re
     assert (no.exit, no.out) == (1, "no\n")
 
 
-def test_a_token_that_is_not_accepted_is_named(program: Program, suite: Settings, cluster: Reach):
+def test_a_rejected_token_is_reported(program: Program, suite: Settings, cluster: Reach):
     frozen(suite, cluster.stranger)
     done = ask(program, suite, "get", "pods", "--namespace", cluster.namespace, "--output", "json")
     assert (done.exit, done.out) == (1, "")
@@ -158,11 +161,11 @@ def test_a_token_that_is_not_accepted_is_named(program: Program, suite: Settings
         kubectl.get(suite, "pods", namespace=cluster.namespace)
 
 
-def test_deleting_what_is_gone_is_fine(program: Program, suite: Settings, cluster: Reach):
+def test_deleting_a_missing_object_succeeds(program: Program, suite: Settings, cluster: Reach):
     perform(kubectl.delete(suite, "pod", "no-such-pod", namespace=cluster.namespace, destroys="nothing"))
 
 
-def test_a_server_that_refuses_is_named(program: Program, suite: Settings):
+def test_a_server_that_refuses_is_reported(program: Program, suite: Settings):
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
     done = ask(program, suite, "get", "pods", "--output", "json")
     assert (done.exit, done.out) == (1, "")
@@ -170,7 +173,7 @@ def test_a_server_that_refuses_is_named(program: Program, suite: Settings):
     assert "does not answer" in explain(TOOL, done.said)[0]
 
 
-def test_a_context_that_is_not_there_is_named(program: Program, suite: Settings):
+def test_a_missing_context_is_reported(program: Program, suite: Settings):
     frozen(suite, config("https://127.0.0.1:1", "t"))
     done = program.call("--kubeconfig", str(base.frozen_kubeconfig(suite)), "--context", "nope", "get", "pods")
     assert (done.exit, done.out) == (1, "")
@@ -178,7 +181,7 @@ def test_a_context_that_is_not_there_is_named(program: Program, suite: Settings)
 
 
 def test_a_failing_plugin_is_passed_on(program: Program, suite: Settings):
-    """kubelogin's own words come first, as they are; then kubectl's line."""
+    """kubelogin's error comes first, unchanged; then kubectl's line."""
     text = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
     args = ["get-token", "--login", "azurecli", "--server-id", suite.azure.server_id]
     plugin = {
@@ -203,7 +206,7 @@ def test_a_failing_plugin_is_passed_on(program: Program, suite: Settings):
         kubectl.get(suite, "pods")
 
 
-def test_a_plugin_that_is_not_installed_is_named(program: Program, suite: Settings):
+def test_a_missing_plugin_is_reported(program: Program, suite: Settings):
     text = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
     hint = "install it"
     plugin = {
@@ -220,7 +223,7 @@ def test_a_plugin_that_is_not_installed_is_named(program: Program, suite: Settin
     assert hint in done.err
 
 
-def test_a_lock_that_was_left_is_named(program: Program, suite: Settings):
+def test_a_stale_lock_is_reported(program: Program, suite: Settings):
     file = program.kubeconfig(config("https://127.0.0.1:1", "t"))
     file.with_name("config.lock").touch()
     done = program.call("config", "use-context", "dev")

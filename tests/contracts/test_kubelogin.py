@@ -34,7 +34,7 @@ users:
 """
 
 
-def test_it_tells_its_version(program: Program, suite: Settings):
+def test_its_version_is_read(program: Program, suite: Settings):
     found = versions.installed(suite, TOOL)
     assert found is not None
     assert found.version
@@ -65,7 +65,7 @@ def test_converting_again_changes_nothing(program: Program):
     assert file.read_bytes() == once
 
 
-def test_the_wrapper_converts_and_looks_again(program: Program, suite: Settings):
+def test_the_wrapper_converts_and_verifies(program: Program, suite: Settings):
     before = kc.load([program.kubeconfig(CONFIG)]).context("dev")
     assert before is not None
     after = kubelogin.convert(suite, before)
@@ -79,13 +79,13 @@ def test_an_unknown_context_is_an_error(program: Program):
     assert 'no context exists with the name: "nope"' in done.err
 
 
-def test_a_missing_file_that_is_named_is_an_error(program: Program):
+def test_an_explicit_missing_file_is_an_error(program: Program):
     done = program.call(*kubelogin.convert_args("dev", str(program.home / "none")))
     assert done.exit == 1
     assert "no such file or directory" in done.err
 
 
-def test_a_lock_that_was_left_is_named(program: Program):
+def test_a_stale_lock_is_reported(program: Program):
     file = program.kubeconfig(CONFIG)
     file.with_name(f"{file.name}.lock").touch()
     done = program.call(*kubelogin.convert_args("dev", str(file)))
@@ -94,9 +94,9 @@ def test_a_lock_that_was_left_is_named(program: Program):
     assert "lock" in explain(TOOL, done.said)[0]
 
 
-def test_without_a_login_azs_own_words_are_on_stderr(program: Program):
+def test_without_a_login_the_error_of_az_is_on_stderr(program: Program):
     if program.is_real and program.call("version", tool="az", seconds=60).exit != 0:
-        program.not_tried("there is no az beside it")
+        program.not_tried("there is no az next to it")
     done = program.call("get-token", "--login", "azurecli", "--server-id", SERVER_ID)
     assert (done.exit, done.out) == (1, "")
     assert "AzureCLICredential" in done.err
@@ -116,7 +116,7 @@ def test_a_token_is_an_exec_credential(program: Program):
     assert found["status"]["token"]
 
 
-def test_the_program_of_the_same_name_is_told_apart(program: Program, suite: Settings):
+def test_int128s_program_of_the_same_name_is_recognised(program: Program, suite: Settings):
     program.fault("kubelogin-wrong")
     found = versions.installed(suite, TOOL)
     assert found is not None

@@ -23,7 +23,7 @@ LOCK = "lockfileVersion: '9.0'\n\nsettings:\n  autoInstallPeers: true\n  exclude
 
 @pytest.fixture
 def project(program: Program, suite: Settings) -> Path:
-    """A project without dependencies; no registry is asked."""
+    """A project without dependencies, which needs no registry."""
     place = program.home / "project"
     place.mkdir()
     (place / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0"}))
@@ -32,11 +32,11 @@ def project(program: Program, suite: Settings) -> Path:
 
 
 def there(s: Settings, place: Path) -> Settings:
-    """The settings of this project."""
+    """The settings for this project."""
     return msgspec.structs.replace(s, root=str(place))
 
 
-def test_it_tells_its_version_from_a_folder_without_a_project(program: Program, suite: Settings):
+def test_its_version_is_read_in_a_folder_without_a_project(program: Program, suite: Settings):
     done = program.call("--version", cwd=os.sep)
     assert done.exit == 0
     found = versions.installed(suite, TOOL)
@@ -44,13 +44,13 @@ def test_it_tells_its_version_from_a_folder_without_a_project(program: Program, 
     assert found.version == done.out.strip()
 
 
-def test_an_installation_leaves_the_marks_by_which_it_is_known(program: Program, suite: Settings, project: Path):
+def test_an_installation_leaves_the_files_that_the_suite_checks(program: Program, suite: Settings, project: Path):
     (project / "pnpm-lock.yaml").write_text(LOCK)
     s = there(suite, project)
     assert pnpm.missing(s) == "node_modules is not there"
     perform(pnpm.install(s, "test"))
     if not (project / "node_modules" / ".modules.yaml").is_file():
-        program.not_tried("it makes no node_modules for a project without dependencies")
+        program.not_tried("this version creates no node_modules for a project without dependencies")
     assert pnpm.missing(s) == ""
 
 
@@ -62,7 +62,7 @@ def test_an_installation_leaves_the_marks_by_which_it_is_known(program: Program,
         ("a: [\n", {}, "ERR_PNPM_BROKEN_LOCKFILE"),
     ],
 )
-def test_what_is_wrong_with_the_lock_file_is_named_on_stdout(
+def test_problems_of_the_lock_file_are_reported_on_stdout(
     program: Program, suite: Settings, project: Path, lock: str, package: dict[str, object], code: str
 ):
     (project / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0", **package}))
@@ -77,7 +77,7 @@ def test_what_is_wrong_with_the_lock_file_is_named_on_stdout(
     assert why.value.why
 
 
-def test_a_registry_that_refuses_is_named(program: Program, suite: Settings, project: Path):
+def test_a_registry_that_refuses_is_reported(program: Program, suite: Settings, project: Path):
     if not program.is_real:
         program.fault("packages-refused")
     (project / "package.json").write_text(
@@ -88,7 +88,7 @@ def test_a_registry_that_refuses_is_named(program: Program, suite: Settings, pro
     assert "registry does not answer" in explain(TOOL, done.said)[0]
 
 
-def test_both_spellings_of_frozen_are_known(program: Program, suite: Settings, project: Path):
+def test_both_frozen_flags_are_accepted(program: Program, suite: Settings, project: Path):
     (project / "pnpm-lock.yaml").write_text(LOCK)
     for flag in ("--frozen-lockfile", "--no-frozen-lockfile"):
         assert program.call("install", flag, cwd=project).exit == 0, flag

@@ -1,9 +1,9 @@
-"""The recordings, replayed: in the same situation each stand-in ends with the same exit code, streams and key phrases.
+"""Replay the recordings: each stand-in has the recorded exit code, streams and phrases in the same situation.
 
-tests/data/contracts holds what was recorded of the real programs, shortened to what counts. A stream that a case does
-not name was empty; a list holds phrases that stood in it, `keys` those of its JSON; `something`: nothing in it is fixed. `differs`
-names what a stand-in knowingly does otherwise. A real program is held against
-the recordings only when it is of the recorded version.
+tests/data/contracts holds shortened recordings of the real programs. A stream that a case does not mention was empty; a
+list holds phrases in it; `keys` holds keys of its JSON; `something`: it was not empty. `differs` names a known difference
+of the stand-in. A real program is compared only if it has the recorded version.
+
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def _current(name: str) -> str:
 
 def _no_engine(program: Program) -> None:
     if program.is_real:
-        program.not_tried("the recorded socket cannot be taken away from here")
+        program.not_tried("the recorded socket cannot be removed")
     program.fault("docker-no-engine")
 
 
 def _credentials(program: Program, connect: bool = False) -> None:
     if program.is_real:
-        program.not_tried("the recorded cluster is not here")
+        program.not_tried("the recorded cluster is not available")
     program.kubeconfig(fetched(program, settings.settings()))
     if connect:
         (program.home / "work").mkdir()
@@ -127,7 +127,7 @@ def test_it_answers_as_recorded(program: Program, case: dict[str, Any]):
 
 
 def holds(wanted: Any, text: str, stream: str) -> None:
-    """The stream is as recorded: empty, with these phrases, or JSON with these keys."""
+    """Check that a stream is as recorded: empty, with these phrases, or JSON with these keys."""
     if wanted == "anything":
         return
     if wanted == "something":
@@ -142,7 +142,7 @@ def holds(wanted: Any, text: str, stream: str) -> None:
 
 
 def keys(value: Any, prefix: str = "") -> list[str]:
-    """Keys of two levels, of a list those of its first element."""
+    """The keys of two levels; of a list, those of its first element."""
     if isinstance(value, list):
         return keys(value[0], prefix) if value else []
     if not isinstance(value, dict):
@@ -156,5 +156,5 @@ def keys(value: Any, prefix: str = "") -> list[str]:
 
 
 def without_noise(text: str) -> str:
-    """Without kubectl's log lines, one for each of its tries."""
+    """Remove kubectl's log lines, one for each attempt."""
     return re.sub(r"^[EWI]\d{4} .*\n", "", text, flags=re.MULTILINE)

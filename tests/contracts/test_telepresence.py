@@ -24,13 +24,13 @@ IDLE_VERBS = ["status", "version", "quit"]
 
 
 def form(program: Program) -> str:
-    """The flag for JSON that this version has in its help."""
+    """The flag for JSON in this version's help."""
     return "--output" if program.lacks("format", "status") else "--format"
 
 
 @pytest.fixture
 def refused(program: Program, suite: Settings) -> None:
-    """The kubeconfig leads to a closed port."""
+    """A kubeconfig for a closed port."""
     program.env["KUBECONFIG"] = str(frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context)))
 
 
@@ -49,7 +49,7 @@ def session(program: Program, suite: Settings) -> Iterator[Settings]:
 
 @pytest.fixture
 def wanted(program: Program, session: Settings, request: pytest.FixtureRequest) -> Wanted:
-    """What may be intercepted: a service of the catalogue; on a real cluster WORKLOAD and PORT of cluster.env."""
+    """An intercept to create: of a service in the catalogue, or on a real cluster of WORKLOAD and PORT in cluster.env."""
     program.only_real_with("WORKLOAD", "PORT")
     if program.is_real:
         return Wanted("contract", program.cluster["WORKLOAD"], 38999, program.cluster["PORT"])
@@ -58,7 +58,7 @@ def wanted(program: Program, session: Settings, request: pytest.FixtureRequest) 
 
 @pytest.fixture
 def held(wanted: Wanted, session: Settings) -> Iterator[Held]:
-    """It is intercepted."""
+    """An existing intercept."""
     yield perform_held(session, wanted)
     perform(telepresence.leave(session, wanted.name))
 
@@ -75,7 +75,7 @@ def ask(program: Program, s: Settings, *words: str) -> Done:
     return program.call(*words, env={"KUBECONFIG": str(base.frozen_kubeconfig(s))})
 
 
-def test_it_tells_its_version_with_a_blank_before_the_colon(program: Program, suite: Settings):
+def test_its_version_has_a_blank_before_the_colon(program: Program, suite: Settings):
     done = program.call("version")
     assert done.exit == 0
     found = re.search(r"Client\s*: v(\S+)", done.out)
@@ -103,7 +103,7 @@ def test_its_help_names_the_flags_that_every_version_has(program: Program, suite
 
 
 def test_a_flag_that_help_does_not_name_is_refused(program: Program, suite: Settings, refused: None):
-    """So asking `--help` is enough: what a version lacks it does not swallow."""
+    """So reading `--help` is enough: a version does not silently accept a flag that it lacks."""
     for command, flag in (
         ("intercept", "http-header"),
         ("connect", "vnat"),
@@ -124,7 +124,7 @@ def test_an_unknown_command_is_refused_although_its_help_is_not(program: Program
 
 
 @pytest.mark.parametrize("verb", IDLE_VERBS)
-def test_asked_for_nothing_it_starts_nothing(program: Program, suite: Settings, verb: str):
+def test_idle_commands_start_nothing(program: Program, suite: Settings, verb: str):
     assert program.call(verb).exit == 0
     assert telepresence.status(suite) == telepresence.Session()
 
@@ -140,22 +140,22 @@ def test_quit_is_never_an_error(program: Program, suite: Settings):
     perform(telepresence.quit(suite, daemons=False))
 
 
-def test_an_unknown_context_is_said_before_anything_starts(program: Program, suite: Settings, refused: None):
+def test_an_unknown_context_is_reported_before_anything_starts(program: Program, suite: Settings, refused: None):
     done = program.call("connect", "--context", "nope")
     assert (done.exit, done.out) == (1, "")
     assert "context was not found for specified context: nope" in done.err
     assert telepresence.status(suite) == telepresence.Session()
 
 
-def test_a_server_that_refuses_is_named_in_the_json(program: Program, suite: Settings, refused: None):
+def test_a_server_that_refuses_is_reported_in_the_json(program: Program, suite: Settings, refused: None):
     with pytest.raises(ToolError) as why:
         perform(telepresence.connect(suite))
     assert "refused" in why.value.what
     assert "does not answer" in why.value.why
 
 
-def test_a_login_that_is_gone_is_only_told_by_the_plugin(program: Program, suite: Settings):
-    """No AADSTS code reaches the client: that is why az is asked before."""
+def test_only_the_plugin_reports_a_missing_login(program: Program, suite: Settings):
+    """The client receives no AADSTS code, so the suite checks az first."""
     if program.is_real:
         program.not_tried("it needs az and kubelogin of a cluster")
     text = fetched(program, suite)
@@ -167,7 +167,7 @@ def test_a_login_that_is_gone_is_only_told_by_the_plugin(program: Program, suite
     assert why.value.fix == "inv aks.login"
 
 
-def test_an_open_session_tells_where_it_is(program: Program, session: Settings):
+def test_status_reports_the_sessions_connection(program: Program, session: Settings):
     now = telepresence.status(session)
     assert now.connected
     assert (now.context, now.namespace) == (session.cluster.context, session.cluster.namespace)
@@ -178,13 +178,13 @@ def test_an_open_session_tells_where_it_is(program: Program, session: Settings):
     assert now.manager_version
 
 
-def test_connecting_to_the_same_place_again_is_no_error(program: Program, session: Settings):
+def test_connecting_again_with_the_same_parameters_succeeds(program: Program, session: Settings):
     perform(telepresence.connect(session))
     assert telepresence.status(session).sessions == 1
 
 
 def test_connecting_elsewhere_is_refused_or_opens_a_second_session(program: Program, session: Settings):
-    """2.31 exits 0 and hides the first; 2.19 refuses, and yet has two afterwards. So `status` is asked first."""
+    """2.31 exits with 0 and hides the first session; 2.19 refuses, but has two afterwards. So the suite reads `status` first."""
     words = ["connect", "--context", session.cluster.context, "--namespace", "default"]
     done = ask(program, session, *words)
     if done.exit != 0:
@@ -199,14 +199,14 @@ def test_list_names_each_workload_with_its_kind(program: Program, session: Setti
     assert all(w.name for w in found.values())
 
 
-def test_an_intercept_tells_its_state_and_the_pods_environment(program: Program, held: Held, wanted: Wanted):
+def test_an_intercept_reports_its_state_and_the_pods_environment(program: Program, held: Held, wanted: Wanted):
     assert (held.name, held.workload, held.disposition) == (wanted.name, wanted.workload, "ACTIVE")
     assert held.local_port == wanted.local_port
     assert ":" in held.id
     assert held.environment["KUBERNETES_SERVICE_PORT"]
 
 
-def test_values_of_several_lines_arrive_whole(program: Program, held: Held):
+def test_multi_line_values_are_complete(program: Program, held: Held):
     if program.is_real:
         program.not_tried("the values of a real pod are not known here")
     assert held.environment["APP_MULTILINE"] == "first line\nsecond line\n\n  fourth, indented\n"
@@ -215,7 +215,7 @@ def test_values_of_several_lines_arrive_whole(program: Program, held: Held):
     assert held.environment["app.dotted.name"] == "a variable named with dots"
 
 
-def test_an_intercept_stands_in_status_and_list(program: Program, session: Settings, held: Held, wanted: Wanted):
+def test_an_intercept_is_in_status_and_list(program: Program, session: Settings, held: Held, wanted: Wanted):
     names = dict(telepresence.status(session).intercepts)
     assert wanted.name in names
     assert "@" in names[wanted.name]
@@ -224,31 +224,33 @@ def test_an_intercept_stands_in_status_and_list(program: Program, session: Setti
     assert [(h.name, h.disposition, h.local_port) for h in one.held] == [(wanted.name, "ACTIVE", wanted.local_port)]
 
 
-def test_a_second_of_the_same_name_is_refused(program: Program, session: Settings, held: Held, wanted: Wanted):
+def test_a_second_intercept_of_the_same_name_is_refused(
+    program: Program, session: Settings, held: Held, wanted: Wanted
+):
     with pytest.raises(ToolError, match="already exists"):
         perform(telepresence.intercept(session, wanted))
 
 
-def test_leaving_twice_is_no_error(program: Program, session: Settings, wanted: Wanted):
+def test_leaving_twice_succeeds(program: Program, session: Settings, wanted: Wanted):
     perform(telepresence.intercept(session, wanted))
     perform(telepresence.leave(session, wanted.name))
     perform(telepresence.leave(session, wanted.name))
     assert telepresence.status(session).intercepts == ()
 
 
-def test_an_unknown_workload_is_named(program: Program, session: Settings):
+def test_an_unknown_workload_is_reported(program: Program, session: Settings):
     with pytest.raises(ToolError) as why:
         perform(telepresence.intercept(session, Wanted("nope", "no-such-workload", 38999, "http")))
     assert "no-such-workload" in why.value.what
 
 
-def test_an_unknown_port_is_named(program: Program, session: Settings, wanted: Wanted):
+def test_an_unknown_port_is_reported(program: Program, session: Settings, wanted: Wanted):
     with pytest.raises(ToolError) as why:
         perform(telepresence.intercept(session, Wanted("nope", wanted.workload, 38999, "nosuchport")))
     assert wanted.workload in why.value.what or "port" in why.value.what
 
 
-def test_a_header_makes_it_personal_where_the_version_can(program: Program, session: Settings, wanted: Wanted):
+def test_a_header_makes_it_personal_if_the_version_supports_it(program: Program, session: Settings, wanted: Wanted):
     if not telepresence.can_filter(session):
         program.not_tried("this version has no --http-header")
     personal = Wanted(wanted.name, wanted.workload, wanted.local_port, wanted.remote_port, headers=(("x-slot", "ada"),))
@@ -266,7 +268,7 @@ def test_replace_ends_like_an_intercept(program: Program, session: Settings, wan
     assert telepresence.status(session).intercepts == ()
 
 
-def test_what_somebody_holds_is_a_conflict(
+def test_another_users_intercept_is_a_conflict(
     program: Program, session: Settings, held: Held, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ):
     if program.box is None:
@@ -285,13 +287,13 @@ def test_what_somebody_holds_is_a_conflict(
         perform(telepresence.quit(session))
     assert why.value.id.startswith(held.id.partition(":")[0])
     if not telepresence.can_filter(session):
-        assert why.value.client == ""  # before headers the holder is not told
+        assert why.value.client == ""  # versions without header filters do not report the holder
     for name, value in program.env.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize(("fault", "cause"), [("manager-missing", "traffic manager"), ("rbac-manager", "manager")])
-def test_what_is_wrong_with_the_manager_is_explained(program: Program, suite: Settings, fault: str, cause: str):
+def test_problems_of_the_traffic_manager_are_explained(program: Program, suite: Settings, fault: str, cause: str):
     program.fault(fault)
     frozen(suite, fetched(program, suite))
     with pytest.raises(ToolError) as why:
@@ -300,7 +302,7 @@ def test_what_is_wrong_with_the_manager_is_explained(program: Program, suite: Se
 
 
 @pytest.mark.parametrize("fault", ["net-admin-missing", "tun-missing"])
-def test_what_the_container_lacks_is_explained(program: Program, suite: Settings, fault: str):
+def test_missing_capabilities_of_the_container_are_explained(program: Program, suite: Settings, fault: str):
     program.fault(fault)
     frozen(suite, fetched(program, suite))
     done = ask(program, suite, "connect", "--context", suite.cluster.context)

@@ -28,7 +28,7 @@ config.set_enabled_resources(chosen)
 
 @pytest.fixture
 def write(program: Program, suite: Settings) -> Callable[[str], Path]:
-    """Write a Tiltfile beside a kubeconfig that leads nowhere."""
+    """Write a Tiltfile and a kubeconfig for a closed port."""
     frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
     place = program.home / "project"
     place.mkdir()
@@ -48,13 +48,13 @@ def port() -> int:
         return int(one.getsockname()[1])
 
 
-def test_it_tells_its_version(program: Program, suite: Settings):
+def test_its_version_is_read(program: Program, suite: Settings):
     found = versions.installed(suite, TOOL)
     assert found is not None
     assert program.call("version").out.startswith(f"v{found.version}")
 
 
-def test_what_a_tiltfile_declares_is_told_without_a_cluster(
+def test_a_tiltfiles_resources_are_listed_without_a_cluster(
     program: Program, suite: Settings, write: Callable[[str], Path]
 ):
     file = write(DECLARED)
@@ -62,7 +62,7 @@ def test_what_a_tiltfile_declares_is_told_without_a_cluster(
     assert tilt.declared(suite, file, ["--only=a"], {}) == ["a"]
 
 
-def test_an_error_of_the_tiltfile_is_exit_5_and_in_its_own_words(
+def test_an_error_of_the_tiltfile_is_exit_code_5_with_its_text(
     program: Program, suite: Settings, write: Callable[[str], Path]
 ):
     file = write("fail('this is not a development cluster')\n")
@@ -73,7 +73,7 @@ def test_an_error_of_the_tiltfile_is_exit_5_and_in_its_own_words(
     assert why.value.what == "this is not a development cluster"
 
 
-def test_an_unknown_word_for_the_tiltfile_is_exit_5_and_an_unknown_flag_exit_1(
+def test_an_unknown_tiltfile_argument_is_exit_code_5_and_an_unknown_flag_1(
     program: Program, suite: Settings, write: Callable[[str], Path]
 ):
     file = write(DECLARED)
@@ -81,7 +81,7 @@ def test_an_unknown_word_for_the_tiltfile_is_exit_5_and_an_unknown_flag_exit_1(
     assert program.call("alpha", "tiltfile-result", "--no-such-flag").exit == 1
 
 
-def test_where_no_tilt_runs_that_is_said(program: Program, suite: Settings, port: int):
+def test_a_missing_tilt_is_reported(program: Program, suite: Settings, port: int):
     with pytest.raises(tilt.NotRunning):
         tilt.resources(suite, port)
 
@@ -90,7 +90,7 @@ def test_where_no_tilt_runs_that_is_said(program: Program, suite: Settings, port
 def running(
     program: Program, suite: Settings, write: Callable[[str], Path], port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`tilt up` as the suite starts it."""
+    """A running `tilt up`, started as the suite does."""
     file = write(DECLARED)
     argv = tilt.up(suite, file, port=port, flags=[], args=[])
     process = subprocess.Popen(
@@ -106,7 +106,7 @@ def running(
     process.wait(20)
 
 
-def test_a_running_tilt_tells_of_its_resources(
+def test_a_running_tilt_lists_its_resources(
     program: Program, suite: Settings, running: subprocess.Popen[bytes], port: int
 ):
     until = time.monotonic() + 30
@@ -124,7 +124,7 @@ def test_a_running_tilt_tells_of_its_resources(
     assert found["a"].update == "ok"
 
 
-def test_ci_ends_with_0_when_all_is_well_and_with_1_when_not(
+def test_ci_exits_with_0_on_success_and_1_on_failure(
     program: Program, suite: Settings, write: Callable[[str], Path], port: int
 ):
     for text, code in (("local_resource('a', cmd='true')\n", 0), ("local_resource('a', cmd='exit 3')\n", 1)):
@@ -132,9 +132,7 @@ def test_ci_ends_with_0_when_all_is_well_and_with_1_when_not(
         assert program.call(*argv[1:], cwd=program.home / "project").exit == code
 
 
-def test_a_server_command_ends_with_its_tilt(
-    program: Program, suite: Settings, running: subprocess.Popen[bytes], port: int
-):
+def test_serve_commands_end_with_tilt(program: Program, suite: Settings, running: subprocess.Popen[bytes], port: int):
 
     until = time.monotonic() + 30
     pid = 0

@@ -1,4 +1,4 @@
-"""The repository's Tiltfile in Tilt itself: the same answers as the harness gives, on the sample with all services."""
+"""The repository's Tiltfile in Tilt itself, on the sample with all services: the same results as in the harness."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELEASES = [service.release for service in KNOWN.services]
 
 @pytest.fixture
 def core(program: Program, tmp_path: Path) -> Path:
-    """The sample, and a kubeconfig with the wanted context that leads nowhere."""
+    """The sample, and a kubeconfig whose context has a closed port."""
     program.kubeconfig(config("https://127.0.0.1:1", "t", CONTEXT))
     return make_core(tmp_path / "pair")
 
@@ -63,7 +63,7 @@ def test_an_intercept_is_a_resource_that_serves(program: Program, core: Path):
         ((), "no-such-context", "no Kubernetes context"),
     ],
 )
-def test_what_is_wrong_is_an_error_of_the_tiltfile(
+def test_invalid_settings_are_errors_of_the_tiltfile(
     program: Program, core: Path, args: tuple[str, ...], context: str, said: str
 ):
     done = result(program, core, *args, context=context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:\./scripts/)?inv [^`]+)`")
 
 def name(page: Path) -> str:
     return page.name
+
+
+def is_of_missing_building(task: str) -> bool:
+    """Whether the task belongs to the migration, in a repository where the migration is over."""
+    return task.startswith("migrate.") and find_spec("migration") is None
 
 
 def with_commands(page: Path) -> bool:
@@ -50,7 +56,7 @@ def test_every_task_and_flag_in_the_text_exists(page):
     for command in INLINE.findall(text) + commands:
         words = shlex.split(command.replace("./scripts/inv", "inv").partition(" | ")[0])
         words = words[words.index("inv") + 1 :] if "inv" in words else []
-        if not words or words[0].startswith("-") or "*" in words[0]:
+        if not words or words[0].startswith("-") or "*" in words[0] or is_of_missing_building(words[0]):
             continue
         assert words[0] in contexts, command
         own = words[: words.index("--")] if "--" in words else words

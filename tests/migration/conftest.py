@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from migration import cli
-from migration.cli import Asked
-from migration.engine import Plan
+from migration.cli import Flags
+from migration.engine import MigrationPlan
 from sandbox.legacy.pair import make
 from tasks.core import ui
 
 
 @dataclass(frozen=True)
-class Repos:
+class Pair:
     """A copy of a pair."""
 
     folder: Path
@@ -31,8 +31,8 @@ class Repos:
     def gitops(self) -> Path:
         return self.folder / "ameide-gitops"
 
-    def asked(self, **flags: object) -> Asked:
-        return Asked(str(self.core), str(self.gitops), **flags)  # type: ignore[arg-type]
+    def flags(self, **typed: object) -> Flags:
+        return Flags(str(self.core), str(self.gitops), **typed)  # type: ignore[arg-type]
 
     def git(self, repo: str, *args: str) -> str:
         folder = self.core if repo == "core" else self.gitops
@@ -46,14 +46,14 @@ class Repos:
     def subjects(self, repo: str) -> list[str]:
         return self.git(repo, "log", "--format=%s").splitlines()
 
-    def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> Plan:
-        found = cli._planned(cli.request(self.asked(**flags), phases))
-        found.world.close()
+    def plan(self, phases: tuple[int, ...] = cli.ALL, **flags: object) -> MigrationPlan:
+        found = cli.planned(cli.request(self.flags(**flags), phases))
+        found.simulation.repositories.close()
         return found
 
     def run(self, number: int, **flags: object) -> int:
         """One phase, as the task runs it; its exit code."""
-        return code_of(lambda: cli.phase(self.asked(yes=True, **flags), number))
+        return code_of(lambda: cli.phase(self.flags(yes=True, **flags), number))
 
     def commit(self, repo: str, path: str, data: bytes, mode: int = 0o644) -> None:
         folder = self.core if repo == "core" else self.gitops
@@ -95,10 +95,10 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Repos]:
+def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Pair]:
     """A fresh copy of a pair with these faults."""
 
-    def copy(*faults: str, remotes: bool = False) -> Repos:
+    def copy(*faults: str, remotes: bool = False) -> Pair:
         folder = tmp_path / "pair"
         if folder.exists():  # a second one to compare with
             folder = tmp_path / f"pair-{'-'.join(faults)}"
@@ -106,7 +106,7 @@ def pair(templates: Callable[..., Path], tmp_path: Path) -> Callable[..., Repos]
             make(folder, "S", faults, True)
         else:
             shutil.copytree(templates(*faults), folder, symlinks=True)
-        return Repos(folder)
+        return Pair(folder)
 
     return copy
 
@@ -116,33 +116,33 @@ def migrated_template(templates: Callable[..., Path], tmp_path_factory: pytest.T
     """A pair after phases 1 to 3, for tests of phase 4."""
     folder = tmp_path_factory.mktemp("migrated") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
-    repos = Repos(folder)
+    repos = Pair(folder)
     for number in (1, 2, 3):
         assert repos.run(number) == 0
     return folder
 
 
 @pytest.fixture
-def ready(migrated_template: Path, tmp_path: Path) -> Repos:
+def ready(migrated_template: Path, tmp_path: Path) -> Pair:
     """A pair for which only phases 4 and 5 are left."""
     shutil.copytree(migrated_template, tmp_path / "ready", symlinks=True)
-    return Repos(tmp_path / "ready")
+    return Pair(tmp_path / "ready")
 
 
 @pytest.fixture(scope="session")
-def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Repos:
+def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """A pair after one plan of all five phases. Only to be read."""
     folder = tmp_path_factory.mktemp("finished") / "it"
     shutil.copytree(templates(), folder, symlinks=True)
-    repos, saved = Repos(folder), str(folder.parent / "plan.json")
-    assert code_of(lambda: cli.plan(repos.asked(), saved)) == 0
-    assert code_of(lambda: cli.apply(repos.asked(yes=True), saved)) == 0
+    repos, saved = Pair(folder), str(folder.parent / "plan.json")
+    assert code_of(lambda: cli.plan(repos.flags(), saved)) == 0
+    assert code_of(lambda: cli.apply_file(repos.flags(yes=True), saved)) == 0
     return repos
 
 
-def blocks(plan: Plan, reason: str = "") -> set[tuple[str, str, str]]:
+def blocks(plan: MigrationPlan, reason: str = "") -> set[tuple[str, str, str]]:
     """Path, reason and place of every block."""
-    return {(b.path, b.reason, b.where) for o in plan.outcomes for b in o.blocks if not reason or b.reason == reason}
+    return {(b.path, b.reason, b.where) for o in plan.results for b in o.blocks if not reason or b.reason == reason}
 
 
 @pytest.fixture(scope="session", autouse=True)

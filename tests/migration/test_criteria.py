@@ -1,4 +1,4 @@
-"""The criteria about time: told from what was measured on this machine, and not known where nothing was."""
+"""The criteria about time: computed from measurements on this machine, not known without one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tasks.core.config.settings import Budgets
 from tasks.core.state import timing
 
 
-def test_nothing_is_met_that_was_not_measured():
+def test_a_criterion_without_a_measurement_is_not_known():
     assert [c.met for c in measured(Budgets())] == [None] * 4
 
 
-def test_a_second_setup_or_one_that_failed_proves_no_fresh_start():
+def test_a_warm_or_failed_setup_is_not_a_fresh_start():
     timing.keep("setup", 900, cold=True, done=True)
     timing.keep("setup", 2, cold=False, done=True)
     timing.keep("setup", 3, cold=True, done=False)
@@ -19,7 +19,7 @@ def test_a_second_setup_or_one_that_failed_proves_no_fresh_start():
     assert (fresh.met, fresh.evidence) == (False, "900.0 s, measured last")
 
 
-def test_from_clone_to_a_running_service_is_a_fresh_setup_and_an_intercept():
+def test_clone_to_running_is_the_sum_of_a_fresh_setup_and_an_intercept():
     timing.keep("setup", 200, cold=True, done=True)
     assert measured(Budgets())[3].met is None
     timing.keep("intercept", 7)

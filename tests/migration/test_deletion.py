@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from migration import cli
-from migration.engine import Plan
+from migration.engine import MigrationPlan
 from sandbox.legacy.faults_written import VICTIMS
-from tests.migration.conftest import Repos, blocks, code_of
+from tests.migration.conftest import Pair, blocks, code_of
 
 REFERENCES = {
     "text": "scripts/ops/paths.ini:2",
@@ -33,36 +33,36 @@ REFERENCES = {
     ("fault", "reason"),
     [("one-byte", "differs"), ("mode-bit", "mode"), ("uncommitted", "uncommitted"), ("unpinned", "unpinned")],
 )
-def test_a_spoiled_copy_blocks_its_path_and_no_other(pair: Callable[..., Repos], fault: str, reason: str):
+def test_a_spoiled_copy_blocks_its_path_and_no_other(pair: Callable[..., Pair], fault: str, reason: str):
     found = blocks(pair(fault).plan((4,)))
     assert {(p, r) for p, r, _ in found if r != "referenced"} == {(VICTIMS[fault], reason)}
 
 
-def test_a_copy_that_was_not_pushed_blocks_its_path(pair: Callable[..., Repos]):
+def test_a_copy_that_was_not_pushed_blocks_its_path(pair: Callable[..., Pair]):
     found = blocks(pair("unpushed", remotes=True).plan((4,)))
     assert {(p, r) for p, r, _ in found if r != "referenced"} == {(VICTIMS["unpushed"], "unpushed")}
 
 
-def test_a_copy_that_gitops_changed_afterwards_does_not_block(pair: Callable[..., Repos]):
+def test_a_copy_that_gitops_changed_afterwards_does_not_block(pair: Callable[..., Pair]):
     assert {r for _, r, _ in blocks(pair("moved-on").plan((4,)))} == {"referenced"}
 
 
 @pytest.mark.parametrize("kind", sorted(REFERENCES))
-def test_every_kind_of_reference_is_found(pair: Callable[..., Repos], kind: str):
+def test_every_kind_of_reference_is_found(pair: Callable[..., Pair], kind: str):
     found = blocks(pair(f"extra-reference-{kind}").plan((4,)), "referenced")
     assert REFERENCES[kind] in {where for _, _, where in found}
 
 
-def test_a_submodule_in_a_doomed_folder_blocks(pair: Callable[..., Repos]):
+def test_a_submodule_in_a_doomed_folder_blocks(pair: Callable[..., Pair]):
     assert ("infra/kubernetes/policies/shared", "custom") in {
         (p, r) for p, r, _ in blocks(pair("extra-reference-submodule").plan((4,)))
     }
 
 
-def test_decoys_neither_block_nor_change(pair: Callable[..., Repos]):
+def test_decoys_neither_block_nor_change(pair: Callable[..., Pair]):
     without, with_them = pair().plan((4,)), pair("decoys").plan((4,))
     assert blocks(with_them) == blocks(without)
-    assert [o.changes for o in with_them.outcomes] == [o.changes for o in without.outcomes]
+    assert [o.changes for o in with_them.results] == [o.changes for o in without.results]
     places = {where.rpartition(":")[0] for _, r, where in blocks(with_them) if r == "referenced"}
     assert places
     for decoy in (
@@ -75,10 +75,10 @@ def test_decoys_neither_block_nor_change(pair: Callable[..., Repos]):
         "k3d_test.py",
     ):
         assert not any(p.endswith(decoy) for p in places)
-    assert not any("decoy" in c.path for o in with_them.outcomes for c in o.changes)
+    assert not any("decoy" in c.path for o in with_them.results for c in o.changes)
 
 
-def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: Callable[..., Repos]):
+def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: Callable[..., Pair]):
     repos = pair("argo-consumer")
     for number in (1, 2, 3):
         repos.run(number)
@@ -87,10 +87,10 @@ def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: C
     assert row[2].startswith("gitops:environments/staging/")
 
 
-def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: Callable[..., Repos], capsys):
+def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: Callable[..., Pair], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    assert code_of(lambda: cli.phase(repos.asked(dry=True), 4)) == 3
+    assert code_of(lambda: cli.phase(repos.flags(dry=True), 4)) == 3
     assert fingerprint(repos.folder, Path.home()) == before
     said = capsys.readouterr().out
     assert "Makefile:8" in said
@@ -100,11 +100,11 @@ def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_dry_runs_of_each_phase_are_pure(pair: Callable[..., Repos], number: int):
+def test_dry_runs_of_each_phase_are_pure(pair: Callable[..., Pair], number: int):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    code_of(lambda: cli.phase(repos.asked(dry=True), number))
-    code_of(lambda: cli.status(repos.asked()))
+    code_of(lambda: cli.phase(repos.flags(dry=True), number))
+    code_of(lambda: cli.status(repos.flags()))
     assert fingerprint(repos.folder, Path.home()) == before
 
 
@@ -122,7 +122,7 @@ def fingerprint(*folders: Path) -> str:
 
 
 @pytest.mark.slow
-def test_files_that_git_does_not_know_survive_and_their_folder_stays(pair: Callable[..., Repos]):
+def test_files_that_git_does_not_know_survive_and_their_folder_stays(pair: Callable[..., Pair]):
     repos = pair("ignored-files")
     for number in (1, 2, 3, 4):
         assert repos.run(number) == 0
@@ -131,7 +131,7 @@ def test_files_that_git_does_not_know_survive_and_their_folder_stays(pair: Calla
 
 
 @pytest.mark.slow
-def test_only_what_is_named_is_accepted(ready: Repos):
+def test_only_what_is_named_is_accepted(ready: Pair):
     ready.commit("core", "infra/kubernetes/odd/a.txt", b"a")
     ready.commit("core", "infra/kubernetes/odd/b.txt", b"b")
     assert ready.run(4, accept=["infra/kubernetes/odd/a.txt"]) == 3
@@ -142,7 +142,7 @@ def test_only_what_is_named_is_accepted(ready: Repos):
 
 
 @pytest.mark.slow
-def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_criterion(pair: Callable[..., Repos]):
+def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_criterion(pair: Callable[..., Pair]):
     from migration.criteria import infrastructure
 
     repos = pair("terraform")
@@ -162,13 +162,13 @@ def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_cri
         ("rebase-in-progress", 3, "a rebase is in progress"),
         ("detached-head", 3, "switch main"),
         ("shallow", 3, "--unshallow"),
-        ("no-gitops", 3, "is not there"),
+        ("no-gitops", 3, "does not exist"),
         ("bare-gitops", 3, "bare"),
         ("index-lock", 3, "index.lock"),
     ],
 )
 def test_each_hindrance_is_one_clear_line_and_nothing_changes(
-    pair: Callable[..., Repos], capsys, fault: str, code: int, said: str
+    pair: Callable[..., Pair], capsys, fault: str, code: int, said: str
 ):
     repos = pair(fault)
     before = repos.git("core", "rev-parse", "HEAD")
@@ -179,7 +179,7 @@ def test_each_hindrance_is_one_clear_line_and_nothing_changes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["odd-names", "crlf", "bom", "team-lines", "no-default-registry"])
-def test_odd_content_goes_through_all_phases(pair: Callable[..., Repos], fault: str):
+def test_odd_content_goes_through_all_phases(pair: Callable[..., Pair], fault: str):
     repos = pair(fault)
     for number in (1, 2, 3, 4):
         assert repos.run(number) == 0
@@ -187,7 +187,7 @@ def test_odd_content_goes_through_all_phases(pair: Callable[..., Repos], fault: 
     assert repos.git("gitops", "status", "--porcelain", "-uno") == ""
 
 
-def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[..., Repos]):
+def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[..., Pair]):
     found = blocks(pair("broken-tiltfile").plan((2, 3)), "custom")
     assert ("Tiltfile", "custom", "Tiltfile:45") in found
 
@@ -203,17 +203,17 @@ def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[...,
         ("two-sources", "tools/bootstrap/configs/dev.yaml", "infra/environments/dev/bootstrap.yaml"),
     ],
 )
-def test_two_truths_are_told_with_both_paths(pair: Callable[..., Repos], fault: str, path: str, other: str):
+def test_two_truths_are_told_with_both_paths(pair: Callable[..., Pair], fault: str, path: str, other: str):
     assert (path, "diverged", other) in blocks(pair(fault).plan((1,)))
 
 
-def notes(plan: Plan) -> dict[str, str]:
+def notes(plan: MigrationPlan) -> dict[str, str]:
     """What names a path without holding it back: place and target."""
-    return {r.where: r.target for o in plan.outcomes for r in o.references}
+    return {r.where: r.target for o in plan.results for r in o.references}
 
 
 @pytest.mark.slow
-def test_what_only_may_name_a_path_is_told_and_holds_nothing_back(ready: Repos):
+def test_what_only_may_name_a_path_is_told_and_holds_nothing_back(ready: Pair):
     ready.commit("core", "scripts/own/all.sh", b"L=.devcontainer/lib\nfor m in argocd helm; do . $L/$m.sh; done\n")
     ready.commit("core", "services/own/compose.yaml", b"env_file: infra/environments/dev/.env\n")
     ready.commit("core", "services/own/own.toml", b'exclude = ["infra"]\n')
@@ -228,11 +228,11 @@ def test_what_only_may_name_a_path_is_told_and_holds_nothing_back(ready: Repos):
 
 
 @pytest.mark.slow
-def test_documents_are_told_too_while_paths_stay_for_another_reason(pair: Callable[..., Repos]):
+def test_documents_are_told_too_while_paths_stay_for_another_reason(pair: Callable[..., Pair]):
     assert any(where.startswith("docs/") for where in notes(pair().plan((4,))))
 
 
-def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Repos):
+def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Pair):
     (ready.core / "run-it").symlink_to("/workspaces/ameide-core/infra/kubernetes/scripts/common.sh")
     ready.git("core", "add", "run-it")
     ready.git("core", "commit", "--quiet", "-m", "a link")
@@ -249,13 +249,13 @@ def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Rep
         ("sources/own/main.tf", 'module "a" {\n  source = "git::git@github.com:ameideio/ameide.git//infra/bicep"\n'),
     ],
 )  # fmt: skip
-def test_a_base_or_module_of_gitops_that_lies_in_core_is_a_consumer(ready: Repos, path: str, text: str):
+def test_a_base_or_module_of_gitops_that_lies_in_core_is_a_consumer(ready: Pair, path: str, text: str):
     ready.commit("gitops", path, text.encode())
     found = ready.plan((4,))
     assert ("infra/bicep/", "consumed", f"gitops:{path}:2") in blocks(found)
 
 
-def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Repos):
+def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Pair):
     ready.commit("core", "scripts/own/mode.sh", b"exec tools/dev/devcontainer-mode.sh\n")
     found = blocks(ready.plan((4,)), "referenced")
     assert {
@@ -266,7 +266,7 @@ def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Repos):
     } <= found
 
 
-def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_accepted(ready: Repos):
+def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_accepted(ready: Pair):
     """A file that stays is scanned again once others stay: what it may still name is shown, and holds nothing back."""
     ready.commit("core", "scripts/own/all.sh", b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
     accepted = "infra/kubernetes/helmfiles/10-bootstrap.yaml"
@@ -276,7 +276,7 @@ def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_acce
     assert notes(found)["scripts/own/all.sh:1"] == "infra/kubernetes/helmfiles/*-*.yaml"
 
 
-def test_a_base_that_lies_elsewhere_is_none(ready: Repos):
+def test_a_base_that_lies_elsewhere_is_none(ready: Pair):
     text = (
         "resources:\n- github.com/other/one//infra/bicep?ref=v1\n# - github.com/ameideio/ameide//infra/bicep?ref=v1\n"
     )

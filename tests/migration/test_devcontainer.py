@@ -11,7 +11,7 @@ from migration.edit.jsonc import Jsonc, plain
 from migration.mapping import DevContainer
 from migration.phases.phase2 import _edits
 from tasks.core.errors import Trouble
-from tests.migration.conftest import Repos, blocks
+from tests.migration.conftest import Pair, blocks
 
 RULES = DevContainer(drop_ports=[8443], drop_features=["k3d"], drop_env=["^K3D_"])
 WANTED = {
@@ -84,11 +84,11 @@ def test_what_cannot_be_edited_is_told(text: str):
 
 
 @pytest.mark.slow
-def test_a_dev_container_elsewhere_blocks_and_one_without_its_script_gets_it(pair: Callable[..., Repos]):
+def test_a_dev_container_elsewhere_blocks_and_one_without_its_script_gets_it(pair: Callable[..., Pair]):
     repos = pair()
     repos.git("core", "rm", "--quiet", ".devcontainer/postCreate.sh")
     repos.git("core", "commit", "--quiet", "-m", "no script")
-    assert any(c.path == ".devcontainer/postCreate.sh" for o in repos.plan((2,)).outcomes for c in o.changes)
+    assert any(c.path == ".devcontainer/postCreate.sh" for o in repos.plan((2,)).results for c in o.changes)
     (repos.core / ".devcontainer/mine").mkdir()
     repos.git("core", "mv", ".devcontainer/devcontainer.json", ".devcontainer/mine/")
     repos.git("core", "commit", "--quiet", "-m", "elsewhere")

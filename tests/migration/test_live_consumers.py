@@ -1,4 +1,4 @@
-"""Argo CD in the cluster is asked who syncs from core: who does, holds the path back; who cannot be asked, too."""
+"""Argo CD Applications in the cluster that sync from core block the deletion of their path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import control
 from sandbox.control import Box
-from tests.migration.conftest import Repos
+from tests.migration.conftest import Pair
 from tests.world import inv
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def gone(box: Box, name: str) -> None:
     subprocess.run(argv, env=box.environment(), check=True, capture_output=True)
 
 
-def phase4(box: Box, repos: Repos, **env: str) -> tuple[int, list[dict[str, Any]], str]:
+def phase4(box: Box, repos: Pair, **env: str) -> tuple[int, list[dict[str, Any]], str]:
     """A dry run of phase 4: exit code, blocks, everything that was said."""
     words = ("migrate.phase4", "--dry-run", "--json", "--core", str(repos.core), "--gitops", str(repos.gitops))
     done = inv(box, *words, env=env)
@@ -68,7 +68,7 @@ def phase4(box: Box, repos: Repos, **env: str) -> tuple[int, list[dict[str, Any]
 @pytest.mark.parametrize(
     "url", ["https://github.com/ameideio/ameide-core.git", "git@github.com:AmeideIO/ameide-core", "ssh://git@github.com/ameideio/ameide.git/"]
 )  # fmt: skip
-def test_who_syncs_from_a_doomed_path_holds_it_back(box: Box, ready: Repos, url: str):
+def test_an_application_that_syncs_from_a_path_blocks_its_deletion(box: Box, ready: Pair, url: str):
     application(box, "old-scripts", url, DOOMED)
     try:
         code, blocks, _ = phase4(box, ready, **ASKED)
@@ -82,7 +82,7 @@ def test_who_syncs_from_a_doomed_path_holds_it_back(box: Box, ready: Repos, url:
     assert [b["where"] for b in blocks if b != block and not b["where"].startswith("infra/kubernetes/")] == []
 
 
-def test_who_syncs_from_gitops_or_from_what_stays_does_not(box: Box, ready: Repos):
+def test_an_application_that_syncs_from_elsewhere_does_not_block(box: Box, ready: Pair):
     application(box, "charts", "https://github.com/ameideio/ameide-gitops.git", DOOMED)
     application(box, "app", "https://github.com/ameideio/ameide-core.git", "services/platform/deploy")
     try:
@@ -95,7 +95,7 @@ def test_who_syncs_from_gitops_or_from_what_stays_does_not(box: Box, ready: Repo
 
 
 @pytest.mark.parametrize("fault", ["rbac", "api-refused"])
-def test_a_cluster_that_cannot_be_asked_is_unknown(box: Box, ready: Repos, fault: str):
+def test_without_an_answer_the_live_applications_are_unknown(box: Box, ready: Pair, fault: str):
     control.fault(box, fault)
     try:
         _, _, said = phase4(box, ready)
@@ -104,7 +104,7 @@ def test_a_cluster_that_cannot_be_asked_is_unknown(box: Box, ready: Repos, fault
     assert "live Argo CD Applications are unknown" in said
 
 
-def test_what_was_once_given_to_a_cluster_blocks_while_it_cannot_be_asked(box: Box, ready: Repos):
+def test_applications_in_core_block_while_the_cluster_cannot_be_asked(box: Box, ready: Pair):
     body = (
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: old}\nspec:\n  source:\n"
         f"    repoURL: https://github.com/ameideio/ameide-core.git\n    path: {DOOMED}\n"

@@ -1,4 +1,4 @@
-"""config/migration.yaml: what leads out of the repository or cannot be read is told with its line, before anything is planned."""
+"""config/migration.yaml: every mistake is reported with its line, before anything is planned."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from migration import mapping
+from migration import mapping_file
 from tasks.core.errors import Trouble
 
 FILE = Path(__file__).resolve().parents[2] / "config/migration.yaml"
 
 
-def test_the_mapping_that_stands_with_the_suite_is_read():
-    assert mapping.read(FILE).moves
+def test_the_committed_mapping_is_valid():
+    assert mapping_file.read(FILE).moves
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_the_mapping_that_stands_with_the_suite_is_read():
         ("  path: Tiltfile", "  path: ../Tiltfile", "not a path inside"),
         ("folder: .devcontainer", "folder: ../x", "not a path inside"),
         ("never: [services/", "never: [../services/", "not a path inside"),
-        ("obsolete: [k3d,", "obsolete: ['(',", "no regular expression"),
-        ("drop_features: [k3d]", "drop_features: ['[']", "no regular expression"),
+        ("obsolete: [k3d,", "obsolete: ['(',", "not a regular expression"),
+        ("drop_features: [k3d]", "drop_features: ['[']", "not a regular expression"),
         ("replacement: '\\1.'", "replacement: '\\7.'", "does not fit the pattern"),
     ],
 )
-def test_what_leads_out_or_cannot_be_read_is_told_with_its_line(tmp_path: Path, old: str, new: str, said: str):
+def test_a_mistake_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str):
     text = FILE.read_text()
     assert old in text
     (tmp_path / "migration.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(Trouble, match=r"migration\.yaml:\d+: .*" + said):
-        mapping.read(tmp_path / "migration.yaml")
+        mapping_file.read(tmp_path / "migration.yaml")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from starlark_harness import Result, TiltfileError, evaluate
-from tests.migration.conftest import Repos
+from tests.migration.conftest import Pair
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ LOCAL = re.compile(r"k3d|k3s\b|localhost:5\d{3}|TILT_REMOTE")
 FOLDERS = ("infra/", "tools/bootstrap/", "environments/")
 
 
-def read(repos: Repos, *args: str, context: str = SETTINGS["cluster"]["context"]) -> Result:
+def read(repos: Pair, *args: str, context: str = SETTINGS["cluster"]["context"]) -> Result:
     def nothing_runs(argv: tuple[str, ...], *_: object) -> str:
         raise AssertionError(f"the Tiltfile started {argv}")
 
@@ -27,16 +27,16 @@ def read(repos: Repos, *args: str, context: str = SETTINGS["cluster"]["context"]
 
 
 @pytest.fixture(scope="module")
-def declared(finished: Repos) -> Result:
+def declared(finished: Pair) -> Result:
     """What the Tiltfile declares against the shared cluster."""
     return read(finished)
 
 
-def releases_before(repos: Repos) -> set[str]:
+def releases_before(repos: Pair) -> set[str]:
     return set(RELEASE.findall(repos.git("core", "show", "before-remote-first:Tiltfile")))
 
 
-def test_every_release_that_was_declared_before_is_declared_still(finished: Repos, declared: Result):
+def test_every_release_that_was_declared_before_is_declared_still(finished: Pair, declared: Result):
     found = {name for name in declared.manifests if RELEASE.fullmatch(name)}
     assert found == releases_before(finished)
     assert len(found) == 12
@@ -55,7 +55,7 @@ def test_each_release_uses_an_image_that_is_built(declared: Result):
             assert manifest.images, name
 
 
-def test_nothing_of_the_local_cluster_is_left(finished: Repos, declared: Result):
+def test_nothing_of_the_local_cluster_is_left(finished: Pair, declared: Result):
     assert [name for name in declared.manifests if LOCAL.search(name)] == []
     for manifest in declared.manifests.values():
         for command in (manifest.update, manifest.serve, manifest.apply, manifest.delete):
@@ -64,7 +64,7 @@ def test_nothing_of_the_local_cluster_is_left(finished: Repos, declared: Result)
         assert image.command is None or not LOCAL.search(image.command.shown), image.name
 
 
-def test_no_resource_watches_or_calls_a_folder_that_is_gone(finished: Repos, declared: Result):
+def test_no_resource_watches_or_calls_a_folder_that_is_gone(finished: Pair, declared: Result):
     core = str(finished.core)
     for manifest in declared.manifests.values():
         watched = [p.removeprefix(core + "/") for p in manifest.deps]
@@ -79,12 +79,12 @@ def test_intercepts_are_resources_that_wait_for_their_button(declared: Result):
     assert [m.name for m in intercepts if m.auto_init] == []
 
 
-def test_one_release_alone_can_be_chosen(finished: Repos):
+def test_one_release_alone_can_be_chosen(finished: Pair):
     assert "apps-graph-tilt" in read(finished, "--only=apps-graph-tilt").enabled
     assert "apps-www-ameide-tilt" not in read(finished, "--only=apps-graph-tilt").enabled
 
 
 @pytest.mark.parametrize("context", ["k3d-ameide", "somebody-elses-prod"])
-def test_another_cluster_is_refused(finished: Repos, context: str):
+def test_another_cluster_is_refused(finished: Pair, context: str):
     with pytest.raises(TiltfileError, match=context):
         read(finished, context=context)

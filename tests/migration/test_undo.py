@@ -1,4 +1,4 @@
-"""The way back: what a person has made since is neither lost nor taken for the migration's."""
+"""Undo: later work of people is neither lost nor undone."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Callable
 import pytest
 
 from migration import undo as undoing
-from tests.migration.conftest import Repos, code_of
+from tests.migration.conftest import Pair, code_of
 
 pytestmark = pytest.mark.slow
 NAMES = ("core", "gitops")
 
 
-def undo(repos: Repos, *, yes: bool = True, dry: bool = False, json: bool = False) -> int:
+def undo(repos: Pair, *, yes: bool = True, dry: bool = False, json: bool = False) -> int:
     return code_of(lambda: undoing.undo(repos.core, repos.gitops, yes=yes, dry=dry, json=json))
 
 
-def trees(repos: Repos) -> list[str]:
+def trees(repos: Pair) -> list[str]:
     return [repos.tree(name) for name in NAMES]
 
 
-def tagged(repos: Repos) -> list[str]:
+def tagged(repos: Pair) -> list[str]:
     return [repos.git(name, "rev-parse", "before-remote-first^{tree}") for name in NAMES]
 
 
 @pytest.mark.parametrize("place", ["infra/kubernetes/scripts/common.sh", "infra"])
-def test_an_untracked_file_where_another_comes_back_is_not_lost(
-    ready: Repos, place: str, capsys: pytest.CaptureFixture[str]
+def test_an_untracked_file_in_the_way_of_a_restored_one_is_not_lost(
+    ready: Pair, place: str, capsys: pytest.CaptureFixture[str]
 ):
     assert ready.run(4) == 0
     (ready.core / place).parent.mkdir(parents=True, exist_ok=True)
@@ -49,20 +49,20 @@ def test_an_untracked_file_where_another_comes_back_is_not_lost(
     assert trees(ready) == tagged(ready)
 
 
-def test_a_dry_run_of_undo_tells_what_hinders_it(ready: Repos, capsys: pytest.CaptureFixture[str]):
+def test_a_dry_run_of_undo_shows_what_prevents_it(ready: Pair, capsys: pytest.CaptureFixture[str]):
     (ready.gitops / "README.md").write_text("not committed\n")
     assert undo(ready, dry=True) == 3
     assert "uncommitted changes" in capsys.readouterr().out
 
 
-def test_twice_is_once(ready: Repos):
+def test_undoing_twice_changes_nothing_more(ready: Pair):
     assert undo(ready) == 0
     heads = [ready.git(n, "rev-parse", "HEAD") for n in NAMES]
     assert undo(ready) == 0
     assert [ready.git(n, "rev-parse", "HEAD") for n in NAMES] == heads
 
 
-def test_what_was_done_after_an_undo_is_not_undone_with_the_next_migration(pair: Callable[..., Repos]):
+def test_work_after_an_undo_survives_the_next_undo(pair: Callable[..., Pair]):
     repos = pair()
     assert repos.run(1) == 0
     assert undo(repos) == 0
@@ -73,7 +73,7 @@ def test_what_was_done_after_an_undo_is_not_undone_with_the_next_migration(pair:
     assert trees(repos) == before
 
 
-def test_after_an_undo_that_was_pushed_the_copies_are_made_anew(pair: Callable[..., Repos]):
+def test_after_a_pushed_undo_the_copies_are_made_again(pair: Callable[..., Pair]):
     repos = pair(remotes=True)
     before = trees(repos)
     assert repos.run(1, push=True) == 0
@@ -85,7 +85,7 @@ def test_after_an_undo_that_was_pushed_the_copies_are_made_anew(pair: Callable[.
     assert repos.tree("gitops") == migrated  # what only an undone migration had there did not "move on"
 
 
-def branch_off(repos: Repos) -> None:
+def branch_off(repos: Pair) -> None:
     for name in NAMES:
         repos.git(name, "switch", "--quiet", "-c", "migration")
     assert repos.run(1) == 0
@@ -93,7 +93,7 @@ def branch_off(repos: Repos) -> None:
         repos.git(name, "switch", "--quiet", "main")
 
 
-def test_a_migration_that_was_merged_is_undone_and_the_work_beside_it_stays(pair: Callable[..., Repos]):
+def test_a_merged_migration_is_undone_and_other_work_stays(pair: Callable[..., Pair]):
     repos = pair()
     branch_off(repos)
     for name in NAMES:
@@ -105,7 +105,7 @@ def test_a_migration_that_was_merged_is_undone_and_the_work_beside_it_stays(pair
     assert trees(repos) == beside
 
 
-def test_a_migration_that_was_squashed_is_undone_by_its_messages(pair: Callable[..., Repos]):
+def test_a_squashed_migration_is_undone_by_its_trailers(pair: Callable[..., Pair]):
     repos = pair()
     before = trees(repos)
     branch_off(repos)
@@ -116,8 +116,8 @@ def test_a_migration_that_was_squashed_is_undone_by_its_messages(pair: Callable[
     assert trees(repos) == before
 
 
-def test_one_that_cannot_be_told_is_not_said_to_be_undone(
-    pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str]
+def test_a_migration_without_trailers_is_not_reported_as_undone(
+    pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
 ):
     repos = pair()
     branch_off(repos)
@@ -131,7 +131,7 @@ def test_one_that_cannot_be_told_is_not_said_to_be_undone(
     assert "were they squashed?" in said
 
 
-def test_a_tag_that_is_gone_is_asked_for(ready: Repos, capsys: pytest.CaptureFixture[str]):
+def test_a_lost_tag_is_refused_with_the_command_that_restores_it(ready: Pair, capsys: pytest.CaptureFixture[str]):
     start = tagged(ready)[0]
     ready.git("core", "tag", "-d", "before-remote-first")
     capsys.readouterr()
@@ -142,7 +142,7 @@ def test_a_tag_that_is_gone_is_asked_for(ready: Repos, capsys: pytest.CaptureFix
     assert ready.tree("core") == start
 
 
-def test_a_kept_history_is_nobodys_work_since(pair: Callable[..., Repos]):
+def test_undo_ignores_the_grafted_history(pair: Callable[..., Pair]):
     repos = pair()
     before = trees(repos)
     assert repos.run(1, history="keep") == 0

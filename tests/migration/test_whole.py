@@ -1,4 +1,4 @@
-"""The five phases on a fresh pair: planned, done, done again, undone."""
+"""The five phases on a fresh pair: planned, carried out, run again, undone."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from pathlib import Path
 import pytest
 
 from migration import cli, undo
-from tests.migration.conftest import Repos, code_of
+from tests.migration.conftest import Pair, code_of
 
 pytestmark = pytest.mark.slow
 
 
-def planned(repos: Repos, path: Path) -> dict:
-    assert code_of(lambda: cli.plan(repos.asked(), str(path))) == 0
+def planned(repos: Pair, path: Path) -> dict:
+    assert code_of(lambda: cli.plan(repos.flags(), str(path))) == 0
     return json.loads(path.read_text())
 
 
-def apply(repos: Repos, path: Path, **flags: object) -> int:
-    return code_of(lambda: cli.apply(repos.asked(yes=True, **flags), str(path)))
+def apply(repos: Pair, path: Path, **flags: object) -> int:
+    return code_of(lambda: cli.apply_file(repos.flags(yes=True, **flags), str(path)))
 
 
-def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
-    pair: Callable[..., Repos], tmp_path: Path
-):
+def test_a_plan_ends_at_the_predicted_trees_and_a_second_run_makes_no_commit(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair()
     document = planned(repos, tmp_path / "plan.json")
     before = lost_blobs_base(repos)
@@ -35,7 +33,7 @@ def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
         assert repos.tree(name) == document[name]["predicted_tree"]
         assert repos.git(name, "status", "--porcelain", "-uno", "--ignore-submodules") == ""
     heads = [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")]
-    assert code_of(lambda: cli.status(repos.asked(check=True))) == 0
+    assert code_of(lambda: cli.status(repos.flags(check=True))) == 0
     assert apply(repos, tmp_path / "plan.json") == 0
     assert [repos.git(n, "rev-parse", "HEAD") for n in ("core", "gitops")] == heads
     assert nothing_lost(repos, before) == []
@@ -45,12 +43,12 @@ def test_a_plan_ends_at_the_trees_it_predicted_and_a_second_run_makes_no_commit(
     assert repos.tree("gitops") == document["gitops"]["tree"]
 
 
-def lost_blobs_base(repos: Repos) -> dict[str, tuple[str, str]]:
+def lost_blobs_base(repos: Pair) -> dict[str, tuple[str, str]]:
     rows = repos.git("core", "ls-tree", "-r", "HEAD").splitlines()
     return {row.split("\t")[1]: (row.split()[0], row.split()[2]) for row in rows}
 
 
-def nothing_lost(repos: Repos, before: dict[str, tuple[str, str]]) -> list[str]:
+def nothing_lost(repos: Pair, before: dict[str, tuple[str, str]]) -> list[str]:
     """From git alone: every blob that core had and has not stood in gitops' history, or its path is superseded."""
     import yaml
 
@@ -67,14 +65,12 @@ def nothing_lost(repos: Repos, before: dict[str, tuple[str, str]]) -> list[str]:
     return lost
 
 
-def _history(repos: Repos) -> list[list[str]]:
+def _history(repos: Pair) -> list[list[str]]:
     raw = repos.git("gitops", "log", "--raw", "--no-abbrev", "--no-renames", "--root", "-m", "--format=")
     return [[line.split()[1], line.split()[3]] for line in raw.splitlines() if line.startswith(":")]
 
 
-def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_on(
-    pair: Callable[..., Repos], tmp_path: Path
-):
+def test_with_remotes_apply_stops_until_gitops_is_pushed_then_goes_on(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair(remotes=True)
     document = planned(repos, tmp_path / "plan.json")
     kinds = [c["kind"] for p in document["phases"] for s in p["steps"] for c in s["changes"]]
@@ -89,7 +85,7 @@ def test_with_remotes_it_stops_until_somebody_has_pushed_and_the_same_plan_goes_
     assert repos.git("core", "rev-parse", "HEAD:gitops/ameide-gitops") == repos.git("gitops", "rev-parse", "HEAD")
 
 
-def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[..., Repos], tmp_path: Path):
+def test_a_plan_is_refused_after_another_commit(pair: Callable[..., Pair], tmp_path: Path):
     repos = pair()
     planned(repos, tmp_path / "plan.json")
     repos.commit("core", "new.txt", b"x")
@@ -98,7 +94,7 @@ def test_a_plan_is_refused_when_somebody_has_committed_since(pair: Callable[...,
     assert repos.git("core", "rev-parse", "HEAD") == head
 
 
-def test_what_was_written_is_what_the_tools_accept(ready: Repos):
+def test_shellcheck_hadolint_and_json5_accept_the_written_files(ready: Pair):
     folder = ready.core / ".devcontainer"
     for name in ("postCreate.sh", "postCreate.team.sh", "postStartCommand.sh"):
         subprocess.run(["bash", "-n", str(folder / name)], check=True)
@@ -116,16 +112,16 @@ def test_what_was_written_is_what_the_tools_accept(ready: Repos):
     assert "TILT_REMOTE" not in tiltfile
 
 
-def test_history_kept_reaches_the_old_authors(pair: Callable[..., Repos]):
+def test_with_kept_history_git_log_reaches_the_old_authors(pair: Callable[..., Pair]):
     repos = pair()
-    plain = repos.plan((1,)).world.gitops.tree.id()
+    plain = repos.plan((1,)).simulation.gitops.tree.id()
     assert repos.run(1, history="keep") == 0
     assert repos.tree("gitops") == plain
     assert "Bo Lindqvist" in repos.git("gitops", "log", "--follow", "--format=%an", "bootstrap/bootstrap.sh")
 
 
 @pytest.mark.parametrize("last", [1, 2, 3])
-def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., Repos], last: int):
+def test_undo_restores_the_tagged_trees_from_each_phase(pair: Callable[..., Pair], last: int):
     repos = pair()
     before = [repos.tree(n) for n in ("core", "gitops")]
     for number in range(1, last + 1):
@@ -134,7 +130,7 @@ def test_undo_brings_back_the_tagged_state_from_each_phase(pair: Callable[..., R
     assert [repos.tree(n) for n in ("core", "gitops")] == before
 
 
-def test_undo_leaves_what_somebody_changed_afterwards(ready: Repos):
+def test_undo_keeps_later_changes(ready: Pair):
     assert ready.run(4) == 0
     ready.commit("core", "README.md", b"somebody's own\n")
     ready.commit("core", "own.txt", b"own\n")

@@ -1,4 +1,4 @@
-"""A running sandbox for each test, and a program to call in it."""
+"""Fixtures: sandboxes, shells in them, and local servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.sandbox.shell import Shell
 
 @pytest.fixture
 def make_box() -> Iterator[Callable[..., control.Box]]:
-    """Starts sandboxes; all are ended afterwards."""
+    """Start sandboxes. All are stopped afterwards."""
     made: list[control.Box] = []
 
     def make(**options: Any) -> control.Box:
@@ -45,7 +45,7 @@ def shell(make_box: Callable[..., control.Box]) -> Callable[..., Shell]:
 
 @pytest.fixture
 def local() -> Iterator[Callable[..., int]]:
-    """Starts local HTTP servers that answer with their name; gives the port."""
+    """Start local HTTP servers that answer with their name. Returns the port."""
     servers: list[ThreadingHTTPServer] = []
 
     def make(name: str = "local") -> int:
@@ -91,7 +91,7 @@ def local() -> Iterator[Callable[..., int]]:
 
 @pytest.fixture
 def background() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Starts programs that are killed afterwards."""
+    """Start programs that are killed afterwards."""
     made: list[subprocess.Popen[bytes]] = []
 
     def start(argv: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""A person's shell in a sandbox, for tests: run a program, ask the ingress."""
+"""A shell in a sandbox: run a program, send requests to the ingress."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,34 +20,34 @@ SERVICE = "www-ameide-platform"  # the first of this repository's catalogue
 
 @dataclass
 class Shell:
-    """box: the sandbox; env: of whoever sits there."""
+    """env: the environment of the user of this shell."""
 
     box: control.Box
     env: dict[str, str]
 
     def run(self, *argv: str, stdin: str | None = None, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
-        """One program to its end."""
+        """Run one program to its end."""
         path = f"{self.box.path}/bin/{argv[0]}"
         return subprocess.run(
             [path, *argv[1:]], env=self.env, input=stdin, cwd=cwd, capture_output=True, text=True, timeout=60
         )
 
     def tp(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        """telepresence."""
+        """Run telepresence."""
         return self.run("telepresence", *argv)
 
     def kubectl(self, *argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """kubectl."""
+        """Run kubectl."""
         return self.run("kubectl", *argv, stdin=stdin)
 
     def connected(self) -> Shell:
-        """The same, connected to the team's namespace."""
+        """Connect to the team's namespace."""
         done = self.tp(*CONNECT)
         assert done.returncode == 0, done
         return self
 
     def intercept(self, port: int, *more: str, service: str = SERVICE, remote: str = "http") -> dict[str, Any]:
-        """An intercept; its details."""
+        """Create an intercept and return its details."""
         json_flag = "--format" if self.version > "2.29" else "--output"
         done = self.tp(
             "intercept",
@@ -65,7 +66,7 @@ class Shell:
 
     @property
     def version(self) -> str:
-        """Of telepresence."""
+        """The version of telepresence."""
         return self.env["REMOTE_DEV_TELEPRESENCE__VERSION"]
 
     def as_colleague(self) -> Shell:
@@ -77,7 +78,7 @@ class Shell:
     def ask(
         self, path: str = f"/__service/{SERVICE}/", data: bytes | None = None, method: str = "", **headers: str
     ) -> Reply:
-        """One request through the ingress."""
+        """Send one request through the ingress."""
         request = urllib.request.Request(self.box.ingress + path, data=data, method=method or None)
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
@@ -89,19 +90,14 @@ class Shell:
             status, body = why.code, why.read()
         return Reply(status, body, time.monotonic() - began)
 
-    def answers_within(self, seconds: float, wanted: bytes, **headers: str) -> bool:
-        """Does somebody give this answer before the time is over?"""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if wanted in self.ask(f"/__service/{SERVICE}/", None, "", **headers).body:
-                return True
-            time.sleep(0.02)
-        return False
+    def answers(self, wanted: bytes, seconds: float = 20, **headers: str) -> bool:
+        """Does a response contain this text before the deadline?"""
+        return wait_until(lambda: wanted in self.ask(f"/__service/{SERVICE}/", None, "", **headers).body, seconds)
 
 
 @dataclass
 class Reply:
-    """What came back, and after how long."""
+    """A response, and the time it took."""
 
     status: int
     body: bytes
@@ -109,19 +105,29 @@ class Reply:
 
     @property
     def by(self) -> str:
-        """answered_by of the front or the baseline."""
+        """The field `answered_by` of the ingress or the baseline."""
         return str(json.loads(self.body)["answered_by"])
 
 
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> bool:
+    """Poll until the condition holds. Returns whether it did before the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return bool(condition())
+
+
 def free_port() -> int:
-    """A port where nothing listens."""
+    """A free port."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def processes(box: control.Box) -> list[str]:
-    """The command lines that name this sandbox's folder."""
+    """The command lines that contain this sandbox's folder."""
     import glob
 
     found = []

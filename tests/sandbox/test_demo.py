@@ -1,4 +1,4 @@
-"""The demo is about a service of the catalogue, whichever company's it is."""
+"""Which service of the catalogue the demo intercepts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tasks.core.config.catalogue import Catalogue, catalogue
 from tasks.core.errors import Trouble
 
 
-def test_the_story_is_about_the_first_service_that_can_be_reached():
+def test_the_demo_uses_the_first_service_with_a_port_and_a_host():
     worker, web = catalogue().services[0], catalogue().services[1]
     worker = msgspec.structs.replace(worker, name="counter", ports=[], hosts={})
     web = msgspec.structs.replace(web, name="shop", hosts={"test": "shop.test.example.com"})
-    assert daily.hero(Catalogue(services=[worker, web]), "test").name == "shop"
+    assert daily.demo_service(Catalogue(services=[worker, web]), "test").name == "shop"
     with pytest.raises(Trouble, match="has a port and a host for 'dev'"):
-        daily.hero(Catalogue(services=[worker, web]), "dev")
+        daily.demo_service(Catalogue(services=[worker, web]), "dev")

@@ -1,4 +1,4 @@
-"""The legacy pair: deterministic, sound, as large as asked, with what the migration's tables name."""
+"""The legacy pair: deterministic, valid, of the requested size, with the paths in the migration's tables."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def listed(repository: Path) -> set[str]:
 
 
 def committed(repository: Path) -> dict[str, tuple[str, str]]:
-    """Path -> mode and blob, submodules left out."""
+    """Path -> mode and blob, without submodules."""
     rows = git(repository, "ls-tree", "-r", "-z", "HEAD").rstrip("\0").split("\0")
     split = (row.split(None, 3) for row in rows)
     return {path: (mode, blob) for mode, kind, blob, path in split if kind == "blob"}
 
 
-def test_the_same_arguments_give_the_same_commits_wherever_they_lie(pair: Pair, tmp_path: Path):
+def test_the_same_arguments_give_the_same_commits_in_any_folder(pair: Pair, tmp_path: Path):
     again = make(tmp_path / "a folder" / "elsewhere", faults=())
     assert [git(repository, "rev-parse", "HEAD") for repository in (pair.core, pair.gitops)] == [
         git(repository, "rev-parse", "HEAD") for repository in (again.core, again.gitops)
@@ -47,7 +47,7 @@ def test_the_configuration_of_the_machine_changes_nothing(pair: Pair, tmp_path: 
     assert git(again.core, "rev-parse", "main") == git(pair.core, "rev-parse", "main")
 
 
-def test_both_repositories_and_the_remotes_are_sound(pair: Pair):
+def test_both_repositories_and_the_remotes_pass_fsck(pair: Pair):
     for repository in (pair.core, pair.gitops, pair.submodule, *pair.remotes.values()):
         assert git(repository, "fsck", "--strict") == ""
 
@@ -87,14 +87,14 @@ def test_the_history_has_authors_a_merge_and_follows_a_rename(pair: Pair):
 
 
 @pytest.mark.parametrize("size", ["S", "M", "1k"])
-def test_a_pair_is_as_large_as_asked(size: str, tmp_path: Path):
+def test_a_pair_has_the_requested_size(size: str, tmp_path: Path):
     pair = make(tmp_path / "pair", size)
     files = len(listed(pair.core)) + len(listed(pair.gitops))
     assert abs(files - count_of(size)) <= count_of(size) // 10
     assert files == pair.files
 
 
-def test_the_large_ones_are_planned_as_large_as_asked():
+def test_large_pairs_are_planned_with_the_requested_size():
     for size in ("L", "100k"):
         plan = blueprint(count_of(size))
         assert len(plan) + len(definition().submodules) == count_of(size)
@@ -108,7 +108,7 @@ def test_the_middle_size_has_every_recorded_path(tmp_path: Path):
     assert [path for path in recorded() if path not in there and not path.startswith("backlog/")] == []
 
 
-def test_a_size_that_is_none_is_refused():
+def test_an_invalid_size_is_refused():
     for word in ("XL", "-5", "12", "1e3", "", "9999999"):
         with pytest.raises(Trouble, match="is not a size"):
             count_of(word)
@@ -151,7 +151,7 @@ pnpm-workspace.yaml docs/dev-workflows/telepresence.md README.md
 """
 
 
-def test_what_the_tables_of_the_migration_name_is_there(pair: Pair):
+def test_every_path_in_the_migrations_tables_exists(pair: Pair):
     there = listed(pair.core)
     assert [path for path in NAMED.split() if path not in there] == []
     assert any(path.startswith("infra/kubernetes/charts_old/") for path in there)
@@ -171,7 +171,7 @@ def test_every_service_has_its_code_its_chart_and_its_values_with_tilt_ones(pair
             assert (pair.gitops / "sources/values" / f"{values}.yaml").is_file()
 
 
-def test_there_is_every_awkward_kind_of_file(pair: Pair):
+def test_every_unusual_kind_of_file_exists(pair: Pair):
     modes = {mode for mode, _ in committed(pair.core).values()}
     assert {EXECUTABLE, LINK} <= modes
     contents = [path.read_bytes() for path in pair.core.rglob("*") if path.is_file() and ".git" not in path.parts]

@@ -58,11 +58,11 @@ def test_the_tiltfile_has_the_twelve_releases_with_their_values_in_the_submodule
         "config.set_enabled_resources(cfg_only_effective)",
     ],
 )
-def test_the_tiltfile_has_what_the_migration_must_meet(words: str):
+def test_the_tiltfile_has_the_cases_that_the_migration_must_handle(words: str):
     assert words in TILTFILE
 
 
-def test_postcreate_is_about_400_lines_with_all_it_did():
+def test_postcreate_has_about_400_lines_with_all_steps():
     text = CORE[".devcontainer/postCreate.sh"].text
     assert 380 <= text.count("\n") <= 420
     for words in (
@@ -102,7 +102,7 @@ def test_relative_links_of_scripts_that_will_move_point_to_something_that_stays(
     assert "infra/argocd/install/argo-cd-v3.2.1.yaml" in CORE["infra/environments/dev/bootstrap.yaml"].text
 
 
-def test_recorded_paths_are_unfolded_in_order_and_none_is_lost():
+def test_recorded_paths_are_expanded_in_order_and_completely():
     assert len(recorded()) == 2_484
     assert list(recorded()) == sorted(set(recorded()))
     assert "tilt/ext/helm_resource/test/helloworld/templates/hpa.yaml" in recorded()
@@ -116,7 +116,7 @@ def test_a_vendored_file_has_its_own_content_and_looks_like_its_kind():
     assert b"{{" in first.data
 
 
-def test_placeholders_are_filled_and_other_signs_stay():
+def test_placeholders_are_filled_and_other_text_is_kept():
     assert fill("@name@ at @ameide/sdk and @unknown@", {"name": "x"}) == "x at @ameide/sdk and @unknown@"
 
 

@@ -1,4 +1,4 @@
-"""Each fault of the legacy pair does what its line says, and only that."""
+"""Each fault of the legacy pair has its described effect and no other."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def draft() -> Draft:
 def written(name: str) -> tuple[Draft, set[str], set[str]]:
     """The draft with one fault, and the paths of core and gitops that it added or changed."""
     before, after = draft(), draft()
-    plant = BY_NAME[name].write
-    assert plant is not None
-    plant(after)
+    write = BY_NAME[name].write
+    assert write is not None
+    write(after)
     return after, changed(before.core, after.core), changed(before.gitops, after.gitops)
 
 
@@ -44,7 +44,7 @@ def copies() -> dict[str, str]:
     return {path: destination(path) for path in draft().core if destination(path)}
 
 
-def test_every_fault_has_an_own_name_and_one_line():
+def test_every_fault_has_a_unique_name_and_one_line():
     assert len(BY_NAME) == len(FAULTS) > 40
     for fault in FAULTS:
         assert fault.text
@@ -63,7 +63,7 @@ def test_faults_that_exclude_each_other_are_refused():
         make(Path("unused"), faults=["file-for-folder", "copied"])
 
 
-def test_what_cannot_be_unpushed_without_remotes_is_refused():
+def test_unpushed_without_remotes_is_refused():
     with pytest.raises(Trouble, match="needs remotes"):
         make(Path("unused"), faults=["unpushed"], remotes=False)
 
@@ -80,12 +80,12 @@ def test_copied_puts_every_copy_where_the_interface_says_with_content_and_mode()
 
 
 def differing(after: Draft) -> set[str]:
-    """Paths of core whose copy is not there or is another."""
+    """The paths of core whose copy is missing or differs."""
     return {path for path, target in copies().items() if after.gitops.get(target) != after.core[path]}
 
 
 @pytest.mark.parametrize("name", ["one-byte", "mode-bit", "uncommitted", "unpushed", "unpinned"])
-def test_a_spoiled_copy_is_the_only_one(name: str):
+def test_a_fault_of_copies_changes_one_copy(name: str):
     after, core, _ = written(name)
     assert core == set()
     assert differing(after) == {VICTIMS[name]}
@@ -107,7 +107,7 @@ def test_mode_bit_is_the_mode_alone():
     assert (source.mode == EXECUTABLE) != (copy.mode == EXECUTABLE)
 
 
-def test_all_spoiled_copies_can_be_planted_together(tmp_path: Path):
+def test_all_faults_of_copies_can_be_combined(tmp_path: Path):
     pair = make(tmp_path / "pair", faults=["one-byte", "mode-bit", "moved-on", "uncommitted", "unpinned"])
     assert git(pair.gitops, "status", "--porcelain") == "?? policies/network/"
     assert git(pair.gitops, "show", "HEAD:bootstrap/lib/status.sh").endswith("# changed in gitops since")
@@ -140,7 +140,7 @@ def test_unpinned_is_pushed_and_not_in_what_core_pins(tmp_path: Path):
     assert git(pair.gitops, "ls-tree", "--name-only", "origin/main", "--", target) == target
 
 
-def test_moved_on_stood_in_an_ancestor_of_the_pin(tmp_path: Path):
+def test_moved_on_was_in_an_ancestor_of_the_pin(tmp_path: Path):
     pair = make(tmp_path / "pair", faults=["moved-on"])
     target = destination(VICTIMS["moved-on"])
     original = git(pair.core, "rev-parse", f"HEAD:{VICTIMS['moved-on']}")
@@ -162,7 +162,7 @@ def test_two_sources_have_one_destination():
     assert [destination(path) for path in core] == [destination("infra/environments/dev/bootstrap.yaml")]
 
 
-def test_a_file_stands_where_a_folder_is_wanted(tmp_path: Path):
+def test_a_file_has_the_path_of_a_folder(tmp_path: Path):
     assert (make(tmp_path / "pair", faults=["file-for-folder"]).gitops / "bootstrap").is_file()
 
 
@@ -193,14 +193,14 @@ def test_argo_consumer_syncs_a_folder_of_core_that_exists():
 
 
 @pytest.mark.parametrize("kind", [fault.name.removeprefix("extra-reference-") for fault in REFERENCES])
-def test_an_extra_reference_is_one_file_outside_the_doomed_folders(kind: str):
+def test_an_extra_reference_is_one_file_outside_the_deleted_folders(kind: str):
     _, core, gitops = written(f"extra-reference-{kind}")
     assert core == {refers(kind)}
     assert gitops == set()
     assert not refers(kind).startswith(("infra/", "tools/bootstrap/"))
 
 
-def test_there_is_an_extra_reference_for_each_kind_of_the_issue():
+def test_every_kind_of_reference_has_a_fault():
     kinds = "text helm-yaml starlark workflow codeowners dockerfile package-json makefile symlink submodule bash-dirname composed-path"
     assert {fault.name for fault in REFERENCES} == {f"extra-reference-{kind}" for kind in kinds.split()}
 
@@ -214,7 +214,7 @@ def test_a_symlink_reference_points_to_a_file_that_exists(tmp_path: Path):
     assert git(pair.core, "ls-tree", "HEAD", "--", "infra/kubernetes/policies/shared").startswith("160000 commit")
 
 
-def test_decoys_are_in_both_repositories_and_outside_the_doomed_folders():
+def test_decoys_are_in_both_repositories_and_outside_the_deleted_folders():
     _, core, gitops = written("decoys")
     assert core
     assert gitops
@@ -249,7 +249,7 @@ def test_no_default_registry_leaves_a_file_that_still_parses():
     libcst.parse_module(text)
 
 
-def test_infrastructure_that_no_table_names_is_added():
+def test_infrastructure_in_no_table_is_added():
     _, core, _ = written("terraform")
     assert {path.partition("/")[0] for path in core} == {"infra", "services"}
 
@@ -263,7 +263,7 @@ def test_infrastructure_that_no_table_names_is_added():
         ("detached-head", "HEAD detached"),
     ],
 )
-def test_work_in_progress_is_what_git_says(name: str, words: str, tmp_path: Path):
+def test_git_reports_the_work_in_progress(name: str, words: str, tmp_path: Path):
     assert words in git(make(tmp_path / "pair", faults=[name]).core, "status")
 
 
@@ -278,7 +278,7 @@ def test_shallow_is_shallow(tmp_path: Path):
     assert git(pair.core, "fsck") == ""
 
 
-def test_ignored_files_are_unknown_to_git_and_lie_in_doomed_folders(tmp_path: Path):
+def test_ignored_files_are_untracked_and_in_deleted_folders(tmp_path: Path):
     pair = make(tmp_path / "pair", faults=["ignored-files"])
     assert git(pair.core, "status", "--porcelain") == f"?? {UNTRACKED_FILE}"
     for path in SECRET_FILES:

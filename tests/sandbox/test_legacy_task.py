@@ -13,7 +13,7 @@ from sandbox.legacy.cli import run_legacy, show_faults
 from tasks.core.errors import Absent, Trouble
 
 
-def test_it_says_where_the_repositories_lie_and_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_it_prints_the_repositories_folders_and_the_next_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run_legacy(str(tmp_path / "pair"), "S", ["one-byte", "dirty-tree"])
     said = capsys.readouterr().out
     assert str(tmp_path / "pair" / "ameide-core") in said
@@ -34,25 +34,25 @@ def test_the_faults_are_listed_with_one_line_each(capsys: pytest.CaptureFixture[
     assert len(capsys.readouterr().out.splitlines()) == len(FAULTS)
 
 
-def test_a_flag_that_was_swallowed_as_a_folder_is_refused():
+def test_a_flag_in_place_of_a_folder_is_refused():
     with pytest.raises(Trouble, match="inv --help"):
         run_legacy("--help")
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_one_error_line(tmp_path: Path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Trouble, match="cannot make"):
+    with pytest.raises(Trouble, match="cannot create"):
         make(tmp_path / "file" / "below")
 
 
-def test_without_git_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_git_it_fails_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Absent, match="git is not installed"):
         make(tmp_path / "pair")
     assert not (tmp_path / "pair").exists()
 
 
-def test_an_interrupt_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupt_leaves_nothing_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What telepresence does to the cluster and its traffic, as recorded on a real one."""
+"""The effects of telepresence on the cluster and its traffic, as recorded on a real cluster."""
 
 from __future__ import annotations
 
@@ -12,39 +12,44 @@ from pathlib import Path
 import pytest
 
 from sandbox import control
-from tests.sandbox.shell import CONNECT, SERVICE, free_port, processes
+from tests.sandbox.shell import CONNECT, SERVICE, free_port, processes, wait_until
 
 ALL = ("2.19.1", "2.25.1", "2.31.0")
 
 
-def watch(me, until: threading.Event) -> list[tuple[float, str]]:
-    """Ask all the time: when who answered."""
-    seen: list[tuple[float, str]] = []
-    began = time.monotonic()
-    while not until.is_set():
+def watch(me, end: threading.Event, order: list[str]) -> None:
+    """Send requests continuously. Append the answering process whenever it changes."""
+    while not end.is_set():
         reply = me.ask()
-        seen.append((time.monotonic() - began, reply.by if reply.body.startswith(b"{") else "local"))
+        name = reply.by if reply.body.startswith(b"{") else "local"
+        if order[-1:] != [name]:
+            order.append(name)
         time.sleep(0.01)
-    return seen
 
 
-def watched(me, act) -> list[str]:
-    """The order of those who answered while `act` ran and a second afterwards."""
+def watched(me, act, last: str = "local") -> list[str]:
+    """The order of the answering processes from before `act` until `last` answers."""
     end = threading.Event()
-    seen: list[tuple[float, str]] = []
-    thread = threading.Thread(target=lambda: seen.extend(watch(me, end)))
+    order: list[str] = []
+    thread = threading.Thread(target=watch, args=(me, end, order))
     thread.start()
-    time.sleep(0.05)
+    wait_until(lambda: order)
     act()
-    time.sleep(1.0)
+    wait_until(lambda: order[-1] == last)
     end.set()
     thread.join()
-    order = [who for _, who in seen]
-    return [w for n, w in enumerate(order) if n == 0 or w != order[n - 1]]
+    return order
+
+
+def kill_daemon(me) -> None:
+    """Kill a user daemon with SIGKILL and wait until the state server knows."""
+    before = control.ask(me.box, "processes")["sessions"]
+    os.kill(daemons(me)[0], signal.SIGKILL)
+    assert wait_until(lambda: len(control.ask(me.box, "processes")["sessions"]) < len(before))
 
 
 def daemons(me) -> list[int]:
-    """The pids of the processes that telepresence calls its user daemon."""
+    """The pids of telepresence's user daemons."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -58,7 +63,7 @@ def daemons(me) -> list[int]:
 
 
 def containers(me, part: str = "containers", service: str = SERVICE) -> list[str]:
-    """Of the pod that stays."""
+    """The containers of the remaining pod."""
     found = me.kubectl("get", "pods", "-l", f"app.kubernetes.io/name={service}", "-o", "json").stdout
     pods = [p for p in json.loads(found)["items"] if "deletionTimestamp" not in p["metadata"]]
     return [c["name"] for p in pods for c in p["spec"].get(part, [])]
@@ -80,7 +85,7 @@ def test_2_19_patches_the_template_and_the_old_pod_serves_until_the_new_one_is_r
     assert deployment["metadata"]["generation"] == 2
 
 
-def test_2_31_leaves_the_deployment_as_it_is(shell, local):
+def test_2_31_does_not_change_the_deployment(shell, local):
     me = shell().connected()
     before = json.loads(me.kubectl("get", "deploy", SERVICE, "-o", "json").stdout)
     me.intercept(local())
@@ -93,7 +98,7 @@ def test_active_is_not_routed(shell, local, version):
     me = shell(version).connected()
     assert me.intercept(local("mine"))["disposition"] == "ACTIVE"
     assert b"mine" not in me.ask().body
-    assert me.answers_within(3, b"mine")
+    assert me.answers(b"mine")
 
 
 @pytest.mark.parametrize("version", ALL)
@@ -101,9 +106,9 @@ def test_the_agent_stays_and_a_second_intercept_has_no_gap(shell, local, version
     me = shell(version).connected()
     port = local("mine")
     me.intercept(port)
-    assert me.answers_within(3, b"mine")
+    assert me.answers(b"mine")
     me.tp("leave", SERVICE)
-    assert me.answers_within(2, b"baseline")
+    assert me.answers(b"baseline")
     assert "traffic-agent" in containers(me)
     assert watched(me, lambda: me.intercept(port)) == ["baseline", "local"]
 
@@ -117,7 +122,7 @@ def test_a_named_port_leads_to_the_agent_in_the_endpoint_slice(shell, local):
 
     assert port() == 3001
     me.intercept(local("mine"))
-    assert me.answers_within(3, b"mine")
+    assert me.answers(b"mine")
     assert port() == 9900
 
 
@@ -131,27 +136,26 @@ def test_a_headless_service_goes_active_and_receives_nothing(shell, local):
 def test_a_numeric_target_works_through_an_init_container(shell, local):
     me = shell().connected()
     me.intercept(local("mine"), service="shape-numeric", remote="80")
-    time.sleep(0.6)
-    assert b"mine" in me.ask("/__service/shape-numeric/").body
+    assert wait_until(lambda: b"mine" in me.ask("/__service/shape-numeric/").body)
     assert containers(me, "initContainers", "shape-numeric") == ["tel-agent-init"]
 
 
 @pytest.mark.parametrize("version", ["2.25.1", "2.31.0"])
-def test_personal_intercepts_of_two_people_stand_side_by_side(shell, local, version):
+def test_two_users_can_have_personal_intercepts(shell, local, version):
     me = shell(version).connected()
     you = me.as_colleague().connected()
     me.intercept(local("mine"), "--http-header", "X-Ameide-Agent=a")
     you.intercept(local("yours"), "--http-header", "X-Ameide-Agent: b")
-    assert me.answers_within(3, b"mine", x_ameide_agent="a")
-    assert you.answers_within(3, b"yours", X_Ameide_Agent="b")
+    assert me.answers(b"mine", x_ameide_agent="a")
+    assert you.answers(b"yours", X_Ameide_Agent="b")
     assert me.ask().by == "baseline"
     assert me.ask(X_Ameide_Agent="c").by == "baseline"
     me.tp("leave", SERVICE)
-    time.sleep(0.2)
+    assert me.answers(b"baseline", X_Ameide_Agent="a")
     assert b"yours" in you.ask(X_Ameide_Agent="b").body
 
 
-def test_each_sees_only_their_own(shell, local):
+def test_each_user_sees_only_their_own_intercepts(shell, local):
     me = shell().connected()
     you = me.as_colleague().connected()
     me.intercept(local())
@@ -161,12 +165,11 @@ def test_each_sees_only_their_own(shell, local):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ALL)
-def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, local, version):
+def test_the_intercept_of_a_killed_daemon_stays_until_its_owner_reconnects(shell, local, version):
     me = shell(version).connected()
     me.intercept(local("mine"))
-    assert me.answers_within(3, b"mine")
-    os.kill(daemons(me)[0], signal.SIGKILL)
-    time.sleep(0.1)
+    assert me.answers(b"mine")
+    kill_daemon(me)
     reply = me.ask()
     assert (reply.status, reply.seconds > 2.8) == (504, True)
     user = json.loads(me.tp("status", *(("--format",) if version > "2.29" else ("--output",)), "json").stdout)[
@@ -175,41 +178,39 @@ def test_a_killed_daemon_holds_its_intercept_until_its_owner_reconnects(shell, l
     assert user.get("status") != "Connected"
     time.sleep(0.6)
     me.connected()
-    assert me.answers_within(1, b"mine")
+    assert me.answers(b"mine")
 
 
-def test_others_meet_a_dead_holder_like_a_live_one_and_may_revoke_it(shell, local):
+def test_an_ended_clients_intercept_conflicts_and_can_be_revoked(shell, local):
     me = shell().connected()
     held = me.intercept(local())["id"]
     you = me.as_colleague().connected()
-    os.kill(daemons(me)[0], signal.SIGKILL)
-    time.sleep(0.1)
+    kill_daemon(me)
     refused = you.tp("intercept", SERVICE, "--port", f"{free_port()}:http", "--mount=false")
     assert held in refused.stderr
     assert you.tp("revoke", held).returncode == 0
-    assert me.answers_within(1, b"baseline")
+    assert me.answers(b"baseline")
 
 
-def test_a_request_that_hangs_goes_on_when_the_holder_is_revoked(shell, local):
+def test_a_hanging_request_continues_after_a_revoke(shell, local):
     me = shell().connected()
     held = me.intercept(local("mine"))["id"]
     you = me.as_colleague().connected()
-    assert me.answers_within(3, b"mine")
-    os.kill(daemons(me)[0], signal.SIGKILL)
-    time.sleep(0.1)
+    assert me.answers(b"mine")
+    kill_daemon(me)
     threading.Timer(0.5, lambda: you.tp("revoke", held)).start()
     reply = me.ask()
     assert reply.by == "baseline"
-    assert 0.3 < reply.seconds < 2.5
+    assert reply.seconds > 0.3
 
 
 @pytest.mark.parametrize("version", ALL)
-def test_quit_gives_the_traffic_back(shell, local, version):
+def test_quit_restores_the_traffic(shell, local, version):
     me = shell(version).connected()
     me.intercept(local("mine"))
-    assert me.answers_within(3, b"mine")
+    assert me.answers(b"mine")
     assert me.tp("quit").stdout == "Disconnected\n"
-    assert me.answers_within(2, b"baseline")
+    assert me.answers(b"baseline")
     me.tp("quit", "-s")
     assert daemons(me) == []
 
@@ -218,11 +219,11 @@ def test_a_replaced_container_comes_back_after_a_gap(shell, local):
     me = shell().connected()
     done = me.tp("replace", SERVICE, "--port", f"{local('mine')}:3001", "--mount=false")
     assert f"Container name: {SERVICE}" in done.stdout
-    assert me.answers_within(3, b"mine")
-    assert watched(me, lambda: me.tp("detach", SERVICE))[-2:] == ["none", "baseline"]
+    assert me.answers(b"mine")
+    assert watched(me, lambda: me.tp("detach", SERVICE), "baseline")[-2:] == ["none", "baseline"]
 
 
-def test_an_agent_that_never_comes_2_31_times_out(shell, local):
+def test_2_31_times_out_if_the_agent_never_arrives(shell, local):
     me = shell().connected()
     control.fault(me.box, "agent-never")
     done = me.tp("intercept", SERVICE, "--port", f"{local()}:http", "--mount=false")
@@ -232,10 +233,10 @@ def test_an_agent_that_never_comes_2_31_times_out(shell, local):
     )
     assert me.ask().status == 503
     control.fault(me.box, "agent-never", on=False)
-    assert me.answers_within(2, b"baseline")
+    assert me.answers(b"baseline")
 
 
-def test_an_agent_that_never_comes_2_19_says_active_and_the_old_pod_serves(shell, local):
+def test_2_19_reports_active_if_the_agent_never_arrives_and_the_old_pod_serves(shell, local):
     me = shell("2.19.1").connected()
     control.fault(me.box, "agent-never")
     assert me.intercept(local())["disposition"] == "ACTIVE"
@@ -246,9 +247,7 @@ def test_an_agent_that_never_comes_2_19_says_active_and_the_old_pod_serves(shell
 def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end(shell, background):
     me = shell(latency="aks")
     cli = background([f"{me.box.path}/bin/telepresence", "connect", "--namespace", "ameide"], me.env)
-    until = time.monotonic() + 5
-    while not daemons(me) and time.monotonic() < until:
-        time.sleep(0.05)
+    assert wait_until(lambda: daemons(me))
     time.sleep(0.3)
     cli.kill()
     cli.wait()
@@ -258,7 +257,7 @@ def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end
     assert len(daemons(me)) == 1
 
 
-def test_the_daemon_shows_its_real_names_in_the_process_list(shell):
+def test_the_daemon_has_the_real_name_in_the_process_list(shell):
     me = shell("2.19.1").connected()
     lines = processes(me.box)
     assert any(line.endswith("bin/telepresence connector-foreground") for line in lines)
@@ -267,11 +266,9 @@ def test_the_daemon_shows_its_real_names_in_the_process_list(shell):
 
 def test_a_root_daemon_outlives_its_user_daemon_and_quit_ends_both(shell):
     me = shell("2.19.1").connected()
-    os.kill(daemons(me)[0], signal.SIGKILL)
-    time.sleep(0.1)
+    kill_daemon(me)
     assert me.tp(*CONNECT).stdout.startswith("Launching Telepresence User Daemon\nConnected to context")
-    os.kill(daemons(me)[0], signal.SIGKILL)
-    time.sleep(0.1)
+    kill_daemon(me)
     me.tp("quit", "-s")
     assert [line for line in processes(me.box) if "foreground" in line] == []
 
@@ -292,17 +289,12 @@ def test_a_child_of_a_killed_cli_stays_until_leave(shell, background):
                     continue
         return count
 
-    until = time.monotonic() + 5
-    while not sleeping() and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(0.3)  # the daemon is told the child's pid
+    assert wait_until(sleeping)
+    assert wait_until(lambda: control.ask(me.box, "processes")["children"])
     cli.kill()
     cli.wait()
     time.sleep(0.2)
     assert sleeping() == 1
     assert len(json.loads(me.tp("list", "--intercepts", "--format", "json").stdout)) == 1
     me.tp("detach", SERVICE)
-    until = time.monotonic() + 2
-    while sleeping() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert sleeping() == 0
+    assert wait_until(lambda: sleeping() == 0)

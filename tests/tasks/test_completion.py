@@ -49,11 +49,6 @@ def test_tasks_flags_and_services_are_offered(repository: Path):
     assert own == ["--list", "--list-depth", "--list-format"]
 
 
-def test_both_spellings_of_a_task_lead_to_its_flags(repository: Path):
-    dashed, underscored = ask(repository, "inv migrate.cleanup-infra --on", "inv migrate.cleanup_infra --on")
-    assert dashed == underscored == ["--only"]
-
-
 def test_a_service_is_offered_only_right_after_a_task_that_takes_one(repository: Path):
     after_flag, other = ask(repository, "inv intercept --json www", "inv setup www")
     assert after_flag == other == []

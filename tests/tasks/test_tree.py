@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,8 @@ def test_help_after_the_service_is_help():
 
 def test_leave_works_with_and_without_a_service():
     assert inv("leave").stdout == "nothing to leave\n"
-    assert inv("leave", "www-ameide").stdout == "nothing of www-ameide to leave\n"
-    assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "nothing of www_ameide to leave\n"
+    assert inv("leave", "www-ameide").stdout == "www-ameide is not intercepted: nothing to leave\n"
+    assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "www_ameide is not intercepted: nothing to leave\n"
 
 
 def test_it_runs_from_any_folder_below_the_root():
@@ -104,7 +105,7 @@ def test_the_word_of_a_repeatable_flag_is_never_split():
             default = inspect.signature(task.body).parameters[flag].default
             assert default in (None, inspect.Parameter.empty), f"{name} --{flag}: a default of {default!r} splits words"
             seen += 1
-    assert seen > 10
+    assert seen > (10 if find_spec("migration") else 5)
 
 
 def _tasks(collection, prefix: str = ""):
@@ -145,6 +146,8 @@ def test_every_task_and_flag_that_a_text_names_exists(tree: dict):
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for task, words in named.findall(line):
+                if task.startswith("migrate.") and find_spec("migration") is None:
+                    continue  # docs and hints may name a migration that is over
                 where = f"{path.relative_to(ROOT)}:{number}: inv {task}"
                 assert task in known, where
                 flags = {f"--{name}" for a in known[task].args.values() for name in a.names} | {"--help"}
@@ -154,17 +157,17 @@ def test_every_task_and_flag_that_a_text_names_exists(tree: dict):
 
 
 def test_the_help_of_setup_names_its_steps_and_no_other():
-    from tasks.flows.setup import COMMANDS, STEPS
+    from tasks.flows.setup import STEPS
 
     said = inv("--help", "setup").stdout.split("run only this step (repeatable):")[1].split("  -")[0]
-    assert set(said.split()) == {step.key for step in STEPS} == set(COMMANDS)
+    assert set(said.split()) == {step.key for step in STEPS}
 
 
 @pytest.fixture(scope="module")
 def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A core repository with the suite as the migration carries it there."""
     root = tmp_path_factory.mktemp("core")
-    for folder in ("tasks", "migration", "config"):
+    for folder in ("tasks", "config"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tasks.py", root)
     return root

@@ -1,4 +1,4 @@
-"""The sample of core and gitops, with this repository's Tiltfile in it, and a way to evaluate it."""
+"""Fixtures: the sample of core and gitops with this repository's Tiltfile, and its evaluation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KNOWN: Catalogue = catalogue.read(ROOT / "config/services.yaml")
 
 @dataclass
 class Checkout:
-    """A core checkout with the suite in it. env: what os.getenv sees in the Tiltfile."""
+    """A core checkout with the suite. env: the variables for os.getenv in the Tiltfile."""
 
     core: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Checkout:
         return self.core / SUBMODULE
 
     def tilt(self, *args: str, context: str = CONTEXT, subcommand: str = "up") -> Result:
-        """Evaluate the Tiltfile; a process that is started while it is read fails the test."""
+        """Evaluate the Tiltfile. The test fails if the evaluation starts a process."""
 
         def run(argv: tuple[str, ...], *_: object) -> str:
             raise AssertionError(f"the Tiltfile started {argv}")
@@ -54,7 +54,7 @@ class Checkout:
         )
 
     def refused(self, *args: str, **more: Any) -> str:
-        """The error that the Tiltfile ends with."""
+        """The error of the Tiltfile."""
         with pytest.raises(TiltfileError) as why:
             self.tilt(*args, **more)
         return str(why.value)
@@ -77,7 +77,7 @@ class Checkout:
 
 
 def make_core(where: Path) -> Path:
-    """A core checkout with the suite's Tiltfile in it, and its submodule."""
+    """Create a core checkout with the suite's Tiltfile and its submodule."""
     pair = sample.make(where, KNOWN, registry=SETTINGS["registry"]["host"], submodule=SUBMODULE)
     for name in ("tilt", "config"):
         shutil.copytree(ROOT / name, pair.core / name, ignore=shutil.ignore_patterns("settings.local.yaml"))
@@ -87,26 +87,26 @@ def make_core(where: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once; tests get copies."""
+    """The checkout that tests copy."""
     return make_core(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture
 def checkout(original: Path, tmp_path: Path) -> Checkout:
-    """A copy that a test may break."""
+    """A copy that a test may change."""
     shutil.copytree(original, tmp_path / "core", symlinks=True)
     return Checkout(tmp_path / "core")
 
 
 @pytest.fixture(scope="session")
 def untouched(original: Path) -> Checkout:
-    """The original: for tests that only read."""
+    """The original checkout, for tests that only read."""
     return Checkout(original)
 
 
 @pytest.fixture
 def tiltfile(tmp_path: Path) -> Callable[..., Result]:
-    """Evaluate this text as a Tiltfile: `tiltfile("fail('x')", "--only=a", context="kind-kind")`."""
+    """Evaluate a text as a Tiltfile: `tiltfile("fail('x')", "--only=a", context="kind-kind")`."""
 
     def run(text: str, *args: str, **more: Any) -> Result:
         path = tmp_path / "Tiltfile"

@@ -1,4 +1,4 @@
-"""The harness is as strict as Tilt: each case was recorded of Tilt 0.37.6, the texts too."""
+"""The harness is as strict as Tilt: every case and text was recorded from Tilt 0.37.6."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED, ids=[text[:50] for text, _ in REFUSED])
-def test_what_tilt_refuses_is_refused_in_its_words(tiltfile: Run, text: str, said: str):
+def test_invalid_calls_raise_tilts_errors(tiltfile: Run, text: str, said: str):
     with pytest.raises(TiltfileError) as why:
         tiltfile(text)
     assert said in str(why.value)
@@ -75,7 +75,7 @@ def test_what_tilt_refuses_is_refused_in_its_words(tiltfile: Run, text: str, sai
         "nope",
     ],
 )
-def test_what_is_no_starlark_is_an_error_with_its_line(tiltfile: Run, text: str):
+def test_invalid_starlark_is_an_error_with_its_line(tiltfile: Run, text: str):
     with pytest.raises(TiltfileError, match=r"Tiltfile:\d"):
         tiltfile(text)
 
@@ -102,7 +102,7 @@ def test_the_traceback_names_file_line_and_function(tiltfile: Run, tmp_path: Pat
         (("--fast",), {"fast": True}),
     ],
 )
-def test_words_arrive_as_in_tilt(tiltfile: Run, args: tuple[str, ...], found: dict[str, object]):
+def test_arguments_are_parsed_as_in_tilt(tiltfile: Run, args: tuple[str, ...], found: dict[str, object]):
     assert tiltfile(DEFINE + "print(repr(cfg))", *args).log == [repr(found).replace("'", '"')]
 
 
@@ -115,13 +115,13 @@ def test_words_arrive_as_in_tilt(tiltfile: Run, args: tuple[str, ...], found: di
         (("--only",), "flag needs an argument: --only"),
     ],
 )  # fmt: skip
-def test_wrong_words_are_refused_as_in_tilt(tiltfile: Run, args: tuple[str, ...], said: str):
+def test_invalid_arguments_are_refused_as_in_tilt(tiltfile: Run, args: tuple[str, ...], said: str):
     with pytest.raises(TiltfileError) as why:
         tiltfile(DEFINE, *args)
     assert f"Error in config.parse: {said}" in str(why.value) or said in str(why.value)
 
 
-def test_a_file_of_settings_comes_second(tiltfile: Run, tmp_path: Path):
+def test_the_command_line_overrides_the_settings_file(tiltfile: Run, tmp_path: Path):
     (tmp_path / "tilt_config.json").write_text('{"only": ["c"]}')
     assert tiltfile(DEFINE + "print(cfg['only'])").log == ['["c"]']
     assert tiltfile(DEFINE + "print(cfg['only'])", "--only=a").log == ['["a"]']
@@ -130,21 +130,21 @@ def test_a_file_of_settings_comes_second(tiltfile: Run, tmp_path: Path):
         tiltfile(DEFINE)
 
 
-def test_enabled_resources_bring_what_they_depend_on(tiltfile: Run):
+def test_enabled_resources_include_their_dependencies(tiltfile: Run):
     assert tiltfile(ABC + "config.set_enabled_resources(['b'])").enabled == ["a", "b"]
     assert tiltfile(ABC + "config.set_enabled_resources([])").enabled == ["a", "b", "c"]
     assert tiltfile(ABC + "config.clear_enabled_resources()").enabled == []
     assert tiltfile(ABC, "a").enabled == ["a"]
 
 
-def test_a_command_needs_a_context_that_is_allowed(tiltfile: Run):
+def test_local_needs_an_allowed_context(tiltfile: Run):
     with pytest.raises(TiltfileError, match="Refusing to run 'local' because dev might be a production kube context"):
         tiltfile("local('echo hi')", context="dev")
     assert tiltfile("allow_k8s_contexts('dev')\nprint(local('echo hi'))", context="dev").log == ["hi\n"]
     assert tiltfile("print(local(['echo', 'hi']))", context="").commands == [("echo", "hi")]
 
 
-def test_a_deployment_needs_one_too(tiltfile: Run):
+def test_a_deployment_needs_an_allowed_context(tiltfile: Run):
     deploy = "k8s_custom_deploy('x', apply_cmd=['a'], delete_cmd=['b'], deps=['.'])\n"
     with pytest.raises(TiltfileError, match="Stop! dev might be production"):
         tiltfile(deploy, context="dev")
@@ -178,7 +178,7 @@ def test_paths_count_from_the_file_that_is_executing(tiltfile: Run, tmp_path: Pa
     assert found.log == [str(tmp_path / "tilt"), str(tmp_path)]
 
 
-def test_what_was_loaded_is_frozen(tiltfile: Run, tmp_path: Path):
+def test_loaded_values_are_frozen(tiltfile: Run, tmp_path: Path):
     (tmp_path / "l.star").write_text("L = []\n_b = 1\n")
     with pytest.raises(TiltfileError):
         tiltfile("load('./l.star','L')\nL.append(1)")
@@ -186,14 +186,14 @@ def test_what_was_loaded_is_frozen(tiltfile: Run, tmp_path: Path):
         tiltfile("load('./l.star','_b')")
 
 
-def test_a_circle_of_files_is_refused(tiltfile: Run, tmp_path: Path):
+def test_circular_loads_are_refused(tiltfile: Run, tmp_path: Path):
     (tmp_path / "a.star").write_text("load('./b.star', 'B')\nA = 1\n")
     (tmp_path / "b.star").write_text("load('./a.star', 'A')\nB = 1\n")
     with pytest.raises(TiltfileError, match="Circular load"):
         tiltfile("load('./a.star', 'A')")
 
 
-def test_yaml_arrives_as_in_tilt(tiltfile: Run, tmp_path: Path):
+def test_yaml_is_decoded_as_in_tilt(tiltfile: Run, tmp_path: Path):
     (tmp_path / "a.yaml").write_text("name: www\nport: 3000\nok: true\nratio: 1.5\nlist: [1, 2]\n8: x\n")
     (tmp_path / "empty.yaml").write_text("")
     (tmp_path / "stream.yaml").write_text("a: 1\n---\nb: 2\n")
@@ -204,12 +204,12 @@ def test_yaml_arrives_as_in_tilt(tiltfile: Run, tmp_path: Path):
         tiltfile("read_yaml('stream.yaml')")
 
 
-def test_exit_ends_it_without_a_failure(tiltfile: Run):
+def test_exit_ends_the_evaluation_successfully(tiltfile: Run):
     found = tiltfile("local_resource('a','true')\nexit('stop here')\nlocal_resource('b','true')")
     assert found.enabled == ["a"]
 
 
-def test_there_is_no_tiltfile(tmp_path: Path):
+def test_a_missing_tiltfile_is_an_error(tmp_path: Path):
     with pytest.raises(TiltfileError, match="No Tiltfile found at paths"):
         evaluate(tmp_path / "Tiltfile")
 

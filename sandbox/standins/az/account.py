@@ -1,4 +1,4 @@
-"""az account: what is known of the login, without a network, and the tokens it gets."""
+"""az account: the stored login, which needs no network, and access tokens."""
 
 from __future__ import annotations
 
@@ -14,53 +14,46 @@ _TYPES = {"arm": ARM, "ms-graph": "https://graph.microsoft.com/", "aad-graph": "
 
 
 def show(az: Session) -> Any:
-    """The default subscription. Green even when the login has expired: only the file is read."""
-    return az.account(az.asked["subscription"])
+    """The default subscription. It succeeds even if the login has expired: az only reads its file."""
+    return az.account(az.parsed["subscription"])
 
 
 def list_(az: Session) -> Any:
-    """All subscriptions; none and exit 0 without a login."""
-    found = az.subscriptions()
-    if not found:
+    """All subscriptions; an empty list and exit code 0 without a login."""
+    subscriptions = az.subscriptions()
+    if not subscriptions:
         az.warn('Please run "az login" to access your accounts.')
-    return [listed(one) for one in found]
+    return [listed(subscription) for subscription in subscriptions]
 
 
 def set_(az: Session) -> Any:
     """Make a subscription the default."""
-    wanted = az.asked["subscription"]
+    wanted = az.parsed["subscription"]
     subscriptions = az.subscriptions()
-    found = find(subscriptions, wanted)
-    if not found:
+    chosen = find(subscriptions, wanted)
+    if not chosen:
         raise AzError(f"The subscription of '{wanted}' doesn't exist in cloud 'AzureCloud'.")
     az.wrote = True
     with FILES:
-        az.profile.keep([{**one, "isDefault": one is found} for one in subscriptions])
-
-
-def clear(az: Session) -> Any:
-    """Forget every login."""
-    az.wrote = True
-    with FILES:
-        az.profile.forget()
+        az.profile.keep([{**subscription, "isDefault": subscription is chosen} for subscription in subscriptions])
 
 
 def get_access_token(az: Session) -> Any:
-    """A token and when it ends; `expiresOn` is local time without a zone, `expires_on` the epoch."""
-    asked = az.asked
-    if asked["subscription"] and asked["tenant"]:
+    """A token with its expiry: `expiresOn` in local time without a zone, `expires_on` in epoch seconds."""
+    parsed = az.parsed
+    if parsed["subscription"] and parsed["tenant"]:
         raise AzError("Please specify only one of subscription and tenant, not both")
     if not az.subscriptions():
         raise AzError(NOT_LOGGED_IN)
-    account = az.account(asked["subscription"])
-    if asked["tenant"] and asked["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
-        from sandbox.standins.az.entra import again, said
+    account = az.account(parsed["subscription"])
+    if parsed["tenant"] and parsed["tenant"].lower() not in (az.cloud.tenant, az.cloud.domain):
+        from sandbox.standins.az.entra import error_description, login_again
 
-        raise again(said("90002", tenant=asked["tenant"]), tenant=asked["tenant"])
-    resource = asked["resource"] or _TYPES.get(asked["resource_type"] or "arm", ARM)
-    token, expires = az.token(account, resource, asked["scope"][0] if asked["scope"] else None)
+        raise login_again(error_description("90002", tenant=parsed["tenant"]), tenant=parsed["tenant"])
+    resource = parsed["resource"] or _TYPES.get(parsed["resource_type"] or "arm", ARM)
+    token, expires = az.token(account, resource, parsed["scope"][0] if parsed["scope"] else None)
     local = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.localtime(expires))
-    found: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "accessToken": token,
         "expiresOn": local,
         "expires_on": expires,
@@ -68,6 +61,6 @@ def get_access_token(az: Session) -> Any:
         "tenant": account["tenantId"],
         "tokenType": "Bearer",
     }
-    if asked["tenant"]:
-        del found["subscription"]
-    return found
+    if parsed["tenant"]:
+        del answer["subscription"]
+    return answer

@@ -1,4 +1,4 @@
-"""az acr: the registry, and the login that goes through Docker's engine."""
+"""az acr: the registry, and the login through Docker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.standins.az.session import NOT_LOGGED_IN, Session, arm_error
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
 _PROVIDER = "Microsoft.ContainerRegistry/registries"
-_LIFETIME = 3 * 3600  # seconds that a refresh token of the registry lives
+_LIFETIME = 3 * 3600  # lifetime of a refresh token of the registry, in seconds
 
 
 def show(az: Session) -> Any:
@@ -21,44 +21,13 @@ def show(az: Session) -> Any:
     return az.cloud.registry_json()
 
 
-def list_(az: Session) -> Any:
-    """The registries of the subscription."""
-    az.arm()
-    return [az.cloud.registry_json()]
-
-
-def repositories(az: Session) -> Any:
-    """The names of the repositories that were pushed."""
-    az.arm()
-    host = az.cloud.registry
-    return sorted({ref.removeprefix(f"{host}/").rsplit(":", 1)[0] for ref in az.world.registry.get("pushed", {})})
-
-
-def check_health(az: Session) -> Any:
-    """A report on stderr, and exit 1 at the first failure."""
-    engine = _docker_problem(az) if az.world.which(az.call, "docker") else "Please verify if Docker client is installed"
-    az.talk.append("Docker daemon status: " + ("unavailable" if engine else "available"))
-    az.arm()
-    host = az.cloud.registry if _known(az) else f"{az.asked['name']}.azurecr.io"
-    if not _known(az) or az.fault("dns"):
-        raise AzError(f"An error occurred: CONNECTIVITY_DNS_ERROR\nFailed to resolve DNS to registry '{host}'.")
-    az.talk.append(f"DNS lookup to {host} : OK")
-    if az.fault("registry-firewall"):
-        raise AzError(_firewall(az, host))
-    az.talk.append("Challenge endpoint https://" + host + "/v2/ : OK")
-    _exchange(az, az.account(), host)
-    az.talk += ["Fetch refresh token for registry : OK", "Fetch access token for registry : OK"]
-    if engine:
-        raise AzError(f"An error occurred: DOCKER_COMMAND_ERROR\n{engine}")
-
-
 def login(az: Session) -> Any:
-    """Log Docker in, or give the token. The engine is asked before anything else, logged in to Azure or not."""
-    name = az.asked["name"]
-    exposed = az.asked["expose_token"]
+    """Log Docker in, or return the token. Docker's engine is checked first, even without an Azure login."""
+    name = az.parsed["name"]
+    exposed = az.parsed["expose_token"]
     command = "" if exposed else _engine(az, name)
     account, host = _registry(az, name)
-    if az.asked["username"] and az.asked["password"]:
+    if az.parsed["username"] and az.parsed["password"]:
         raise AzError("Unable to authenticate using admin login credentials. Admin user is disabled.")
     if az.fault("registry-firewall"):
         raise AzError(_firewall(az, host))
@@ -87,11 +56,11 @@ def login(az: Session) -> Any:
 
 
 def _engine(az: Session, name: str) -> str:
-    """The docker command with an engine behind it. Anything on its stderr counts as failure, as az has it."""
+    """The docker command whose engine answers. As in az, any output on its stderr counts as a failure."""
     wanted = az.call.env.get("DOCKER_COMMAND")
-    found = next((c for c in ([wanted] if wanted else ["docker", "podman"]) if az.world.which(az.call, c)), None)
+    command = next((c for c in ([wanted] if wanted else ["docker", "podman"]) if az.world.which(az.call, c)), None)
     problem = (
-        "Please verify if Docker client is installed and running." if found is None else _docker_problem(az, found)
+        "Please verify if Docker client is installed and running." if command is None else _docker_problem(az, command)
     )
     if problem:
         az.warn(
@@ -100,7 +69,7 @@ def _engine(az: Session, name: str) -> str:
         )
         now = datetime.now().strftime("%Y-%m-%d %H:%M:%S.%f")
         raise AzError(f"{now} An error occurred: DOCKER_COMMAND_ERROR\n{problem}")
-    return found or ""
+    return command or ""
 
 
 def _docker_problem(az: Session, command: str = "docker") -> str:
@@ -108,9 +77,9 @@ def _docker_problem(az: Session, command: str = "docker") -> str:
 
 
 def _registry(az: Session, name: str) -> tuple[dict[str, Any] | None, str]:
-    """The account and the registry's host; a guessed one where ARM does not know it."""
+    """The account and the registry's host, which is guessed if ARM does not know the registry."""
     try:
-        account = az.account(az.asked["subscription"])
+        account = az.account(az.parsed["subscription"])
     except AzError as why:
         host = f"{name}.azurecr.io"
         az.warn(f"{why.text}\nUsing '{host}' as the default registry login server.")
@@ -126,7 +95,7 @@ def _registry(az: Session, name: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _exchange(az: Session, account: dict[str, Any] | None, host: str) -> str:
-    """A refresh token of the registry for the account's token. Raises AzError where there is no role."""
+    """Exchange the account's token for a refresh token of the registry. Raises AzError without a role."""
     refused = ""
     if account is None:
         refused = NOT_LOGGED_IN
@@ -149,12 +118,12 @@ def _exchange(az: Session, account: dict[str, Any] | None, host: str) -> str:
 
 
 def _known(az: Session) -> bool:
-    return bool(az.asked["name"].lower() == az.cloud.registry_name)
+    return bool(az.parsed["name"].lower() == az.cloud.registry_name)
 
 
 def _not_found(az: Session, account: dict[str, Any]) -> str:
     return (
-        f"The resource with name '{az.asked['name']}' and type '{_PROVIDER}' could not be found in subscription "
+        f"The resource with name '{az.parsed['name']}' and type '{_PROVIDER}' could not be found in subscription "
         f"'{account['name']} ({account['id']})'."
     )
 
@@ -170,7 +139,7 @@ def _unreachable(name: str, host: str) -> AzError:
 def _firewall(az: Session, host: str) -> str:
     return (
         f"Looks like you don't have access to registry '{host}'. To see configured firewall rules, run 'az acr show "
-        f"--query networkRuleSet --name {az.asked['name']}'. To see if public network access is enabled, run 'az acr show "
+        f"--query networkRuleSet --name {az.parsed['name']}'. To see if public network access is enabled, run 'az acr show "
         "--query publicNetworkAccess'.Please refer to https://aka.ms/acr/errors#connectivity_forbidden_error for more "
         "information."
     )

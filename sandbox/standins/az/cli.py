@@ -1,6 +1,6 @@
-"""The stand-in for az 2.91: login, account, aks, acr and what access checks ask. Its files are real; Azure is not.
+"""The stand-in for az 2.91: login, account, aks, acr, role. Its files are real; Azure is simulated.
 
-Texts, streams and exit codes as recorded (az 2.91.0 against an imitated Entra, ARM and registry).
+Texts, streams and exit codes were recorded: az 2.91.0 against an imitation of Entra, ARM and a registry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import USER_VARIABLE, Answer, Call
+from sandbox.protocol.call import USER_VARIABLE, Answer, Call
 from sandbox.standins.az import access, account, acr, aks, login
 from sandbox.standins.az.cloud import Cloud
 from sandbox.standins.az.output import shown
@@ -51,7 +51,6 @@ _add(
     "--subscription/--name/-n/-s!",
     own=False,
 )
-_add("account clear", account.clear, "Clear all subscriptions from the CLI's local cache.", "", own=False)
 _add(
     "account get-access-token",
     account.get_access_token,
@@ -59,10 +58,7 @@ _add(
     "--subscription/--name/-n/-s --resource --resource-type --scope+ --tenant/-t",
     own=False,
 )
-_add("config get", access.config_get, "Get a configuration.", "--local?", own=False)
-_add("config set", access.config_set, "Set a configuration.", "--local?", own=False)
 _add("aks show", aks.show, "Show the details for a managed Kubernetes cluster.", _CLUSTER)
-_add("aks list", aks.list_, "List managed Kubernetes clusters.", "--resource-group/-g")
 _add("aks start", aks.start, "Starts a previously stopped Managed Cluster.", f"{_CLUSTER} --no-wait?")
 _add("aks stop", aks.stop, "Stop a managed cluster.", f"{_CLUSTER} --no-wait?")
 _add(
@@ -73,18 +69,6 @@ _add(
     "az aks get-credentials --name MyManagedCluster --resource-group MyResourceGroup",
 )
 _add(
-    "aks nodepool list",
-    aks.nodepool_list,
-    "List node pools in the managed Kubernetes cluster.",
-    "--cluster-name! --resource-group/-g!",
-)
-_add(
-    "aks nodepool show",
-    aks.nodepool_show,
-    "Show the details for a node pool in the managed Kubernetes cluster.",
-    "--cluster-name! --name/-n! --resource-group/-g!",
-)
-_add(
     "acr login",
     acr.login,
     "Log in to an Azure Container Registry through the Docker CLI.",
@@ -92,36 +76,11 @@ _add(
 )
 _add("acr show", acr.show, "Get the details of an Azure Container Registry.", "--name/-n! --resource-group/-g")
 _add(
-    "acr list",
-    acr.list_,
-    "Lists all the container registries under the current subscription.",
-    "--resource-group/-g",
-)
-_add(
-    "acr check-health",
-    acr.check_health,
-    "Gets health information on the environment and the registry.",
-    "--name/-n! --ignore-errors? --yes/-y?",
-)
-_add("acr repository list", acr.repositories, "List repositories in an Azure Container Registry.", "--name/-n! --top")
-_add("group show", access.group_show, "Gets a resource group.", "--name/--resource-group/-n/-g!")
-_add("group list", access.group_list, "List resource groups.", "--tag")
-_add("group exists", access.group_exists, "Check if a resource group exists.", "--name/--resource-group/-n/-g!")
-_add(
     "role assignment list",
     access.role_assignments,
     "List role assignments.",
     "--all? --assignee --include-groups? --include-inherited? --resource-group/-g --role --scope",
 )
-_add(
-    "ad signed-in-user show",
-    access.signed_in_user,
-    "Get the details for the currently logged-in user.",
-    "",
-    own=False,
-)
-
-_POSITIONALS = {"config get": "key", "config set": "key_value"}
 
 
 def handle(call: Call, world: World) -> Answer:
@@ -133,24 +92,24 @@ def handle(call: Call, world: World) -> Answer:
         _before(session)
         if argv[:1] in (("--version",), ("-v",)):
             return Answer(stdout=access.version_text(session))
-        session.asked = parse(*_without_positionals(_with_files(call, world)))
-        if session.asked.help:
-            return Answer(stdout=session.asked.help)
-        result = _TABLE[session.asked.path][0](session)
-        text = session.printed or shown(result, session.asked["output"], session.asked["query"])
-        return Answer(0, text, session.said(), session.wrote)
+        session.parsed = parse(_with_files(call, world), {path: command for path, (_, command) in _TABLE.items()})
+        if session.parsed.help:
+            return Answer(stdout=session.parsed.help)
+        result = _TABLE[session.parsed.path][0](session)
+        text = session.printed or shown(result, session.parsed["output"], session.parsed["query"])
+        return Answer(0, text, session.stderr(), session.wrote)
     except AzError as why:
-        return Answer(why.exit, "", f"{session.said()}ERROR: {why.text}\n", session.wrote)
-    except OSError as why:  # az has no answer of its own to a full disk or a folder that it may not write
+        return Answer(why.exit, "", f"{session.stderr()}ERROR: {why.text}\n", session.wrote)
+    except OSError as why:  # az does not handle a full disk or a read-only folder
         named = f": '{why.filename}'" if why.filename else ""
         text = "ERROR: The command failed with an unexpected error. Here is the traceback:\n"
         text += f"ERROR: [Errno {why.errno}] {why.strerror}{named}\n"
         text += "To check existing issues, please visit: https://github.com/Azure/azure-cli/issues\n"
-        return Answer(1, "", session.said() + text, session.wrote)
+        return Answer(1, "", session.stderr() + text, session.wrote)
 
 
 def _with_files(call: Call, world: World) -> tuple[str, ...]:
-    """The arguments, with the content of a file for `@file` and `--option=@file`, and of stdin for `@-`."""
+    """The arguments, with `@file` and `--option=@file` replaced by the file's content and `@-` by stdin."""
 
     def content(word: str) -> str:
         if not word.startswith("@") or len(word) < 2:
@@ -158,7 +117,7 @@ def _with_files(call: Call, world: World) -> tuple[str, ...]:
         try:
             data = world.stdin(call) if word == "@-" else (Path(call.cwd) / Path(word[1:]).expanduser()).read_bytes()
         except OSError:
-            return word  # as az has it: then it is no file
+            return word  # az keeps the word if there is no such file
         return data.decode("utf-8", "replace").rstrip("\n")
 
     def expanded(word: str) -> str:
@@ -168,20 +127,8 @@ def _with_files(call: Call, world: World) -> tuple[str, ...]:
     return tuple(expanded(word) for word in call.argv)
 
 
-def _without_positionals(argv: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Command], dict[str, Any]]:
-    """The arguments as options only: `az config` alone has positional ones."""
-    commands = {path: command for path, (_, command) in _TABLE.items()}
-    path = " ".join(argv[:2])
-    if path not in _POSITIONALS:
-        return argv, commands, {}
-    words = tuple(word for word in argv[2:] if not word.startswith("-"))
-    rest = tuple(word for word in argv[2:] if word.startswith("-"))
-    given: Any = list(words) if path == "config set" else (words[0] if words else None)
-    return (*argv[:2], *rest), commands, {_POSITIONALS[path]: given}
-
-
 def before_the_first_call(world: World) -> None:
-    """Log in everybody who starts logged in, so that the first call, which may be a mere question, writes nothing."""
+    """Log in every user that starts logged in, so that a first call that only reads writes nothing."""
     for user in world.users.values():
         if user.starts_logged_in:
             call = Call("az", (), {"HOME": str(user.home), USER_VARIABLE: user.key}, str(user.home), 0)
@@ -189,9 +136,9 @@ def before_the_first_call(world: World) -> None:
 
 
 def _before(az: Session) -> None:
-    """What happened at this workstation before this call: a login, or its loss."""
+    """Apply what happened at this workstation before this call: a login, or its loss."""
     user = az.world.user(az.call)
-    with FILES:  # calls at the same time wait for it: none may see the workstation as it was before
+    with FILES:  # concurrent calls wait for this
         first, user.starts_logged_in = user.starts_logged_in, False
         if first and not az.call.env.get("AZURE_CONFIG_DIR"):
             login.already(az)

@@ -1,4 +1,4 @@
-"""What stands behind az: one tenant, one subscription, one cluster, one registry, and who may do what there."""
+"""The Azure side of az: a tenant, a subscription, clusters, a registry and their roles."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from sandbox.world.cluster import Cluster
 from sandbox.world.state import User, World
 
-SERVER_APP = "6dae42f8-4368-4678-94ff-3960e28e3630"  # Azure Kubernetes Service AAD Server, in every tenant
+SERVER_APP = "6dae42f8-4368-4678-94ff-3960e28e3630"  # the application "Azure Kubernetes Service AAD Server", the same id in every tenant
 CLIENT_APP = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"
 PROVIDER = "Microsoft.ContainerService/managedClusters"
 ARM = "https://management.core.windows.net/"
-ROBOT_SECRET = "robot-secret"  # the service principal's, for tests and the demo
+SERVICE_PRINCIPAL_SECRET = "robot-secret"  # of the service principal, for tests and the demo
 
 
 def made_id(*words: str) -> str:
-    """The id that these words always get."""
+    """A reproducible id for these words."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(words)))
 
 
 class Cloud:
-    """Azure as seen through ARM, Entra and the registry from one workstation."""
+    """ARM, Entra and the registry, as seen from one workstation."""
 
-    robot_secret = ROBOT_SECRET
+    service_principal_secret = SERVICE_PRINCIPAL_SECRET
 
     def __init__(self, world: World, user: User) -> None:
         self._world, self._user = world, user
@@ -37,7 +37,7 @@ class Cloud:
 
     @property
     def user(self) -> str:
-        """The principal name of the person at this workstation."""
+        """The principal name of this workstation's user."""
         return self._user.name
 
     @property
@@ -46,16 +46,19 @@ class Cloud:
         return list(self._world.clusters.values())
 
     def is_group(self, name: str) -> bool:
-        """Does this resource group exist? In any case of letters, as ARM has it."""
-        return name.lower() in {one.resource_group.lower() for one in self.clusters}
+        """Does this resource group exist? ARM ignores case."""
+        return name.lower() in {cluster.resource_group.lower() for cluster in self.clusters}
 
     def cluster(self, group: str, name: str) -> Cluster | None:
         """The cluster of this name in this group."""
         wanted = (group.lower(), name.lower())
-        return next((one for one in self.clusters if (one.resource_group.lower(), one.name.lower()) == wanted), None)
+        return next(
+            (cluster for cluster in self.clusters if (cluster.resource_group.lower(), cluster.name.lower()) == wanted),
+            None,
+        )
 
     def switch(self, cluster: Cluster, running: bool) -> None:
-        """Start or stop a cluster; a planted `cluster-stopped` is mended by a start."""
+        """Start or stop a cluster. A start clears the fault `cluster-stopped`."""
         with self._world.lock:
             cluster.running = running
             if running and cluster is self._world.cluster:
@@ -67,17 +70,17 @@ class Cloud:
         return person.oid if person else made_id(self.tenant, name)
 
     def fresh(self, fault: str) -> set[str]:
-        """The refresh tokens that were issued while this fault was planted: it does not touch them."""
-        found: set[str] = self._world.notes.setdefault(f"az {fault}", set())
-        return found
+        """The refresh tokens that were issued while this fault was on: it does not affect them."""
+        tokens: set[str] = self._world.notes.setdefault(f"az {fault}", set())
+        return tokens
 
     def token(self, name: str, audience: str) -> tuple[str, int]:
-        """A token for this principal and audience, and the second it expires: 65 to 88 minutes from now, as in Entra."""
+        """A token for this principal and audience, and its expiry in epoch seconds: in 65 to 88 minutes, as in Entra."""
         issued = self._world.issue(name, random.randint(3900, 5300), audience)
         return issued.text, int(issued.expires)
 
     @property
-    def robot(self) -> str:
+    def service_principal(self) -> str:
         """The service principal's client id."""
         return made_id(self.tenant, "robot")
 
@@ -127,7 +130,7 @@ class Cloud:
         }
 
     def pools(self, cluster: Cluster) -> list[dict[str, Any]]:
-        """`az aks nodepool list`: a system pool, and a spot pool that may shrink to nothing."""
+        """The node pools: a system pool, and a spot pool that can scale to zero."""
         if self._world.fault("pools-dear"):
             dear = self._pool(cluster, "work", "System", None, 3, 3)
             return [

@@ -1,4 +1,4 @@
-"""Entra as az meets it: tokens, and the AADSTS errors that a planted fault makes it answer."""
+"""Entra's AADSTS errors, which faults switch on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sandbox.standins.az.parser import AzError
 
-# Texts of 70043, 700082, 50076, 50173, 53003, 70020, 50126 and 7000215 are recorded; of the others the code is what counts.
+# The texts of 70043, 700082, 50076, 50173, 53003, 70020, 50126 and 7000215 are recorded. Of the others only the code is real.
 _TEXTS = {
     "70043": "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access. The token "
     "was issued on {issued} and the maximum allowed lifetime for this request is 43200.",
@@ -49,15 +49,15 @@ _TEXTS = {
     "700024": "Client assertion is not within its valid time range.",
     "700211": "No matching federated identity record found for presented assertion issuer.",
 }
-# A login that happens while the fault is planted is not touched by these; the others meet a new login too.
+# These do not affect a login that happens while the fault is on; the others refuse a new login too.
 MENDED_BY_LOGIN = ("70043", "700082", "50173", "700084", "50078", "50076", "50079")
 BLOCKED = ("53003", "530003", "53000", "50005", "65001", "50105", "50020", "50034")
 OF_ROBOTS = ("700024", "7000215", "7000222")
 AT_TOKEN = MENDED_BY_LOGIN + BLOCKED + OF_ROBOTS
 
 
-def said(code: str, **words: str) -> str:
-    """The error description of Entra for this code, with the ids and the time that differ each run."""
+def error_description(code: str, **words: str) -> str:
+    """Entra's error description for this code, with new ids and the current time."""
     now = datetime.now(UTC)
     words = {"issued": now.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"), "resource": "", "tenant": "", "user": "", **words}
     text = _TEXTS[code].format(**words)
@@ -67,8 +67,8 @@ def said(code: str, **words: str) -> str:
     )
 
 
-def again(error: str, *, tenant: str = "", scope: str = "") -> AzError:
-    """az's error about a login that is needed again, with its hint."""
+def login_again(error: str, *, tenant: str = "", scope: str = "") -> AzError:
+    """az's error for a login that must be repeated, with its hint."""
     words = ["az login"]
     if tenant:
         words.append(f'--tenant "{tenant}"')

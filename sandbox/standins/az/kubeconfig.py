@@ -1,4 +1,4 @@
-"""How az merges a cluster into a kubeconfig file: its checks, its prompts, its side effects. Not what kubectl would do."""
+"""How az merges a cluster into a kubeconfig file: checks, prompts and side effects. It differs from kubectl."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINT = (
 
 
 def credentials(cloud: Cloud, cluster: Cluster, certificate: str, form: str = "exec") -> dict[str, Any]:
-    """The kubeconfig that ARM answers to listClusterUserCredential: kubelogin with a device code."""
+    """The kubeconfig in ARM's answer to listClusterUserCredential: kubelogin with a device code."""
     api = {"certificate-authority-data": certificate, "server": cluster.server}
     user = f"clusterUser_{cluster.resource_group}_{cluster.name}"
     return {
@@ -60,7 +60,7 @@ def _auth_provider(cloud: Cloud) -> dict[str, Any]:
 
 
 def renamed(addition: dict[str, Any], context: str | None) -> dict[str, Any]:
-    """`--context`: context and cluster get the name, the user keeps its own."""
+    """Apply `--context`: it renames the context and the cluster, not the user."""
     if context:
         addition["clusters"][0]["name"] = context
         addition["contexts"][0]["name"] = addition["contexts"][0]["context"]["cluster"] = context
@@ -69,9 +69,9 @@ def renamed(addition: dict[str, Any], context: str | None) -> dict[str, Any]:
 
 
 def target(az: Session) -> str:
-    """The file to write: -f, else the first entry of KUBECONFIG, else ~/.kube/config."""
+    """The file to write: from -f, else the first entry of KUBECONFIG, else ~/.kube/config."""
     default = os.path.join(az.call.home, ".kube", "config")
-    given = az.asked["file"]
+    given = az.parsed["file"]
     if given is not None and given != default:
         return str(given).replace("~", az.call.home, 1) if str(given).startswith("~") else str(given)
     listed = az.call.env.get("KUBECONFIG")
@@ -85,7 +85,7 @@ def target(az: Session) -> str:
 
 
 def merge(az: Session, path: str, addition: dict[str, Any], overwrite: bool) -> None:
-    """Merge into the file and say so. Raises AzError when a different entry of the same name is there."""
+    """Merge into the file and report it. Raises AzError if a different entry of the same name exists."""
     import yaml
 
     file = Path(az.call.cwd, path)
@@ -115,10 +115,10 @@ def _load(file: Path, path: str) -> dict[str, Any] | None:
     import yaml
 
     try:
-        found = yaml.safe_load(file.read_text())
+        content = yaml.safe_load(file.read_text())
     except yaml.YAMLError as why:
         raise AzError(f"Error parsing {path} ({why})") from None
-    return found if found is None or isinstance(found, dict) else {}
+    return content if content is None or isinstance(content, dict) else {}
 
 
 def _merged(existing: dict[str, Any], addition: dict[str, Any], overwrite: bool) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _merged(existing: dict[str, Any], addition: dict[str, Any], overwrite: bool)
             )
         known = existing[key] or []
         for new in addition[key]:
-            for old in [one for one in known if one.get("name") == new["name"]]:
+            for old in [entry for entry in known if entry.get("name") == new["name"]]:
                 if not overwrite and old != new:
                     raise AzError(
                         f"A different object named {new['name']} already exists in {key} in your kubeconfig file."
@@ -143,7 +143,7 @@ def _merged(existing: dict[str, Any], addition: dict[str, Any], overwrite: bool)
 
 
 def convert(az: Session, path: str, addition: dict[str, Any]) -> None:
-    """What az does after merging a device code user: it runs kubelogin on the default kubeconfig, whatever the target."""
+    """Run kubelogin, as az does after it merged a device code user: on the default kubeconfig, even if the target is another file."""
     if addition["users"][0]["user"].get("exec", {}).get("command") != "kubelogin":
         return
     if az.world.which(az.call, "kubelogin") is None:

@@ -16,23 +16,23 @@ from sandbox.standins.az.session import FILES, Session
 CLI_APP = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 _TRACEBACK = "The command failed with an unexpected error. Here is the traceback:"
 _NO_PASSWORD = "Please specify both username and password in non-interactive mode."
-_ANSWERED = 0.3  # seconds until the person has typed the code
+_ANSWERED = 0.3  # seconds until the user has entered the code
 
 
 def login(az: Session) -> Any:
-    """Log in and print the subscriptions. Raises AzError in the words of az or of Entra."""
-    asked = az.asked
+    """Log in and print the subscriptions. Raises AzError with the text of az or Entra."""
+    parsed = az.parsed
     az.wrote = True
-    if asked["identity"]:
+    if parsed["identity"]:
         return _identity(az)
-    if asked["service_principal"]:
+    if parsed["service_principal"]:
         return _service_principal(az)
-    if asked["username"] is not None:
+    if parsed["username"] is not None:
         raise AzError(_NO_PASSWORD)
     az.reaches("login.microsoftonline.com")
     _tenant_exists(az)
     name = az.cloud.user
-    if asked["use_device_code"] or not _browser(az):
+    if parsed["use_device_code"] or not _browser(az):
         _device_code(az)
     else:
         _in_browser(az)
@@ -41,7 +41,7 @@ def login(az: Session) -> Any:
 
 
 def already(az: Session) -> None:
-    """The login of a workstation where somebody logged in before."""
+    """Store the login of a workstation that starts logged in."""
     name = az.cloud.user
     account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
     with FILES:
@@ -50,13 +50,13 @@ def already(az: Session) -> None:
 
 
 def logout(az: Session) -> Any:
-    """Remove the active account, or the named one."""
+    """Log out the active account, or the named one."""
     subscriptions = az.subscriptions()
-    active = next((one for one in subscriptions if one.get("isDefault")), None)
-    name = az.asked["username"] or (active and active["user"]["name"])
+    active = next((subscription for subscription in subscriptions if subscription.get("isDefault")), None)
+    name = az.parsed["username"] or (active and active["user"]["name"])
     if not name:
         raise AzError("There are no active accounts.")
-    left = [one for one in subscriptions if one["user"]["name"] != name]
+    left = [subscription for subscription in subscriptions if subscription["user"]["name"] != name]
     if len(left) == len(subscriptions):
         raise AzError(f"Account {name} was not found.")
     az.wrote = True
@@ -68,7 +68,7 @@ def logout(az: Session) -> Any:
 
 
 def _browser(az: Session) -> str | None:
-    """The command that opens a page, as Python's webbrowser finds it; None where az falls back to a device code."""
+    """The command that opens a page, found as Python's webbrowser does; None if az falls back to a device code."""
     env = az.call.env
     if env.get("CODESPACES") == "true":
         return None
@@ -76,8 +76,8 @@ def _browser(az: Session) -> str | None:
     if env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"):
         names.append("xdg-open")
     for name in [*names, "www-browser", "links", "lynx", "w3m"]:
-        found = shutil.which(name, path=env.get("PATH", ""))
-        if found:
+        program = shutil.which(name, path=env.get("PATH", ""))
+        if program:
             return name
     return None
 
@@ -91,14 +91,14 @@ def _device_code(az: Session) -> None:
     az.world.wait(az.call, _ANSWERED)
     for fault, error in (("device-code-expired", "70020"), ("device-code-declined", "50126")):
         if az.fault(fault):
-            raise entra.again(entra.said(error))
+            raise entra.login_again(entra.error_description(error))
     if az.fault("device-code-blocked"):
-        raise entra.again(entra.said("53003"))
+        raise entra.login_again(entra.error_description("53003"))
 
 
 def _in_browser(az: Session) -> None:
     command = _browser(az) or ""
-    tenant = az.asked["tenant"] or "organizations"
+    tenant = az.parsed["tenant"] or "organizations"
     page = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize"
     az.warn(
         f"A web browser has been opened at {page}. Please continue the login in the web browser. If no web browser is "
@@ -115,11 +115,11 @@ def _in_browser(az: Session) -> None:
 
 
 def _tenant_exists(az: Session) -> None:
-    wanted = az.asked["tenant"]
+    wanted = az.parsed["tenant"]
     if not wanted or wanted.lower() in (az.cloud.tenant, az.cloud.domain):
         return
     authority = f"https://login.microsoftonline.com/{wanted}"
-    description = entra.said("90002", tenant=wanted)
+    description = entra.error_description("90002", tenant=wanted)
     raise AzError(
         f"{_TRACEBACK}\nERROR: Unable to get authority configuration for {authority}. Authority would typically be in a "
         "format of https://login.microsoftonline.com/your_tenant or https://tenant_name.ciamlogin.com or "
@@ -134,7 +134,7 @@ def _tenant_exists(az: Session) -> None:
 def _refused(az: Session, name: str) -> None:
     for code in entra.BLOCKED:
         if az.fault(f"login-{code}"):
-            raise entra.again(entra.said(code, user=name, tenant=az.cloud.tenant))
+            raise entra.login_again(entra.error_description(code, user=name, tenant=az.cloud.tenant))
 
 
 def _user(az: Session, name: str) -> Any:
@@ -147,20 +147,20 @@ def _user(az: Session, name: str) -> Any:
 
 
 def _fresh(az: Session, credential: str, codes: tuple[str, ...]) -> None:
-    """This login happens after what was planted, and is not touched by it."""
+    """Record that this login happened while the fault was on: it is not affected."""
     for code in codes:
         if az.fault(f"login-{code}"):
             az.cloud.fresh(f"login-{code}").add(credential)
 
 
 def _service_principal(az: Session) -> Any:
-    asked, cloud = az.asked, az.cloud
-    name, tenant = asked["username"], asked["tenant"]
+    parsed, cloud = az.parsed, az.cloud
+    name, tenant = parsed["username"], parsed["tenant"]
     if not name:
         raise AzError(_NO_PASSWORD)
     if not tenant:
         raise AzError("A tenant must be specified with `--tenant` when logging in with a service principal.")
-    secret, certificate, federated = asked["password"], asked["certificate"], asked["federated_token"]
+    secret, certificate, federated = parsed["password"], parsed["certificate"], parsed["federated_token"]
     if not (secret or certificate or federated):
         raise AzError(_NO_PASSWORD)
     az.reaches("login.microsoftonline.com")
@@ -172,25 +172,25 @@ def _service_principal(az: Session) -> Any:
         entry["client_assertion"] = federated
     else:
         entry["client_secret"] = secret
-    refused = _robot_refused(az, name, secret if not (certificate or federated) else None, federated)
+    refused = _service_principal_refused(az, name, secret if not (certificate or federated) else None, federated)
     if refused:
         raise refused
     _fresh(az, name, entra.MENDED_BY_LOGIN)
     with FILES:
-        az.profile.keep_robot(entry)
+        az.profile.keep_service_principal(entry)
     return _subscriptions(az, name, "servicePrincipal")
 
 
-def _robot_refused(az: Session, name: str, secret: str | None, federated: str | None) -> AzError | None:
-    if name != az.cloud.robot:
-        return AzError(entra.said("700016", user=name, tenant=az.cloud.tenant))
+def _service_principal_refused(az: Session, name: str, secret: str | None, federated: str | None) -> AzError | None:
+    if name != az.cloud.service_principal:
+        return AzError(entra.error_description("700016", user=name, tenant=az.cloud.tenant))
     if federated and (az.fault("login-700024") or federated.count(".") != 2):
-        return AzError(entra.said("700024"))
+        return AzError(entra.error_description("700024"))
     if secret is not None and az.fault("login-7000222"):
-        return AzError(entra.said("7000222", user=name))
-    if secret is not None and (secret != az.cloud.robot_secret or az.fault("login-7000215")):
+        return AzError(entra.error_description("7000222", user=name))
+    if secret is not None and (secret != az.cloud.service_principal_secret or az.fault("login-7000215")):
         return AzError(
-            f"{entra.said('7000215', user=name)}\nThe error may be caused by passing a service principal certificate "
+            f"{entra.error_description('7000215', user=name)}\nThe error may be caused by passing a service principal certificate "
             "with --password. Please note that --password no longer accepts a service principal certificate. To pass a "
             "service principal certificate, use --certificate instead."
         )
@@ -209,7 +209,7 @@ def _certificate(az: Session, given: str) -> str:
 
 
 def _identity(az: Session) -> Any:
-    if az.asked["username"] is not None:
+    if az.parsed["username"] is not None:
         raise AzError(
             "Passing the managed identity ID with --username is no longer supported. Use --client-id, --object-id or "
             "--resource-id instead."
@@ -222,27 +222,32 @@ def _identity(az: Session) -> Any:
             'connection: [Errno 101] Network is unreachable"))\n'
             "To check existing issues, please visit: https://github.com/Azure/azure-cli/issues"
         )
-    client = az.asked["client_id"] or az.asked["object_id"] or az.asked["resource_id"]
+    client = az.parsed["client_id"] or az.parsed["object_id"] or az.parsed["resource_id"]
     kind = "userAssignedIdentity" if client else "systemAssignedIdentity"
     return _subscriptions(az, kind, "servicePrincipal", identity=f"MSIClient-{client}" if client else "MSI")
 
 
 def _subscriptions(az: Session, name: str, kind: str, identity: str = "") -> Any:
-    """Keep what this login may see and give the list that `az login` prints."""
-    if az.fault("no-subscription") and not az.asked["allow_no_subscriptions"]:
+    """Store the login's subscriptions and return the list that `az login` prints."""
+    if az.fault("no-subscription") and not az.parsed["allow_no_subscriptions"]:
         az.warn(
             "The following tenants don't contain accessible subscriptions. Use `az login --allow-no-subscriptions` to "
             "have tenant level access."
         )
         az.warn(f"{az.cloud.tenant} '{az.cloud.company}'")
         raise AzError(f"No subscriptions found for {name}.")
-    one = _subscription(az, name, kind, identity)
-    if az.asked["subscription"] and az.asked["subscription"].lower() not in (one["id"], one["name"].lower()):
-        az.warn(f"Subscription '{az.asked['subscription']}' not found.")
+    subscription = _subscription(az, name, kind, identity)
+    if az.parsed["subscription"] and az.parsed["subscription"].lower() not in (
+        subscription["id"],
+        subscription["name"].lower(),
+    ):
+        az.warn(f"Subscription '{az.parsed['subscription']}' not found.")
     with FILES:
-        others = [{**other, "isDefault": False} for other in az.subscriptions() if other.get("id") != one["id"]]
-        az.profile.keep([*others, one])
-    return [listed(one)]
+        others = [
+            {**other, "isDefault": False} for other in az.subscriptions() if other.get("id") != subscription["id"]
+        ]
+        az.profile.keep([*others, subscription])
+    return [listed(subscription)]
 
 
 def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str, Any]:
@@ -251,7 +256,7 @@ def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str,
     if identity:
         user["assignedIdentityInfo"] = identity
     none = az.fault("no-subscription")
-    one: dict[str, Any] = {
+    subscription: dict[str, Any] = {
         "environmentName": "AzureCloud",
         "homeTenantId": cloud.tenant,
         "id": cloud.tenant if none else cloud.subscription,
@@ -262,23 +267,23 @@ def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str,
         "tenantId": cloud.tenant,
         "user": user,
     }
-    if kind == "user" and not az.asked.values.get("tenant"):
-        one |= {"tenantDefaultDomain": cloud.domain, "tenantDisplayName": cloud.company}
-    return one
+    if kind == "user" and not az.parsed.values.get("tenant"):
+        subscription |= {"tenantDefaultDomain": cloud.domain, "tenantDisplayName": cloud.company}
+    return subscription
 
 
 def listed(subscription: dict[str, Any]) -> dict[str, Any]:
-    """A subscription as `az login` and `az account list` print it: `cloudName` where `show` says `environmentName`."""
+    """A subscription as `az login` and `az account list` print it: with `cloudName` instead of `environmentName` in `show`."""
     rest = {key: value for key, value in subscription.items() if key != "environmentName"}
     return {"cloudName": subscription.get("environmentName", "AzureCloud"), **rest}
 
 
 def _say(az: Session, line: str) -> None:
-    """A line that must be read while az waits."""
-    az.talk.append(line)
+    """Print a line that the user must read while az waits."""
+    az.messages.append(line)
     _flush(az)
 
 
 def _flush(az: Session) -> None:
-    az.world.emit(az.call, az.said(), error=True)
-    az.talk.clear()
+    az.world.emit(az.call, az.stderr(), error=True)
+    az.messages.clear()

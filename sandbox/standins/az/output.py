@@ -6,18 +6,14 @@ import json
 from typing import Any
 
 from sandbox.standins.az.parser import AzError
-from sandbox.standins.jmespath_subset import InvalidQuery, search
 
 _REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference docs"
 
 
 def shown(result: Any, output: str | None, query: str | None) -> str:
-    """The text on stdout. Nothing for no result and for `-o none`. Keys are sorted in JSON, as az sorts them."""
+    """The text on stdout; empty without a result and for `-o none`. JSON keys are sorted, as in az."""
     if query is not None:
-        try:
-            result = search(query, result)
-        except InvalidQuery:
-            raise AzError(f"argument --query: invalid jmespath_type value: {query!r}\n{_REFERENCE}", 2) from None
+        result = _selected(result, query)
     if result is None or output == "none":
         return ""
     match output:
@@ -32,8 +28,18 @@ def shown(result: Any, output: str | None, query: str | None) -> str:
     return json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def _selected(result: Any, query: str) -> Any:
+    """The part of the result that a JMESPath query selects. Raises AzError for an invalid query."""
+    import jmespath  # here, so that only calls with --query load it
+
+    try:
+        return jmespath.search(query, result)
+    except ValueError:  # every error of jmespath is one
+        raise AzError(f"argument --query: invalid jmespath_type value: {query!r}\n{_REFERENCE}", 2) from None
+
+
 def _tsv(result: Any) -> list[str]:
-    """knack's rules: null is `None`, a list its length, a map nothing; booleans are lower case only when alone in a row."""
+    """knack's rules: null is `None`, a list is its length, a map is empty; a boolean is lower case only if alone in a row."""
     rows = result if isinstance(result, list) else [result]
     return [_row(row) for row in rows]
 

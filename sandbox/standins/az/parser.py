@@ -1,4 +1,4 @@
-"""az as a parser: groups, commands and their options, its refusals (exit 2) and its help."""
+"""az's parser: groups, commands, options, its errors (exit code 2) and its help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GLOBAL = (
 
 
 class AzError(Exception):
-    """az ends with an error. text: what follows `ERROR: `; exit: 1 failed, 2 parser, 3 not found."""
+    """An error of az. text: what follows `ERROR: `; exit: 1 failed, 2 parser, 3 not found."""
 
     def __init__(self, text: str, exit: int = 1) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class AzError(Exception):
 
 @dataclass(frozen=True)
 class Option:
-    """One option. names: long names first; kind: value, flag or many; required: az refuses without it."""
+    """One option. names: long names first; kind: value, flag or many."""
 
     names: tuple[str, ...]
     kind: str = "value"
@@ -46,7 +46,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What was asked. values: by the first long name; absent options are None, flags False, lists []."""
+    """A parsed command line. values: by the first long name; absent options are None, flags False, lists []."""
 
     path: str
     values: dict[str, Any]
@@ -57,9 +57,9 @@ class Parsed:
 
 
 def options(text: str, *, subscription: bool = True) -> tuple[Option, ...]:
-    """The options of a line such as `--name/-n! --admin/-a? --ids+`: `!` required, `?` a flag, `+` many values."""
-    found = [_option(word) for word in f"{text} {_GLOBAL}".split()]
-    return tuple([*found, Option(("--subscription",))] if subscription else found)
+    """Parse a line of options such as `--name/-n! --admin/-a? --ids+`: `!` required, `?` a flag, `+` many values."""
+    known = [_option(word) for word in f"{text} {_GLOBAL}".split()]
+    return tuple([*known, Option(("--subscription",))] if subscription else known)
 
 
 def _option(word: str) -> Option:
@@ -67,8 +67,8 @@ def _option(word: str) -> Option:
     return Option(tuple(word.rstrip("?+!").split("/")), kind, word.endswith("!"))
 
 
-def parse(argv: tuple[str, ...], commands: dict[str, Command], given: dict[str, Any]) -> Parsed:
-    """The command and its values, `given` among them. Raises AzError(exit=2) in the words of az for what it does not know."""
+def parse(argv: tuple[str, ...], commands: dict[str, Command]) -> Parsed:
+    """The command and its values. Raises AzError with exit code 2 and az's own text for an unknown command or option."""
     words: list[str] = []
     for word in argv:
         if word.startswith("-") or " ".join(words) in commands:
@@ -80,8 +80,7 @@ def parse(argv: tuple[str, ...], commands: dict[str, Command], given: dict[str, 
         if group and (len(words) == len(argv) or argv[len(words)] in ("--help", "-h")):
             return Parsed(path, {}, help=_group_help(path, commands))
         raise AzError(f"'{_unknown(words, commands)}' is misspelled or not recognized by the system.\n{_REFERENCE}", 2)
-    found = _command(path, commands[path], argv[len(words) :])
-    return Parsed(found.path, {**found.values, **given}, found.help)
+    return _command(path, commands[path], argv[len(words) :])
 
 
 def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
@@ -93,7 +92,7 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
     queue = list(rest)
     while queue:
         word = queue.pop(0)
-        name, equals, joined = word.partition("=")
+        name = word.partition("=")[0]
         option = names.get(name) or (_short(word, names) if re.match(r"-[a-zA-Z]", word) else None)
         if option is None:
             unknown.append(word)
@@ -102,12 +101,8 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
         elif option.kind == "many":
             while queue and not queue[0].startswith("-"):
                 values[option.key].append(queue.pop(0))
-        elif equals or name not in names:
-            values[option.key] = joined if equals and name in names else word[2:].removeprefix("=")
-        elif not queue or (queue[0].startswith("-") and queue[0] != "-"):
-            raise _refusal(f"argument {'/'.join(option.names)}: expected one argument", command)
         else:
-            values[option.key] = queue.pop(0)
+            values[option.key] = _value(word, name in names, queue, option, command)
     missing = ["/".join(o.names) for o in command.options if o.required and values[o.key] is None]
     if missing:
         raise _refusal(f"the following arguments are required: {', '.join(missing)}", command)
@@ -117,10 +112,22 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
     return Parsed(path, values)
 
 
+def _value(word: str, is_full_name: bool, queue: list[str], option: Option, command: Command) -> str:
+    """The value of an option: `--name=value`, `-ovalue`, or the next word of the queue."""
+    _, equals, joined = word.partition("=")
+    if equals and is_full_name:
+        return joined
+    if not is_full_name:
+        return word[2:].removeprefix("=")
+    if not queue or (queue[0].startswith("-") and queue[0] != "-"):
+        raise _refusal(f"argument {'/'.join(option.names)}: expected one argument", command)
+    return queue.pop(0)
+
+
 def _short(word: str, names: dict[str, Option]) -> Option | None:
     """The option of `-ojson` or `-p=secret`."""
-    found = names.get(word[:2])
-    return found if found and found.kind == "value" and len(word) > 2 else None
+    option = names.get(word[:2])
+    return option if option and option.kind == "value" and len(word) > 2 else None
 
 
 def _check_output(path: str, output: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import errno
 import json
 import os
@@ -11,47 +10,47 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.world.state import World
 
 
 class Profile:
-    """One AZURE_CONFIG_DIR. Reading writes nothing; a missing file is an empty one."""
+    """One AZURE_CONFIG_DIR. A missing file reads as empty."""
 
     def __init__(self, call: Call, world: World) -> None:
         self.folder = Path(call.env.get("AZURE_CONFIG_DIR") or Path(call.home, ".azure"))
         self._world = world
 
     def subscriptions(self) -> list[dict[str, Any]]:
-        """The subscriptions of all logins. Raises ValueError when the file is not JSON."""
-        found = self._read("azureProfile.json").get("subscriptions", [])
-        return found if isinstance(found, list) else []
+        """The subscriptions of all logins. Raises ValueError if the file is not JSON."""
+        subscriptions = self._read("azureProfile.json").get("subscriptions", [])
+        return subscriptions if isinstance(subscriptions, list) else []
 
     def active(self) -> dict[str, Any] | None:
-        """The default subscription with its account, None when there is none."""
-        return next((one for one in self.subscriptions() if one.get("isDefault")), None)
+        """The default subscription with its account; None if there is none."""
+        return next((subscription for subscription in self.subscriptions() if subscription.get("isDefault")), None)
 
     def keep(self, subscriptions: list[dict[str, Any]]) -> None:
-        """Write azureProfile.json, as az does: UTF-8 with BOM."""
+        """Write azureProfile.json in UTF-8 with a BOM, as az does."""
         installation = self._read("azureProfile.json").get("installationId") or str(uuid.uuid1())
         self._write("azureProfile.json", {"installationId": installation, "subscriptions": subscriptions}, bom=True)
 
     def tokens(self) -> dict[str, Any]:
-        """msal_token_cache.json; empty when absent or broken."""
+        """The content of msal_token_cache.json; empty if absent or broken."""
         try:
             return self._read("msal_token_cache.json")
         except ValueError:
             return {}
 
     def refresh_token(self, account: str) -> str:
-        """The refresh token of this account, empty when the cache has none."""
-        for one in self.tokens().get("RefreshToken", {}).values():
-            if one.get("home_account_id") == account:
-                return str(one.get("secret", ""))
+        """The refresh token of this account; empty if the cache has none."""
+        for entry in self.tokens().get("RefreshToken", {}).values():
+            if entry.get("home_account_id") == account:
+                return str(entry.get("secret", ""))
         return ""
 
     def keep_login(self, account: str, name: str, tenant: str, refresh: str, client: str) -> None:
-        """Remember a user's login in the token cache."""
+        """Store a user's login in the token cache."""
         cache = self.tokens()
         home, realm = account, tenant
         login = "login.microsoftonline.com"
@@ -80,7 +79,7 @@ class Profile:
         self._write("msal_token_cache.json", cache, mode=0o600)
 
     def keep_access(self, account: str, tenant: str, target: str, token: str, expires: int) -> None:
-        """Cache an access token under its scope."""
+        """Store an access token under its scope."""
         cache = self.tokens()
         key = f"{account}-login.microsoftonline.com-accesstoken-{tenant}-{target}"
         cache.setdefault("AccessToken", {})[key] = {
@@ -98,22 +97,22 @@ class Profile:
         self._write("msal_token_cache.json", cache, mode=0o600)
 
     def cached_access(self, account: str, target: str) -> dict[str, Any] | None:
-        """An access token with more than five minutes left."""
-        for one in self.tokens().get("AccessToken", {}).values():
-            fits = one.get("home_account_id") == account and one.get("target") == target
-            if fits and int(one.get("expires_on", "0")) > time.time() + 300:
-                return dict(one)
+        """A cached access token that is valid for more than five minutes."""
+        for entry in self.tokens().get("AccessToken", {}).values():
+            fits = entry.get("home_account_id") == account and entry.get("target") == target
+            if fits and int(entry.get("expires_on", "0")) > time.time() + 300:
+                return dict(entry)
         return None
 
-    def keep_robot(self, entry: dict[str, str]) -> None:
-        """Remember a service principal with its secret, in clear, as az does."""
+    def keep_service_principal(self, entry: dict[str, str]) -> None:
+        """Store a service principal with its secret in plain text, as az does."""
         path = self.folder / "service_principal_entries.json"
         entries = json.loads(path.read_text()) if path.exists() else []
-        entries = [one for one in entries if one.get("client_id") != entry["client_id"]]
+        entries = [known for known in entries if known.get("client_id") != entry["client_id"]]
         self._write("service_principal_entries.json", [*entries, entry], mode=0o600)
 
-    def robots(self) -> list[dict[str, str]]:
-        """The remembered service principals."""
+    def service_principals(self) -> list[dict[str, str]]:
+        """The stored service principals."""
         path = self.folder / "service_principal_entries.json"
         return list(json.loads(path.read_text())) if path.exists() else []
 
@@ -123,41 +122,15 @@ class Profile:
         for name in ("msal_token_cache.json", "service_principal_entries.json"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def setting(self, section: str, option: str, env: dict[str, str]) -> str | None:
-        """A value of `az config`: AZURE_SECTION_OPTION wins over the file."""
-        named = env.get(f"AZURE_{section}_{option}".upper())
-        return named if named is not None else self._config().get(section, option, fallback=None)
-
-    def settings(self) -> dict[str, dict[str, str]]:
-        """All of the config file."""
-        parser = self._config()
-        return {section: dict(parser.items(section)) for section in parser.sections()}
-
-    def set_setting(self, section: str, option: str, value: str) -> None:
-        """Write one value into the config file."""
-        parser = self._config()
-        if not parser.has_section(section):
-            parser.add_section(section)
-        parser.set(section, option, value)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "config").open("w") as file:
-            parser.write(file)
-        (self.folder / "config").chmod(0o600)
-
-    def _config(self) -> configparser.RawConfigParser:
-        parser = configparser.RawConfigParser()
-        parser.read(self.folder / "config")
-        return parser
-
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            found = json.loads(path.read_text(encoding="utf-8-sig") or "{}")
+            content = json.loads(path.read_text(encoding="utf-8-sig") or "{}")
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise ValueError(f"{path} holds no object")
-        return found
+        return content
 
     def _write(self, name: str, data: Any, *, bom: bool = False, mode: int = 0o644) -> None:
         if self._world.fault("disk-full"):

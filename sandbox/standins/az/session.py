@@ -1,4 +1,4 @@
-"""One call of az: who is logged in, the tokens it may have, and what it wants to say on stderr."""
+"""One call of az: the account, its tokens, and the messages on stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.az import entra
 from sandbox.standins.az.cloud import ARM, SERVER_APP, Cloud
 from sandbox.standins.az.parser import AzError, Parsed
@@ -14,63 +14,63 @@ from sandbox.standins.az.profile import Profile
 from sandbox.world.state import World
 
 NOT_LOGGED_IN = "Please run 'az login' to setup account."
-FILES = threading.RLock()  # az locks its token cache too: parallel calls lose no token
+FILES = threading.RLock()  # az locks its token cache too, so that parallel calls lose no token
 
 
 @dataclass
 class Session:
-    """What a command of az has at hand. talk: lines for stderr; wrote: whether anything was changed."""
+    """The context of a command. messages: lines for stderr; wrote: whether anything was changed."""
 
     call: Call
     world: World
     cloud: Cloud
-    asked: Parsed
+    parsed: Parsed
     profile: Profile
-    talk: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     wrote: bool = False
-    printed: str = ""  # what goes to stdout as it is, past -o and --query
+    printed: str = ""  # text for stdout that -o and --query do not apply to
 
     def fault(self, name: str) -> bool:
-        """Is this fault planted now?"""
+        """Is this fault on?"""
         return self.world.fault(name)
 
-    def said(self) -> str:
-        """Everything for stderr so far."""
-        return "".join(f"{line}\n" for line in self.talk)
+    def stderr(self) -> str:
+        """The messages so far, as text for stderr."""
+        return "".join(f"{line}\n" for line in self.messages)
 
     def warn(self, text: str) -> None:
-        """A warning, unless they are unwanted. Its prefix is az's own for a stream that is no terminal."""
-        quiet = self.asked.values.get("only_show_errors") or _yes(self.call.env.get("AZURE_CORE_ONLY_SHOW_ERRORS", ""))
+        """Add a warning unless warnings are off. Off a terminal az prefixes it with WARNING."""
+        quiet = self.parsed.values.get("only_show_errors") or _yes(self.call.env.get("AZURE_CORE_ONLY_SHOW_ERRORS", ""))
         if not quiet:
-            self.talk.append(text if self.call.tty else f"WARNING: {text}")
+            self.messages.append(text if self.call.tty else f"WARNING: {text}")
 
     def account(self, wanted: str | None = None) -> dict[str, Any]:
-        """The default subscription, or the wanted one. Raises AzError as az does. No network, no token."""
+        """The default subscription, or the wanted one. Needs no network and no token. Raises AzError."""
         subscriptions = self.subscriptions()
         if not subscriptions:
             raise AzError(NOT_LOGGED_IN)
         if wanted:
-            found = find(subscriptions, wanted)
-            if not found:
+            account = find(subscriptions, wanted)
+            if not account:
                 raise AzError(f"Subscription '{wanted}' not found. Check the spelling and casing and try again.")
-            return found
-        active = next((one for one in subscriptions if one.get("isDefault")), None)
+            return account
+        active = next((subscription for subscription in subscriptions if subscription.get("isDefault")), None)
         if not active:
             raise AzError("No subscription found. Run 'az account set' to select a subscription.")
         return active
 
     def subscriptions(self) -> list[dict[str, Any]]:
-        """All known subscriptions; a broken file counts as none and is said."""
+        """All known subscriptions. A broken file reads as empty, with a message."""
         try:
             return self.profile.subscriptions()
         except ValueError:
             path = self.profile.folder / "azureProfile.json"
-            self.talk.append(f"Failed to load or parse file {path}. It will be overridden by default settings.")
+            self.messages.append(f"Failed to load or parse file {path}. It will be overridden by default settings.")
             return []
 
     def arm(self) -> dict[str, Any]:
-        """The account of a call to ARM: the subscription that counts, with a token for it. Raises AzError."""
-        wanted = self.asked.values.get("subscription")
+        """The account of a call to ARM, after checking its token. Raises AzError."""
+        wanted = self.parsed.values.get("subscription")
         try:
             account = self.account(wanted)
         except AzError:
@@ -82,7 +82,7 @@ class Session:
         return account
 
     def reaches(self, host: str) -> None:
-        """Raise AzError when this host's name does not resolve."""
+        """Raise AzError if this host name does not resolve."""
         if self.fault("dns"):
             raise AzError(
                 "The command failed with an unexpected error. Here is the traceback:\nERROR: "
@@ -93,7 +93,7 @@ class Session:
             )
 
     def token(self, account: dict[str, Any], resource: str, scope: str | None = None) -> tuple[str, int]:
-        """An access token and the second it expires: cached, else from Entra. Raises AzError with the AADSTS code."""
+        """An access token and its expiry in epoch seconds, cached or from Entra. Raises AzError with the AADSTS code."""
         target = scope or f"{resource}/.default"
         audience = target.removesuffix("/.default")
         name = str(account["user"]["name"])
@@ -110,12 +110,12 @@ class Session:
             return token, expires
 
     def _credential(self, account: dict[str, Any], home: str) -> str:
-        """What proves this account to Entra. Raises AzError when the token cache has nothing."""
+        """The account's credential for Entra. Raises AzError if the token cache has none."""
         name = str(account["user"]["name"])
         if account["user"]["type"] == "servicePrincipal":
             if account["user"].get("assignedIdentityInfo"):
                 return str(account["user"]["assignedIdentityInfo"])
-            if not any(one.get("client_id") == name for one in self.profile.robots()):
+            if not any(entry.get("client_id") == name for entry in self.profile.service_principals()):
                 raise AzError(
                     f"Could not retrieve credential from local cache for service principal {name}. Run `az login` for this "
                     "service principal."
@@ -140,11 +140,11 @@ class Session:
 
     def _refuse(self, code: str, account: dict[str, Any], audience: str, target: str) -> None:
         tenant = account["tenantId"]
-        text = entra.said(code, resource=audience, tenant=tenant, user=account["user"]["name"])
-        raise entra.again(text, tenant=tenant, scope=target)
+        text = entra.error_description(code, resource=audience, tenant=tenant, user=account["user"]["name"])
+        raise entra.login_again(text, tenant=tenant, scope=target)
 
     def allowed(self, action: str, scope: str) -> None:
-        """Raise AuthorizationFailed when the account has no role for this action."""
+        """Raise AuthorizationFailed if the account has no role for this action."""
         if not self.fault("arm-denied"):
             return
         name = self.account()["user"]["name"]
@@ -157,15 +157,15 @@ class Session:
 
 
 def arm_error(code: str, text: str, exit: int) -> AzError:
-    """An error that ARM answered, as az prints it."""
+    """An error of ARM as az prints it."""
     return AzError(f"({code}) {text}\nCode: {code}\nMessage: {text}", exit)
 
 
 def find(subscriptions: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    """The subscription with this id or name, in any case of letters."""
-    for one in subscriptions:
-        if wanted.lower() in (str(one.get("id", "")).lower(), str(one.get("name", "")).lower()):
-            return one
+    """Find a subscription by id or name, ignoring case."""
+    for subscription in subscriptions:
+        if wanted.lower() in (str(subscription.get("id", "")).lower(), str(subscription.get("name", "")).lower()):
+            return subscription
     return None
 
 

@@ -1,14 +1,14 @@
-"""The stand-in for the docker client 28.2.2 with an engine behind it, without compose.
+"""The stand-in for the docker client 28.2.2 and its engine, without compose.
 
-Texts without an engine, of push, pull and login as recorded. A build reads the Dockerfile and runs nothing. Of buildx,
-which was not there where the client was recorded and comes with the dev container, there is what builds use.
+Texts without an engine and those of push and login were recorded. A build reads the Dockerfile and runs nothing. buildx,
+which was not installed where the client was recorded, has only `build`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.docker import engine, images
 from sandbox.standins.docker.client import Docker
 from sandbox.standins.docker.registry import DockerError
@@ -19,7 +19,7 @@ _BUILD = (
     "add-host= build-arg= cache-from= compress disable-content-trust file/f= force-rm iidfile= label= memory/m= network= "
     "no-cache platform= pull quiet/q rm secret= ssh= tag/t= target= progress="
 )
-# command: flags, usage, least and most words
+# command: flags, usage, minimum and maximum number of words
 _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
     "version": ("format/f=", "[OPTIONS]", 0, 0),
     "info": ("format/f=", "[OPTIONS]", 0, 0),
@@ -29,33 +29,16 @@ _COMMANDS: dict[str, tuple[str, str, int, int | None]] = {
     "logout": ("", "[SERVER]", 0, 1),
     "build": (_BUILD, "[OPTIONS] PATH | URL | -", 1, 1),
     "push": ("all-tags/a disable-content-trust platform= quiet/q", "[OPTIONS] NAME[:TAG]", 1, 1),
-    "pull": ("all-tags/a disable-content-trust platform= quiet/q", "[OPTIONS] NAME[:TAG|@DIGEST]", 1, 1),
     "tag": ("", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", 2, 2),
-    "rmi": ("force/f no-prune", "[OPTIONS] IMAGE [IMAGE...]", 1, None),
     "rm": ("force/f link/l volumes/v", "[OPTIONS] CONTAINER [CONTAINER...]", 1, None),
     "inspect": ("format/f= size/s type=", "[OPTIONS] NAME|ID [NAME|ID...]", 1, None),
     "buildx build": (f"{_BUILD} builder= load output/o= provenance= push sbom=", "[OPTIONS] PATH | URL | -", 1, 1),
-    "buildx version": ("", "", 0, 0),
-    "context ls": ("format= quiet/q", "[OPTIONS]", 0, 0),
-    "manifest inspect": ("insecure verbose/v", "[OPTIONS] [MANIFEST_LIST] MANIFEST", 1, 2),
-}
-_ALIASES = {
-    "image ls": "images",
-    "image build": "build",
-    "image push": "push",
-    "image pull": "pull",
-    "image tag": "tag",
-    "image inspect": "inspect",
-    "image rm": "rmi",
-    "container ls": "ps",
-    "container rm": "rm",
-    "system info": "info",
 }
 _GLOBAL = "config= context/c= debug/D host/H= log-level/l= tls tlsverify version/v help/h"
 
 
-class _Use(Exception):
-    """A mistake in the arguments: exit code and text."""
+class _UsageError(Exception):
+    """A usage error with its exit code and text."""
 
     def __init__(self, exit: int, text: str) -> None:
         super().__init__(text)
@@ -76,11 +59,11 @@ def handle(call: Call, world: World) -> Answer:
     if start.on("help") or not start.words:
         return Answer(stdout=_help())
     try:
-        name, asked = _command(start.words)
-        if asked.on("help"):
+        name, parsed = _command(start.words)
+        if parsed.on("help"):
             return Answer(stdout=_command_help(name))
-        return _VERBS[name](Docker(call, world, asked, start.one("host")))
-    except _Use as why:
+        return _VERBS[name](Docker(call, world, parsed, start.value("host")))
+    except _UsageError as why:
         return Answer(why.exit, stderr=why.text)
     except DockerError as why:
         return Answer(1, stderr=f"{why}\n")
@@ -89,21 +72,20 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _command(words: list[str]) -> tuple[str, Words]:
-    name = " ".join(words[:2]) if " ".join(words[:2]) in {**_COMMANDS, **_ALIASES} else words[0]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in _COMMANDS else words[0]
     rest = words[len(name.split()) :]
-    name = _ALIASES.get(name, name)
     if name not in _COMMANDS:
-        raise _Use(1, f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n")
+        raise _UsageError(1, f"docker: unknown command: docker {name}\n\nRun 'docker --help' for more information\n")
     known, usage, least, most = _COMMANDS[name]
     more = f"\n\nUsage:  docker {name} {usage}\n\nRun 'docker {name} --help' for more information\n"
     try:
-        asked = parse(rest, f"{known} help")
+        parsed = parse(rest, f"{known} help")
     except UnknownFlag as why:
-        raise _Use(125, f"{why}{more}") from None
-    if not asked.on("help") and not (least <= len(asked.words) <= (len(asked.words) if most is None else most)):
+        raise _UsageError(125, f"{why}{more}") from None
+    if not parsed.on("help") and not (least <= len(parsed.words) <= (len(parsed.words) if most is None else most)):
         count = "at least 1 argument" if most is None else f"{least} argument{'s' if least != 1 else ''}"
-        raise _Use(1, f"docker: 'docker {name}' requires {count if most != 0 else 'no arguments'}{more}")
-    return name, asked
+        raise _UsageError(1, f"docker: 'docker {name}' requires {count if most != 0 else 'no arguments'}{more}")
+    return name, parsed
 
 
 def _help() -> str:
@@ -131,13 +113,8 @@ _VERBS: dict[str, Callable[[Docker], Answer]] = {
     "logout": engine.logout,
     "build": images.build,
     "push": images.push,
-    "pull": images.pull,
     "tag": images.tag,
-    "rmi": images.rmi,
     "rm": engine.rm,
     "inspect": images.inspect,
     "buildx build": images.buildx_build,
-    "buildx version": engine.buildx_version,
-    "context ls": engine.context_ls,
-    "manifest inspect": images.manifest_inspect,
 }

@@ -1,10 +1,10 @@
-"""What a docker command has at hand: its arguments, the engine or its absence, the images, the logins."""
+"""The context of a docker command: its arguments, the engine, the images, the logins."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins.docker.registry import DockerError, Logins
 from sandbox.standins.go.flags import Words
 from sandbox.standins.go.format import BadTemplate, shown
@@ -25,17 +25,17 @@ _SOCKET = "unix:///var/run/docker.sock"
 
 
 class Docker:
-    """One command with what it needs: its arguments, the engine's images, the logins."""
+    """One command: its arguments, the engine's images, the logins."""
 
-    def __init__(self, call: Call, world: World, asked: Words, host: str) -> None:
-        self.call, self.world, self.asked = call, world, asked
+    def __init__(self, call: Call, world: World, parsed: Words, host: str) -> None:
+        self.call, self.world, self.parsed = call, world, parsed
         self.host = host or call.env.get("DOCKER_HOST") or _SOCKET
         self.logins = Logins(call, world)
         with world.lock:
             self.images: dict[str, dict[str, Any]] = world.user(call).notes.setdefault("docker images", {})
 
-    def trouble(self) -> str:
-        """Why no engine answers; empty when one does."""
+    def engine_problem(self) -> str:
+        """Why the engine does not answer; empty if it does."""
         if self.world.fault("docker-forbidden"):
             return (
                 "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "
@@ -45,27 +45,32 @@ class Docker:
             return f"Cannot connect to the Docker daemon at {self.host}. Is the docker daemon running?"
         return ""
 
-    def engine(self) -> None:
-        """Raise DockerError when no engine answers."""
-        problem = self.trouble()
+    def require_engine(self) -> None:
+        """Raise DockerError if the engine does not answer."""
+        problem = self.engine_problem()
         if problem:
             raise DockerError(problem)
 
     def image(self, name: str) -> dict[str, Any] | None:
-        """The image of this reference or id."""
-        found = self.images.get(tagged(name))
-        return found or next(
-            (one for one in self.images.values() if one["Id"].removeprefix("sha256:").startswith(name)), None
+        """Find an image by reference or id."""
+        image = self.images.get(tagged(name))
+        return image or next(
+            (
+                candidate
+                for candidate in self.images.values()
+                if candidate["Id"].removeprefix("sha256:").startswith(name)
+            ),
+            None,
         )
 
 
 def tagged(ref: str) -> str:
-    """The reference with its tag."""
+    """The reference with its tag, `latest` by default."""
     return ref if ":" in ref.rsplit("/", 1)[-1] or "@" in ref else f"{ref}:latest"
 
 
 def filled(template: str, data: dict[str, Any], kind: str) -> str:
-    """`--format` with a template. Raises DockerError for one that does not fit."""
+    """Fill a `--format` template. Raises DockerError for an unknown field."""
     try:
         return shown(template.removeprefix("table "), data, kind)
     except BadTemplate as why:

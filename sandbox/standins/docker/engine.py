@@ -1,44 +1,39 @@
-"""docker: the client, its engine, its logins."""
+"""docker version, info, ps, rm, login and logout."""
 
 from __future__ import annotations
 
 import json
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.docker.client import CLIENT, Docker, filled
 from sandbox.standins.docker.registry import DockerError, accepts, unreachable
 
 
-def buildx_version(docker: Docker) -> Answer:
-    """The plug-in's."""
-    return Answer(stdout="github.com/docker/buildx v0.24.0 d0e5e86c8b88ae4865040bc96917c338f4dd673c\n")
-
-
 def version(docker: Docker) -> Answer:
     """Client and engine."""
-    problem = docker.trouble()
+    problem = docker.engine_problem()
     server = None if problem else {"Version": "28.2.2", "ApiVersion": "1.50", "Os": "linux", "Arch": "amd64"}
-    talk = f"{problem}\n" if problem else ""
-    form = docker.asked.one("format")
+    warning = f"{problem}\n" if problem else ""
+    form = docker.parsed.value("format")
     if form:
         text = (
             json.dumps({"Client": CLIENT, "Server": server}, separators=(",", ":"))
             if form == "json"
             else filled(form, {"Client": CLIENT, "Server": server}, "types.versionInfo")
         )
-        return Answer(1 if problem else 0, f"{text}\n", talk)
+        return Answer(1 if problem else 0, f"{text}\n", warning)
     text = (
         "Client:\n Version:           28.2.2\n API version:       1.50\n Go version:        go1.24.3\n Git commit:        e6534b4\n"
         " Built:             Fri May 30 12:07:14 2025\n OS/Arch:           linux/amd64\n Context:           default\n"
     )
     if server:
         text += "\nServer:\n Engine:\n  Version:          28.2.2\n  API version:      1.50 (minimum version 1.24)\n  OS/Arch:          linux/amd64\n"
-    return Answer(1 if problem else 0, text, talk)
+    return Answer(1 if problem else 0, text, warning)
 
 
 def info(docker: Docker) -> Answer:
-    """The client, and the engine where there is one."""
-    problem = docker.trouble()
+    """The client, and the engine if it answers."""
+    problem = docker.engine_problem()
     data = {
         "ServerVersion": "" if problem else "28.2.2",
         "OSType": "" if problem else "linux",
@@ -49,7 +44,7 @@ def info(docker: Docker) -> Answer:
         "ContainersRunning": 0,
         "ClientInfo": {"Version": "28.2.2", "Context": "default"},
     }
-    form = docker.asked.one("format")
+    form = docker.parsed.value("format")
     if form:
         text = json.dumps(data, separators=(",", ":")) if form == "json" else filled(form, data, "system.dockerInfo")
         return Answer(1 if problem else 0, f"{text}\n", f"{problem}\n" if problem else "")
@@ -61,32 +56,32 @@ def info(docker: Docker) -> Answer:
 
 
 def ps(docker: Docker) -> Answer:
-    """No container ever runs here."""
-    docker.engine()
-    if docker.asked.one("format") or docker.asked.on("quiet"):
+    """List no containers: none ever runs here."""
+    docker.require_engine()
+    if docker.parsed.value("format") or docker.parsed.on("quiet"):
         return Answer()
     return Answer(stdout="CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n")
 
 
 def rm(docker: Docker) -> Answer:
-    """Containers are unknown."""
-    docker.engine()
-    lines = [f"Error response from daemon: No such container: {name}\n" for name in docker.asked.words]
-    return Answer(0 if docker.asked.on("force") else 1, stderr="".join(lines))
+    """Remove containers, of which none exists."""
+    docker.require_engine()
+    lines = [f"Error response from daemon: No such container: {name}\n" for name in docker.parsed.words]
+    return Answer(0 if docker.parsed.on("force") else 1, stderr="".join(lines))
 
 
 def login(docker: Docker) -> Answer:
-    """Check a login at the registry and keep it."""
-    asked, world = docker.asked, docker.world
-    host = (asked.words[0] if asked.words else "docker.io").removeprefix("https://").split("/")[0]
-    user, talk = asked.one("username"), ""
-    if asked.on("password-stdin"):
+    """Check a login with the registry and store it."""
+    parsed, world = docker.parsed, docker.world
+    host = (parsed.words[0] if parsed.words else "docker.io").removeprefix("https://").split("/")[0]
+    user, warning = parsed.value("username"), ""
+    if parsed.on("password-stdin"):
         if not user:
             raise DockerError("the --password-stdin option requires --username to be set")
         secret = world.stdin(docker.call).decode("utf-8", "replace").rstrip("\r\n")
-    elif "password" in asked.flags:
-        secret = asked.one("password")
-        talk = "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n"
+    elif "password" in parsed.flags:
+        secret = parsed.value("password")
+        warning = "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n"
     else:
         stored = docker.logins.find(host)
         if not stored or user:
@@ -94,42 +89,21 @@ def login(docker: Docker) -> Answer:
         user, secret = stored
     problem = unreachable(world, host)
     if problem:
-        raise DockerError(f"{talk}{problem}")
+        raise DockerError(f"{warning}{problem}")
     if not accepts(world, docker.call, user, secret):
         raise DockerError(
-            f'{talk}Error response from daemon: Get "https://{host}/v2/": unauthorized: authentication required, visit '
+            f'{warning}Error response from daemon: Get "https://{host}/v2/": unauthorized: authentication required, visit '
             "https://aka.ms/acr/authorization for more information."
         )
     if not docker.logins.keep(host, user, secret):
-        talk += (
+        warning += (
             f"\nWARNING! Your credentials are stored unencrypted in '{docker.logins.path}'.\n"
             "Configure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n\n"
         )
-    return Answer(0, "Login Succeeded\n", talk, writes=True)
+    return Answer(0, "Login Succeeded\n", warning, writes=True)
 
 
 def logout(docker: Docker) -> Answer:
-    """Forget a login."""
-    host = docker.asked.words[0] if docker.asked.words else "https://index.docker.io/v1/"
+    """Delete a login."""
+    host = docker.parsed.words[0] if docker.parsed.words else "https://index.docker.io/v1/"
     return Answer(0, f"Removing login credentials for {host}\n", writes=docker.logins.drop(host))
-
-
-def context_ls(docker: Docker) -> Answer:
-    """The one context."""
-    one = {
-        "Current": True,
-        "Description": "Current DOCKER_HOST based configuration",
-        "DockerEndpoint": docker.host,
-        "Error": "",
-        "Name": "default",
-    }
-    form = docker.asked.one("format")
-    if form == "json":
-        return Answer(stdout=json.dumps(one, separators=(",", ":")) + "\n")
-    if docker.asked.on("quiet"):
-        return Answer(stdout="default\n")
-    if form:
-        return Answer(stdout=filled(form, one, "formatter.clientContextContext") + "\n")
-    return Answer(
-        stdout=f"NAME        DESCRIPTION                               DOCKER ENDPOINT               ERROR\ndefault *   {one['Description']}   {docker.host}   \n"
-    )

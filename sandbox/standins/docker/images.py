@@ -1,4 +1,4 @@
-"""docker: images, from a Dockerfile to the registry. A build reads the Dockerfile and runs nothing."""
+"""docker images, build, push, tag and inspect. A build reads the Dockerfile and runs nothing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.docker.client import Docker, filled, tagged
-from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of, unreachable
+from sandbox.standins.docker.registry import DockerError, allowed, digest, host_of
 
 _LEGACY = (
     "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n"
@@ -19,9 +19,9 @@ _LEGACY = (
 
 
 def images(docker: Docker) -> Answer:
-    """The images, as a table or by template."""
-    docker.engine()
-    wanted = docker.asked.words[0] if docker.asked.words else ""
+    """List the images as a table or with a template."""
+    docker.require_engine()
+    wanted = docker.parsed.words[0] if docker.parsed.words else ""
     rows = []
     for ref, image in docker.images.items():
         repository, _, tag = ref.rpartition(":")
@@ -30,8 +30,8 @@ def images(docker: Docker) -> Answer:
             rows.append(
                 {"Repository": repository, "Tag": tag, "ID": short, "Size": "12MB", "CreatedSince": "2 minutes ago"}
             )
-    form = docker.asked.one("format")
-    if docker.asked.on("quiet"):
+    form = docker.parsed.value("format")
+    if docker.parsed.on("quiet"):
         return Answer(stdout="".join(f"{row['ID']}\n" for row in rows))
     if form == "json":
         return Answer(stdout="".join(json.dumps(row) + "\n" for row in rows))
@@ -48,15 +48,15 @@ def images(docker: Docker) -> Answer:
 
 
 def build(docker: Docker) -> Answer:
-    """Read the Dockerfile and keep an image under its tags."""
-    problem = docker.trouble()
+    """Read the Dockerfile and store an image under its tags."""
+    problem = docker.engine_problem()
     if problem:
         return Answer(1, stderr=f"{_LEGACY}{problem}\n")
-    asked = docker.asked
-    folder = Path(docker.call.cwd, asked.words[0])
+    parsed = docker.parsed
+    folder = Path(docker.call.cwd, parsed.words[0])
     if not folder.is_dir():
-        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{asked.words[0]}" not found\n')
-    file = Path(docker.call.cwd, asked.one("file")) if asked.one("file") else folder / "Dockerfile"
+        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{parsed.words[0]}" not found\n')
+    file = Path(docker.call.cwd, parsed.value("file")) if parsed.value("file") else folder / "Dockerfile"
     try:
         text = file.read_text()
     except OSError:
@@ -68,45 +68,45 @@ def build(docker: Docker) -> Answer:
     steps = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not steps:
         return Answer(1, stderr=f"{_LEGACY}Error response from daemon: the Dockerfile ({file.name}) cannot be empty\n")
-    identity = digest(f"{text}{folder}{time.time_ns() if asked.on('no-cache') else ''}")
+    identity = digest(f"{text}{folder}{time.time_ns() if parsed.on('no-cache') else ''}")
     lines = [f"Step {n}/{len(steps)} : {step}" for n, step in enumerate(steps, 1)]
     lines.append(f"Successfully built {identity.removeprefix('sha256:')[:12]}")
     with docker.world.lock:
-        for tag in asked.many("tag"):
+        for tag in parsed.values("tag"):
             docker.images[tagged(tag)] = {"Id": identity, "RepoTags": [tagged(tag)], "RepoDigests": []}
             lines.append(f"Successfully tagged {tagged(tag)}")
-    if asked.one("iidfile"):
-        Path(docker.call.cwd, asked.one("iidfile")).write_text(identity)
+    if parsed.value("iidfile"):
+        Path(docker.call.cwd, parsed.value("iidfile")).write_text(identity)
     out = (
         f"{identity}\n"
-        if asked.on("quiet")
+        if parsed.on("quiet")
         else "\n".join(["Sending build context to Docker daemon  2.048kB", *lines]) + "\n"
     )
     return Answer(0, out, _LEGACY, writes=True)
 
 
 def buildx_build(docker: Docker) -> Answer:
-    """The same through BuildKit: told on stderr; `--push` hands every tag to the registry."""
+    """Build through BuildKit, with progress on stderr. `--push` pushes every tag."""
     done = build(docker)
     if done.exit != 0:
         return Answer(done.exit, stderr=f"ERROR: {done.stderr.removeprefix(_LEGACY)}")
-    quiet = docker.asked.on("quiet")
-    said = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
-    for ref in docker.asked.many("tag") if docker.asked.on("push") else ():
+    quiet = docker.parsed.on("quiet")
+    progress = "" if quiet else "".join(f"#{n} {line}\n" for n, line in enumerate(done.stdout.splitlines()[1:], 1))
+    for ref in docker.parsed.values("tag") if docker.parsed.on("push") else ():
         handed = push_one(docker, tagged(ref))
         if handed.exit != 0:
-            return Answer(1, stderr=f"{said}ERROR: failed to solve: {handed.stderr}", writes=True)
-    return Answer(0, done.stdout if quiet else "", said, writes=True)
+            return Answer(1, stderr=f"{progress}ERROR: failed to solve: {handed.stderr}", writes=True)
+    return Answer(0, done.stdout if quiet else "", progress, writes=True)
 
 
 def push(docker: Docker) -> Answer:
-    """Hand an image to the registry."""
-    docker.engine()
-    return push_one(docker, tagged(docker.asked.words[0]))
+    """Push an image to the registry."""
+    docker.require_engine()
+    return push_one(docker, tagged(docker.parsed.words[0]))
 
 
 def push_one(docker: Docker, ref: str) -> Answer:
-    """Hand the image of this name to the registry."""
+    """Push the image with this reference."""
     repository, _, tag = ref.rpartition(":")
     full = repository if host_of(ref) != "docker.io" else f"docker.io/library/{repository}"
     out = f"The push refers to repository [{full}]\n"
@@ -128,35 +128,10 @@ def push_one(docker: Docker, ref: str) -> Answer:
     return Answer(0, out, writes=True)
 
 
-def pull(docker: Docker) -> Answer:
-    """Fetch what was pushed."""
-    docker.engine()
-    ref = tagged(docker.asked.words[0])
-    repository, _, tag = ref.rpartition(":")
-    try:
-        allowed(docker.call, docker.world, ref, push=False)
-    except DockerError as why:
-        raise DockerError(f"Error response from daemon: {why}") from None
-    made = docker.world.registry.get("pushed", {}).get(ref)
-    if made is None:
-        name = repository.split("/", 1)[1]
-        raise DockerError(
-            f'Error response from daemon: manifest for {ref} not found: manifest unknown: manifest tagged by "{tag}" is not found ({name})'
-        )
-    known = docker.image(ref) is not None
-    docker.images.setdefault(ref, {"Id": made, "RepoTags": [ref], "RepoDigests": [f"{repository}@{made}"]})
-    state = "Image is up to date" if known else "Downloaded newer image"
-    return Answer(
-        0,
-        f"{tag}: Pulling from {repository.split('/', 1)[1]}\nDigest: {made}\nStatus: {state} for {ref}\n{ref}\n",
-        writes=not known,
-    )
-
-
 def tag(docker: Docker) -> Answer:
-    """Another name for an image."""
-    docker.engine()
-    source, wanted = docker.asked.words
+    """Add a reference to an image."""
+    docker.require_engine()
+    source, wanted = docker.parsed.words
     image = docker.image(source)
     if image is None:
         raise DockerError(f"Error response from daemon: No such image: {tagged(source)}")
@@ -164,51 +139,18 @@ def tag(docker: Docker) -> Answer:
     return Answer(writes=True)
 
 
-def rmi(docker: Docker) -> Answer:
-    """Remove a name."""
-    docker.engine()
-    out = ""
-    for name in docker.asked.words:
-        if docker.images.pop(tagged(name), None) is None:
-            raise DockerError(f"Error response from daemon: No such image: {tagged(name)}")
-        out += f"Untagged: {tagged(name)}\n"
-    return Answer(0, out, writes=True)
-
-
 def inspect(docker: Docker) -> Answer:
-    """Images as JSON."""
-    problem = docker.trouble()
+    """Print images as JSON."""
+    problem = docker.engine_problem()
     if problem:
         return Answer(1, "[]\n", f"{problem}\n")
-    found = [image for name in docker.asked.words if (image := docker.image(name))]
-    missing = [name for name in docker.asked.words if not docker.image(name)]
-    talk = "".join(f"Error: No such object: {name}\n" for name in missing)
-    form = docker.asked.one("format")
+    images = [image for name in docker.parsed.words if (image := docker.image(name))]
+    missing = [name for name in docker.parsed.words if not docker.image(name)]
+    warning = "".join(f"Error: No such object: {name}\n" for name in missing)
+    form = docker.parsed.value("format")
     text = (
-        "".join(filled(form, one, "map[string]interface {}") + "\n" for one in found)
+        "".join(filled(form, image_data, "map[string]interface {}") + "\n" for image_data in images)
         if form
-        else json.dumps(found, indent=4) + "\n"
+        else json.dumps(images, indent=4) + "\n"
     )
-    return Answer(1 if missing else 0, text, talk)
-
-
-def manifest_inspect(docker: Docker) -> Answer:
-    """What the registry has under a tag."""
-    ref = tagged(docker.asked.words[-1])
-    problem = unreachable(docker.world, host_of(ref))
-    if problem:
-        raise DockerError(f"failed to configure transport: error pinging v2 registry: {problem}")
-    try:
-        allowed(docker.call, docker.world, ref, push=False)
-    except DockerError as why:
-        raise DockerError(str(why)) from None
-    made = docker.world.registry.get("pushed", {}).get(ref)
-    if made is None:
-        raise DockerError(f"no such manifest: {ref}")
-    body = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 524, "digest": made},
-        "layers": [],
-    }
-    return Answer(stdout=json.dumps(body, indent="\t") + "\n")
+    return Answer(1 if missing else 0, text, warning)

@@ -1,4 +1,4 @@
-"""The registry as docker meets it: whose login it takes, and docker's file of logins."""
+"""The registry from docker's side: which logins it accepts, and docker's file of logins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.world.state import World
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"
@@ -18,26 +18,26 @@ _UNAUTHORIZED = "unauthorized: authentication required, visit https://aka.ms/acr
 
 
 class DockerError(Exception):
-    """docker ends with exit 1 and these words."""
+    """docker exits with code 1 and this text."""
 
 
 def unreachable(world: World, host: str) -> str:
-    """Why this registry does not answer; empty when it does."""
+    """Why this registry does not answer; empty if it does."""
     if host != world.places.registry or world.fault("dns"):
         return f'Get "https://{host}/v2/": dial tcp: lookup {host} on 10.98.0.1:53: no such host'
     return ""
 
 
 def accepts(world: World, call: Call, user: str, secret: str) -> bool:
-    """Does the registry take this login? The token of `az acr login`, or the service principal's secret."""
+    """Does the registry accept this login? It accepts tokens of `az acr login` and the service principal's secret."""
     if world.fault("registry-refused") or world.fault("registry-role"):
         return False
     if user == TOKEN_USER:
         token = world.bearer(secret)
         return bool(token and token.resource == world.places.registry)
-    from sandbox.standins.az.cloud import ROBOT_SECRET, Cloud
+    from sandbox.standins.az.cloud import SERVICE_PRINCIPAL_SECRET, Cloud
 
-    return user == Cloud(world, world.user(call)).robot and secret == ROBOT_SECRET
+    return user == Cloud(world, world.user(call)).service_principal and secret == SERVICE_PRINCIPAL_SECRET
 
 
 class Logins:
@@ -48,17 +48,17 @@ class Logins:
         self._call, self._world = call, world
 
     def data(self) -> dict[str, Any]:
-        """The file; empty when absent. Raises DockerError when it is not JSON."""
+        """The content of the file; empty if absent. Raises DockerError if it is not JSON."""
         try:
-            found = json.loads(self.path.read_text() or "{}")
+            content = json.loads(self.path.read_text() or "{}")
         except FileNotFoundError:
             return {}
         except ValueError as why:
             raise DockerError(f"Error loading config file: {self.path}: {why}") from None
-        return found if isinstance(found, dict) else {}
+        return content if isinstance(content, dict) else {}
 
     def keep(self, host: str, user: str, secret: str) -> bool:
-        """Store a login; False when it lies there in clear, as a password does."""
+        """Store a login. Returns False for a password, which is stored in plain text."""
         data = self.data()
         helper = (data.get("credHelpers") or {}).get(host) or data.get("credsStore")
         if helper:
@@ -72,15 +72,15 @@ class Logins:
             self._world.run(self._call, name, ("store",), stdin=entry.encode())
             return True
         token = user == TOKEN_USER
-        one = {"auth": _auth(user, "" if token else secret)}
+        login = {"auth": _auth(user, "" if token else secret)}
         if token:
-            one["identitytoken"] = secret
-        data.setdefault("auths", {})[host] = one
+            login["identitytoken"] = secret
+        data.setdefault("auths", {})[host] = login
         self._write(data)
         return token
 
     def drop(self, host: str) -> bool:
-        """Remove a login; False when there was none."""
+        """Delete a login. Returns False if there was none."""
         data = self.data()
         if host not in data.get("auths", {}):
             return False
@@ -89,7 +89,7 @@ class Logins:
         return True
 
     def find(self, host: str) -> tuple[str, str] | None:
-        """User and secret of the stored login."""
+        """User and secret of the stored login; None without one."""
         entry = (self.data().get("auths") or {}).get(host)
         if not isinstance(entry, dict):
             return None
@@ -112,7 +112,7 @@ def host_of(ref: str) -> str:
 
 
 def allowed(call: Call, world: World, ref: str, *, push: bool) -> None:
-    """Raise DockerError when the registry does not take a push, or a pull, of this reference."""
+    """Raise DockerError if the registry refuses a push or a pull of this reference."""
     host = host_of(ref)
     problem = unreachable(world, host)
     if problem:
@@ -131,7 +131,7 @@ def allowed(call: Call, world: World, ref: str, *, push: bool) -> None:
 
 
 def digest(text: str) -> str:
-    """A sha256 as image ids and digests have it."""
+    """The sha256 of a text in the form of image ids and digests."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

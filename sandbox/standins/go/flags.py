@@ -1,4 +1,4 @@
-"""Command lines as Go's pflag reads them: --name value, --name=value, -n value, -nvalue, flags and words mixed, `--`."""
+"""Parse command lines as Go's pflag does: --name value, --name=value, -n value, -nvalue, mixed flags and words, `--`."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from dataclasses import dataclass, field
 
 
 class UnknownFlag(Exception):
-    """A flag that is not there, or one without its value, in pflag's words."""
+    """An unknown flag, or a flag without its value, with pflag's text."""
 
 
 @dataclass
 class Words:
-    """flags: by long name all values in order (a switch: "true" or "false"); rest: what stands after `--`."""
+    """flags: long name -> all values in order ("true" or "false" for a switch); rest: the words after `--`."""
 
     flags: dict[str, list[str]] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     rest: list[str] | None = None
 
-    def one(self, name: str, otherwise: str = "") -> str:
+    def value(self, name: str, otherwise: str = "") -> str:
         """The last value of this flag."""
         return self.flags[name][-1] if name in self.flags else otherwise
 
-    def many(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """All values of this flag."""
         return self.flags.get(name, [])
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name) == "true"
+        return self.value(name) == "true"
 
 
 def flags(text: str) -> dict[str, bool]:
-    """The known flags of a line such as `all/a filter/f= format=`: `=` takes a value. Short names are keys of their own."""
-    found: dict[str, bool] = {}
+    """Parse a line of flags such as `all/a filter/f= format=`: `=` marks a value. Short names are separate keys."""
+    known: dict[str, bool] = {}
     for word in text.split():
         for name in word.rstrip("=").split("/"):
-            found[name] = word.endswith("=")
-    return found
+            known[name] = word.endswith("=")
+    return known
 
 
 def _long(text: str) -> dict[str, str]:
@@ -44,20 +44,20 @@ def _long(text: str) -> dict[str, str]:
 
 
 def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool = True) -> Words:
-    """Read argv by the line of known flags. Raises UnknownFlag. Not interspersed: flags end at the first word."""
+    """Parse argv with a line of known flags. If not interspersed, flags end at the first word. Raises UnknownFlag."""
     values, long = flags(known), _long(known)
-    found = Words()
+    parsed = Words()
     queue = list(argv)
     while queue:
         word = queue.pop(0)
         if word == "--":
-            found.rest = queue
-            found.words += queue
+            parsed.rest = queue
+            parsed.words += queue
             break
         if not word.startswith("-") or word == "-":
-            found.words.append(word)
+            parsed.words.append(word)
             if not interspersed:
-                found.words += queue
+                parsed.words += queue
                 break
         elif word.startswith("--"):
             name, equals, value = word[2:].partition("=")
@@ -71,13 +71,13 @@ def parse(argv: tuple[str, ...] | list[str], known: str, *, interspersed: bool =
                 value = queue.pop(0)
             else:
                 raise UnknownFlag(f"flag needs an argument: {word}")
-            found.flags.setdefault(long[name], []).append(value)
+            parsed.flags.setdefault(long[name], []).append(value)
         else:
-            _shorthands(word, values, long, queue, found)
-    return found
+            _shorthands(word, values, long, queue, parsed)
+    return parsed
 
 
-def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], found: Words) -> None:
+def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue: list[str], parsed: Words) -> None:
     """`-f x`, `-fx`, `-f=x`, `-abc`."""
     letters = word[1:]
     while letters:
@@ -89,4 +89,4 @@ def _shorthands(word: str, values: dict[str, bool], long: dict[str, str], queue:
             if not letters and not queue:
                 raise UnknownFlag(f"flag needs an argument: '{letter}' in {word}")
             value, letters = (letters.removeprefix("=") or queue.pop(0)), ""
-        found.flags.setdefault(long[letter], []).append(value)
+        parsed.flags.setdefault(long[letter], []).append(value)

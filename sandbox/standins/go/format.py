@@ -1,4 +1,4 @@
-"""`--format` of docker and helm: the templates that scripts use, `{{.A.B}}`, `{{json .}}` and text around them."""
+"""`--format` templates of docker and helm: `{{.A.B}}`, `{{json .}}` and text around them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _ACTION = re.compile(r"\{\{\s*(json\s+)?\.([\w.]*)\s*\}\}")
 
 
 class BadTemplate(Exception):
-    """The template names a field that is not there, or is none that is understood here."""
+    """The template names an unknown field or is not supported."""
 
 
 def shown(template: str, data: Mapping[str, Any], kind: str) -> str:
-    """The template filled from the data; `kind` is the Go type that an unknown field is missed in."""
+    """Fill the template from the data. kind: the Go type in the error for an unknown field."""
 
-    def one(match: re.Match[str]) -> str:
+    def filled(match: re.Match[str]) -> str:
         value: Any = data
         for name in filter(None, match[2].split(".")):
             if not isinstance(value, Mapping) or name not in value:
@@ -31,7 +31,7 @@ def shown(template: str, data: Mapping[str, Any], kind: str) -> str:
             {True: "true", False: "false", None: "<no value>"}.get(value, str(value)) if _plain(value) else str(value)
         )
 
-    text = _ACTION.sub(one, template)
+    text = _ACTION.sub(filled, template)
     if "{{" in text:
         raise BadTemplate("failed to parse template: template: :1: unclosed action")
     return text.replace("\\t", "\t").replace("\\n", "\n")

@@ -1,7 +1,7 @@
-"""Go's text/template as Helm uses it: parse a file once, execute it with data. Functions come from the caller.
+"""Go's text/template as Helm uses it: parse a file once, execute it with data. The caller supplies the functions.
 
-Values are Python's: dict, list, str, int, float, bool, None. A method is a callable in the data. A missing key is None,
-which prints nothing (Helm's `missingkey=zero` with its own clean-up).
+Values are Python objects: dict, list, str, int, float, bool, None. A method is a callable in the data. A missing key is
+None, which prints nothing (like Helm's `missingkey=zero`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Functions = dict[str, Callable[..., Any]]
 
 
 class TemplateError(Exception):
-    """A template that cannot be read or executed, with its place as Go words it."""
+    """A template that cannot be parsed or executed, with the position in Go's format."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass
 class Pipe:
-    """`$a, $b := command | command`. Each command is a list of operands."""
+    """A pipeline `$a, $b := command | command`. Each command is a list of operands."""
 
     commands: list[list[Operand]]
     variables: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Pipe:
 
 @dataclass(frozen=True)
 class Operand:
-    """kind: literal, dot, variable, function, pipe; fields: what is taken of it; spaced before: a new argument."""
+    """An operand. kind: literal, dot, variable, function, pipe; fields: the field names that follow it."""
 
     kind: str
     value: Any
@@ -65,7 +65,7 @@ class Operand:
 
 
 class Template:
-    """One file: its own nodes, and the templates it defines."""
+    """One file: its nodes and the templates it defines."""
 
     def __init__(self, name: str, source: str) -> None:
         self.name, self.source = name, source
@@ -77,7 +77,7 @@ class Template:
             raise TemplateError(f"parse error at ({self.where(end.place)}): unexpected {{{{{end.kind}}}}}")
 
     def where(self, place: int) -> str:
-        """`name:line:column` of an offset, the column counted from 0 as Go counts it."""
+        """`name:line:column` of an offset. Go counts columns from 0."""
         line = self.source.count("\n", 0, place) + 1
         return f"{self.name}:{line}:{place - (self.source.rfind(chr(10), 0, place) + 1)}"
 
@@ -99,11 +99,11 @@ class Template:
                 yield tokens
 
     def _tokens(self, place: int) -> tuple[list[_Token], int, bool]:
-        found: list[_Token] = []
+        tokens: list[_Token] = []
         while True:
             close = re.compile(r"(\s-)?\}\}").match(self.source, place)
             if close:
-                return found, close.end(), bool(close[1])
+                return tokens, close.end(), bool(close[1])
             match = _ACTION.match(self.source, place)
             if not match:
                 line = self.source.count("\n", 0, place) + 1
@@ -111,8 +111,8 @@ class Template:
                 raise TemplateError(f"parse error at ({self.name}:{line}): unexpected {what!r} in command")
             kind = match.lastgroup
             if kind and kind != "comment":
-                spaced = found and place > 0 and not self.source[place - 1].isspace()
-                found.append(_Token(match[0] if kind == "mark" else kind, match[0], place if not spaced else -place))
+                spaced = tokens and place > 0 and not self.source[place - 1].isspace()
+                tokens.append(_Token(match[0] if kind == "mark" else kind, match[0], place if not spaced else -place))
             place = match.end()
 
     def _block(self, ends: tuple[str, ...]) -> tuple[list[Node], Node | None]:
@@ -176,7 +176,7 @@ class Template:
 
 
 class _Reader:
-    """The tokens of one action. A negative place marks a token that follows the one before without a blank."""
+    """The tokens of one action. A negative place marks a token without a blank before it."""
 
     def __init__(self, template: Template, tokens: list[_Token]) -> None:
         self.template, self.tokens, self.index = template, tokens, 0
@@ -226,32 +226,36 @@ class _Reader:
     def operand(self) -> Operand:
         token = self.take()
         place = abs(token.place)
-        kind = "literal"
-        value: Any = None
-        fields: tuple[str, ...] = ()
-        if token.kind == "string":
-            value = _unquoted(token.text)
-        elif token.kind == "number":
-            value = float(token.text) if "." in token.text else int(token.text)
-        elif token.kind == "field":
-            kind, fields = "dot", (token.text[1:],)
-        elif token.kind == "variable":
-            kind, value = "variable", token.text
-        elif token.kind == ".":
-            kind = "dot"
-        elif token.kind == "(":
-            kind, value = "pipe", self.pipe()
-            if self.take().kind != ")":
-                raise self.error("unclosed left paren")
-        elif token.kind == "word" and token.text in ("true", "false", "nil"):
-            value = {"true": True, "false": False, "nil": None}[token.text]
-        elif token.kind == "word":
-            kind, value = "function", token.text
-        else:
-            raise self.error(f"unexpected {token.text!r} in operand")
+        kind, value = self.term(token)
+        fields: tuple[str, ...] = (token.text[1:],) if token.kind == "field" else ()
         while self.at and self.at.kind == "field" and self.at.place < 0:
             fields += (self.take().text[1:],)
         return Operand(kind, value, fields, place)
+
+    def term(self, token: _Token) -> tuple[str, Any]:
+        """The kind and the value of an operand without the fields that follow it."""
+        match token.kind:
+            case "string":
+                return "literal", _unquoted(token.text)
+            case "number":
+                return "literal", float(token.text) if "." in token.text else int(token.text)
+            case "field" | ".":
+                return "dot", None
+            case "variable":
+                return "variable", token.text
+            case "(":
+                inner = self.pipe()
+                if self.take().kind != ")":
+                    raise self.error("unclosed left paren")
+                return "pipe", inner
+            case "word" if token.text in _CONSTANTS:
+                return "literal", _CONSTANTS[token.text]
+            case "word":
+                return "function", token.text
+        raise self.error(f"unexpected {token.text!r} in operand")
+
+
+_CONSTANTS = {"true": True, "false": False, "nil": None}
 
 
 def _unquoted(text: str) -> str:

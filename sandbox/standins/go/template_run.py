@@ -1,4 +1,4 @@
-"""Executing a parsed template: scopes, branches, pipelines, and errors with their place."""
+"""Execute a parsed template: scopes, branches, pipelines, and errors with their position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Continue(Exception):
 
 
 class Raised(Exception):
-    """A function (`required`, `fail`) ended the execution: its words, and where it stood."""
+    """A function (`required`, `fail`) stopped the execution, with its text and position."""
 
     def __init__(self, text: str, where: str = "") -> None:
         super().__init__(text)
@@ -24,18 +24,18 @@ class Raised(Exception):
 
 
 class Run:
-    """One execution of one file. `defines` are the named templates of all files, with the file each stands in."""
+    """One execution of one file. defines: the named templates of all files, each with its file."""
 
     def __init__(self, functions: Functions, defines: dict[str, tuple[Template, list[Node]]]) -> None:
         self.functions, self.defines = functions, defines
         self.depth = 0
 
     def text(self, template: Template, data: Any) -> str:
-        """The file's own output."""
+        """The output of the file itself."""
         return _Scope(self, template, data).block(template.nodes, data)
 
     def named(self, name: str, data: Any) -> str:
-        """A named template's output, for `include` and `template`."""
+        """The output of a named template, for `include` and `template`."""
         if name not in self.defines:
             raise Raised(f'template: no template "{name}" associated with template "gotpl"')
         if self.depth > 1000:
@@ -100,10 +100,10 @@ class _Scope:
         if not pairs:
             return self.block(node.other, dot)
         names, out = node.pipe.variables, []
-        for key, one in pairs:
-            self.variables.append(dict(zip(names, (one,) if len(names) == 1 else (key, one), strict=False)))
+        for key, element in pairs:
+            self.variables.append(dict(zip(names, (element,) if len(names) == 1 else (key, element), strict=False)))
             try:
-                out.append(self.block(node.body, one))
+                out.append(self.block(node.body, element))
             except _Continue:
                 pass
             except _Break:
@@ -132,17 +132,17 @@ class _Scope:
             return self.call(first, rest, dot, piped)
         value = self.operand(first, dot)
         if callable(value):
-            return value(*(self.operand(one, dot) for one in rest), *piped)
+            return value(*(self.operand(argument, dot) for argument in rest), *piped)
         if rest or piped:
             raise self.error(first, f"can't give argument to non-function {_shown(first)}")
         return value
 
     def call(self, first: Operand, rest: list[Operand], dot: Any, piped: tuple[Any, ...]) -> Any:
         name = first.value
-        if name in ("and", "or"):  # the only ones that do not evaluate all their arguments
+        if name in ("and", "or"):  # only these do not evaluate all their arguments
             value: Any = None
-            for one in [*rest, *piped]:
-                value = self.operand(one, dot) if isinstance(one, Operand) else one
+            for argument in [*rest, *piped]:
+                value = self.operand(argument, dot) if isinstance(argument, Operand) else argument
                 if truth(value) == (name == "or"):
                     return value
             return value
@@ -150,7 +150,7 @@ class _Scope:
         if function is None:
             line = self.template.where(first.place).rsplit(":", 1)[0]
             raise TemplateError(f'parse error at ({line}): function "{name}" not defined')
-        arguments = [self.operand(one, dot) for one in rest]
+        arguments = [self.operand(argument, dot) for argument in rest]
         try:
             return self.taken(function(*arguments, *piped), first)
         except Raised as why:
@@ -177,7 +177,7 @@ class _Scope:
         return self.taken(value, operand)
 
     def taken(self, value: Any, operand: Operand) -> Any:
-        """The fields that follow the operand."""
+        """Evaluate the fields that follow an operand."""
         for number, name in enumerate(operand.fields):
             if isinstance(value, dict):
                 value = value.get(name)
@@ -195,12 +195,12 @@ class _Scope:
 
 
 def truth(value: Any) -> bool:
-    """Go's: zero, empty and nil are false."""
+    """Go's truth: zero, empty and nil are false."""
     return bool(value)
 
 
 def printed(value: Any) -> str:
-    """As Go's %v, nil as nothing."""
+    """A value as Go's %v prints it; nil as nothing."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -210,7 +210,7 @@ def printed(value: Any) -> str:
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{printed(value[key]) or '<nil>'}" for key in sorted(value, key=str)) + "]"
     if isinstance(value, list | tuple):
-        return "[" + " ".join(printed(one) if one is not None else "<nil>" for one in value) + "]"
+        return "[" + " ".join(printed(element) if element is not None else "<nil>" for element in value) + "]"
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""A chart on disk: Chart.yaml, values and their layers, dependencies, and what -f and --set add."""
+"""A chart on disk: Chart.yaml, values, dependencies, and the values of -f and --set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.core.yaml.strict import loader
 
 
 class HelmError(Exception):
-    """What follows `Error: `."""
+    """An error of helm. The text follows `Error: `."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Chart:
 
 
 def load(given: str, cwd: str) -> Chart:
-    """The chart at a path. Raises HelmError as helm does for what is no chart, or wants a repository or the network."""
+    """Load the chart at a path. Raises HelmError if it is not a chart, or is in a repository or on the network."""
     folder = Path(cwd, given)
     if not folder.exists():
         if not given.startswith((".", "/")) and given.count("/") == 1:
@@ -74,22 +74,22 @@ def _load(folder: Path, given: str) -> Chart:
 
 
 def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str) -> dict[str, Any]:
-    """What -f and --set give, later over earlier. `sets`: (set|set-string|set-json|set-file, text)."""
-    found: dict[str, Any] = {}
+    """The values of -f and --set; later ones win. sets: (set|set-string|set-json|set-file, text)."""
+    merged: dict[str, Any] = {}
     for name in files:
         try:
             text = Path(cwd, name).read_text()
         except OSError as why:
             raise HelmError(f"open {name}: {(why.strerror or '').lower()}") from None
-        _over(found, _yaml(text, f"failed to parse {name}: error converting YAML to JSON: "))
+        _over(merged, _yaml(text, f"failed to parse {name}: error converting YAML to JSON: "))
     for kind, text in sets:
         for key, value in _assignments(kind, text, cwd):
-            _put(found, key, value)
-    return found
+            _put(merged, key, value)
+    return merged
 
 
 def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
-    """The chart's values under the given ones; null takes a default away; subcharts get theirs, and `global`."""
+    """Merge the given values over the chart's. null deletes a default. Subcharts get their values and `global`."""
     merged = copy.deepcopy(chart.defaults)
     for part in chart.parts:
         own = coalesced(part, {})
@@ -104,16 +104,16 @@ def coalesced(chart: Chart, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def enabled(chart: Chart, merged: dict[str, Any]) -> list[Chart]:
-    """The subcharts that their condition lets in."""
+    """The subcharts whose condition is not false."""
     off = set()
-    for one in chart.meta.get("dependencies") or []:
-        for condition in filter(None, str(one.get("condition") or "").split(",")):
+    for dependency in chart.meta.get("dependencies") or []:
+        for condition in filter(None, str(dependency.get("condition") or "").split(",")):
             value: Any = merged
             for key in condition.strip().split("."):
                 value = value.get(key) if isinstance(value, dict) else None
             if isinstance(value, bool):
                 if not value:
-                    off.add(str(one["name"]))
+                    off.add(str(dependency["name"]))
                 break
     return [part for part in chart.parts if part.name not in off]
 
@@ -122,13 +122,13 @@ def _yaml(text: str, before: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.load(text, Loader=loader())
+        content = yaml.load(text, Loader=loader())
     except yaml.MarkedYAMLError as why:
         line = why.problem_mark.line + 1 if why.problem_mark else 1
         raise HelmError(f"{before}yaml: line {line}: {why.problem}") from None
-    if found is not None and not isinstance(found, dict):
+    if content is not None and not isinstance(content, dict):
         raise HelmError(f"{before}json: cannot unmarshal into Go value of type map[string]interface {{}}")
-    return found or {}
+    return content or {}
 
 
 def _over(target: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _over(target: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    assignments: list[tuple[str, Any]] = []
     parts = [text] if kind == "set-json" else re.split(r"(?<!\\),(?![^{]*\})", text)
     for part in parts:
         key, equals, raw = part.partition("=")
@@ -152,16 +152,16 @@ def _assignments(kind: str, text: str, cwd: str) -> list[tuple[str, Any]]:
         raw = raw.replace("\\,", ",")
         if kind == "set-file":
             try:
-                found.append((key, Path(cwd, raw).read_text()))
+                assignments.append((key, Path(cwd, raw).read_text()))
             except OSError as why:
                 raise HelmError(f"failed parsing --set-file data: open {raw}: {(why.strerror or '').lower()}") from None
         elif kind == "set-json":
-            found.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
+            assignments.append((key, _yaml(f"value: {raw}", "failed parsing --set-json data: ").get("value")))
         elif raw.startswith("{") and raw.endswith("}"):
-            found.append((key, [_typed(one, kind) for one in raw[1:-1].split(",") if one]))
+            assignments.append((key, [_typed(element, kind) for element in raw[1:-1].split(",") if element]))
         else:
-            found.append((key, _typed(raw, kind)))
-    return found
+            assignments.append((key, _typed(raw, kind)))
+    return assignments
 
 
 def _typed(raw: str, kind: str) -> Any:
@@ -175,7 +175,7 @@ def _typed(raw: str, kind: str) -> Any:
 
 
 def _put(target: dict[str, Any], path: str, value: Any) -> None:
-    """`a.b[0].c\\.d=value`."""
+    """Set the value at a path such as `a.b[0].c\\.d`."""
     steps: list[str | int] = []
     for word in re.split(r"(?<!\\)\.", path):
         name, *indexes = re.split(r"\[(\d+)\]", word.replace("\\.", "."))

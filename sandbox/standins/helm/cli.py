@@ -1,6 +1,6 @@
-"""The stand-in for helm 3.22.0: charts are rendered for real, releases live in the world's cluster.
+"""The stand-in for helm 3.22.0: it renders charts and stores releases in the world's cluster.
 
-Refusals as recorded, and in the words of Helm's source where nothing was recorded.
+Errors are as recorded; where nothing was recorded, the text is from Helm's source.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.server.call import Answer, Call
-from sandbox.standins import kubeconfig
-from sandbox.standins.api_server import Session, Unreachable, reach
-from sandbox.standins.go.flags import UnknownFlag, Words, parse
+from sandbox.protocol.call import Answer, Call
+from sandbox.standins.go.flags import UnknownFlag, parse
 from sandbox.standins.helm import local, operations, reading
 from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.command import Helm
 from sandbox.world.state import World
 
 _GLOBAL = (
@@ -38,7 +37,7 @@ _LIST = (
 
 @dataclass(frozen=True)
 class _Verb:
-    """flags; words: least and most; usage; cluster: does it need one; run."""
+    """One verb. least, most: number of words."""
 
     flags: str
     least: int
@@ -46,63 +45,6 @@ class _Verb:
     usage: str
     summary: str
     run: Callable[[Helm], Answer]
-
-
-class Helm:
-    """One command with what it needs."""
-
-    def __init__(self, call: Call, world: World, asked: Words) -> None:
-        self.call, self.world, self.asked = call, world, asked
-        self._session: Session | None = None
-
-    @property
-    def namespace(self) -> str:
-        """-n, HELM_NAMESPACE, the context's, or default."""
-        named = self.asked.one("namespace") or self.call.env.get("HELM_NAMESPACE", "")
-        if named:
-            return named
-        try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
-        except kubeconfig.Broken:
-            return "default"
-        return config.namespace(self._context(config)) or "default"
-
-    def sets(self) -> list[tuple[str, str]]:
-        """All --set values in Helm's order: json, plain, string, file."""
-        kinds = ("set-json", "set", "set-string", "set-file")
-        return [(kind, text) for kind in kinds for text in self.asked.many(kind)]
-
-    def session(self) -> Session:
-        """The connection to the cluster. Raises HelmError when there is none."""
-        if self._session is not None:
-            return self._session
-        try:
-            config = kubeconfig.load(self.call, self.asked.one("kubeconfig"))
-        except kubeconfig.Broken as why:
-            raise HelmError(f"Kubernetes cluster unreachable: {why}") from None
-        context = self._context(config)
-        if context and context not in config.contexts:
-            raise HelmError(f'Kubernetes cluster unreachable: context "{context}" does not exist')
-        if not context:
-            raise HelmError(
-                'Kubernetes cluster unreachable: Get "http://localhost:8080/version": dial tcp 127.0.0.1:8080: connect: '
-                "connection refused"
-            )
-        try:
-            self._session = reach(self.world, self.call, config, context)
-        except Unreachable as why:
-            self.world.emit(self.call, why.said, error=True)
-            text = why.text if why.kind == "unauthorized" else f'Get "{config.server(context)}/version": {why.text}'
-            raise HelmError(f"Kubernetes cluster unreachable: {text}") from None
-        if self._session.role == "none":
-            raise HelmError(
-                f'query: failed to query with labels: secrets is forbidden: User "{self._session.name}" cannot list resource '
-                f'"secrets" in API group "" in the namespace "{self.namespace}"'
-            )
-        return self._session
-
-    def _context(self, config: kubeconfig.Kubeconfig) -> str:
-        return self.asked.one("kube-context") or self.call.env.get("HELM_KUBECONTEXT", "") or config.current
 
 
 _VERBS: dict[str, _Verb] = {
@@ -115,22 +57,6 @@ _VERBS: dict[str, _Verb] = {
         "[NAME] [CHART] [flags]",
         "locally render templates",
         local.template,
-    ),
-    "lint": _Verb(
-        f"{_VALUES} kube-version= quiet skip-schema-validation strict with-subcharts",
-        0,
-        None,
-        "PATH [flags]",
-        "examine a chart for possible issues",
-        local.lint,
-    ),
-    "install": _Verb(
-        f"{_INSTALL} generate-name/g name-template= replace",
-        1,
-        2,
-        "[NAME] [CHART] [flags]",
-        "install a chart",
-        operations.install,
     ),
     "upgrade": _Verb(
         f"{_INSTALL} install/i cleanup-on-fail history-max= reset-then-reuse-values reset-values reuse-values",
@@ -148,14 +74,6 @@ _VERBS: dict[str, _Verb] = {
         "uninstall a release",
         operations.uninstall,
     ),
-    "rollback": _Verb(
-        "cleanup-on-fail dry-run force history-max= no-hooks recreate-pods timeout= wait wait-for-jobs",
-        1,
-        2,
-        "<RELEASE> [REVISION] [flags]",
-        "roll back a release to a previous revision",
-        operations.rollback,
-    ),
     "list": _Verb(_LIST, 0, 0, "[flags]", "list releases", reading.list_),
     "status": _Verb(
         "output/o= revision= show-desc show-resources",
@@ -165,23 +83,10 @@ _VERBS: dict[str, _Verb] = {
         "display the status of the named release",
         reading.status,
     ),
-    "history": _Verb("max= output/o=", 1, 1, "RELEASE_NAME [flags]", "fetch release history", reading.history),
     "get manifest": _Verb(
         "revision=", 1, 1, "RELEASE_NAME [flags]", "download the manifest for a named release", reading.manifest
     ),
-    "get values": _Verb(
-        "all/a output/o= revision=",
-        1,
-        1,
-        "RELEASE_NAME [flags]",
-        "download the values file for a named release",
-        reading.values,
-    ),
-    "get notes": _Verb(
-        "revision=", 1, 1, "RELEASE_NAME [flags]", "download the notes for a named release", reading.notes
-    ),
 }
-_ALIASES = {"ls": "list", "delete": "uninstall", "del": "uninstall", "un": "uninstall", "hist": "history"}
 
 
 def handle(call: Call, world: World) -> Answer:
@@ -193,7 +98,7 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(1, stderr=f"Error: {why}\n")
     if not start.words or start.words[0] == "help":
         return Answer(stdout=_help())
-    first = _ALIASES.get(start.words[0], start.words[0])
+    first = start.words[0]
     name = f"{first} {start.words[1]}" if first == "get" and len(start.words) > 1 else first
     verb = _VERBS.get(name)
     if verb is None:
@@ -201,24 +106,24 @@ def handle(call: Call, world: World) -> Answer:
             1, stderr=f'Error: unknown command "{start.words[0]}" for "helm"\nRun \'helm --help\' for usage.\n'
         )
     try:
-        asked = parse(_optional_dry_run(start.words[len(name.split()) :]), f"{verb.flags} {_GLOBAL}")
+        parsed = parse(_optional_dry_run(start.words[len(name.split()) :]), f"{verb.flags} {_GLOBAL}")
     except UnknownFlag as why:
         return Answer(1, stderr=f"Error: {why}\n")
     for flag, texts in start.flags.items():
-        asked.flags.setdefault(flag, texts)
-    if asked.on("help"):
+        parsed.flags.setdefault(flag, texts)
+    if parsed.on("help"):
         return Answer(stdout=_verb_help(name, verb))
-    count = len(asked.words)
+    count = len(parsed.words)
     if count < verb.least or (verb.most is not None and count > verb.most):
         return Answer(1, stderr=f"Error: {_counted(name, verb)}\n\nUsage:  helm {name} {verb.usage}\n")
     try:
-        return verb.run(Helm(call, world, asked))
+        return verb.run(Helm(call, world, parsed))
     except HelmError as why:
         return Answer(1, stderr=f"Error: {why}\n")
 
 
 def _optional_dry_run(words: list[str]) -> list[str]:
-    """`--dry-run` alone means client."""
+    """`--dry-run` without a value means `client`."""
     return ["--dry-run=client" if word == "--dry-run" else word for word in words]
 
 

@@ -1,4 +1,4 @@
-"""The functions of a chart's templates: Go's own, those of sprig that charts use, and Helm's."""
+"""Template functions: Go's, the common ones of sprig, and Helm's."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from sandbox.standins.go.template_run import Raised, printed, truth
 
 
 def functions() -> Functions:
-    """All of them but `include` and `tpl`, which need the chart."""
+    """All functions except `include` and `tpl`, which need the chart."""
     return {**_LOGIC, **_TEXT, **_LISTS, **_MAPS, **_NUMBERS, **_CODING, **_HELM}
 
 
 def to_yaml(value: Any) -> str:
-    """YAML as Helm writes it: keys sorted, strings that look like something else in double quotes, no last newline."""
+    """YAML as Helm writes it: sorted keys, strings that look like another type in double quotes, no final newline."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """A dumper of its own, so that no other one gets its rules."""
+        """A separate dumper: its representer must not affect other dumpers."""
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         if "\n" in value:
             return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
         resolved: str = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
-        plain = resolved == "tag:yaml.org,2002:str" and value not in ("y", "n", "Y", "N")  # once booleans
+        plain = resolved == "tag:yaml.org,2002:str" and value not in ("y", "n", "Y", "N")  # booleans in YAML 1.1
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
     Dumper.add_representer(str, text)
-    found = yaml.dump(value, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=1 << 20)
-    return str(found).removesuffix("\n").removesuffix("\n...")
+    text_of_value = yaml.dump(value, Dumper=Dumper, default_flow_style=False, allow_unicode=True, width=1 << 20)
+    return str(text_of_value).removesuffix("\n").removesuffix("\n...")
 
 
 def from_yaml(text: str) -> Any:
-    """A map; an error becomes its text under `Error`, as in Helm."""
+    """Parse a map. As in Helm, an error is returned as a map with the key `Error`."""
     import yaml
 
     try:
@@ -88,7 +88,7 @@ def _indent(count: int, text: str) -> str:
 def _printf(form: str, *values: Any) -> str:
     left = list(values)
 
-    def one(match: re.Match[str]) -> str:
+    def formatted(match: re.Match[str]) -> str:
         if match[0] == "%%":
             return "%"
         value = left.pop(0) if left else "%!" + match[0][-1] + "(MISSING)"
@@ -98,7 +98,7 @@ def _printf(form: str, *values: Any) -> str:
             return match[0] % value
         return (match[0][:-1] + "s") % printed(value)
 
-    return re.sub(r"%%|%[-+ 0#]*\d*(?:\.\d+)?[svdfqtx]", one, form)
+    return re.sub(r"%%|%[-+ 0#]*\d*(?:\.\d+)?[svdfqtx]", formatted, form)
 
 
 def _trunc(count: int, text: str) -> str:
@@ -156,12 +156,12 @@ def _kind(value: Any) -> str:
 
 def _semver(constraint: str, version: str) -> bool:
     def parts(text: str) -> tuple[int, ...]:
-        found = re.search(r"\d+(?:\.\d+)*", text)
-        return tuple([*(int(n) for n in found[0].split(".")), 0, 0, 0][:3]) if found else (0, 0, 0)
+        version_match = re.search(r"\d+(?:\.\d+)*", text)
+        return tuple([*(int(n) for n in version_match[0].split(".")), 0, 0, 0][:3]) if version_match else (0, 0, 0)
 
     have = parts(version)
-    for one in re.split(r"\s*,\s*|\s+(?=[<>=^~])", constraint.strip()):
-        sign, wanted = re.match(r"([<>=^~!]*)", one)[1], parts(one)  # type: ignore[index]
+    for comparison in re.split(r"\s*,\s*|\s+(?=[<>=^~])", constraint.strip()):
+        sign, wanted = re.match(r"([<>=^~!]*)", comparison)[1], parts(comparison)  # type: ignore[index]
         compare: dict[str, bool] = {
             ">=": have >= wanted,
             "<=": have <= wanted,
@@ -177,7 +177,7 @@ def _semver(constraint: str, version: str) -> bool:
 
 
 def _reverse(function: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
-    """sprig takes the subject last, so that it can be piped."""
+    """Swap the arguments: sprig takes the subject last, for pipelines."""
     return lambda what, text: function(text, what)
 
 

@@ -1,28 +1,25 @@
-"""helm without a cluster: version, template, lint."""
+"""helm version and template, which need no cluster."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.go.format import BadTemplate, shown
 from sandbox.standins.helm.chart import HelmError, load, values
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.releases import check_name
 from sandbox.standins.helm.template import Release, Rendered, render
-
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
 
 _BUILD = {"Version": "v3.22.0", "GitCommit": "", "GitTreeState": "", "GoVersion": "go1.26.10"}
 
 
 def version(helm: Helm) -> Answer:
-    """The client's version; the released program adds +g<commit>."""
-    if helm.asked.on("short"):
+    """The client's version. The real program appends +g<commit>."""
+    if helm.parsed.on("short"):
         return Answer(stdout="v3.22.0\n")
-    template = helm.asked.one("template")
-    if "json" in template:  # Helm's templates have no such function
+    template = helm.parsed.value("template")
+    if "json" in template:  # `helm version` has no such function
         raise HelmError('template: _:1: function "json" not defined')
     if template:
         try:
@@ -34,25 +31,25 @@ def version(helm: Helm) -> Answer:
 
 
 def template(helm: Helm) -> Answer:
-    """Render a chart and print it. No cluster is asked."""
-    *named, given = helm.asked.words
-    name = named[0] if named else helm.asked.one("name-template", "release-name")
+    """Render a chart and print it."""
+    *named, given = helm.parsed.words
+    name = named[0] if named else helm.parsed.value("name-template", "release-name")
     chart = load(given, helm.call.cwd)
-    found = values(chart, _files(helm), helm.sets(), helm.call.cwd)
+    given_values = values(chart, _files(helm), helm.sets(), helm.call.cwd)
     check_name(name)
-    release = Release(name, helm.namespace, install=not helm.asked.on("is-upgrade"))
-    rendered = render(chart, found, release, helm.asked.one("kube-version", "v1.34.0"))
-    only = helm.asked.many("show-only")
+    release = Release(name, helm.namespace, install=not helm.parsed.on("is-upgrade"))
+    rendered = render(chart, given_values, release, helm.parsed.value("kube-version", "v1.34.0"))
+    only = helm.parsed.values("show-only")
     if only:
         sources = {m.source.split("/", 1)[1] for m in rendered.manifests}
-        missing = next((one for one in only if one not in sources), None)
+        missing = next((template_path for template_path in only if template_path not in sources), None)
         if missing:
             raise HelmError(f"could not find template {missing} in chart")
         kept = [m for m in rendered.manifests if m.source.split("/", 1)[1] in only]
         rendered = Rendered(kept, "")
-    folder = helm.asked.one("output-dir")
+    folder = helm.parsed.value("output-dir")
     if not folder:
-        return Answer(stdout=rendered.text(hooks=not helm.asked.on("no-hooks")))
+        return Answer(stdout=rendered.text(hooks=not helm.parsed.on("no-hooks")))
     lines = []
     for manifest in rendered.manifests:
         path = Path(helm.call.cwd, folder, manifest.source)
@@ -63,30 +60,5 @@ def template(helm: Helm) -> Answer:
     return Answer(stdout="".join(lines), writes=True)
 
 
-def lint(helm: Helm) -> Answer:
-    """Examine charts. A missing required value passes: it is only said."""
-    out, talk, failed = "", "", 0
-    paths = helm.asked.words or ["."]
-    for given in paths:
-        out += f"==> Linting {given}\n"
-        try:
-            chart = load(given, helm.call.cwd)
-            if not chart.meta.get("icon"):
-                out += "[INFO] Chart.yaml: icon is recommended\n"
-            render(
-                chart, values(chart, _files(helm), helm.sets(), helm.call.cwd), Release("test-release", helm.namespace)
-            )
-        except HelmError as why:
-            text = str(why).split("\n")[0]
-            if text.startswith("execution error at "):
-                talk += f"engine.go:206: [INFO] Missing required value: {text.split('): ', 1)[-1]}\n"
-            else:
-                failed += 1
-                out += f"[ERROR] templates/: {text}\n"
-        out += "\n"
-    verdict = f"{len(paths)} chart(s) linted, {failed} chart(s) failed"
-    return Answer(1, out, f"{talk}Error: {verdict}\n") if failed else Answer(0, f"{out}{verdict}\n", talk)
-
-
 def _files(helm: Helm) -> list[str]:
-    return [name for text in helm.asked.many("values") for name in text.split(",")]
+    return [name for text in helm.parsed.values("values") for name in text.split(",")]

@@ -1,4 +1,4 @@
-"""A release's objects in the cluster: whose they are, and what they become there (workloads, Services, routes, the rest)."""
+"""A release's objects in the cluster: their owner, and the workloads they become."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Key = tuple[str, str, str]  # kind, namespace, name
 
 
 def key(manifest: Manifest, namespace: str) -> Key:
-    """Under what the cluster holds this object."""
+    """The key of this object in the cluster."""
     return manifest.kind, str((manifest.data.get("metadata") or {}).get("namespace") or namespace), manifest.name
 
 
 def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> str:
-    """The first object that is there and belongs to somebody else, in Helm's words; empty when there is none."""
+    """Helm's error for the first existing object with another owner; empty if there is none."""
     for manifest in manifests:
         kind, where, what = key(manifest, namespace)
-        found = cluster.objects.get((kind, where, what))
-        if found is None and not _exists(cluster, kind, where, what):
+        existing = cluster.objects.get((kind, where, what))
+        if existing is None and not _exists(cluster, kind, where, what):
             continue
-        meta = (found or {}).get("metadata") or {}
+        meta = (existing or {}).get("metadata") or {}
         wrong = _wrong(meta.get("labels") or {}, {_MANAGED: "Helm"}, "label")
         wrong += _wrong(meta.get("annotations") or {}, {_NAME: name, _NAMESPACE: namespace}, "annotation")
         if wrong:
@@ -47,17 +47,19 @@ def _exists(cluster: Cluster, kind: str, namespace: str, name: str) -> bool:
 
 
 def _wrong(have: dict[str, str], want: dict[str, str], kind: str) -> list[str]:
-    found = []
+    problems = []
     for name, value in want.items():
         if name not in have:
-            found.append(f'{kind} validation error: missing key "{name}": must be set to "{value}"')
+            problems.append(f'{kind} validation error: missing key "{name}": must be set to "{value}"')
         elif have[name] != value:
-            found.append(f'{kind} validation error: key "{name}" must equal "{value}": current value is "{have[name]}"')
-    return found
+            problems.append(
+                f'{kind} validation error: key "{name}" must equal "{value}": current value is "{have[name]}"'
+            )
+    return problems
 
 
 def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> list[Key]:
-    """Put the objects into the cluster as owned by the release; pods follow. Returns their keys."""
+    """Store the objects in the cluster as owned by the release, with their pods. Returns their keys."""
     objects: dict[Key, dict[str, Any]] = {key(m, namespace): _owned(m, name, namespace) for m in manifests}
     with world.lock:
         for place, data in objects.items():
@@ -71,7 +73,7 @@ def apply(world: World, cluster: Cluster, manifests: list[Manifest], name: str, 
 
 
 def remove(world: World, cluster: Cluster, keys: list[Key]) -> None:
-    """Take the objects away, and the workloads that they were."""
+    """Delete the objects and their workloads."""
     with world.lock:
         for kind, where, what in keys:
             cluster.objects.pop((kind, where, what), None)
@@ -114,22 +116,22 @@ def _workload(
         image=str(container.get("image") or ""),
         container=str(container.get("name") or ""),
     )
-    asked = spec.get("replicas")
-    replicas = 1 if asked is None else int(asked)
-    found = cluster.workload(namespace, name, wanted.kind)
-    if found is None:
+    requested = spec.get("replicas")
+    replicas = 1 if requested is None else int(requested)
+    existing = cluster.workload(namespace, name, wanted.kind)
+    if existing is None:
         wanted.replicas = 0
         wanted.service_ip = f"10.0.200.{len(cluster.workloads) % 250 + 1}"
         cluster.workloads.append(wanted)
         rollout.scale(world, wanted, replicas)
         return
-    changed = (found.image, found.env, found.annotations) != (wanted.image, wanted.env, wanted.annotations)
+    changed = (existing.image, existing.env, existing.annotations) != (wanted.image, wanted.env, wanted.annotations)
     for attribute in ("ports", "service", "headless", "env", "hosts", "labels", "annotations", "image", "container"):
-        setattr(found, attribute, getattr(wanted, attribute))
+        setattr(existing, attribute, getattr(wanted, attribute))
     if changed:
-        rollout.restart(world, found)
-    if found.replicas != replicas:
-        rollout.scale(world, found, replicas)
+        rollout.restart(world, existing)
+    if existing.replicas != replicas:
+        rollout.scale(world, existing, replicas)
 
 
 def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[str, str]) -> dict[str, Any] | None:
@@ -147,45 +149,47 @@ def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[st
 
 def _ports(service: dict[str, Any], container: dict[str, Any]) -> list[Port]:
     numbers = {p.get("name"): p.get("containerPort") for p in container.get("ports") or []}
-    found = []
-    for one in (service.get("spec") or {}).get("ports") or []:
-        target = one.get("targetPort", one["port"])
-        number = numbers.get(target, one["port"]) if isinstance(target, str) else target
-        protocol = str(one.get("appProtocol") or one.get("name") or "http")
-        found.append(Port(str(one.get("name") or ""), int(one["port"]), int(number or one["port"]), target, protocol))
-    return found
+    ports = []
+    for entry in (service.get("spec") or {}).get("ports") or []:
+        target = entry.get("targetPort", entry["port"])
+        number = numbers.get(target, entry["port"]) if isinstance(target, str) else target
+        protocol = str(entry.get("appProtocol") or entry.get("name") or "http")
+        ports.append(
+            Port(str(entry.get("name") or ""), int(entry["port"]), int(number or entry["port"]), target, protocol)
+        )
+    return ports
 
 
 def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespace: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container.get("envFrom") or []:
         name = (source.get("configMapRef") or {}).get("name")
         data = objects.get(("ConfigMap", namespace, str(name)))
-        found |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
-    found |= {str(one["name"]): str(one["value"]) for one in container.get("env") or [] if "value" in one}
-    return found
+        variables |= {str(k): str(v) for k, v in ((data or {}).get("data") or {}).items()}
+    variables |= {str(entry["name"]): str(entry["value"]) for entry in container.get("env") or [] if "value" in entry}
+    return variables
 
 
 def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str, Any] | None) -> list[str]:
-    """The host names of routes and Ingresses that lead to this Service."""
+    """The host names of routes and Ingresses to this Service."""
     name = service["metadata"]["name"] if service else None
-    found: list[str] = []
+    hosts: list[str] = []
     for (kind, where, _), data in objects.items():
         spec = data.get("spec") or {}
         if where != namespace or name is None:
             continue
         if kind in ("HTTPRoute", "GRPCRoute"):
             backends = [b.get("name") for rule in spec.get("rules") or [] for b in rule.get("backendRefs") or []]
-            found += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
+            hosts += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
         elif kind == "Ingress":
-            found += [
+            hosts += [
                 str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host") and f"'{name}'" in str(rule)
             ]
-    return found
+    return hosts
 
 
 def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:
-    """Raise HelmError when the namespace is not there; make it when that was asked."""
+    """Create the namespace if that was requested. Raises HelmError if it does not exist."""
     if namespace in cluster.namespaces:
         return
     if not create:

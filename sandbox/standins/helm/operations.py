@@ -1,74 +1,60 @@
-"""helm's writes: install, upgrade, rollback, uninstall."""
+"""helm upgrade and uninstall."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.server.call import Answer
-from sandbox.server.line import Line
+from sandbox.protocol.call import Answer
+from sandbox.protocol.line import Line
 from sandbox.standins.helm.chart import Chart, HelmError, load, values
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.objects import apply, conflict, needs_namespace, remove
 from sandbox.standins.helm.releases import PENDING, Releases, Revision, check_name
 from sandbox.standins.helm.template import Manifest, Release, Rendered, render
 from sandbox.world.cluster import Cluster
 
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
-
 _BUSY = "another operation (install/upgrade/rollback) is in progress"
 
 
-def install(helm: Helm) -> Answer:
-    """A new release."""
-    *named, given = helm.asked.words
-    if not named and not helm.asked.on("generate-name"):
-        raise HelmError("INSTALLATION FAILED: must either provide a name or specify --generate-name")
-    name = named[0] if named else f"{load(given, helm.call.cwd).name}-1764000000"
-    try:
-        return _install(helm, name, given, "")
-    except HelmError as why:
-        raise HelmError(f"INSTALLATION FAILED: {why}") from None
-
-
 def upgrade(helm: Helm) -> Answer:
-    """Another revision, or with --install the first one. The cluster is needed even for --dry-run=client."""
-    name, given = helm.asked.words
+    """Upgrade, or with --install install a release. Needs the cluster even for --dry-run=client."""
+    name, given = helm.parsed.words
     cluster = helm.session().cluster
     releases = Releases(cluster)
     known = releases.revisions(helm.namespace, name)
     alive = [r for r in known if r.status != "uninstalled"]
-    if helm.asked.on("install") and not alive:
-        talk = f'Release "{name}" does not exist. Installing it now.\n'
-        return _install(helm, name, given, "" if helm.asked.one("output") in ("json", "yaml") else talk)
+    if helm.parsed.on("install") and not alive:
+        intro = f'Release "{name}" does not exist. Installing it now.\n'
+        return _install(helm, name, given, "" if helm.parsed.value("output") in ("json", "yaml") else intro)
     try:
         return _upgrade(helm, releases, name, given)
     except HelmError as why:
         raise HelmError(f"UPGRADE FAILED: {why}") from None
 
 
-def _install(helm: Helm, name: str, given: str, talk: str) -> Answer:
+def _install(helm: Helm, name: str, given: str, intro: str) -> Answer:
     cluster, namespace = helm.session().cluster, helm.namespace
-    chart, found = _chart(helm, given)
+    chart, given_values = _chart(helm, given)
     check_name(name)
     releases = Releases(cluster)
     if any(r.status != "uninstalled" for r in releases.revisions(namespace, name)):
         raise HelmError("cannot re-use a name that is still in use")
-    rendered = render(chart, found, Release(name, namespace, 1, True), cluster.kubernetes)
+    rendered = render(chart, given_values, Release(name, namespace, 1, True), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
-    revision = _revision(name, namespace, 1, "pending-install", chart, found, rendered)
+    revision = _revision(name, namespace, 1, "pending-install", chart, given_values, rendered)
     revision.labels = _labels(helm, {})
     if _dry(helm):
-        return _answer(helm, revision, talk, dry=rendered, writes=False)
-    needs_namespace(cluster, namespace, helm.asked.on("create-namespace"))
+        return _answer(helm, revision, intro, dry=rendered, writes=False)
+    needs_namespace(cluster, namespace, helm.parsed.on("create-namespace"))
     _ownership(helm, cluster, manifests, name, "install")
     revision.description = "Initial install underway"
     with helm.world.lock:
         releases.add(revision)
-    return _carry_out(helm, releases, revision, manifests, "Install complete", talk)
+    return _carry_out(helm, releases, revision, manifests, "Install complete", intro)
 
 
 def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
@@ -79,14 +65,18 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     current = next((r for r in reversed(known) if r.status in ("deployed", "failed", "superseded")), None)
     if current is None:
         raise HelmError(f'"{name}" has no deployed releases')
-    chart, found = _chart(helm, given)
-    asked = helm.asked
-    if asked.on("reuse-values") or asked.on("reset-then-reuse-values") or (not found and not asked.on("reset-values")):
-        found = {**current.values, **found}
+    chart, given_values = _chart(helm, given)
+    parsed = helm.parsed
+    if (
+        parsed.on("reuse-values")
+        or parsed.on("reset-then-reuse-values")
+        or (not given_values and not parsed.on("reset-values"))
+    ):
+        given_values = {**current.values, **given_values}
     number = known[-1].revision + 1
-    rendered = render(chart, found, Release(name, namespace, number, False), cluster.kubernetes)
+    rendered = render(chart, given_values, Release(name, namespace, number, False), cluster.kubernetes)
     manifests = [m for m in rendered.manifests if not m.hook]
-    revision = _revision(name, namespace, number, "pending-upgrade", chart, found, rendered)
+    revision = _revision(name, namespace, number, "pending-upgrade", chart, given_values, rendered)
     revision.labels = _labels(helm, known[-1].labels)
     if _dry(helm):
         return _answer(
@@ -96,8 +86,8 @@ def _upgrade(helm: Helm, releases: Releases, name: str, given: str) -> Answer:
     revision.description = "Preparing upgrade"
     with helm.world.lock:
         releases.add(revision)
-    talk = f'Release "{name}" has been upgraded. Happy Helming!\n'
-    return _carry_out(helm, releases, revision, manifests, "Upgrade complete", talk, before=current)
+    intro = f'Release "{name}" has been upgraded. Happy Helming!\n'
+    return _carry_out(helm, releases, revision, manifests, "Upgrade complete", intro, before=current)
 
 
 def _carry_out(
@@ -106,10 +96,10 @@ def _carry_out(
     revision: Revision,
     manifests: list[Manifest],
     description: str,
-    talk: str,
+    intro: str,
     before: Revision | None = None,
 ) -> Answer:
-    """Apply the objects; a planted `release-stuck` kills helm here and leaves the release pending."""
+    """Apply the objects. The fault `release-stuck` kills helm here and leaves the release pending."""
     world, cluster = helm.world, helm.session().cluster
     if world.fault("release-stuck"):
         with world.lock:
@@ -119,73 +109,36 @@ def _carry_out(
         return Answer(137, writes=True)
     with world.lock:
         revision.keys = apply(world, cluster, manifests, revision.name, revision.namespace)
-        gone = [one for one in (before.keys if before else []) if one not in revision.keys]
+        gone = [key for key in (before.keys if before else []) if key not in revision.keys]
         remove(world, cluster, gone)
-    if helm.asked.on("wait") or helm.asked.on("atomic"):
+    if helm.parsed.on("wait") or helm.parsed.on("atomic"):
         world.wait(helm.call, world.profile.rollout)
     with world.lock:
         releases.settle(revision, "deployed", description)
-    return _answer(helm, revision, talk)
+    return _answer(helm, revision, intro)
 
 
 def _ownership(helm: Helm, cluster: Cluster, manifests: list[Manifest], name: str, what: str) -> None:
-    if helm.asked.on("take-ownership"):
+    if helm.parsed.on("take-ownership"):
         return
     problem = conflict(cluster, manifests, name, helm.namespace)
     if problem:
         raise HelmError(f"Unable to continue with {what}: {problem}")
 
 
-def rollback(helm: Helm) -> Answer:
-    """The objects of an earlier revision, as a new one. It also ends a pending operation."""
-    name = helm.asked.words[0]
-    cluster = helm.session().cluster
-    releases = Releases(cluster)
-    known = releases.history(helm.namespace, name)
-    wanted = int(helm.asked.words[1]) if len(helm.asked.words) > 1 else 0
-    last = known[-1]
-    target = next((r for r in known if r.revision == (wanted or last.revision - 1)), None)
-    if target is None:
-        raise HelmError(f"release has no {wanted or last.revision - 1} version")
-    if _dry(helm):
-        return Answer(stdout="Rollback was a success! Happy Helming!\n")
-    with helm.world.lock:
-        new = Revision(
-            name,
-            helm.namespace,
-            last.revision + 1,
-            "pending-rollback",
-            target.chart,
-            target.app_version,
-            target.values,
-            target.manifest,
-            target.notes,
-            labels=dict(last.labels),
-        )
-        releases.add(new)
-        new.keys = apply(helm.world, cluster, _manifests(target), name, helm.namespace)
-        remove(helm.world, cluster, [one for r in known for one in r.keys if one not in new.keys])
-        for one in known:
-            if one.status in (*PENDING, "deployed"):
-                one.status = "superseded"
-                releases.store(one)
-        releases.settle(new, "deployed", f"Rollback to {target.revision}")
-    return Answer(stdout="Rollback was a success! Happy Helming!\n", writes=True)
-
-
 def uninstall(helm: Helm) -> Answer:
-    """Remove releases with their objects."""
+    """Delete releases with their objects."""
     cluster = helm.session().cluster
     releases = Releases(cluster)
     out = ""
-    for name in helm.asked.words:
+    for name in helm.parsed.words:
         known = [r for r in releases.revisions(helm.namespace, name) if r.status != "uninstalled"]
-        if not known and not helm.asked.on("ignore-not-found"):
+        if not known and not helm.parsed.on("ignore-not-found"):
             raise HelmError(f"uninstall: Release not loaded: {name}: release: not found")
         if known and not _dry(helm):
             with helm.world.lock:
-                remove(helm.world, cluster, [one for r in known for one in r.keys])
-                if helm.asked.on("keep-history"):
+                remove(helm.world, cluster, [key for r in known for key in r.keys])
+                if helm.parsed.on("keep-history"):
                     releases.settle(known[-1], "uninstalled", "Uninstallation complete")
                 else:
                     releases.forget(helm.namespace, name)
@@ -195,45 +148,46 @@ def uninstall(helm: Helm) -> Answer:
 
 def _chart(helm: Helm, given: str) -> tuple[Chart, dict[str, Any]]:
     chart = load(given, helm.call.cwd)
-    files = [name for text in helm.asked.many("values") for name in text.split(",")]
+    files = [name for text in helm.parsed.values("values") for name in text.split(",")]
     return chart, values(chart, files, helm.sets(), helm.call.cwd)
 
 
 def _revision(
-    name: str, namespace: str, number: int, status: str, chart: Chart, found: dict[str, Any], rendered: Rendered
+    name: str, namespace: str, number: int, status: str, chart: Chart, given_values: dict[str, Any], rendered: Rendered
 ) -> Revision:
     version = f"{chart.name}-{chart.meta['version']}"
     app = str(chart.meta.get("appVersion") or "")
     return Revision(
-        name, namespace, number, status, version, app, found, rendered.text(hooks=False).rstrip("\n"), rendered.notes
+        name,
+        namespace,
+        number,
+        status,
+        version,
+        app,
+        given_values,
+        rendered.text(hooks=False).rstrip("\n"),
+        rendered.notes,
     )
 
 
 def _labels(helm: Helm, before: dict[str, str]) -> dict[str, str]:
-    """The labels of the release before, with those of --labels over them; `null` takes one away."""
-    pairs = [pair.partition("=") for text in helm.asked.many("labels") for pair in text.split(",")]
+    """The previous labels merged with those of --labels. `null` deletes a label."""
+    pairs = [pair.partition("=") for text in helm.parsed.values("labels") for pair in text.split(",")]
     merged = {**before, **{name: value for name, _, value in pairs}}
     return {name: value for name, value in merged.items() if value != "null"}
 
 
-def _manifests(revision: Revision) -> list[Manifest]:
-    import yaml
-
-    documents = [data for data in yaml.safe_load_all(revision.manifest) if isinstance(data, dict)]
-    return [Manifest("", "", data) for data in documents]
-
-
 def _dry(helm: Helm) -> bool:
-    return helm.asked.one("dry-run", "none") not in ("none", "false")
+    return helm.parsed.value("dry-run", "none") not in ("none", "false")
 
 
-def _answer(helm: Helm, revision: Revision, talk: str, dry: Rendered | None = None, writes: bool = True) -> Answer:
-    output = helm.asked.one("output")
+def _answer(helm: Helm, revision: Revision, intro: str, dry: Rendered | None = None, writes: bool = True) -> Answer:
+    output = helm.parsed.value("output")
     if output == "json":
         return Answer(stdout=json.dumps(revision.json(), ensure_ascii=False), writes=writes)
     if output == "yaml":
         return Answer(stdout=to_yaml(revision.json()) + "\n", writes=writes)
-    text = talk + revision.text()
+    text = intro + revision.text()
     if dry is not None:
         text += f"HOOKS:\nMANIFEST:\n{revision.manifest}\n\n"
     return Answer(stdout=text, writes=writes)

@@ -1,113 +1,75 @@
-"""helm's questions about releases: list, status, history, get."""
+"""helm list, status and get manifest."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.helm.chart import HelmError
+from sandbox.standins.helm.command import Helm
 from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.releases import PENDING, Releases, Revision
 
-if TYPE_CHECKING:
-    from sandbox.standins.helm.cli import Helm
-
 
 def list_(helm: Helm) -> Answer:
-    """The releases, as a table or -o json. Pending ones show only when asked for."""
-    asked = helm.asked
-    found = Releases(helm.session().cluster).all(None if asked.on("all-namespaces") else helm.namespace)
-    states = {
-        one
-        for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling")
-        if asked.on(flag)
-        for one in [flag]
-    }
-    states |= set(PENDING) if asked.on("pending") else set()
-    if not asked.on("all"):
+    """List releases. Pending ones are listed only with --pending or --all."""
+    parsed = helm.parsed
+    revisions = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
+    states = {flag for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling") if parsed.on(flag)}
+    states |= set(PENDING) if parsed.on("pending") else set()
+    if not parsed.on("all"):
         states = states or {"deployed", "failed"}
-        found = [one for one in found if one.status in states]
-    if asked.one("filter"):
-        found = [one for one in found if re.search(asked.one("filter"), one.name)]
-    for pair in filter(None, asked.one("selector").split(",")):
+        revisions = [revision for revision in revisions if revision.status in states]
+    if parsed.value("filter"):
+        revisions = [revision for revision in revisions if re.search(parsed.value("filter"), revision.name)]
+    for pair in filter(None, parsed.value("selector").split(",")):
         label, _, value = pair.partition("=")
-        found = [
-            one
-            for one in found
-            if {**one.labels, "name": one.name, "status": one.status, "owner": "helm"}.get(label) == value
+        revisions = [
+            revision
+            for revision in revisions
+            if {**revision.labels, "name": revision.name, "status": revision.status, "owner": "helm"}.get(label)
+            == value
         ]
-    if asked.on("reverse"):
-        found.reverse()
-    start, most = int(asked.one("offset", "0")), int(asked.one("max", "256"))
-    rows = [one.row() for one in found[start : start + most if most else None]]
-    if asked.on("short"):
+    if parsed.on("reverse"):
+        revisions.reverse()
+    start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
+    rows = [revision.row() for revision in revisions[start : start + most if most else None]]
+    if parsed.on("short"):
         names = [row["name"] for row in rows]
         return Answer(
-            stdout=json.dumps(names) + "\n" if asked.one("output") == "json" else "".join(f"{n}\n" for n in names)
+            stdout=json.dumps(names) + "\n" if parsed.value("output") == "json" else "".join(f"{n}\n" for n in names)
         )
     heads = ("NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION")
-    return _shown(asked.one("output"), rows, heads)
+    return _shown(parsed.value("output"), rows, heads)
 
 
 def status(helm: Helm) -> Answer:
-    """One release."""
-    found = _revision(helm)
-    output = helm.asked.one("output")
+    """Print one release."""
+    revision = _revision(helm)
+    output = helm.parsed.value("output")
     if output == "json":
-        return Answer(stdout=json.dumps(found.json(), ensure_ascii=False))
+        return Answer(stdout=json.dumps(revision.json(), ensure_ascii=False))
     if output == "yaml":
-        return Answer(stdout=to_yaml(found.json()) + "\n")
-    return Answer(stdout=found.text())
-
-
-def history(helm: Helm) -> Answer:
-    """All revisions of one release."""
-    rows = []
-    for one in Releases(helm.session().cluster).history(helm.namespace, helm.asked.words[0]):
-        row: dict[str, Any] = {
-            "revision": one.revision,
-            **{k: v for k, v in one.row().items() if k in ("updated", "status", "chart", "app_version")},
-        }
-        rows.append({**row, "description": one.description})
-    heads = ("REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION")
-    return _shown(helm.asked.one("output"), rows[-int(helm.asked.one("max", "256")) :], heads)
+        return Answer(stdout=to_yaml(revision.json()) + "\n")
+    return Answer(stdout=revision.text())
 
 
 def manifest(helm: Helm) -> Answer:
-    """What the release installed."""
+    """Print the release's manifest."""
     return Answer(stdout=_revision(helm).manifest + "\n")
 
 
-def notes(helm: Helm) -> Answer:
-    """The release's notes."""
-    found = _revision(helm).notes
-    return Answer(stdout=f"NOTES:\n{found}\n" if found else "")
-
-
-def values(helm: Helm) -> Answer:
-    """The values that were given, or all."""
-    found = _revision(helm)
-    data: Any = found.values or None
-    if helm.asked.one("output") == "json":
-        return Answer(stdout=json.dumps(data) + "\n")
-    text = to_yaml(data) if data else "null"
-    if helm.asked.one("output") == "yaml":
-        return Answer(stdout=f"{text}\n")
-    head = "COMPUTED VALUES:" if helm.asked.on("all") else "USER-SUPPLIED VALUES:"
-    return Answer(stdout=f"{head}\n{text}\n")
-
-
 def _revision(helm: Helm) -> Revision:
-    found = Releases(helm.session().cluster).history(helm.namespace, helm.asked.words[0])
-    wanted = helm.asked.one("revision", "0")
+    revisions = Releases(helm.session().cluster).history(helm.namespace, helm.parsed.words[0])
+    wanted = helm.parsed.value("revision", "0")
     if wanted == "0":
-        return found[-1]
-    one = next((r for r in found if str(r.revision) == wanted), None)
-    if one is None:
+        return revisions[-1]
+    match = next((r for r in revisions if str(r.revision) == wanted), None)
+    if match is None:
         raise HelmError("release: not found")
-    return one
+    return match
 
 
 def _shown(output: str, rows: list[dict[str, Any]], heads: tuple[str, ...]) -> Answer:

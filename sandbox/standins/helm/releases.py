@@ -20,7 +20,7 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 
 @dataclass
 class Revision:
-    """One revision. updated: seconds since the epoch; keys: the objects it put into the cluster."""
+    """One revision. updated: seconds since the epoch; keys: its objects in the cluster."""
 
     name: str
     namespace: str
@@ -35,10 +35,10 @@ class Revision:
     updated: float = field(default_factory=time.time)
     first: float = 0.0
     keys: list[Key] = field(default_factory=list)
-    labels: dict[str, str] = field(default_factory=dict)  # of --labels; kept from revision to revision
+    labels: dict[str, str] = field(default_factory=dict)  # from --labels; inherited by the next revision
 
     def json(self) -> dict[str, Any]:
-        """`helm status -o json`."""
+        """The output of `helm status -o json`."""
         info = {
             "first_deployed": _zulu(self.first or self.updated),
             "last_deployed": _zulu(self.updated),
@@ -48,11 +48,11 @@ class Revision:
         }
         if self.notes:
             info["notes"] = self.notes
-        found: dict[str, Any] = {"name": self.name, "info": info, "config": self.values, "manifest": self.manifest}
-        return {**found, "version": self.revision, "namespace": self.namespace}
+        document: dict[str, Any] = {"name": self.name, "info": info, "config": self.values, "manifest": self.manifest}
+        return {**document, "version": self.revision, "namespace": self.namespace}
 
     def text(self) -> str:
-        """`helm status`."""
+        """The output of `helm status`."""
         when = time.strftime("%a %b %e %H:%M:%S %Y", time.localtime(self.updated))
         notes = f"NOTES:\n{self.notes}\n" if self.notes else ""
         return (
@@ -61,7 +61,7 @@ class Revision:
         )
 
     def row(self) -> dict[str, str]:
-        """A line of `helm list`."""
+        """A row of `helm list`."""
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.updated))
         return {
             "name": self.name,
@@ -81,28 +81,24 @@ class Releases:
         self._cluster = cluster
 
     def history(self, namespace: str, name: str) -> list[Revision]:
-        """All revisions, oldest first. Raises HelmError when there is none."""
-        found = self.revisions(namespace, name)
-        if not found:
+        """All revisions, oldest first. Raises HelmError if there are none."""
+        revisions = self.revisions(namespace, name)
+        if not revisions:
             raise HelmError("release: not found")
-        return found
+        return revisions
 
     def revisions(self, namespace: str, name: str) -> list[Revision]:
         """All revisions, oldest first; empty for an unknown release."""
         entry = self._cluster.releases.get((namespace, name)) or {}
-        found: list[Revision] = entry.get("revisions", [])
-        return found
-
-    def last(self, namespace: str, name: str) -> Revision:
-        """The newest revision. Raises HelmError when there is none."""
-        return self.history(namespace, name)[-1]
+        revisions: list[Revision] = entry.get("revisions", [])
+        return revisions
 
     def all(self, namespace: str | None) -> list[Revision]:
         """The newest revision of each release, by name."""
-        found = [
+        newest = [
             entry["revisions"][-1] for (where, _), entry in self._cluster.releases.items() if namespace in (None, where)
         ]
-        return sorted(found, key=lambda r: (r.name, r.namespace))
+        return sorted(newest, key=lambda r: (r.name, r.namespace))
 
     def add(self, revision: Revision) -> None:
         """Store a new revision."""
@@ -113,7 +109,7 @@ class Releases:
         self.store(revision)
 
     def settle(self, revision: Revision, status: str, description: str) -> None:
-        """The end of an operation; the revision before is superseded when it went well."""
+        """Record the end of an operation. A successful one supersedes the deployed revision."""
         revision.status, revision.description = status, description
         for other in self.revisions(revision.namespace, revision.name):
             if status == "deployed" and other is not revision and other.status == "deployed":
@@ -122,7 +118,7 @@ class Releases:
         self.store(revision)
 
     def store(self, revision: Revision) -> None:
-        """The revision's Secret."""
+        """Write the revision's Secret."""
         name = f"sh.helm.release.v1.{revision.name}.v{revision.revision}"
         place = ("Secret", revision.namespace, name)
         known = self._cluster.objects.get(place)
@@ -150,14 +146,14 @@ class Releases:
         }
 
     def forget(self, namespace: str, name: str) -> None:
-        """Remove a release with its history."""
+        """Delete a release with its history."""
         for revision in self.revisions(namespace, name):
             self._cluster.objects.pop(("Secret", namespace, f"sh.helm.release.v1.{name}.v{revision.revision}"), None)
         self._cluster.releases.pop((namespace, name), None)
 
 
 def check_name(name: str) -> None:
-    """Raise HelmError for a name that no release may have."""
+    """Raise HelmError for an invalid release name."""
     pattern = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
     if not re.fullmatch(pattern, name) or len(name) > 53:
         raise HelmError(

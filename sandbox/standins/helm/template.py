@@ -1,4 +1,4 @@
-"""Rendering a chart into manifests: what `helm template` prints and a release installs."""
+"""Render a chart into the manifests that `helm template` prints and a release installs."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class Manifest:
 
     @property
     def hook(self) -> bool:
-        """A hook is run, and is no part of the release's manifest."""
+        """Is it a hook? Hooks are not part of the release's manifest."""
         return "helm.sh/hook" in ((self.data.get("metadata") or {}).get("annotations") or {})
 
 
 @dataclass(frozen=True)
 class Release:
-    """What templates see as .Release."""
+    """The .Release object of templates."""
 
     name: str
     namespace: str
@@ -90,12 +90,12 @@ class Rendered:
     notes: str
 
     def text(self, hooks: bool = True) -> str:
-        """All manifests with their sources, as `helm template` prints them."""
+        """The manifests with their sources, as `helm template` prints them."""
         return "".join(f"---\n# Source: {m.source}\n{m.text}\n" for m in self.manifests if hooks or not m.hook)
 
 
 def render(chart: Chart, given: dict[str, Any], release: Release, kubernetes: str = "v1.34.4") -> Rendered:
-    """Render. Raises HelmError with the template's place."""
+    """Render the chart. Raises HelmError with the position in the template."""
     merged = coalesced(chart, given)
     capabilities = {
         "KubeVersion": {
@@ -148,13 +148,13 @@ def _files(chart: Chart, merged: dict[str, Any], place: str, shared: dict[str, A
 
 
 class _Files:
-    """.Files of a chart."""
+    """The .Files object of a chart."""
 
     def __init__(self, chart: Chart) -> None:
         self._files = chart.files
 
     def __call__(self) -> dict[str, Any]:
-        """Its methods, by name."""
+        """Its methods by name."""
         return {
             "Get": lambda name: self._files.get(name, ""),
             "Lines": lambda name: self._files.get(name, "").splitlines(),
@@ -184,7 +184,7 @@ def _tpl(run: Run, text: str, data: Any) -> str:
 def _manifests(out: dict[str, str]) -> list[Manifest]:
     import yaml
 
-    found = []
+    manifests = []
     for source, text in out.items():
         if not source.endswith((".yaml", ".yml", ".tpl", ".txt", ".json")):
             continue
@@ -201,6 +201,6 @@ def _manifests(out: dict[str, str]) -> list[Manifest]:
                     "Use --debug flag to render out invalid YAML"
                 ) from None
             if isinstance(data, dict):
-                found.append(Manifest(source, body, data))
+                manifests.append(Manifest(source, body, data))
     rank = {kind: number for number, kind in enumerate(_ORDER)}
-    return sorted(found, key=lambda m: (rank.get(m.kind, len(rank)), m.kind if m.kind not in rank else ""))
+    return sorted(manifests, key=lambda m: (rank.get(m.kind, len(rank)), m.kind if m.kind not in rank else ""))

@@ -1,4 +1,4 @@
-"""Stand-in for kubectl 1.34: kubeconfig files, reads of the cluster's objects, a few writes, rights."""
+"""The stand-in for kubectl 1.34: kubeconfig files, the cluster's objects, a few writes, authorization."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.api_server import Session
 from sandbox.standins.kubectl import write
 from sandbox.standins.kubectl.config import config
@@ -41,7 +41,7 @@ Usage:
 
 
 def handle(call: Call, world: World) -> Answer:
-    """One call."""
+    """Answer one call of kubectl."""
     try:
         run = parse(call, world)
         verb = run.words[0] if run.words else ""
@@ -57,7 +57,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def get(run: Run) -> Answer:
-    """Objects, or `--raw` paths."""
+    """Print objects, or the answer of a `--raw` path."""
     if run.given("raw"):
         return _raw(run)
     if run.given("filename"):
@@ -65,7 +65,7 @@ def get(run: Run) -> Answer:
     wanted = _wanted(run)
     session, namespace = run.session()
     everywhere = run.on("all-namespaces")
-    found: list[tuple[Kind, Object]] = []
+    matching: list[tuple[Kind, Object]] = []
     failures: list[str] = []
     for kind, name in wanted:
         place = "" if everywhere or not kind.namespaced else namespace
@@ -79,15 +79,15 @@ def get(run: Run) -> Answer:
             things = [o for o in things if o["metadata"]["name"] == name]
             if not things and not run.on("ignore-not-found"):
                 failures.append(f'Error from server (NotFound): {kind.full} "{name}" not found\n')
-        found += [(kind, o) for o in _selected(run, things)]
+        matching += [(kind, o) for o in _selected(run, things)]
     names = [n for _, n in wanted]
     many = not (len(wanted) == 1 and names[0])
-    output = run.one("output")
+    output = run.value("output")
     kinds = {k for k, _ in wanted}
     text = ""
-    if found or (many and not failures and output not in ("", "wide", "name")):
+    if matching or (many and not failures and output not in ("", "wide", "name")):
         text = show(
-            found,
+            matching,
             output,
             many=many,
             all_namespaces=everywhere,
@@ -96,7 +96,7 @@ def get(run: Run) -> Answer:
         )
     elif many and output == "json" and failures:
         text = show([], output, many=True, all_namespaces=everywhere, several=False, headers=True)
-    elif not failures and not found and not any(names) and not run.on("ignore-not-found"):
+    elif not failures and not matching and not any(names) and not run.on("ignore-not-found"):
         where = f"{namespace} namespace" if all(k.namespaced for k in kinds) and not everywhere else ""
         failures_text = f"No resources found in {where}.\n" if where else "No resources found\n"
         return Answer(0, "", failures_text)
@@ -104,9 +104,9 @@ def get(run: Run) -> Answer:
 
 
 def _of_files(run: Run) -> Answer:
-    """`get -f FILE`: the objects that a manifest names, as they stand in the cluster."""
+    """`get -f FILE`: print the cluster's version of the objects in a manifest."""
     session, namespace = run.session()
-    found: list[tuple[Kind, Object]] = []
+    matching: list[tuple[Kind, Object]] = []
     failures: list[str] = []
     for document in write.documents(run):
         kind, meta = _kind(str(document.get("kind", ""))), document.get("metadata") or {}
@@ -119,27 +119,27 @@ def _of_files(run: Run) -> Answer:
             for o in objects(run.world, session.cluster, kind)
             if o["metadata"]["name"] == name and place in ("", o["metadata"].get("namespace", ""))
         ]
-        found += [(kind, o) for o in there]
+        matching += [(kind, o) for o in there]
         failures += [] if there else [f'Error from server (NotFound): {kind.full} "{name}" not found\n']
     text = (
-        show(found, run.one("output"), many=len(found) > 1, all_namespaces=False, several=True, headers=True)
-        if found
+        show(matching, run.value("output"), many=len(matching) > 1, all_namespaces=False, several=True, headers=True)
+        if matching
         else ""
     )
     return Answer(1 if failures else 0, text, "".join(failures))
 
 
 def _wanted(run: Run) -> list[tuple[Kind, str]]:
-    """What was asked for: kinds with or without names."""
+    """The requested kinds, each with or without a name."""
     words = run.words[1:]
     if not words:
         raise Refused("error: Required resource not specified.\nSee 'kubectl get -h' for help and examples\n")
-    found: list[tuple[Kind, str]] = []
+    wanted: list[tuple[Kind, str]] = []
     if any("/" in w for w in words):
         for word in words:
             kind, _, name = word.partition("/")
-            found.append((_kind(kind), name))
-        return found
+            wanted.append((_kind(kind), name))
+        return wanted
     kinds = (
         [_kind(w) for w in words[0].split(",") if w]
         if words[0] != "all"
@@ -150,16 +150,16 @@ def _wanted(run: Run) -> list[tuple[Kind, str]]:
 
 
 def _kind(word: str) -> Kind:
-    found = kind_named(word)
-    if found is None:
+    kind = kind_named(word)
+    if kind is None:
         raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
-    return found
+    return kind
 
 
 def _selected(run: Run, things: list[Object]) -> list[Object]:
-    for part in [p for p in re.split(r",(?![^()]*\))", run.one("selector")) if p]:
+    for part in [p for p in re.split(r",(?![^()]*\))", run.value("selector")) if p]:
         things = [o for o in things if _fits(part.strip(), o["metadata"].get("labels") or {})]
-    for part in [p for p in run.one("field-selector").split(",") if p]:
+    for part in [p for p in run.value("field-selector").split(",") if p]:
         path, operator, value = re.match(r"([\w.]+)(!?==?)(.*)", part).groups()  # type: ignore[union-attr]
         things = [o for o in things if (str(_at(o, path)) == value) == ("!" not in operator)]
     return things
@@ -184,7 +184,7 @@ def _at(thing: Any, path: str) -> Any:
 
 def _raw(run: Run) -> Answer:
     session, _ = run.session()
-    path = run.one("raw").split("?")[0]
+    path = run.value("raw").split("?")[0]
     if path in ("/readyz", "/livez", "/healthz"):
         return Answer(0, "ok")
     if path == "/version":
@@ -210,7 +210,7 @@ def _server(session: Session) -> dict[str, str]:
 
 
 def version(run: Run) -> Answer:
-    """The client's version, and the server's where it can be asked."""
+    """Print the client's version, and the server's if it answers."""
     data: dict[str, Any] = {"clientVersion": CLIENT, "kustomizeVersion": "v5.7.1"}
     error = ""
     if not run.on("client"):
@@ -219,9 +219,9 @@ def version(run: Run) -> Answer:
             data["serverVersion"] = _server(session)
         except Refused as why:
             error = str(why)
-    if run.one("output") == "json":
+    if run.value("output") == "json":
         text = json.dumps(data, indent=2) + "\n"
-    elif run.one("output") in ("", "yaml"):
+    elif run.value("output") in ("", "yaml"):
         text = f"Client Version: {CLIENT['gitVersion']}\nKustomize Version: v5.7.1\n"
         text += f"Server Version: {data['serverVersion']['gitVersion']}\n" if "serverVersion" in data else ""
     else:
@@ -230,12 +230,14 @@ def version(run: Run) -> Answer:
 
 
 def auth(run: Run) -> Answer:
-    """can-i and whoami."""
+    """auth can-i and auth whoami."""
     what = run.words[1] if len(run.words) > 1 else ""
     try:
         session, namespace = run.session()
     except Refused as why:
-        if what == "can-i" and len(run.words) > 3 and "was refused" in str(why):  # it knows no kinds without a server
+        if (
+            what == "can-i" and len(run.words) > 3 and "was refused" in str(why)
+        ):  # without a server kubectl knows no kinds
             raise Refused(f"Warning: the server doesn't have a resource type '{run.words[3]}'\n\n{why}") from None
         raise
     if what == "whoami":
@@ -248,7 +250,7 @@ def auth(run: Run) -> Answer:
             "metadata": stamp,
             "status": {"userInfo": info},
         }
-        if run.one("output") == "json":
+        if run.value("output") == "json":
             return Answer(0, json.dumps(review, indent=4) + "\n")
         return Answer(0, f"ATTRIBUTE   VALUE\nUsername    {session.name}\nGroups      [{' '.join(info['groups'])}]\n")
     if what != "can-i":
@@ -271,22 +273,10 @@ def auth(run: Run) -> Answer:
         )
         namespace = ""
     yes = allowed(
-        run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.one("subresource")
+        run.world, session, verb, kind, "" if run.on("all-namespaces") else namespace, name, run.value("subresource")
     )
     text = "" if run.on("quiet") else ("yes\n" if yes else "no\n")
     return Answer(0 if yes else 1, text, "" if run.on("quiet") else warning)
-
-
-def api_resources(run: Run) -> Answer:
-    """What the server serves."""
-    run.session()
-    if run.one("output") == "name":
-        return Answer(0, "".join(f"{k.full}\n" for k in KINDS))
-    rows = [
-        f"{k.plural:<34}{','.join(k.names):<13}{k.api_version:<34}{str(k.namespaced).lower():<13}{k.kind}\n"
-        for k in KINDS
-    ]
-    return Answer(0, f"{'NAME':<34}{'SHORTNAMES':<13}{'APIVERSION':<34}{'NAMESPACED':<13}KIND\n" + "".join(rows))
 
 
 _VERBS: dict[str, Callable[[Run], Answer]] = {
@@ -294,13 +284,7 @@ _VERBS: dict[str, Callable[[Run], Answer]] = {
     "version": version,
     "auth": auth,
     "config": config,
-    "api-resources": api_resources,
     "apply": write.apply,
-    "create": write.apply,
     "delete": write.delete,
-    "annotate": write.mark("annotations", "annotated"),
-    "label": write.mark("labels", "labeled"),
     "scale": write.scale,
-    "rollout": write.rollout_,
-    "wait": write.wait,
 }

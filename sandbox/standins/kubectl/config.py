@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins import kubeconfig
 from sandbox.standins.kubeconfig import Kubeconfig
 from sandbox.standins.kubectl.print import jsonpath
@@ -15,7 +14,7 @@ from sandbox.standins.kubectl.run import Run
 
 
 def config(run: Run) -> Answer:
-    """The sub-command. Broken files are client-go's words on stderr, exit 1."""
+    """Run a subcommand. A broken file is exit code 1 with client-go's error on stderr."""
     words = run.words[1:]
     verb = words[0] if words else ""
     if verb not in _VERBS:
@@ -28,10 +27,10 @@ def config(run: Run) -> Answer:
 
 def _load(run: Run) -> Kubeconfig:
     try:
-        return kubeconfig.load(run.call, run.one("kubeconfig"))
+        return kubeconfig.load(run.call, run.value("kubeconfig"))
     except kubeconfig.Broken as why:
-        if str(why).startswith("stat "):  # `config` reads a missing file as an empty one
-            return Kubeconfig(kubeconfig.files(run.call, run.one("kubeconfig")))
+        if str(why).startswith("stat "):  # `kubectl config` treats a missing file as empty
+            return Kubeconfig(kubeconfig.files(run.call, run.value("kubeconfig")))
         raise
 
 
@@ -41,18 +40,18 @@ def _current(run: Run, words: list[str]) -> Answer:
 
 
 def _contexts(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    names = words or sorted(found.contexts)
-    unknown = next((n for n in names if n not in found.contexts), "")
-    if run.one("output") == "name":
+    merged = _load(run)
+    names = words or sorted(merged.contexts)
+    unknown = next((n for n in names if n not in merged.contexts), "")
+    if run.value("output") == "name":
         if unknown:
             return Answer(1, stderr=f"error: context {unknown} not found\n")
         return Answer(0, "".join(f"{n}\n" for n in names))
     rows = [["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]]
     for name in names:
-        if name in found.contexts:
-            c = found.contexts[name]
-            mark = "*" if name == found.current else ""
+        if name in merged.contexts:
+            c = merged.contexts[name]
+            mark = "*" if name == merged.current else ""
             rows.append([mark, name, c.get("cluster") or "", c.get("user") or "", c.get("namespace") or ""])
     widths = [max(len(r[n]) for r in rows) for n in range(4)]
     text = "".join("   ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]) + "\n" for r in rows)
@@ -61,18 +60,27 @@ def _contexts(run: Run, words: list[str]) -> Answer:
 
 def _names(group: str) -> Callable[[Run, list[str]], Answer]:
     def show(run: Run, words: list[str]) -> Answer:
-        found = _load(run)
-        names = sorted(found.clusters if group == "clusters" else found.users)
+        merged = _load(run)
+        names = sorted(merged.clusters if group == "clusters" else merged.users)
         return Answer(0, "NAME\n" + "".join(f"{n}\n" for n in names))
 
     return show
 
 
+_REDACTED = {
+    "token": "REDACTED",
+    "password": "REDACTED",
+    "client-key-data": "DATA+OMITTED",
+    "client-certificate-data": "DATA+OMITTED",
+    "certificate-authority-data": "DATA+OMITTED",
+}
+
+
 def _view(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    contexts, clusters, users, current = found.contexts, found.clusters, found.users, found.current
+    merged = _load(run)
+    contexts, clusters, users, current = merged.contexts, merged.clusters, merged.users, merged.current
     if run.on("minify"):
-        current = run.one("context") or current
+        current = run.value("context") or current
         if not current:
             return Answer(1, stderr="error: current-context must exist in order to minify\n")
         if current not in contexts:
@@ -80,16 +88,9 @@ def _view(run: Run, words: list[str]) -> Answer:
         contexts = {current: contexts[current]}
         clusters = {k: v for k, v in clusters.items() if k == contexts[current].get("cluster")}
         users = {k: v for k, v in users.items() if k == contexts[current].get("user")}
-    users = copy.deepcopy(users)
-    clusters = copy.deepcopy(clusters)
     if not run.on("raw"):
-        for user in users.values():
-            for key in ("token", "password", "client-key-data", "client-certificate-data"):
-                if key in user:
-                    user[key] = "REDACTED" if key in ("token", "password") else "DATA+OMITTED"
-        for cluster in clusters.values():
-            if "certificate-authority-data" in cluster:
-                cluster["certificate-authority-data"] = "DATA+OMITTED"
+        users = {name: _redacted(user) for name, user in users.items()}
+        clusters = {name: _redacted(cluster) for name, cluster in clusters.items()}
     whole: dict[str, Any] = {
         "kind": "Config",
         "apiVersion": "v1",
@@ -99,7 +100,7 @@ def _view(run: Run, words: list[str]) -> Answer:
         "contexts": [{"name": k, "context": v} for k, v in sorted(contexts.items())] or None,
         "current-context": current,
     }
-    output = run.one("output") or "yaml"
+    output = run.value("output") or "yaml"
     if output == "json":
         return Answer(0, json.dumps(whole, indent=4, ensure_ascii=False) + "\n")
     if output.startswith("jsonpath="):
@@ -109,23 +110,28 @@ def _view(run: Run, words: list[str]) -> Answer:
     return Answer(0, str(yaml.safe_dump(whole, sort_keys=True)))
 
 
+def _redacted(entry: dict[str, Any]) -> dict[str, Any]:
+    """A user or cluster as `config view` shows it without --raw."""
+    return {key: _REDACTED.get(key, value) for key, value in entry.items()}
+
+
 def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:
-    """Edit the file that has this entry, else the first that exists, else the last named."""
-    found = _load(run)
-    existing = [p for p in found.files if kubeconfig.read(p)]
-    path = found.origin.get((group, name)) or (existing[0] if existing else found.files[-1])
+    """Edit the file that has this entry, else the first existing one, else the last of KUBECONFIG."""
+    merged = _load(run)
+    existing = [p for p in merged.files if kubeconfig.read(p)]
+    path = merged.origin.get((group, name)) or (existing[0] if existing else merged.files[-1])
     run.writes = kubeconfig.change(path, change, disk_full=run.world.fault("disk-full"))
     return None
 
 
 def _use(run: Run, words: list[str]) -> Answer:
     name = words[0] if words else ""
-    found = _load(run)
-    if name not in found.contexts:
+    merged = _load(run)
+    if name not in merged.contexts:
         return Answer(1, stderr=f'error: no context exists with the name: "{name}"\n')
-    first = next((p for p in found.files if kubeconfig.read(p).get("current-context")), None)
-    existing = [p for p in found.files if kubeconfig.read(p)]
-    path = first or (existing[0] if existing else found.files[-1])
+    first = next((p for p in merged.files if kubeconfig.read(p).get("current-context")), None)
+    existing = [p for p in merged.files if kubeconfig.read(p)]
+    path = first or (existing[0] if existing else merged.files[-1])
     run.writes = kubeconfig.change(
         path, lambda d: d.update({"current-context": name}), disk_full=run.world.fault("disk-full")
     )
@@ -133,15 +139,15 @@ def _use(run: Run, words: list[str]) -> Answer:
 
 
 def _set_context(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
-    name = found.current if run.on("current") else words[0] if words else ""
+    merged = _load(run)
+    name = merged.current if run.on("current") else words[0] if words else ""
     if not name:
         return Answer(1, stderr="error: no current context is set\n")
-    known = name in found.contexts
+    known = name in merged.contexts
 
     def change(data: dict[str, Any]) -> None:
         value = dict((kubeconfig.entry(data, "contexts", name) or {}).get("context") or {})
-        value.update({k: run.one(k) for k in ("cluster", "user", "namespace") if run.given(k)})
+        value.update({k: run.value(k) for k in ("cluster", "user", "namespace") if run.given(k)})
         kubeconfig.put(data, "contexts", name, {"cluster": "", "user": "", **value})
 
     _edit(run, "contexts", name, change)
@@ -150,13 +156,13 @@ def _set_context(run: Run, words: list[str]) -> Answer:
 
 def _delete(group: str, word: str) -> Callable[[Run, list[str]], Answer]:
     def delete(run: Run, words: list[str]) -> Answer:
-        found, name = _load(run), words[0] if words else ""
-        path = found.origin.get((group, name))
+        merged, name = _load(run), words[0] if words else ""
+        path = merged.origin.get((group, name))
         if path is None:
-            return Answer(1, stderr=f"error: cannot delete {word} {name}, not in {found.files[0]}\n")
+            return Answer(1, stderr=f"error: cannot delete {word} {name}, not in {merged.files[0]}\n")
         run.writes = kubeconfig.change(path, lambda d: (kubeconfig.drop(d, group, name), None)[1])
         warning = ""
-        if group == "contexts" and found.current == name:
+        if group == "contexts" and merged.current == name:
             warning = 'warning: this removed your active context, use "kubectl config use-context" to select a different one\n'
         return Answer(0, f"deleted {word} {name} from {path}\n", warning, writes=run.writes)
 
@@ -180,10 +186,10 @@ def _unset(run: Run, words: list[str]) -> Answer:
 
 
 def _rename(run: Run, words: list[str]) -> Answer:
-    found = _load(run)
+    merged = _load(run)
     old, new = [*words, "", ""][:2]
-    if old not in found.contexts:
-        return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {found.files[0]}\n')
+    if old not in merged.contexts:
+        return Answer(1, stderr=f'error: cannot rename the context "{old}", it\'s not in {merged.files[0]}\n')
 
     def change(data: dict[str, Any]) -> None:
         entry = kubeconfig.entry(data, "contexts", old)

@@ -1,4 +1,4 @@
-"""The resources that the API server serves, and the words people have for them."""
+"""The resources that the API server serves, with their names and short names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A resource: as the API names it, and as people may."""
+    """A resource with its API names and its short names."""
 
     kind: str
     plural: str
@@ -21,17 +21,17 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As an object carries it."""
+        """The apiVersion of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def full(self) -> str:
-        """plural.group, as error messages and `-o name` have it."""
+        """`plural.group`, as in error messages."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def singular(self) -> str:
-        """As `-o name` has it."""
+        """`singular.group`, as in `-o name`."""
         return self.kind.lower() + (f".{self.group}" if self.group else "")
 
 
@@ -76,7 +76,7 @@ KINDS = [
 
 
 def kind_named(word: str) -> Kind | None:
-    """The resource that a word on the command line means."""
+    """Find a resource by a word of the command line."""
     name = word.lower()
     for kind in KINDS:
         plain = {kind.plural, kind.kind.lower(), *kind.names}

@@ -1,4 +1,4 @@
-"""The cluster's objects as the API server gives them, built from what the world holds."""
+"""The cluster's objects as the API server returns them, built from the world's state."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from sandbox.world.state import World
 
 
 def objects(world: World, cluster: Cluster, kind: Kind) -> list[Object]:
-    """All objects of a kind, in all namespaces, by namespace and name."""
+    """All objects of a kind in all namespaces, sorted by namespace and name."""
     build = _BUILD.get(kind.kind)
     with world.lock:
         made = build(world, cluster) if build else []
         stored = [o for (k, _, _), o in cluster.objects.items() if k == kind.kind]
     taken = {_key(o) for o in stored}
     state = {_key(o): o["status"] for o in made if "status" in o}
-    stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # a release's own object
-    found = [o for o in made if _key(o) not in taken] + stored
-    for thing in found:
+    stored = [{**o, "status": state[_key(o)]} if _key(o) in state else o for o in stored]  # applied by helm or kubectl
+    result = [o for o in made if _key(o) not in taken] + stored
+    for thing in result:
         thing.setdefault("apiVersion", kind.api_version)
         thing.setdefault("kind", kind.kind)
-    return sorted(found, key=_key)
+    return sorted(result, key=_key)
 
 
 def _key(thing: Object) -> tuple[str, str]:
@@ -66,16 +66,16 @@ def _nodes(world: World, cluster: Cluster) -> list[Object]:
 
 def _config_maps(world: World, cluster: Cluster) -> list[Object]:
     where = world.places.argocd_namespace
-    found: list[Object] = [
+    config_maps: list[Object] = [
         {"metadata": metadata("argocd-cm", where), "data": {"application.resourceTrackingMethod": "annotation"}}
     ]
     if manager_version(world, cluster):
-        found.append({"metadata": metadata("traffic-manager", cluster.manager_namespace), "data": {}})
-    return found
+        config_maps.append({"metadata": metadata("traffic-manager", cluster.manager_namespace), "data": {}})
+    return config_maps
 
 
 def _applications(world: World, cluster: Cluster) -> list[Object]:
-    found = []
+    applications = []
     for w in cluster.workloads:
         if not w.instance:
             continue
@@ -86,7 +86,7 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
                 "kind": w.kind,
                 "name": w.name,
                 "namespace": w.namespace,
-                "status": platform.drifted(world),
+                "status": platform.sync_status(world),
             }
         ]
         if w.service:
@@ -103,9 +103,15 @@ def _applications(world: World, cluster: Cluster) -> list[Object]:
             "destination": {"server": "https://kubernetes.default.svc", "namespace": w.namespace},
             **platform.argo_spec(world, w.kind),
         }
-        status = {"sync": {"status": platform.drifted(world)}, "health": {"status": "Healthy"}, "resources": resources}
-        found.append({"metadata": metadata(w.instance, world.places.argocd_namespace), "spec": spec, "status": status})
-    return found
+        status = {
+            "sync": {"status": platform.sync_status(world)},
+            "health": {"status": "Healthy"},
+            "resources": resources,
+        }
+        applications.append(
+            {"metadata": metadata(w.instance, world.places.argocd_namespace), "spec": spec, "status": status}
+        )
+    return applications
 
 
 def _routes(world: World, cluster: Cluster) -> list[Object]:

@@ -11,35 +11,35 @@ from sandbox.standins.kubectl.kinds import Kind, Object
 
 
 class BadOutput(Exception):
-    """A template or format that kubectl refuses."""
+    """An output format or template that kubectl rejects."""
 
 
 def show(
-    found: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
+    objects: list[tuple[Kind, Object]], output: str, *, many: bool, all_namespaces: bool, several: bool, headers: bool
 ) -> str:
-    """The objects in this format. many: a list even if there is one; several: more than one kind was asked for."""
+    """Format the objects. many: print a list even for one object; several: more than one kind was requested."""
     data: Object = {
         "apiVersion": "v1",
-        "items": [o for _, o in found],
+        "items": [o for _, o in objects],
         "kind": "List",
         "metadata": {"resourceVersion": ""},
     }
-    one = data if many else found[0][1]
+    document = data if many else objects[0][1]
     if output == "json":
-        return json.dumps(one, indent=4, ensure_ascii=False) + "\n"
+        return json.dumps(document, indent=4, ensure_ascii=False) + "\n"
     if output == "yaml":
         import yaml
 
-        return str(yaml.safe_dump(one, sort_keys=True, allow_unicode=True))
+        return str(yaml.safe_dump(document, sort_keys=True, allow_unicode=True))
     if output == "name":
-        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in found)
+        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in objects)
     form, equals, template = output.partition("=")
     if form in ("jsonpath", "jsonpath-as-json") and equals:
-        return jsonpath(one, template, as_json=form.endswith("json"))
+        return jsonpath(document, template, as_json=form.endswith("json"))
     if form == "custom-columns" and equals:
-        return _columns(found, template, headers)
+        return _columns(objects, template, headers)
     if output in ("", "wide"):
-        return _table(found, all_namespaces, several, headers)
+        return _table(objects, all_namespaces, several, headers)
     raise BadOutput(
         f'unable to match a printer suitable for the output format "{output}", allowed formats are: custom-columns,'
         "custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,"
@@ -48,7 +48,7 @@ def show(
 
 
 def jsonpath(data: Any, template: str, as_json: bool = False) -> str:
-    """kubectl's jsonpath for plain paths: keys, ['keys'], [n], [*], ..key, [?(@.a=="b")], {range}...{end}, {"text"}."""
+    """Evaluate a subset of kubectl's jsonpath: keys, ['keys'], [n], [*], ..key, [?(@.a=="b")], {range}...{end}, {"text"}."""
     pieces = re.findall(r"\{[^{}]*\}|[^{}]+", template if "{" in template else f"{{{template}}}")
     results: list[Any] = []
     text = _pieces(data, pieces, results)
@@ -99,7 +99,7 @@ def _values(data: Any, path: str) -> list[Any]:
     path = path.removeprefix("$").removeprefix("@")
     if path and path[0] not in ".[":
         path = "." + path
-    found, place = [data], 0
+    values, place = [data], 0
     while place < len(path):
         match = _STEP.match(path, place)
         if match is None:
@@ -109,16 +109,16 @@ def _values(data: Any, path: str) -> list[Any]:
         place = match.end()
         deep, key, where, wanted, quoted, index = match.groups()
         if deep:
-            found = [v for item in found for v in _deep(item, deep)]
+            values = [v for item in values for v in _deep(item, deep)]
         elif key or quoted:
             name = re.sub(r"\\(.)", r"\1", key) if key else quoted
-            found = _children(found, name)
+            values = _children(values, name)
         elif where:
-            lists = [v for item in found for v in (item if isinstance(item, list) else [])]
-            found = [v for v in lists if any(_text(x) == wanted for x in _values(v, "." + where))]
+            lists = [v for item in values for v in (item if isinstance(item, list) else [])]
+            values = [v for v in lists if any(_text(x) == wanted for x in _values(v, "." + where))]
         else:
-            found = [v for item in found for v in _indexed(item, index)]
-    return found
+            values = [v for item in values for v in _indexed(item, index)]
+    return values
 
 
 def _children(found: list[Any], name: str) -> list[Any]:

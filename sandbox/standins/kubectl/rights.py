@@ -1,4 +1,4 @@
-"""Who may do what: the API server's authorisation for the people of a sandbox."""
+"""The API server's authorization of the sandbox's users."""
 
 from __future__ import annotations
 
@@ -8,41 +8,51 @@ from sandbox.world import platform
 from sandbox.world.state import World
 
 _READS = ("get", "list", "watch")
-_CLUSTER_ONLY = {"resourcequotas": _READS, "networkpolicies": _READS}  # what `edit` may only read
+_READ_ONLY = ("resourcequotas", "networkpolicies")  # the role `edit` may read these, not write them
 
 
 def allowed(
     world: World, session: Session, verb: str, kind: Kind | None, namespace: str, name: str = "", sub: str = ""
 ) -> bool:
-    """A developer has `edit` in the team's namespace, reads Argo CD's, and has the three rights Telepresence needs in the
-    traffic manager's. Everything else is forbidden."""
+    """Is this user authorized?
+
+    A developer has `edit` in the team's namespace, may read Argo CD's, and has the rights that Telepresence needs in the
+    traffic manager's. Everything else is forbidden.
+    """
     if session.role == "admin":
         return True
     if session.role == "none":
         return False
-    plural = kind.plural if kind else ""
     places = world.places
     if kind is None or not kind.namespaced:
-        if (
-            plural == "namespaces"
-            and verb == "get"
-            and name in (places.namespace, places.manager_namespace, places.argocd_namespace)
-        ):
-            return not (world.fault("labels-unreadable") and name == places.namespace)
-        return plural == "nodes" and verb in _READS
+        return _allowed_in_cluster(world, verb, kind.plural if kind else "", name)
+    plural = kind.plural
     if namespace == places.namespace:
-        if plural in _CLUSTER_ONLY:
-            return verb in _CLUSTER_ONLY[plural]
-        return True
+        return verb in _READS if plural in _READ_ONLY else True
     if namespace in platform.readable(world) and verb in _READS and plural != "secrets":
         return True
     if namespace == places.argocd_namespace:
         return verb in _READS and plural in ("applications", "applicationsets", "configmaps")
     if namespace == session.cluster.manager_namespace and not world.fault("rbac-manager"):
-        if plural == "services":
-            return verb == "get" and name in ("", "traffic-manager") and bool(name)
-        if plural == "pods":
-            return (verb in _READS and not sub) or (verb == "create" and sub == "portforward")
+        return _allowed_for_telepresence(verb, plural, name, sub)
+    return False
+
+
+def _allowed_in_cluster(world: World, verb: str, plural: str, name: str) -> bool:
+    """Rights to objects without a namespace."""
+    places = world.places
+    readable = (places.namespace, places.manager_namespace, places.argocd_namespace)
+    if plural == "namespaces" and verb == "get" and name in readable:
+        return not (world.fault("labels-unreadable") and name == places.namespace)
+    return plural == "nodes" and verb in _READS
+
+
+def _allowed_for_telepresence(verb: str, plural: str, name: str, sub: str) -> bool:
+    """Rights in the traffic manager's namespace."""
+    if plural == "services":
+        return verb == "get" and name == "traffic-manager"
+    if plural == "pods":
+        return (verb in _READS and not sub) or (verb == "create" and sub == "portforward")
     return False
 
 

@@ -1,11 +1,11 @@
-"""One run of kubectl: its flags, and the way to the API server."""
+"""One call of kubectl: its flags and its connection to the API server."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.api_server import Session, Unreachable, reach
 from sandbox.world.state import World
@@ -32,12 +32,12 @@ _OPTIONAL = {"dry-run": "unchanged", "raw": "true", "cascade": "background", "va
 
 
 class Refused(Exception):
-    """kubectl ends with exit 1 and this on stderr."""
+    """kubectl exits with code 1 and this text on stderr."""
 
 
 @dataclass
 class Run:
-    """Words without flags, flags by long name."""
+    """A parsed command line: words, and flags by long name."""
 
     call: Call
     world: World
@@ -46,32 +46,32 @@ class Run:
     rest: list[str] = field(default_factory=list)
     writes: bool = False
 
-    def one(self, name: str) -> str:
+    def value(self, name: str) -> str:
         """The last value of a flag, or ""."""
         return self.flags[name][-1] if name in self.flags else ""
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name) == "true"
+        return self.value(name) == "true"
 
     def given(self, name: str) -> bool:
-        """Does the flag stand there, even if empty?"""
+        """Was the flag given, even with an empty value?"""
         return name in self.flags
 
     def timeout(self) -> float:
-        """--request-timeout in seconds; 0 is 30, since nobody waits longer here."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", self.one("request-timeout") or "0")
+        """--request-timeout in seconds. 0 means 30 here, to keep tests short."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", self.value("request-timeout") or "0")
         if not match:
             return 30.0
         return float(match.group(1)) * {"ms": 0.001, "m": 60.0, "h": 3600.0}.get(match.group(2) or "s", 1.0) or 30.0
 
     def session(self) -> tuple[Session, str]:
-        """The authenticated way to the API server and the namespace. Raises Refused."""
+        """The connection to the API server, and the namespace. Raises Refused."""
         try:
-            config = kubeconfig.load(self.call, self.one("kubeconfig"))
+            config = kubeconfig.load(self.call, self.value("kubeconfig"))
         except kubeconfig.Broken as why:
             raise Refused(f"error: {why}\n") from None
-        context = self.one("context") or config.current
+        context = self.value("context") or config.current
         if context and context not in config.contexts:
             raise Refused(f"Error in configuration: context was not found for specified context: {context}\n")
         if not context:
@@ -81,8 +81,8 @@ class Run:
         try:
             session = reach(self.world, self.call, config, context, self.timeout())
         except Unreachable as why:
-            raise Refused(why.said + _words(why, config.server(context))) from None
-        return session, self.one("namespace") or config.namespace(context) or "default"
+            raise Refused(why.stderr + _words(why, config.server(context))) from None
+        return session, self.value("namespace") or config.namespace(context) or "default"
 
 
 def _words(why: Unreachable, server: str) -> str:
@@ -95,7 +95,7 @@ def _words(why: Unreachable, server: str) -> str:
 
 
 def parse(call: Call, world: World) -> Run:
-    """Split the command line as pflag does. Raises Refused for what kubectl does not know."""
+    """Parse the command line as pflag does. Raises Refused for an unknown flag."""
     run = Run(call, world)
     rest = list(call.argv)
     config_view = "config" in rest

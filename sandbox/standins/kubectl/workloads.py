@@ -1,4 +1,4 @@
-"""Workloads as the API server gives them: controllers, pods, services, endpoint slices."""
+"""Workloads as the API server returns them: controllers, pods, services, endpoint slices."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sandbox.world.state import World
 
 
 def metadata(name: str, namespace: str = "", uid: str = "", **more: Any) -> Object:
-    """What every object carries; the uid stays the same from one look to the next."""
-    found: Object = {
+    """The metadata of every object. The uid is stable."""
+    result: Object = {
         "name": name,
         "uid": uid or str(uuid5(NAMESPACE_URL, f"{namespace}/{name}")),
         "creationTimestamp": "2026-01-01T08:00:00Z",
         "resourceVersion": "1",
     }
     if namespace:
-        found["namespace"] = namespace
-    return {**found, **{k: v for k, v in more.items() if v}}
+        result["namespace"] = namespace
+    return {**result, **{k: v for k, v in more.items() if v}}
 
 
 def _labels(workload: Workload) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _ready(workload: Workload) -> int:
 
 
 def controllers(wanted: str) -> Callable[[World, Cluster], list[Object]]:
-    """What builds the Deployments, or the StatefulSets."""
+    """Return the function that builds the Deployments or the StatefulSets."""
 
     def build(world: World, cluster: Cluster) -> list[Object]:
         return [_controller(w) for w in workloads(world, cluster) if w.kind == wanted]
@@ -69,7 +69,7 @@ def controllers(wanted: str) -> Callable[[World, Cluster], list[Object]]:
 def _controller(w: Workload) -> Object:
     owners = [w.owner] if w.owner else []
     tracking = f"{w.instance}:apps/{w.kind}:{w.namespace}/{w.name}" if w.instance else ""
-    annotations = {**w.marks, **({"argocd.argoproj.io/tracking-id": tracking} if tracking else {})}
+    annotations = {"argocd.argoproj.io/tracking-id": tracking} if tracking else {}
     ready = _ready(w)
     status: Object = {"observedGeneration": w.generation, "replicas": w.replicas, "updatedReplicas": w.replicas}
     if ready:
@@ -87,8 +87,8 @@ def _controller(w: Workload) -> Object:
 
 
 def replica_sets(world: World, cluster: Cluster) -> list[Object]:
-    """One for each template that still has pods."""
-    found = []
+    """The ReplicaSets: one for each template that still has pods."""
+    result = []
     for w in workloads(world, cluster):
         if w.kind != "Deployment":
             continue
@@ -96,12 +96,12 @@ def replica_sets(world: World, cluster: Cluster) -> list[Object]:
             owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": w.name, "uid": w.uid, "controller": True}
             meta = metadata(name, w.namespace, labels=_labels(w), ownerReferences=[owner])
             count = sum(p.name.rpartition("-")[0] == name and p.gone is None for p in w.pods)
-            found.append({"metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}})
-    return found
+            result.append({"metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}})
+    return result
 
 
 def workloads(world: World, cluster: Cluster) -> list[Workload]:
-    """The workloads and the traffic manager, which is one too."""
+    """The workloads, including the traffic manager."""
     version = manager_version(world, cluster)
     workloads = [*cluster.workloads, *platform.workloads(world, cluster)]
     if not version:
@@ -123,14 +123,14 @@ def _manager(cluster: Cluster) -> Workload:
 
 
 def manager_version(world: World, cluster: Cluster) -> str:
-    """The traffic manager's version; "" when there is none."""
+    """The traffic manager's version; "" if there is none."""
     if world.fault("manager-missing") or world.fault("agent-orphaned"):
         return ""
     return "2.14.0" if world.fault("manager-old") else cluster.manager
 
 
 def pods(world: World, cluster: Cluster) -> list[Object]:
-    """All that are listed, terminating ones too."""
+    """The pods, including terminating ones."""
     now = time.monotonic()
     return [_pod(world, w, p, now) for w in workloads(world, cluster) for p in w.pods if p.exists(now)]
 
@@ -185,8 +185,8 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
 
 
 def services(world: World, cluster: Cluster) -> list[Object]:
-    """Of all workloads that have one."""
-    found = []
+    """The Services."""
+    result = []
     for w in workloads(world, cluster):
         if not w.service:
             continue
@@ -200,20 +200,20 @@ def services(world: World, cluster: Cluster) -> list[Object]:
         }
         if ports:
             spec["ports"] = ports
-        found.append(
+        result.append(
             {
                 "metadata": metadata(w.service, w.namespace, w.service_uid, labels=_labels(w)),
                 "spec": spec,
                 "status": {"loadBalancer": {}},
             }
         )
-    return found
+    return result
 
 
 def slices(world: World, cluster: Cluster) -> list[Object]:
-    """Where each Service leads: to the program, or to the agent before it."""
+    """The EndpointSlices: each leads to the program, or to the agent in front of it."""
     now = time.monotonic()
-    found = []
+    result = []
     for w in workloads(world, cluster):
         if not w.service:
             continue
@@ -223,7 +223,7 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
         ports = []
         for n, p in enumerate(
             w.ports
-        ):  # a named port leads to the agent; a numeric one goes through its init container
+        ):  # a named port leads to the agent; traffic to a numeric one is redirected by the agent's init container
             number = 9900 + n if agent and not isinstance(p.target, int) else p.container
             ports.append({"name": p.name, "port": number, "protocol": "TCP"})
         endpoints = [
@@ -239,7 +239,7 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
             for p in live
         ]
         labels = {**_labels(w), "kubernetes.io/service-name": w.service}
-        found.append(
+        result.append(
             {
                 "metadata": metadata(f"{w.service}-x7k2p", w.namespace, labels=labels),
                 "addressType": "IPv4",
@@ -247,4 +247,4 @@ def slices(world: World, cluster: Cluster) -> list[Object]:
                 "ports": ports,
             }
         )
-    return found
+    return result

@@ -1,13 +1,12 @@
-"""kubectl's writes: apply, delete, annotate, label, scale, rollout; and the waits for them."""
+"""kubectl apply, delete and scale."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
-from collections.abc import Callable
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.api_server import Session
 from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
 from sandbox.standins.kubectl.objects import objects
@@ -18,8 +17,8 @@ from sandbox.world.cluster import Namespace, Workload
 
 
 def documents(run: Run) -> list[Object]:
-    """The objects in the file that -f names, or on stdin (`-f -`)."""
-    name = run.one("filename")
+    """Read the objects in the file of -f, or on stdin for `-f -`."""
+    name = run.value("filename")
     if not name:
         raise Refused("error: must specify one of -f and -k\n")
     if name == "-":
@@ -33,17 +32,17 @@ def documents(run: Run) -> list[Object]:
     import yaml
 
     try:
-        found = [d for d in yaml.safe_load_all(text) if d]
+        content = [d for d in yaml.safe_load_all(text) if d]
     except yaml.YAMLError as why:
         raise Refused(
             f"error: error parsing {name}: error converting YAML to JSON: yaml: {getattr(why, 'problem', why)}\n"
         ) from None
-    return [o for d in found for o in (d["items"] if d.get("kind") == "List" else [d])]
+    return [o for d in content for o in (d["items"] if d.get("kind") == "List" else [d])]
 
 
 def apply(run: Run) -> Answer:
-    """Manifests of a file or of stdin (`-f -`); also `create`."""
-    name = run.one("filename")
+    """Apply manifests."""
+    name = run.value("filename")
     given = documents(run)
     session, namespace = run.session()
     lines = []
@@ -61,7 +60,7 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
     meta = document.setdefault("metadata", {})
     place = meta.get("namespace") or namespace if kind.namespaced else ""
     _may(run, session, "create", kind, place, "")
-    dry = f" ({run.one('dry-run')} dry run)" if run.given("dry-run") and run.one("dry-run") != "none" else ""
+    dry = f" ({run.value('dry-run')} dry run)" if run.given("dry-run") and run.value("dry-run") != "none" else ""
     name = meta["name"]
     cluster = session.cluster
     before = next(
@@ -92,7 +91,7 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
 
 
 def delete(run: Run) -> Answer:
-    """By kind and names."""
+    """Delete objects by kind and name."""
     session, namespace = run.session()
     words = run.words[1:]
     pairs = [tuple(w.split("/", 1)) for w in words if "/" in w] or [(words[0], n) for n in words[1:]] if words else []
@@ -131,119 +130,20 @@ def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bo
                         rollout.replace_pod(world, workload, pod, now + world.profile.gap, gone=now)
                         return True
             return False
-        found = cluster.workload(place, name, kind.kind)
-        if found is not None:
-            cluster.workloads.remove(found)
+        target = cluster.workload(place, name, kind.kind)
+        if target is not None:
+            cluster.workloads.remove(target)
             return True
         return kind.kind == "Namespace" and cluster.namespaces.pop(name, None) is not None
 
 
-def mark(group: str, done: str) -> Callable[[Run], Answer]:
-    """annotate and label: KEY=VALUE sets, KEY- removes."""
-
-    def change(run: Run) -> Answer:
-        session, namespace = run.session()
-        words = run.words[1:]
-        things = [w for w in words if "=" not in w and not w.endswith("-")]
-        changes = [w for w in words if w not in things]
-        word, name = things[0].split("/", 1) if things and "/" in things[0] else [*things, "", ""][:2]
-        kind = kind_named(word)
-        if kind is None or not name or not changes:
-            raise Refused(
-                "error: at least one annotation update is required\n"
-                if group == "annotations"
-                else "error: at least one label update is required\n"
-            )
-        place = namespace if kind.namespaced else ""
-        _may(run, session, "patch", kind, place, name)
-        target = _marked(run, session, kind, place, name, group)
-        if target is None:
-            return Answer(1, stderr=f'Error from server (NotFound): {kind.full} "{name}" not found\n')
-        for text in changes:
-            key, equals, value = text.partition("=")
-            if not equals:
-                target.pop(key.removesuffix("-"), None)
-            elif key in target and target[key] != value and not run.on("overwrite"):
-                return Answer(
-                    1,
-                    stderr=f"error: --overwrite is false but found the following declared {group[:-1]}(s): '{key}' already has a value ({target[key]})\n",
-                )
-            else:
-                target[key] = value
-        return Answer(0, f"{kind.singular}/{name} {done}\n", writes=True)
-
-    return change
-
-
-def _marked(run: Run, session: Session, kind: Kind, place: str, name: str, group: str) -> dict[str, str] | None:
-    cluster = session.cluster
-    if kind.kind == "Namespace":
-        found = cluster.namespaces.get(name)
-        return found.labels if found and group == "labels" else {} if found else None
-    workload = cluster.workload(place, name, kind.kind)
-    if workload is not None:
-        return workload.marks
-    stored = cluster.objects.get((kind.kind, place, name))
-    if stored is not None:
-        held: dict[str, str] = stored["metadata"].setdefault(group, {})
-        return held
-    return None
-
-
 def scale(run: Run) -> Answer:
-    """--replicas of a Deployment or StatefulSet."""
+    """Set --replicas of a Deployment or StatefulSet."""
     _, kind, workload = _target(run, run.words[1:], "patch")
-    if not re.fullmatch(r"\d+", run.one("replicas")):
+    if not re.fullmatch(r"\d+", run.value("replicas")):
         raise Refused("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0\n")
-    rollout.scale(run.world, workload, int(run.one("replicas")))
+    rollout.scale(run.world, workload, int(run.value("replicas")))
     return Answer(0, f"{kind.singular}/{workload.name} scaled\n", writes=True)
-
-
-def rollout_(run: Run) -> Answer:
-    """rollout status and restart."""
-    verb = run.words[1] if len(run.words) > 1 else ""
-    _, kind, workload = _target(run, run.words[2:], "get" if verb == "status" else "patch")
-    if verb == "restart":
-        rollout.restart(run.world, workload)
-        return Answer(0, f"{kind.singular}/{workload.name} restarted\n", writes=True)
-    if verb != "status":
-        raise Refused(f'error: unknown command "rollout {verb}" for "kubectl"\n')
-    if not _until(run, lambda: _available(workload)):
-        return Answer(1, stderr="error: timed out waiting for the condition\n")
-    return Answer(0, f'{kind.kind.lower()} "{workload.name}" successfully rolled out\n')
-
-
-def wait(run: Run) -> Answer:
-    """--for=condition=... of pods by selector, or of a workload."""
-    session, namespace = run.session()
-    words = run.words[1:]
-    names = [w.split("/", 1)[1] for w in words if "/" in w]
-    selector = dict(p.split("=", 1) for p in run.one("selector").split(",") if "=" in p)
-    wanted = selector.get("app.kubernetes.io/name", "")
-    found = [w for w in session.cluster.in_namespace(namespace) if w.name in names or w.name == wanted]
-    if not found:
-        return Answer(1, stderr="error: no matching resources found\n")
-    if not _until(run, lambda: all(_available(w) for w in found)):
-        return Answer(1, stderr=f"error: timed out waiting for the condition on {words[0]}\n")
-    if names:
-        return Answer(0, "".join(f"{words[0].split('/')[0]}/{n} condition met\n" for n in names))
-    return Answer(0, "".join(f"pod/{p.name} condition met\n" for w in found for p in w.pods if p.gone is None))
-
-
-def _available(workload: Workload) -> bool:
-    now = time.monotonic()
-    return sum(p.answers(now) and p.gone is None for p in workload.pods) >= workload.replicas
-
-
-def _until(run: Run, done: Callable[[], bool]) -> bool:
-    match = re.fullmatch(r"(\d+)(s|m)?", run.one("timeout") or "30s")
-    seconds = int(match.group(1)) * (60 if match.group(2) == "m" else 1) if match else 30
-    until = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > until:
-            return False
-        run.world.wait(run.call, 0.05)
-    return True
 
 
 def _target(run: Run, words: list[str], verb: str) -> tuple[Session, Kind, Workload]:

@@ -1,4 +1,4 @@
-"""The stand-in for Azure's kubelogin 0.2.22, and for int128's program of the same name where that fault is planted."""
+"""The stand-in for Azure's kubelogin 0.2.22; with the fault `kubelogin-wrong`, for int128's program of that name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import shutil
 import time
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.kubelogin.convert import METHODS, KubeloginError, convert
 from sandbox.world.state import OutOfTime, World
 
 _VERSION = "kubelogin version \ngit hash: v0.2.22\nGo version: go1.26.10\nBuild time: unknown\nPlatform: linux/amd64\n"
 _TROUBLE = "To troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#azure-cli"
-_AZ_LIMIT = 30.0  # seconds that get-token waits for az
+_AZ_LIMIT = 30.0  # seconds for which get-token waits for az
 _GLOBAL = {"logtostderr": False, "v": True, "help": False}
 _VALUES = (
     "authority-host azure-pipelines-service-connection-id cache-dir client-certificate client-certificate-password client-id "
@@ -23,7 +23,7 @@ _VALUES = (
 )
 _SWITCHES = "disable-environment-override disable-instance-discovery legacy pop-enabled use-azurerm-env-vars"
 _TOKEN = {**dict.fromkeys(_VALUES.split(), True), **dict.fromkeys(_SWITCHES.split(), False)}
-_FLAGS: dict[str, dict[str, bool]] = {  # by command: does the flag take a value?
+_FLAGS: dict[str, dict[str, bool]] = {  # command -> flag -> whether it takes a value
     "convert-kubeconfig": {**_TOKEN, "azure-config-dir": True, "context": True, "kubeconfig": True, "outfile": True},
     "get-token": _TOKEN,
     "remove-cache-dir": {"cache-dir": True},
@@ -78,24 +78,24 @@ def handle(call: Call, world: World) -> Answer:
         deprecated = (
             'Command "remove-tokens" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n'
         )
-        talk = deprecated if command == "remove-tokens" else ""
+        notice = deprecated if command == "remove-tokens" else ""
         if flags.get("help"):
-            return Answer(stdout=_help(command), stderr=talk)
+            return Answer(stdout=_help(command), stderr=notice)
         if command == "convert-kubeconfig":
             return Answer(writes=convert(call, world, flags))
         if command == "get-token":
             return _get_token(call, world, flags)
         folder = flags.get("cache-dir") or flags.get("token-cache-dir") or f"{call.home}/.kube/cache/kubelogin/"
         shutil.rmtree(folder, ignore_errors=True)
-        return Answer(stderr=talk, writes=True)
+        return Answer(stderr=notice, writes=True)
     except KubeloginError as why:
         return Answer(1, stderr=f"Error: {why}\n")
 
 
 def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """The flags by their long name. Raises KubeloginError for what this command does not know."""
+    """Parse the flags by long name. Raises KubeloginError for an unknown one."""
     known = {**_FLAGS[command], **_GLOBAL}
-    found: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     queue = list(words)
     while queue:
         word = queue.pop(0)
@@ -113,14 +113,14 @@ def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:
             )
             raise KubeloginError(flag)
         if not known[name]:
-            found[name] = not equals or value == "true"
+            flags[name] = not equals or value == "true"
         elif equals:
-            found[name] = value
+            flags[name] = value
         elif queue:
-            found[name] = queue.pop(0)
+            flags[name] = queue.pop(0)
         else:
             raise KubeloginError(f"flag needs an argument: {word}")
-    return found
+    return flags
 
 
 def _get_token(call: Call, world: World, flags: dict[str, Any]) -> Answer:
@@ -160,7 +160,7 @@ def _api_version(call: Call) -> str:
 
 
 def _from_az(call: Call, world: World, server: str, tenant: str, subscription: str) -> tuple[str, int]:
-    """Ask az, never a cache: each call of kubelogin starts az."""
+    """Get the token from az. kubelogin has no cache for this method, so each call starts az."""
     argv = ["account", "get-access-token", "-o", "json", "--resource", server]
     argv += ["--tenant", tenant] if tenant else []
     argv += ["--subscription", subscription] if subscription else []
@@ -171,25 +171,25 @@ def _from_az(call: Call, world: World, server: str, tenant: str, subscription: s
     except OutOfTime:
         raise KubeloginError("failed to get token: unexpected end of JSON input") from None
     if done.exit:
-        said = done.stderr.strip()
+        message = done.stderr.strip()
         raise KubeloginError(
-            f"failed to get token: AzureCLICredential: {said}. {_TROUBLE}"
-            if not said.endswith(".")
-            else f"failed to get token: AzureCLICredential: {said} {_TROUBLE}"
+            f"failed to get token: AzureCLICredential: {message}. {_TROUBLE}"
+            if not message.endswith(".")
+            else f"failed to get token: AzureCLICredential: {message} {_TROUBLE}"
         )
     try:
-        found = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         first = done.stdout.lstrip()[:1]
         reason = (
             f"invalid character '{first}' looking for beginning of value" if first else "unexpected end of JSON input"
         )
         raise KubeloginError(f"failed to get token: {reason}") from None
-    return str(found["accessToken"]), int(found["expires_on"])
+    return str(answer["accessToken"]), int(answer["expires_on"])
 
 
 def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[str, Any]) -> tuple[str, int]:
-    """The methods in which kubelogin asks Entra without az."""
+    """Get a token with a method that does not use az."""
     tenant = flags.get("tenant-id") or call.env.get("AZURE_TENANT_ID", "")
     if world.fault("dns"):
         raise KubeloginError(
@@ -214,9 +214,11 @@ def _by_itself(call: Call, world: World, method: str, server: str, flags: dict[s
         name = flags.get("client-id") or call.env.get("AZURE_CLIENT_ID") or f"{method}-identity"
     code = world.login_fault()
     if code:
-        from sandbox.standins.az.entra import said
+        from sandbox.standins.az.entra import error_description
 
-        raise KubeloginError(f"failed to get token: {said(code, resource=server, tenant=tenant, user=name)}")
+        raise KubeloginError(
+            f"failed to get token: {error_description(code, resource=server, tenant=tenant, user=name)}"
+        )
     issued = world.issue(name, 4500, server)
     return issued.text, int(issued.expires)
 
@@ -232,7 +234,7 @@ def _help(command: str) -> str:
 
 
 def _int128(call: Call) -> Answer:
-    """int128/kubelogin (`kubectl oidc-login`): another program that the package managers call kubelogin."""
+    """int128/kubelogin (`kubectl oidc-login`), which package managers also call kubelogin."""
     argv = call.argv
     if argv[:1] in (("--version",), ("version",)):
         return Answer(stdout="kubelogin version v1.34.1\n")

@@ -1,4 +1,4 @@
-"""`kubelogin convert-kubeconfig`: which users it rewrites, into which arguments, in which file."""
+"""`kubelogin convert-kubeconfig`: it rewrites the credential plug-in of users in a kubeconfig file."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Call
+from sandbox.protocol.call import Call
 from sandbox.world.state import World
 
 METHODS = ("devicecode", "interactive", "spn", "ropc", "msi", "azurecli", "azd", "workloadidentity", "azurepipelines")
 
 
 class KubeloginError(Exception):
-    """What follows `Error: `."""
+    """An error of kubelogin. The text follows `Error: `."""
 
 
 def convert(call: Call, world: World, flags: dict[str, Any]) -> bool:
-    """Rewrite the users of kubelogin; True when a file was written. A missing default file is silent success."""
+    """Rewrite the users that call kubelogin. Returns whether a file was written. A missing default file is not an error."""
     method = _method(call, flags)
     if method not in METHODS:
         raise KubeloginError(
@@ -33,7 +33,7 @@ def convert(call: Call, world: World, flags: dict[str, Any]) -> bool:
             if only is not None and user.get("name") != only:
                 continue
             new = _converted(user.get("user") or {}, method, flags)
-            if new is not None and new != user.get("user"):  # client-go writes nothing when nothing differs
+            if new is not None and new != user.get("user"):  # client-go does not write an unchanged file
                 user["user"] = new
                 changed.append(path)
     for path in dict.fromkeys(changed):
@@ -71,20 +71,20 @@ def _load(path: Path, explicit: bool) -> dict[str, Any] | None:
 
 
 def _go_words(problem: str | None) -> str:
-    """The problem as Go's YAML parser words it."""
+    """The error text of Go's YAML parser."""
     return "did not find expected ',' or ']'" if "',' or ']'" in (problem or "") else str(problem)
 
 
 def _user_of(loaded: dict[Path, dict[str, Any]], context: str) -> str:
     for data in loaded.values():
-        for one in data.get("contexts") or []:
-            if one.get("name") == context:
-                return str((one.get("context") or {}).get("user", ""))
+        for entry in data.get("contexts") or []:
+            if entry.get("name") == context:
+                return str((entry.get("context") or {}).get("user", ""))
     raise KubeloginError(f'no context exists with the name: "{context}"')
 
 
 def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict[str, Any] | None:
-    """The new user, None for one that kubelogin leaves alone."""
+    """The converted user; None for one that kubelogin does not change."""
     plugin, provider = user.get("exec") or {}, user.get("auth-provider") or {}
     if "kubelogin" in str(plugin.get("command", "")).lower():
         known = _known(plugin.get("args") or [])
@@ -109,12 +109,22 @@ def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict
 
 
 def _known(args: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for name, value in zip(args, [*args[1:], ""], strict=True):
         if name.startswith("--"):
             key, equals, joined = name[2:].partition("=")
-            found[key] = joined if equals else value
-    return found
+            known[key] = joined if equals else value
+    return known
+
+
+_NEED_CLIENT = ("devicecode", "interactive", "spn", "ropc")
+_REQUIRED = ("client-id", "tenant-id")  # of the methods in _NEED_CLIENT
+_OPTIONAL = {  # flags of convert-kubeconfig that each login method copies into the plug-in's arguments
+    "spn": ("client-secret", "client-certificate"),
+    "azurecli": ("tenant-id", "subscription"),
+    "msi": ("client-id", "identity-resource-id"),
+    "workloadidentity": ("client-id", "tenant-id", "authority-host", "federated-token-file"),
+}
 
 
 def _arguments(method: str, known: dict[str, Any], flags: dict[str, Any]) -> list[str]:
@@ -123,33 +133,20 @@ def _arguments(method: str, known: dict[str, Any], flags: dict[str, Any]) -> lis
     args = ["get-token", "--login", method, "--server-id", known["server-id"]]
     if flags.get("cache-dir"):
         args += ["--cache-dir", flags["cache-dir"]]
-    if method in ("devicecode", "interactive", "spn", "ropc"):
-        for key in ("client-id", "tenant-id"):
-            if not known.get(key):
-                raise KubeloginError(f"--{key} is required")
-            args += [f"--{key}", known[key]]
-        if known.get("environment"):
-            args += ["--environment", known["environment"]]
-        for key in ("client-secret", "client-certificate") if method == "spn" else ():
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "azurecli":
-        for key in ("tenant-id", "subscription"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "msi":
-        for key in ("client-id", "identity-resource-id"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
-    elif method == "workloadidentity":
-        for key in ("client-id", "tenant-id", "authority-host", "federated-token-file"):
-            if flags.get(key):
-                args += [f"--{key}", flags[key]]
+    for key in _REQUIRED if method in _NEED_CLIENT else ():
+        if not known.get(key):
+            raise KubeloginError(f"--{key} is required")
+        args += [f"--{key}", known[key]]
+    if method in _NEED_CLIENT and known.get("environment"):
+        args += ["--environment", known["environment"]]
+    for key in _OPTIONAL.get(method, ()):
+        if flags.get(key):
+            args += [f"--{key}", flags[key]]
     return args
 
 
 def _write(path: Path, data: dict[str, Any], world: World) -> None:
-    """Write in place under client-go's lock file, through a symlink, with the file's mode kept."""
+    """Write in place under client-go's lock file. Follows a symlink and keeps the file's mode."""
     import yaml
 
     lock = Path(f"{path}.lock")

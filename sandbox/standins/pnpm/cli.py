@@ -1,4 +1,4 @@
-"""The stand-in for pnpm 10.34.9. Scripts run for real, by /bin/sh; packages are made, not fetched."""
+"""The stand-in for pnpm 10.34.9. It runs scripts with /bin/sh; packages are generated, not downloaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.pnpm.install import install, missing_modules
 from sandbox.standins.pnpm.project import VERSION, PnpmError, Project, labelled, members, nearest, root_of
 from sandbox.world.state import World
@@ -111,7 +111,7 @@ _OTHERS = (
 
 
 @dataclass
-class _Asked:
+class _Parsed:
     command: str = ""
     flags: dict[str, str] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
@@ -119,75 +119,75 @@ class _Asked:
 
 def handle(call: Call, world: World) -> Answer:
     """Answer one call of pnpm."""
-    asked = _Asked()
+    parsed = _Parsed()
     try:
-        _parse(call.argv, asked)
-        return _answer(call, world, asked)
+        _parse(call.argv, parsed)
+        return _answer(call, world, parsed)
     except PnpmError as why:
-        hint = f"For help, run: pnpm help{' ' + asked.command if asked.command else ''}\n" if why.usage else ""
+        hint = f"For help, run: pnpm help{' ' + parsed.command if parsed.command else ''}\n" if why.usage else ""
         return Answer(why.exit, "" if why.usage else why.text, f"{why.text}{hint}" if why.usage else "")
     except OSError as why:
         code = {28: "ENOSPC", 13: "EACCES", 30: "EROFS"}.get(why.errno or 0, "EIO")
         return Answer(1, labelled(code, f"{code}: {(why.strerror or '').lower()}, open '{why.filename}'"))
 
 
-def _answer(call: Call, world: World, asked: _Asked) -> Answer:
-    folder = Path(call.cwd, asked.flags.get("dir", "."))
+def _answer(call: Call, world: World, parsed: _Parsed) -> Answer:
+    folder = Path(call.cwd, parsed.flags.get("dir", "."))
     if not folder.is_dir():
         raise PnpmError("ERROR", f"ENOENT: no such file or directory, lstat '{folder}'", usage=True)
     folder = Path(os.path.realpath(folder))
-    version = _managed(world, asked, folder)
-    if asked.flags.get("version") == "true":
+    version = _managed(world, parsed, folder)
+    if parsed.flags.get("version") == "true":
         return Answer(stdout=f"{version}\n")
-    if asked.flags.get("help") == "true" or not asked.command:
+    if parsed.flags.get("help") == "true" or not parsed.command:
         return Answer(
             stdout=f"Version {VERSION}\nUsage: pnpm [command] [flags]\n       pnpm [ -h | --help | -v | --version ]\n"
         )
-    if asked.command == "install":
-        return install(call, world, folder, asked.flags)
-    if asked.flags.get("filter"):
-        found = _filtered(folder, asked.flags["filter"])
-        if found is None:
+    if parsed.command == "install":
+        return install(call, world, folder, parsed.flags)
+    if parsed.flags.get("filter"):
+        member = _filtered(folder, parsed.flags["filter"])
+        if member is None:
             return Answer(stdout=f'No projects matched the filters in "{root_of(folder)}"\n')
-        folder = found.folder
-    elif asked.flags.get("workspace-root") == "true":
+        folder = member.folder
+    elif parsed.flags.get("workspace-root") == "true":
         folder = root_of(folder)
-    if asked.command == "exec":
-        return _exec(call, world, folder, asked.rest)
-    return _script(call, folder, asked)
+    if parsed.command == "exec":
+        return _exec(call, world, folder, parsed.rest)
+    return _script(call, folder, parsed)
 
 
-def _parse(argv: tuple[str, ...], asked: _Asked) -> None:
-    """Flags before and, for install, after the command. What follows a script's name is the script's."""
+def _parse(argv: tuple[str, ...], parsed: _Parsed) -> None:
+    """Parse the flags before the command, for install also after it. Words after a script's name belong to the script."""
     queue = list(argv)
     while queue:
         word = queue.pop(0)
-        if not word.startswith("-") and not asked.command:
-            asked.command = _ALIASES.get(word, word)
-            if asked.command not in ("install", "run", "exec"):
-                asked.rest, queue = queue, []
+        if not word.startswith("-") and not parsed.command:
+            parsed.command = _ALIASES.get(word, word)
+            if parsed.command not in ("install", "run", "exec"):
+                parsed.rest, queue = queue, []
         elif not word.startswith("-"):
-            asked.rest = [word, *queue]
+            parsed.rest = [word, *queue]
             break
         elif word == "--":
-            asked.rest += queue
+            parsed.rest += queue
             break
         else:
-            _flag(word, queue, asked)
+            _flag(word, queue, parsed)
 
 
-def _flag(word: str, queue: list[str], asked: _Asked) -> None:
+def _flag(word: str, queue: list[str], parsed: _Parsed) -> None:
     name, equals, value = word.lstrip("-").partition("=")
     if not word.startswith("--"):
         name = _SHORT.get(name, name)
     if name.startswith("config."):
         return
     if name in _VALUES:
-        asked.flags[name] = value if equals else (queue.pop(0) if queue else "")
+        parsed.flags[name] = value if equals else (queue.pop(0) if queue else "")
     elif name in _SWITCHES:
-        asked.flags[name] = value if equals else "true"
+        parsed.flags[name] = value if equals else "true"
     elif name.startswith("no-") and name[3:] in _SWITCHES:
-        asked.flags[name[3:]] = "false"
+        parsed.flags[name[3:]] = "false"
     else:
         near = difflib.get_close_matches(name, [*_VALUES, *_SWITCHES], n=1, cutoff=0.4)
         hint = f"Did you mean '{near[0]}'? " if near else ""
@@ -198,12 +198,14 @@ def _flag(word: str, queue: list[str], asked: _Asked) -> None:
         )
 
 
-def _managed(world: World, asked: _Asked, folder: Path) -> str:
-    """The version that answers: packageManager of the project decides, and even --version fetches another one."""
-    found = nearest(folder)
-    name, _, version = str((found.manifest if found else {}).get("packageManager") or f"pnpm@{VERSION}").partition("@")
+def _managed(world: World, parsed: _Parsed, folder: Path) -> str:
+    """The version that runs: the project's `packageManager`. pnpm downloads another version even for --version."""
+    project = nearest(folder)
+    name, _, version = str((project.manifest if project else {}).get("packageManager") or f"pnpm@{VERSION}").partition(
+        "@"
+    )
     if name != "pnpm":
-        if asked.flags.get("version") == "true":
+        if parsed.flags.get("version") == "true":
             return VERSION
         raise PnpmError("ERROR", f"This project is configured to use {name}", usage=True)
     version = version.partition("+")[0]
@@ -220,52 +222,52 @@ def _managed(world: World, asked: _Asked, folder: Path) -> str:
 def _filtered(folder: Path, wanted: str) -> Project | None:
     root = root_of(folder)
     name = wanted.removesuffix("...").removeprefix("...").strip("{}")
-    for one in members(root):
-        relative = f"./{one.folder.relative_to(root)}"
-        if name in (one.name, relative, relative[2:]) or one.name.rpartition("/")[2] == name:
-            return one
+    for member in members(root):
+        relative = f"./{member.folder.relative_to(root)}"
+        if name in (member.name, relative, relative[2:]) or member.name.rpartition("/")[2] == name:
+            return member
     return None
 
 
-def _script(call: Call, folder: Path, asked: _Asked) -> Answer:
-    name = asked.command if asked.command != "run" else (asked.rest[0] if asked.rest else "")
-    words = asked.rest if asked.command != "run" else asked.rest[1:]
-    found = nearest(folder)
-    if found is None:
+def _script(call: Call, folder: Path, parsed: _Parsed) -> Answer:
+    name = parsed.command if parsed.command != "run" else (parsed.rest[0] if parsed.rest else "")
+    words = parsed.rest if parsed.command != "run" else parsed.rest[1:]
+    project = nearest(folder)
+    if project is None:
         raise PnpmError(
             "ERR_PNPM_NO_IMPORTER_MANIFEST_FOUND",
             f'No package.json (or package.yaml, or package.json5) was found in "{folder}".',
         )
-    scripts = found.manifest.get("scripts") or {}
-    if asked.command == "run" and not name:
+    scripts = project.manifest.get("scripts") or {}
+    if parsed.command == "run" and not name:
         lines = "".join(f"  {key}\n    {value}\n" for key, value in scripts.items())
         return Answer(stdout=f'Commands available via "pnpm run":\n{lines}')
     if name not in scripts:
-        if asked.flags.get("if-present") == "true":
+        if parsed.flags.get("if-present") == "true":
             return Answer()
-        if asked.command == "run" or name in ("test", "start"):
+        if parsed.command == "run" or name in ("test", "start"):
             raise PnpmError("ERR_PNPM_NO_SCRIPT", f'Missing script: {name}\n\nCommand "{name}" not found.')
         if name in _OTHERS:
             raise PnpmError("ERROR", f"the sandbox's pnpm does not do '{name}'", usage=True)
         raise _not_found(name)
     line = " ".join([str(scripts[name]), *(shlex.quote(word) for word in words)])
-    head = f"\n> {found.name}@{found.manifest.get('version', '')} {name} {found.folder}\n> {line}\n\n"
-    silent = asked.flags.get("silent") == "true" or asked.flags.get("reporter") == "silent"
+    head = f"\n> {project.name}@{project.manifest.get('version', '')} {name} {project.folder}\n> {line}\n\n"
+    silent = parsed.flags.get("silent") == "true" or parsed.flags.get("reporter") == "silent"
     env = {
-        **_path(call, found.folder),
+        **_path(call, project.folder),
         "npm_lifecycle_event": name,
-        "npm_package_name": found.name,
+        "npm_package_name": project.name,
         "INIT_CWD": call.cwd,
     }
-    run = ["/bin/sh", "-c", 'cd -- "$0" && exec /bin/sh -c "$1"', str(found.folder), line]
-    return Answer(stdout="" if silent else head, run=run, run_env=env, after=f"script {found.folder}")
+    run = ["/bin/sh", "-c", 'cd -- "$0" && exec /bin/sh -c "$1"', str(project.folder), line]
+    return Answer(stdout="" if silent else head, run=run, run_env=env, after=f"script {project.folder}")
 
 
 def _exec(call: Call, world: World, folder: Path, words: list[str]) -> Answer:
     if not words:
         raise PnpmError("ERR_PNPM_EXEC_MISSING_COMMAND", "'pnpm exec' requires a command to run")
-    found = nearest(folder)
-    env = _path(call, found.folder if found else folder)
+    project = nearest(folder)
+    env = _path(call, project.folder if project else folder)
     places = env["PATH"].split(os.pathsep)
     if os.sep not in words[0] and not any(os.access(os.path.join(p, words[0]), os.X_OK) for p in places if p):
         raise _not_found(words[0])
@@ -285,7 +287,7 @@ def _path(call: Call, folder: Path) -> dict[str, str]:
 
 
 def ended(call: Call, world: World, after: str, exit: int) -> Answer:
-    """The script's or the command's end: its exit code is pnpm's."""
+    """The end of the script or command. pnpm exits with its exit code."""
     if exit < 0:
         return Answer(128 - exit)
     if exit == 0 or not after.startswith("script "):

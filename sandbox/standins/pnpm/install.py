@@ -1,4 +1,4 @@
-"""pnpm install: its refusals, and the files that tell later what was installed. Packages are made, not fetched."""
+"""pnpm install: its errors, and the files that record what was installed. Packages are generated, not downloaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.pnpm.project import (
     VERSION,
     PnpmError,
@@ -36,10 +36,10 @@ def install(call: Call, world: World, folder: Path, flags: dict[str, str]) -> An
     if nearest(folder) is None:
         raise PnpmError("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {folder}")
     packages = members(root) or [p for p in [nearest(folder)] if p]
-    for one in packages:
-        _engines(one)
+    for package in packages:
+        _engines(package)
     lock = lockfile(root)
-    wants = any(one.wanted for one in packages)
+    wants = any(package.wanted for package in packages)
     frozen = _frozen(call, flags, lock)
     if frozen and lock is None and wants:
         raise PnpmError(
@@ -73,14 +73,14 @@ def _differs(lock: dict[str, Any], root: Path, packages: list[Project]) -> bool:
     return False
 
 
-def _engines(one: Project) -> None:
-    wanted = str((one.manifest.get("engines") or {}).get("pnpm") or "")
+def _engines(package: Project) -> None:
+    wanted = str((package.manifest.get("engines") or {}).get("pnpm") or "")
     at_least = re.fullmatch(r">=?\s*(\d+)(?:\.\S*)?", wanted)
     if at_least and int(at_least[1]) > int(VERSION.split(".")[0]):
         raise PnpmError(
             "ERR_PNPM_UNSUPPORTED_ENGINE",
             "Unsupported environment (bad pnpm and/or Node.js version)\n\nYour pnpm version is incompatible with "
-            f'"{one.folder}".\n\nExpected version: {wanted}\nGot: {VERSION}\n\nThis is happening because the package\'s '
+            f'"{package.folder}".\n\nExpected version: {wanted}\nGot: {VERSION}\n\nThis is happening because the package\'s '
             "manifest has an engines.pnpm field specified.\nTo fix this issue, install the required pnpm version "
             'globally.\n\nTo install the latest version of pnpm, run "pnpm i -g pnpm".\nTo check your pnpm version, run '
             '"pnpm -v".',
@@ -88,30 +88,30 @@ def _engines(one: Project) -> None:
 
 
 def _resolve(world: World, root: Path, packages: list[Project]) -> dict[str, Any]:
-    """A new lock file: every range resolves to the version it starts with."""
+    """Generate a lock file: every range resolves to its lowest version."""
     import yaml
 
     importers: dict[str, Any] = {}
-    found: dict[str, Any] = {}
-    for one in packages:
-        key = "." if one.folder == root else str(one.folder.relative_to(root))
+    resolved: dict[str, Any] = {}
+    for package in packages:
+        key = "." if package.folder == root else str(package.folder.relative_to(root))
         importers[key] = {
             group: {n: {"specifier": r, "version": _version(r)} for n, r in wanted.items()}
-            for group, wanted in one.groups().items()
+            for group, wanted in package.groups().items()
         }
-        for name, wanted_range in one.wanted.items():
+        for name, wanted_range in package.wanted.items():
             if world.fault("packages-refused"):
                 url = f"{_REGISTRY}/{name}"
                 raise PnpmError(
                     "ERR_PNPM_META_FETCH_FAIL",
                     f"GET {url}: request to {url} failed, reason: {_REFUSED}\n\nThis error happened while installing a "
-                    f"direct dependency of {one.folder}",
+                    f"direct dependency of {package.folder}",
                 )
             if not wanted_range.startswith(("workspace:", "link:", "file:")):
-                found[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-planted"}}
+                resolved[f"{name}@{_version(wanted_range)}"] = {"resolution": {"integrity": "sha512-sandbox"}}
     settings = {"autoInstallPeers": True, "excludeLinksFromLockfile": False}
-    lock = {"lockfileVersion": "9.0", "settings": settings, "importers": importers, "packages": found}
-    lock["snapshots"] = {name: {} for name in found}
+    lock = {"lockfileVersion": "9.0", "settings": settings, "importers": importers, "packages": resolved}
+    lock["snapshots"] = {name: {} for name in resolved}
     _room(world, root / "pnpm-lock.yaml")
     (root / "pnpm-lock.yaml").write_text(yaml.safe_dump(lock, sort_keys=False))
     return lock
@@ -130,7 +130,7 @@ def _link(
     packages: list[Project],
     lock: dict[str, Any],
     flags: dict[str, str],
-    talk: str,
+    output: str,
     began: float,
 ) -> Answer:
     names = sorted(lock.get("packages") or {})
@@ -141,27 +141,29 @@ def _link(
         (copy.is_file() and source.is_file() and copy.read_bytes() == source.read_bytes()) or not names
     )
     if not same and names:
-        _fetched(world, names, flags, talk)
+        _fetched(world, names, flags, output)
     if not same:
         _room(world, modules)
         _make(root, packages, lock)
     elapsed = f"Done in {max(1, round((time.monotonic() - began) * 1000))}ms using pnpm v{VERSION}\n"
     if same or not names:
-        return Answer(0, f"{talk}Already up to date\n\n{elapsed}", writes=not same)
+        return Answer(0, f"{output}Already up to date\n\n{elapsed}", writes=not same)
     count = len(names)
-    talk += f"Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
-    talk += f"Progress: resolved {count}, reused 0, downloaded {count}, added {count}, done\n"
+    output += (
+        f"Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
+    )
+    output += f"Progress: resolved {count}, reused 0, downloaded {count}, added {count}, done\n"
     for group, wanted in packages[0].groups().items():
-        talk += f"\n{group}:\n" + "".join(f"+ {name} {_version(r)}\n" for name, r in wanted.items())
-    return Answer(0, f"{talk}\n{elapsed}", writes=True)
+        output += f"\n{group}:\n" + "".join(f"+ {name} {_version(r)}\n" for name, r in wanted.items())
+    return Answer(0, f"{output}\n{elapsed}", writes=True)
 
 
-def _fetched(world: World, names: list[str], flags: dict[str, str], talk: str) -> None:
-    """Raise PnpmError where the packages cannot be had."""
+def _fetched(world: World, names: list[str], flags: dict[str, str], output: str) -> None:
+    """Raise PnpmError if the packages cannot be downloaded."""
     name, _, version = names[0].rpartition("@")
     url = f"{_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     count = len(names)
-    progress = f"{talk}Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
+    progress = f"{output}Progress: resolved {count}, reused 0, downloaded 0, added 0\nPackages: +{count}\n{'+' * min(count, 80)}\n"
     if flags.get("offline") == "true":
         raise _after(
             progress,
@@ -172,23 +174,23 @@ def _fetched(world: World, names: list[str], flags: dict[str, str], talk: str) -
             ),
         )
     if world.fault("packages-refused"):
-        said = f"request to {url} failed, reason: {_REFUSED}"
-        raise _after(progress, PnpmError("ECONNREFUSED", f"{said}\n\nFetchError: {said}"))
+        reason = f"request to {url} failed, reason: {_REFUSED}"
+        raise _after(progress, PnpmError("ECONNREFUSED", f"{reason}\n\nFetchError: {reason}"))
 
 
-def _after(talk: str, error: PnpmError) -> PnpmError:
-    error.text = talk + error.text
+def _after(output: str, error: PnpmError) -> PnpmError:
+    error.text = output + error.text
     return error
 
 
 def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
-    """node_modules as pnpm leaves it: the store's folder, links, and .modules.yaml last."""
+    """Write node_modules as pnpm does: the store's folder, links, and .modules.yaml last."""
     modules = root / "node_modules"
     (modules / ".pnpm").mkdir(parents=True, exist_ok=True)
-    own = {one.name: one.folder for one in packages}
-    for one in packages:
-        for name, wanted in one.wanted.items():
-            place = one.folder / "node_modules" / name
+    own = {package.name: package.folder for package in packages}
+    for package in packages:
+        for name, wanted in package.wanted.items():
+            place = package.folder / "node_modules" / name
             if place.is_symlink():
                 place.unlink()
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +207,10 @@ def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
     if source.is_file():
         shutil.copyfile(source, modules / ".pnpm" / "lock.yaml")
     now = int(time.time() * 1000)
-    state = {"lastValidatedTimestamp": now, "projects": {str(one.folder): {"name": one.name} for one in packages}}
+    state = {
+        "lastValidatedTimestamp": now,
+        "projects": {str(package.folder): {"name": package.name} for package in packages},
+    }
     (modules / ".pnpm-workspace-state-v1.json").write_text(json.dumps(state, indent=2))
     kept = {
         "hoistPattern": ["*"],
@@ -225,7 +230,7 @@ def _room(world: World, path: Path) -> None:
 
 
 def missing_modules(folder: Path) -> str:
-    """What pnpm adds to the end of a failed script where nothing is installed."""
+    """The warning after a failed script if node_modules is missing."""
     if (folder / "node_modules").is_dir():
         return ""
     return labelled("WARN", " Local package.json exists, but node_modules missing, did you mean to install?")

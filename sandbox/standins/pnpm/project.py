@@ -1,4 +1,4 @@
-"""A pnpm project on disk: package.json, workspace members, the lock file and what it disagrees with."""
+"""A pnpm project on disk: package.json, workspace members, the lock file and its differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GROUPS = ("dependencies", "devDependencies", "optionalDependencies")
 
 
 class PnpmError(Exception):
-    """pnpm ends with exit 1. Most of its errors are on stdout, usage errors on stderr."""
+    """An error of pnpm. Most are on stdout, usage errors on stderr."""
 
     def __init__(self, code: str, text: str, *, usage: bool = False, exit: int = 1) -> None:
         super().__init__(text)
@@ -41,38 +41,38 @@ class Project:
         return {str(k): str(v) for group in _GROUPS for k, v in (self.manifest.get(group) or {}).items()}
 
     def groups(self) -> dict[str, dict[str, str]]:
-        """The dependencies by group, empty groups left out."""
+        """The dependencies by group, without empty groups."""
         return {group: dict(self.manifest[group]) for group in _GROUPS if self.manifest.get(group)}
 
 
 def project(folder: Path) -> Project | None:
-    """The project in this folder, None without a package.json. Raises PnpmError for a broken one."""
+    """The project in this folder; None without a package.json. Raises PnpmError for a broken one."""
     path = folder / "package.json"
     try:
-        found = json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except FileNotFoundError:
         return None
     except ValueError as why:
         raise PnpmError("ERR_PNPM_JSON_PARSE", f"{why} while parsing '{path}'") from None
-    return Project(folder, found if isinstance(found, dict) else {})
+    return Project(folder, manifest if isinstance(manifest, dict) else {})
 
 
 def nearest(folder: Path) -> Project | None:
     """The project of this folder or of the nearest one above it."""
     for place in (folder, *folder.parents):
-        found = project(place)
-        if found:
-            return found
+        candidate = project(place)
+        if candidate:
+            return candidate
     return None
 
 
 def root_of(folder: Path) -> Path:
-    """The workspace's root: where pnpm-workspace.yaml stands, else the nearest package.json, else the folder."""
+    """The workspace's root: the folder with pnpm-workspace.yaml, else with the nearest package.json, else the folder itself."""
     for place in (folder, *folder.parents):
         if (place / "pnpm-workspace.yaml").is_file():
             return place
-    found = nearest(folder)
-    return found.folder if found else folder
+    nearest_project = nearest(folder)
+    return nearest_project.folder if nearest_project else folder
 
 
 def members(root: Path) -> list[Project]:
@@ -86,11 +86,11 @@ def members(root: Path) -> list[Project]:
         folders |= {f for f in root.glob(pattern) if (f / "package.json").is_file() and "node_modules" not in f.parts}
     for pattern in [str(glob)[1:] for glob in globs if str(glob).startswith("!")]:
         folders -= set(root.glob(pattern.removeprefix("./")))
-    return [found for f in sorted(folders, key=lambda f: (f != root, str(f))) if (found := project(f))]
+    return [member for f in sorted(folders, key=lambda f: (f != root, str(f))) if (member := project(f))]
 
 
 def lockfile(root: Path) -> dict[str, Any] | None:
-    """pnpm-lock.yaml, None when absent. Raises PnpmError when it is no YAML."""
+    """The content of pnpm-lock.yaml; None if absent. Raises PnpmError if it is not YAML."""
     import yaml
 
     path = root / "pnpm-lock.yaml"
@@ -99,7 +99,7 @@ def lockfile(root: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     try:
-        found = yaml.safe_load(text)
+        content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark
         place = f" ({mark.line + 1}:{mark.column + 1})" if mark else ""
@@ -107,11 +107,11 @@ def lockfile(root: Path) -> dict[str, Any] | None:
         raise PnpmError(
             "ERR_PNPM_BROKEN_LOCKFILE", f'The lockfile at "{path}" is broken: {why.problem}{place}\n\n{lines}-----^'
         ) from None
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def locked(lock: dict[str, Any], root: Path, member: Project) -> dict[str, str]:
-    """What the lock file has for this member: dependency and the range it was made for."""
+    """The lock file's dependencies of this member with their ranges."""
     key = "." if member.folder == root else str(member.folder.relative_to(root))
     importer = (lock.get("importers") or {}).get(key) or (lock if key == "." else {})
     return {
@@ -122,7 +122,7 @@ def locked(lock: dict[str, Any], root: Path, member: Project) -> dict[str, str]:
 
 
 def outdated(lock: dict[str, Any], root: Path, members_: list[Project]) -> None:
-    """Raise PnpmError where the lock file was made for other ranges than a package.json has now."""
+    """Raise PnpmError if the lock file's ranges differ from those in a package.json."""
     for member in members_:
         have, want = locked(lock, root, member), member.wanted
         added = [f"{name}@{want[name]}" for name in want if name not in have]

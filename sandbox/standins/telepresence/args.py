@@ -1,4 +1,4 @@
-"""Which commands and flags a version of telepresence has: read from its help, parsed as pflag does."""
+"""The commands and flags of each version of telepresence, read from its help texts and parsed as pflag does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FLAG = re.compile(r"^ +(?:-(\w), )?--([\w-]+)(?: (?!  )(\S+))?(?: {2,}|$)")
-# Not in the help, yet accepted (recorded): command -> flags as (long, short, takes a value).
+# Flags that the help omits but the program accepts (recorded): command -> (long, short, takes a value).
 _HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
     "2.19.1": {
         "intercept": [("namespace", "n", True), ("local-only", "l", False)],
@@ -19,31 +19,26 @@ _HIDDEN: dict[str, dict[str, list[tuple[str, str, bool]]]] = {
     "2.25.1": {"intercept": []},
     "2.31.0": {"": [("output", "", True)], "list": [("only-interceptable", "o", False)]},
 }
-_COUNTS: dict[str, tuple[int, int | None]] = {  # positional arguments: least, most
+_COUNTS: dict[str, tuple[int, int | None]] = {  # command -> minimum and maximum number of arguments
     "intercept": (1, None),
     "replace": (1, None),
-    "wiretap": (1, None),
-    "ingest": (1, None),
     "leave": (1, 1),
     "detach": (1, 1),
     "revoke": (1, 1),
-    "loglevel": (1, 1),
     "status": (0, 0),
     "quit": (0, 0),
     "version": (0, 0),
     "list": (0, 0),
-    "gather-logs": (0, 0),
 }
 
 
 class Usage(Exception):
-    """A mistake in the arguments, in cobra's words. It comes before any daemon is started."""
+    """A usage error with cobra's text. It is raised before any daemon is started."""
 
 
 @dataclass
 class Parsed:
-    """A command line: the command's words, its flags by long name (last value; all values of a list), arguments,
-    and what stands after `--`."""
+    """A parsed command line. flags: long name -> all values; rest: the words after `--`."""
 
     command: str
     flags: dict[str, list[str]] = field(default_factory=dict)
@@ -51,86 +46,88 @@ class Parsed:
     rest: list[str] | None = None
     deprecated: list[str] = field(default_factory=list)  # lines for stderr
 
-    def one(self, name: str, otherwise: str = "") -> str:
+    def value(self, name: str, otherwise: str = "") -> str:
         """The last value of a flag."""
         return self.flags[name][-1] if name in self.flags else otherwise
 
-    def many(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
         """All values of a list flag, split at commas."""
         return [part for value in self.flags.get(name, []) for part in value.split(",")]
 
     def on(self, name: str) -> bool:
         """Is this switch set?"""
-        return self.one(name, "false") in ("true", "1", "t", "T", "TRUE", "True")
+        return self.value(name, "false") in ("true", "1", "t", "T", "TRUE", "True")
 
 
 @functools.cache
 def helps(version: str) -> dict[str, str]:
-    """The help text by command; `root` is the program's own."""
+    """The help texts by command. `root` is the program's own."""
     text = (Path(__file__).parent / "data" / f"telepresence-{version}.txt").read_text(encoding="utf-8")
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for block in text.split("#### ")[1:]:
         name, _, body = block.partition("\n")
-        found[name] = body
-    return found
+        texts[name] = body
+    return texts
 
 
 @functools.cache
 def flags(version: str, command: str) -> dict[str, tuple[str, bool]]:
-    """Flags of a command by name (`--long` and `-s`): the long name, and whether a value follows."""
-    found: dict[str, tuple[str, bool]] = {}
+    """The flags of a command by `--long` and `-s`: the long name, and whether it takes a value."""
+    known: dict[str, tuple[str, bool]] = {}
     for line in helps(version).get(command, helps(version)["root"]).splitlines():
         match = _FLAG.match(line)
         if match:
             short, long, kind = match.groups()
             entry = (long, kind is not None)
-            found[f"--{long}"] = entry
+            known[f"--{long}"] = entry
             if short:
-                found[f"-{short}"] = entry
+                known[f"-{short}"] = entry
     for long, short, value in [*_HIDDEN[version].get(command, []), *_HIDDEN[version].get("", [])]:
-        found.setdefault(f"--{long}", (long, value))
+        known.setdefault(f"--{long}", (long, value))
         if short:
-            found.setdefault(f"-{short}", (long, value))
-    found["--help"] = found["-h"] = ("help", False)
-    return found
+            known.setdefault(f"-{short}", (long, value))
+    known["--help"] = known["-h"] = ("help", False)
+    return known
 
 
 def parse(version: str, argv: tuple[str, ...]) -> Parsed:
-    """Split a command line. Raises Usage with the text that follows `error: `."""
+    """Parse a command line. Raises Usage with the text that follows `error: `."""
     command, rest = _command(version, list(argv))
     known = flags(version, command)
-    made = Parsed(command)
+    parsed = Parsed(command)
     while rest:
         word = rest.pop(0)
         if word == "--":
-            made.rest = rest
+            parsed.rest = rest
             break
         if word.startswith("--"):
             name, equals, value = word.partition("=")
             if name not in known:
                 raise Usage(f"unknown flag: {name}")
-            _set(made, known[name], name, value if equals else None, rest)
+            _set(parsed, known[name], name, value if equals else None, rest)
         elif word.startswith("-") and word != "-":
-            _shorts(made, known, word, rest)
+            _shorts(parsed, known, word, rest)
         else:
-            made.arguments.append(word)
-    if made.flags.get("help"):
-        return made
+            parsed.arguments.append(word)
+    if not parsed.flags.get("help"):
+        _check_count(command, parsed.arguments)
+    return parsed
+
+
+def _check_count(command: str, arguments: list[str]) -> None:
+    """Raise Usage for a wrong number of arguments."""
     least, most = _COUNTS.get(command, (0, None))
-    count = len(made.arguments)
+    count = len(arguments)
     if most == 0 and count and command not in ("list",):
-        raise Usage(f'unknown command "{made.arguments[0]}" for "telepresence {command}"')
+        raise Usage(f'unknown command "{arguments[0]}" for "telepresence {command}"')
     if least == most == 1 and count != 1:
-        if command == "loglevel":
-            raise Usage("accepts exactly one argument (the log level)")
         raise Usage(f"accepts 1 arg(s), received {count}")
     if count < least:
         raise Usage(f"requires at least {least} arg(s), only received {count}")
-    return made
 
 
 def _command(version: str, words: list[str]) -> tuple[str, list[str]]:
-    """The command's name and the other words; global flags may stand before it."""
+    """Split off the command's name. Global flags may precede it."""
     known, texts = flags(version, "root"), helps(version)
     place = 0
     while place < len(words) and words[place].startswith("-") and words[place] != "--":
@@ -150,7 +147,7 @@ def _command(version: str, words: list[str]) -> tuple[str, list[str]]:
     return name, words[:place] + words[place + 1 :]
 
 
-def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, rest: list[str]) -> None:
+def _set(parsed: Parsed, entry: tuple[str, bool], shown: str, value: str | None, rest: list[str]) -> None:
     long, takes = entry
     if value is None:
         if not takes:
@@ -163,10 +160,10 @@ def _set(made: Parsed, entry: tuple[str, bool], shown: str, value: str | None, r
         raise Usage(
             f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
         )
-    made.flags.setdefault(long, []).append(value)
+    parsed.flags.setdefault(long, []).append(value)
 
 
-def _shorts(made: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: list[str]) -> None:
+def _shorts(parsed: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: list[str]) -> None:
     letters = word[1:]
     while letters:
         letter, letters = letters[0], letters[1:]
@@ -177,6 +174,6 @@ def _shorts(made: Parsed, known: dict[str, tuple[str, bool]], word: str, rest: l
             value = letters.removeprefix("=") if letters else None
             if value is None and not rest:
                 raise Usage(f"flag needs an argument: '{letter}' in {word}")
-            _set(made, entry, f"-{letter}", value, rest)
+            _set(parsed, entry, f"-{letter}", value, rest)
             return
-        _set(made, entry, f"-{letter}", None, rest)
+        _set(parsed, entry, f"-{letter}", None, rest)

@@ -1,56 +1,12 @@
-"""The command after `--`: it runs with the pod's environment, and its exit code is lost."""
+"""The command after `--`: the client runs it with the pod's environment."""
 
 from __future__ import annotations
 
-import shlex
-import shutil
-from typing import Any
-
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence.run import Run
 
 
 def start_child(run: Run, words: list[str], environment: dict[str, str], after: str) -> Answer:
-    """The client runs it; afterwards `after` happens: `leave ID`, `connect` (disconnect again) or `keep`."""
+    """Let the client run the command. after: what to do when it ends: `leave ID`, `connect` (disconnect) or `keep`."""
     run.user.notes["child"] = (words, run)
     return Answer(run=words, run_env=environment, after=after, stderr="".join(run.err), writes=True)
-
-
-def started(call: Call, world: Any, after: str, pid: int) -> None:
-    """The child runs: whoever ends the intercept kills it."""
-    made = _held(world, after)
-    if made is not None:
-        made.child = pid
-
-
-def ended(call: Call, world: Any, after: str, code: int) -> Answer:
-    """The child has ended: leave, and exit 1 for whatever code it had."""
-    from sandbox.standins.telepresence.engage import end
-    from sandbox.standins.telepresence.status import disconnect
-
-    words, run = world.user(call).notes.pop("child", ([], None))
-    made = _held(world, after)
-    if made is not None:
-        made.child = 0
-        end(world, next(c for c in world.clusters.values() if made in c.intercepts), made)
-    elif after == "connect" and run is not None:
-        disconnect(run, stop_daemons=False)
-    if code == 0:
-        return Answer(0, writes=True)
-    if code == 127 and not shutil.which(words[0], path=call.env.get("PATH")):
-        return Answer(
-            1,
-            stderr=f'telepresence {run.parsed.command}: error: exec: "{words[0]}": executable file not found in $PATH\n',
-        )
-    how = f"exited with {code}" if code > 0 else f"signal: {-code}"
-    path = shutil.which(words[0], path=call.env.get("PATH")) or words[0]
-    return Answer(
-        1, stderr=f"telepresence {run.parsed.command}: error: {path} {shlex.join(words)}: {how}\n", writes=True
-    )
-
-
-def _held(world: Any, after: str) -> Any:
-    verb, _, name = after.partition(" ")
-    if verb != "leave":
-        return None
-    return next((i for c in world.clusters.values() for i in c.intercepts if i.id == name and i.ends is None), None)

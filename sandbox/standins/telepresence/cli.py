@@ -1,14 +1,14 @@
-"""Stand-in for telepresence 2.19.1, 2.25.1 and 2.31.0, after recordings of 2.19.1 and 2.31.0."""
+"""The stand-in for telepresence 2.19.1, 2.25.1 and 2.31.0. 2.19.1 and 2.31.0 were recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence import list as listing
-from sandbox.standins.telepresence import other, status
+from sandbox.standins.telepresence import status
 from sandbox.standins.telepresence.args import Parsed, Usage, helps, parse
-from sandbox.standins.telepresence.child import ended, started
+from sandbox.standins.telepresence.child_end import ended, started
 from sandbox.standins.telepresence.connect import connect
 from sandbox.standins.telepresence.engage import engage, leave, revoke
 from sandbox.standins.telepresence.run import Failure, Run
@@ -23,31 +23,26 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
     "version": status.version,
     "quit": status.quit_,
     "list": listing.list_,
-    "list-namespaces": other.list_namespaces,
-    "list-contexts": other.list_contexts,
     "intercept": engage,
     "replace": engage,
-    "wiretap": engage,
-    "ingest": engage,
     "leave": leave,
     "detach": leave,
     "revoke": revoke,
     "uninstall": listing.uninstall,
-    "gather-logs": other.gather_logs,
-    "config view": other.config_view,
-    "loglevel": other.loglevel,
 }
 
 
 def handle(call: Call, world: World) -> Answer:
-    """One call."""
+    """Answer one call of telepresence."""
     version = world.telepresence
     try:
         parsed = parse(version, call.argv)
     except Usage as why:
         return _usage(call, version, str(why))
-    if parsed.flags.get("help") or parsed.command not in _COMMANDS:
+    if parsed.flags.get("help") or parsed.command == "root":
         return Answer(0, helps(version).get(parsed.command, helps(version)["root"]))
+    if parsed.command not in _COMMANDS:
+        return Answer(1, stderr=f"sandbox: the stand-in for telepresence has no `{parsed.command}`\n")
     run = Run(call, world, parsed, version, world.user(call))
     refused = _formats(run)
     if refused:
@@ -60,7 +55,7 @@ def handle(call: Call, world: World) -> Answer:
 
 
 def _usage(call: Call, version: str, text: str) -> Answer:
-    """A mistake in the arguments: plain text on stderr, whatever the format."""
+    """Answer a usage error: plain text on stderr, whatever the output format."""
     if text.startswith("invalid subcommand"):
         return Answer(1, stderr=f"telepresence: error: {text}\n")
     words = [w for w in call.argv if not w.startswith("-")]
@@ -74,10 +69,10 @@ def _usage(call: Call, version: str, text: str) -> Answer:
 
 
 def _formats(run: Run) -> Answer | None:
-    """The two ways of asking for JSON, and their refusals."""
+    """Check --output and --format. Returns the error, if any."""
     parsed: Parsed = run.parsed
     name = parsed.command
-    if "output" in parsed.flags and run.new and name != "gather-logs":
+    if "output" in parsed.flags and run.new:
         if "format" in parsed.flags:
             text = "--output and --format cannot be used together; --output is deprecated, use --format instead"
             return Answer(1, stderr=f"telepresence {name}: error: {text}\n")

@@ -1,4 +1,4 @@
-"""telepresence connect, also the implicit one: daemons, credentials, traffic manager, session."""
+"""telepresence connect, explicit and implicit: daemons, credentials, traffic manager, session."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, CallerGone
+from sandbox.protocol.call import Answer, CallerGone
 from sandbox.standins.telepresence.args import helps
+from sandbox.standins.telepresence.child import start_child
 from sandbox.standins.telepresence.daemon import Daemon, launch, stop
 from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
@@ -17,20 +18,18 @@ CHANGED = "Cluster configuration changed, please quit telepresence and reconnect
 
 
 def connect(run: Run) -> Answer:
-    """The command."""
+    """Run `telepresence connect`."""
     if run.parsed.arguments and not run.old:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence connect"')
-    found = establish(run)
+    is_new = establish(run)
     if run.parsed.rest:
-        from sandbox.standins.telepresence.child import start_child
-
-        return start_child(run, run.parsed.rest, {}, "connect" if found else "keep")
+        return start_child(run, run.parsed.rest, {}, "connect" if is_new else "keep")
     return run.answer("")
 
 
 def require(run: Run) -> Daemon:
-    """The session that this command works with; without one the program connects by itself, to wherever it points."""
-    if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.one("use"):
+    """The session that a command uses. Without one, telepresence connects implicitly, to the current context."""
+    if len(run.user.notes.get("telepresence-names", [])) > 1 and not run.parsed.value("use"):
         first, second = run.user.notes["telepresence-names"][:2]
         raise Failure(f"multiple daemons are running, please select {first} or {second} using the --use <match> flag")
     daemon = run.session()
@@ -38,34 +37,24 @@ def require(run: Run) -> Daemon:
         if daemon.lost_network:
             raise Failure("rpc error: code = Unavailable desc = no active session", logs=True)
         return daemon
-    if run.new and run.world.fault("status-lies"):
+    if run.new and run.world.fault("status-wrong"):
         run.world.hang(run.call)
     if run.new and run.lost():
         raise Failure("telepresence user daemon is not running")
     establish(run, implicit=True)
-    made = run.session()
-    assert made is not None
-    return made
+    daemon = run.session()
+    assert daemon is not None
+    return daemon
 
 
 def establish(run: Run, implicit: bool = False) -> bool:
-    """Connect. True when this call made the session, False when it was there."""
+    """Connect. Returns True for a new session, False for an existing one."""
     error = "" if run.new else "connector.Connect: "
-    if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
-        run.world.wait(run.call, 3.0)  # the dial to a socket without a process
-        run.user.notes["unstuck"] = True
+    _dial_stale_socket(run)
     want = wanted(run)
     there = run.session()
-    if there is not None and isinstance(want, Wanted):
-        if same(there, want, run):
-            if not run.old:
-                run.say(_connected(there))
-            return False
-        if run.unix_sockets or there.implicit:
-            names = run.user.notes.setdefault("telepresence-names", [there.name])
-            if run.old and want.name not in names:
-                names.append(want.name)
-            raise Failure(error + CHANGED, logs=True)
+    if there is not None and isinstance(want, Wanted) and _is_connected(run, there, want, error):
+        return False
     if run.new and run.lost() and not implicit:
         run.world.wait(run.call, 0.1)
     began = time.monotonic()
@@ -80,7 +69,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
         set_up_network(run, daemon)
         run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
     except CallerGone:
-        with run.world.lock:  # the CLI was killed: its daemons live on
+        with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
             daemon.state = "connecting" if run.new else "idle"
         raise
@@ -96,8 +85,29 @@ def establish(run: Run, implicit: bool = False) -> bool:
     return True
 
 
+def _dial_stale_socket(run: Run) -> None:
+    """Before 2.26, the first call after a container restart waits for a socket that no process serves."""
+    if not run.new and run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
+        run.world.wait(run.call, 3.0)
+        run.user.notes["unstuck"] = True
+
+
+def _is_connected(run: Run, there: Daemon, want: Wanted, error: str) -> bool:
+    """Is the existing session the wanted one? Raises Failure if this version allows only one session."""
+    if same(there, want, run):
+        if not run.old:
+            run.say(_connected(there))
+        return True
+    if run.unix_sockets or there.implicit:
+        names = run.user.notes.setdefault("telepresence-names", [there.name])
+        if run.old and want.name not in names:
+            names.append(want.name)
+        raise Failure(error + CHANGED, logs=True)
+    return False
+
+
 def _daemon(run: Run) -> Daemon:
-    """Start the daemons, or take those that run without a session."""
+    """Start the daemons, or use idle ones."""
     there = run.idle()
     if there is not None:
         there.state = "connecting"
@@ -117,24 +127,24 @@ def _daemon(run: Run) -> Daemon:
             "--address",
             f":{port}",
         )
-        made = launch(run.world, run.user, environ, title)
+        daemon = launch(run.world, run.user, environ, title)
         run.say("Launched Daemon")
     else:
         root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
         widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
-        made = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
+        daemon = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
         lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
-        if widow is not None:  # its user daemon was killed: the root daemon serves the next one
-            made.root, widow.root = widow.root, None
+        if widow is not None:  # the root daemon of a killed user daemon serves the next one
+            daemon.root, widow.root = widow.root, None
         elif run.old:
             lines.append("Launching Telepresence Root Daemon")
         run.say("\n".join(lines))
-    _files(run, made)
-    return made
+    _files(run, daemon)
+    return daemon
 
 
 def _files(run: Run, daemon: Daemon) -> None:
-    """What the daemons leave in HOME; a HOME that cannot be written is ignored, as by the real ones."""
+    """Write the daemons' files in HOME. Like the real ones, it ignores a read-only HOME."""
     home = Path(run.call.home)
     try:
         (home / ".config/telepresence").mkdir(parents=True, exist_ok=True)
@@ -172,7 +182,7 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         daemon.key = key
         daemon.context, daemon.namespace, daemon.server = want.context, want.namespace, want.server
         daemon.manager_namespace, daemon.kubeconfig, daemon.name = want.manager, want.files, want.name
-        daemon.mapped_asked = bool(want.mapped)
+        daemon.mapped_explicitly = bool(want.mapped)
         cluster = run.world.cluster_at(want.server) or run.world.cluster
         daemon.mapped = list(want.mapped) or sorted(cluster.namespaces)
         daemon.implicit = implicit

@@ -1,4 +1,4 @@
-"""Telepresence's daemons: real processes, so that `kill -9`, process lists and orphans are what they are."""
+"""Telepresence's daemons as real processes, so that `kill -9`, process lists and orphans behave as usual."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.call import CallerGone
-from sandbox.server.line import Line
+from sandbox.protocol.call import CallerGone
+from sandbox.protocol.line import Line
 from sandbox.world.cluster import new_id
 from sandbox.world.state import User, World
 
 
 @dataclass
 class Daemon:
-    """A user daemon and what it is connected to. `state`: connecting, connected, idle (up, no session), dead."""
+    """A user daemon and its connection. state: connecting, connected, idle (no session), dead."""
 
     id: str
     process: Any  # subprocess.Popen
@@ -26,34 +26,34 @@ class Daemon:
     server: str = ""
     manager_namespace: str = ""
     mapped: list[str] = field(default_factory=list)
-    mapped_asked: bool = False
+    mapped_explicitly: bool = False
     kubeconfig: str = ""
     session: str = ""
     name: str = ""
-    orphan: bool = False  # its connecting CLI was killed: it lives, and nothing finds it (2.26 and newer)
+    orphan: bool = False  # its connecting CLI was killed: it runs, but no CLI finds it (2.26 and newer)
     died: float = 0.0
     line: Any = None
-    root: Any = None  # the root daemon's process, where the version has one
+    root: Any = None  # the root daemon's process, if the version has one
     attached: threading.Event = field(default_factory=threading.Event)
     implicit: bool = False
-    lost_network: bool = False  # no iptables: connected, and every use of it fails
-    key: Any = None  # of user.sessions
+    lost_network: bool = False  # without iptables it connects, but every use of the connection fails
+    key: Any = None  # key in user.sessions
 
 
 def launch(
     world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()
 ) -> Daemon:
-    """Start the process (and the root daemon's) and wait until it has reported."""
+    """Start the daemon, and the root daemon if given, and wait until it has connected to the state server."""
     program = str(world.box / "bin" / "telepresence")
-    made = Daemon(new_id(), None, title)
+    daemon = Daemon(new_id(), None, title)
     with world.lock:
-        user.daemons.append(made)
-        world.notes.setdefault("daemons", {})[made.id] = (user, made)
-    made.process = _start(world, environ, made.id, (program, *title))
+        user.daemons.append(daemon)
+        world.notes.setdefault("daemons", {})[daemon.id] = (user, daemon)
+    daemon.process = _start(world, environ, daemon.id, (program, *title))
     if root:
-        made.root = _start(world, environ, f"{made.id}/root", (program, *root))
-    made.attached.wait(5.0)
-    return made
+        daemon.root = _start(world, environ, f"{daemon.id}/root", (program, *root))
+    daemon.attached.wait(5.0)
+    return daemon
 
 
 def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, ...]) -> Any:
@@ -75,22 +75,22 @@ def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, .
 
 
 def attend(world: World, line: Line, name: str) -> None:
-    """The daemon's connection: it lives as long as its process does."""
+    """Hold the daemon's connection. It ends with the process."""
     if name.endswith("/root"):
         key = name.split("/")[0]
         _hold(line)
         return
     key = name
-    _, made = world.notes["daemons"][key]
-    made.line = line
-    made.attached.set()
+    _, daemon = world.notes["daemons"][key]
+    daemon.line = line
+    daemon.attached.set()
     _hold(line)
     import time
 
     with world.lock:
-        if made.state != "dead":
-            made.state, made.died = "dead", time.monotonic()
-        world.alive_sessions.discard(made.session)
+        if daemon.state != "dead":
+            daemon.state, daemon.died = "dead", time.monotonic()
+        world.alive_sessions.discard(daemon.session)
         world.notes["daemons"].pop(key, None)
 
 
@@ -101,13 +101,13 @@ def _hold(line: Line) -> None:
         return  # the process has ended
 
 
-def stop(world: World, made: Daemon) -> None:
-    """End the process in an orderly way and wait for it."""
+def stop(world: World, daemon: Daemon) -> None:
+    """Stop the processes with SIGTERM, then SIGKILL, and wait for them."""
     with world.lock:
-        made.state = "dead"
-        made.died = 0.0
-        world.alive_sessions.discard(made.session)
-    for process in (made.process, made.root):
+        daemon.state = "dead"
+        daemon.died = 0.0
+        world.alive_sessions.discard(daemon.session)
+    for process in (daemon.process, daemon.root):
         if process is not None:
             process.terminate()
             try:
@@ -118,11 +118,11 @@ def stop(world: World, made: Daemon) -> None:
 
 
 def end_all(world: World) -> None:
-    """End every daemon of every user, orphans too."""
+    """Kill every daemon of every user, including orphans."""
     for user in list(world.users.values()):
-        for made in list(user.daemons):
-            if made.process is not None:
-                for process in (made.process, made.root):
+        for daemon in list(user.daemons):
+            if daemon.process is not None:
+                for process in (daemon.process, daemon.root):
                     if process is not None and process.poll() is None:
                         process.kill()
                         process.wait()

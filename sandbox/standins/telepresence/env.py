@@ -1,4 +1,4 @@
-"""The pod's environment, and the files that telepresence writes it to."""
+"""The pod's environment, and the files with it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.world.cluster import Intercept, Workload
 
 
-def pod_environment(run: Run, daemon: Daemon, workload: Workload, made: Intercept) -> dict[str, str]:
-    """What the pod has, and telepresence's own variables."""
+def pod_environment(run: Run, daemon: Daemon, workload: Workload, intercept: Intercept) -> dict[str, str]:
+    """The pod's variables and telepresence's own."""
     own = {
         "TELEPRESENCE_CONTAINER": workload.container,
         "TELEPRESENCE_MOUNTS": ":".join(workload.mounts),
-        "TELEPRESENCE_ROOT": made.mount,
+        "TELEPRESENCE_ROOT": intercept.mount,
+        "TELEPRESENCE_INTERCEPT_ID": intercept.id,
     }
-    if made.kind != "ingest":
-        own["TELEPRESENCE_INTERCEPT_ID"] = made.id
     if not run.old:
         own["TELEPRESENCE_API_HOST"] = daemon.name
-    skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent does not pass on what the image or the kubelet sets
-    return {**{k: v for k, v in workload.env.items() if k not in skipped}, "POD_NAME": made.pod, **own}
+    skipped = {"PATH", "HOME", "HOSTNAME"}  # the agent omits variables that the image or the kubelet sets
+    return {**{k: v for k, v in workload.env.items() if k not in skipped}, "POD_NAME": intercept.pod, **own}
 
 
 def write_files(run: Run, environment: dict[str, str]) -> None:
-    """Write --env-json and --env-file, with mode 0644. The intercept exists already."""
+    """Write --env-json and --env-file with mode 0644."""
     parsed = run.parsed
-    if path := parsed.one("env-json"):
+    if path := parsed.value("env-json"):
         text = json.dumps(dict(sorted(environment.items())), indent=2, ensure_ascii=False)
         _write(run, path, text + "\n")
-    if path := parsed.one("env-file"):
-        syntax = "plain" if run.old else parsed.one("env-syntax", "docker")
+    if path := parsed.value("env-file"):
+        syntax = "plain" if run.old else parsed.value("env-syntax", "docker")
         _write(run, path, "")
         lines = [_line(k, v, syntax) for k, v in sorted(environment.items())]
         _write(run, path, "\n".join(lines) + "\n" if syntax != "json" else json.dumps(environment, indent=2) + "\n")

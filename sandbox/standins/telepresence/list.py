@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.connect import require
 from sandbox.standins.telepresence.env import pod_environment
@@ -15,7 +15,7 @@ from sandbox.world.cluster import Intercept
 
 
 def list_(run: Run) -> Answer:
-    """The namespace's workloads, or those with an engagement of this client."""
+    """List the namespace's workloads, or those that this client intercepts or replaces."""
     if run.new and run.parsed.on("only-interceptable"):
         run.err.append(
             "Flag --only-interceptable has been deprecated, Redundant since all workloads are eligible for ingest, "
@@ -24,45 +24,43 @@ def list_(run: Run) -> Answer:
     if run.parsed.arguments:
         raise Failure(f'unknown command "{run.parsed.arguments[0]}" for "telepresence list"')
     daemon = require(run)
-    namespace = run.parsed.one("namespace") or daemon.namespace
+    namespace = run.parsed.value("namespace") or daemon.namespace
     mine = [i for i in held_by(run, daemon) if i.namespace == namespace]
-    found = run.cluster.in_namespace(namespace)
+    workloads = run.cluster.in_namespace(namespace)
     if run.old:
-        found = [w for w in found if w.service] if daemon.mapped_asked else []
+        workloads = [w for w in workloads if w.service] if daemon.mapped_explicitly else []
     chosen = {
         "intercepts": ("intercept",),
         "replacements": ("replace",),
-        "wiretaps": ("wiretap",),
-        "ingests": ("ingest",),
     }
     kinds = [k for flag, ks in chosen.items() if run.parsed.on(flag) for k in ks]
     if kinds:
         if run.old:
             kinds.append("replace")
-        found = [w for w in found if any(i.workload == w.name and i.kind in kinds for i in mine)]
+        workloads = [w for w in workloads if any(i.workload == w.name and i.kind in kinds for i in mine)]
     if run.parsed.on("agents"):
-        found = [w for w in found if w.agent]
-    by_name = {w.name: [i for i in mine if i.workload == w.name] for w in found}
-    environments = {i.id: pod_environment(run, daemon, w, i) for w in found for i in by_name[w.name]}
-    for made in environments.values():
-        made.pop("TELEPRESENCE_INTERCEPT_ID", None)
-    objects = [shape.workload_object(run, w, by_name[w.name], environments) for w in found]
-    return run.object(objects, _list_text(run, found, by_name))
+        workloads = [w for w in workloads if w.agent]
+    by_name = {w.name: [i for i in mine if i.workload == w.name] for w in workloads}
+    environments = {i.id: pod_environment(run, daemon, w, i) for w in workloads for i in by_name[w.name]}
+    for variables in environments.values():
+        variables.pop("TELEPRESENCE_INTERCEPT_ID", None)
+    objects = [shape.workload_object(run, w, by_name[w.name], environments) for w in workloads]
+    return run.object(objects, _list_text(run, workloads, by_name))
 
 
-def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) -> str:
-    if not found:
+def _list_text(run: Run, workloads: list[Any], by_name: dict[str, list[Intercept]]) -> str:
+    if not workloads:
         kinds = (
             "Deployments, StatefulSets, or ReplicaSets"
             if run.old
             else "Deployments, StatefulSets, ReplicaSets, or Rollouts"
         )
         return f"No Workloads ({kinds})\n"
-    width = max(len(w.name) for w in found)
-    kind_width = max(len(w.kind) for w in found)
+    width = max(len(w.name) for w in workloads)
+    kind_width = max(len(w.kind) for w in workloads)
     lines = []
     ready = "ready to intercept" if run.old else "ready to attach" if run.new else "ready to engage"
-    for workload in found:
+    for workload in workloads:
         lead = "" if run.old else f"{workload.kind.lower().ljust(kind_width)} "
         installed = "already" if workload.agent else "not yet"
         engaged = by_name[workload.name]
@@ -73,7 +71,7 @@ def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) 
                 else "unable to attach (traffic-agent not installed): Unknown"
             )
         elif engaged:
-            state = {"replace": "replaced", "ingest": "ingested"}.get(engaged[0].kind, "intercepted")
+            state = {"replace": "replaced"}.get(engaged[0].kind, "intercepted")
         else:
             state = f"{ready} (traffic-agent {installed} installed)"
         lines.append(f"{lead}{workload.name.ljust(width)}: {state}\n")
@@ -82,7 +80,7 @@ def _list_text(run: Run, found: list[Any], by_name: dict[str, list[Intercept]]) 
 
 
 def uninstall(run: Run) -> Answer:
-    """Take agents out: the pods are replaced, and an intercept made too soon stops routing."""
+    """Remove agents: the pods are replaced. An intercept that is created too soon afterwards stops routing."""
     everything = run.parsed.on("all-agents")
     names = run.parsed.arguments if run.parsed.on("agent") or not run.old else []
     if not everything and not names:

@@ -1,4 +1,4 @@
-"""Which port an intercept means, which requests, and who already holds them."""
+"""The port and the requests of an intercept, and conflicts with other intercepts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _SPEC = "port must be of the format --port <local-port>[:<svcPortIdentifier>]"
 
 
 def local_port(run: Run) -> tuple[int, str]:
-    """The local port (0: not given) and the wanted port's name or number of `--port`."""
-    text = run.parsed.one("port")
+    """The local port (0 if not given) and the Service port's name or number from `--port`."""
+    text = run.parsed.value("port")
     if not text or text == "all":
         return 0, ""
     parts = text.split(":")
@@ -27,8 +27,8 @@ def first_port(workload: Workload) -> Port:
 
 
 def service_port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
-    """The one service port that is meant."""
-    service = run.parsed.one("service")
+    """The Service port to intercept. Raises Failure if there is none or more than one."""
+    service = run.parsed.value("service")
     if workload.service is None:
         if run.old:
             raise Failure(
@@ -40,8 +40,8 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
     if wanted and named and not fitting and run.new:
         fitting = [p for p in workload.ports if wanted == str(p.container)]
     if not fitting:
-        asked = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
-        raise Failure(f"{error}{title} has no interceptable port matching {asked}", bare=True)
+        criteria = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
+        raise Failure(f"{error}{title} has no interceptable port matching {criteria}", bare=True)
     if len(fitting) > 1:
         what, how = ("service port", "svcPortName") if run.old else ("port", "portName/portNumber")
         raise Failure(
@@ -54,25 +54,23 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
 
 def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
     headers: dict[str, str] = {}
-    for pair in run.parsed.many("http-header"):
+    for pair in run.parsed.values("http-header"):
         match = re.fullmatch(r"([^=:]+)(?:=|:\s*)(.*)", pair)
         if not match:
             raise Failure(
                 f'invalid argument "{pair}" for "--http-header" flag: must be in the form KEY=VALUE or KEY: VALUE'
             )
         headers[match.group(1).strip()] = match.group(2)
-    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.many(f"http-path-{k}")]
+    paths = [(k, v) for k in ("equal", "prefix", "regex") for v in run.parsed.values(f"http-path-{k}")]
     return headers, paths
 
 
-def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Intercept, error: str) -> None:
-    """Who holds the port? A dead holder counts like a live one."""
-    if made.kind in ("wiretap", "ingest"):
-        return
+def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, intercept: Intercept, error: str) -> None:
+    """Raise Failure if another intercept conflicts. An intercept of an ended client counts too."""
     with run.world.lock:
-        others = [i for i in cluster.engaged(workload) if i.kind not in ("wiretap", "ingest") and i.id != made.id]
+        others = [i for i in cluster.engaged(workload) if i.id != intercept.id]
     for other in others:
-        if other.port.name != made.port.name and "replace" not in (made.kind, other.kind):
+        if other.port.name != intercept.port.name and "replace" not in (intercept.kind, other.kind):
             continue
         if run.old:
             text = f'intercept in error state AGENT_ERROR: Conflicts with the currently-served intercept "{other.id}"'
@@ -80,10 +78,10 @@ def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, made: Interc
         lead = (
             f'{error}conflict with intercept {other.id} on port {other.port.port} created by client "{other.client}": '
         )
-        if not (other.headers or other.paths) or not (made.headers or made.paths):
+        if not (other.headers or other.paths) or not (intercept.headers or intercept.paths):
             raise Failure(f"{lead}one intercept has no filters (intercepts all traffic)", bare=True)
-        mine, theirs = _lower(made.headers), _lower(other.headers)
-        if made.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
+        mine, theirs = _lower(intercept.headers), _lower(other.headers)
+        if intercept.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
             overlap = "header filters overlap" if run.new else "header filters form a subset"
             raise Failure(lead + overlap, bare=True)
 

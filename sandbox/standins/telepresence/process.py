@@ -1,6 +1,6 @@
-"""The daemon's process: takes the real daemon's title, reports to the state server, lives until either ends.
+"""The daemon's process: it sets the real daemon's title, connects to the state server, and runs until either ends.
 
-Arguments: the server's socket, the daemon's id, then the words of the title.
+Arguments: the server's socket, the daemon's id, the words of the title.
 """
 
 import _socket
@@ -20,12 +20,12 @@ def main() -> None:
         while line.recv(1):
             pass
     except OSError:
-        pass  # the sandbox has ended, and so does this
+        pass  # the sandbox has stopped
     posix._exit(0)
 
 
 def title(words: list[str]) -> None:
-    """Overwrite the words the kernel shows for this process, as ps and /proc/PID/cmdline read them."""
+    """Overwrite the command line that ps and /proc/PID/cmdline show for this process."""
     with open("/proc/self/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     start, end = int(fields[45]), int(fields[46])

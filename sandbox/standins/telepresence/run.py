@@ -1,4 +1,4 @@
-"""One run of telepresence: its version's ways, what it prints and how, the session it finds."""
+"""One call of telepresence: version differences, output, and the current session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence.args import Parsed
 from sandbox.standins.telepresence.daemon import Daemon
 from sandbox.world.cluster import Cluster
@@ -23,8 +23,10 @@ _BUG = (
 
 
 class Failure(Exception):
-    """The command fails with exit 1. prefix: text has `telepresence CMD: error: ` before it (where the version has
-    both). logs: 2.19 points to its logs. bare: 2.25 and newer print it without the prefix."""
+    """The command fails with exit code 1.
+
+    logs: 2.19 adds a pointer to its logs; bare: 2.25 and newer print the text without `telepresence CMD: error: `
+    """
 
     def __init__(self, text: str, *, logs: bool = False, bare: bool = False) -> None:
         super().__init__(text)
@@ -33,7 +35,7 @@ class Failure(Exception):
 
 @dataclass
 class Run:
-    """What a command needs."""
+    """The context of a command."""
 
     call: Call
     world: World
@@ -43,46 +45,48 @@ class Run:
     err: list[str] = field(default_factory=list)  # deprecations and warnings, each with its newline
     writes: bool = False
 
-    # --- the version's ways
+    # --- version differences
     @property
     def unix_sockets(self) -> bool:
-        """Up to 2.25: daemons at fixed unix sockets, a session that another connect collides with."""
+        """Up to 2.25: daemons listen on fixed Unix sockets, and a second connect conflicts with the session."""
         return self.version < "2.26"
 
     @property
     def old(self) -> bool:
-        """2.19: envelopes, texts and shapes of the time before 2.22."""
+        """2.19: the JSON envelopes and texts before 2.22."""
         return self.version < "2.22"
 
     @property
     def new(self) -> bool:
-        """2.31: --format, detach, random key order."""
+        """2.31: --format, detach, random order of JSON keys."""
         return self.version >= "2.29"
 
     @property
     def format(self) -> str:
-        """json, yaml or "" for text."""
-        chosen = self.parsed.one("format") or self.parsed.one("output") or ("json" if self.parsed.on("json") else "")
+        """The output format: json, yaml, or "" for text."""
+        chosen = (
+            self.parsed.value("format") or self.parsed.value("output") or ("json" if self.parsed.on("json") else "")
+        )
         return "" if chosen == "default" else chosen
 
     @property
     def bare_json(self) -> bool:
-        """`--format`: the payload without an envelope."""
+        """Whether JSON has no envelope (`--format`)."""
         return "format" in self.parsed.flags
 
     # --- output
     def say(self, text: str) -> None:
-        """A line of progress on stdout at once; silent where the format is JSON or YAML."""
-        if not self.format and self.parsed.one("progress") != "quiet":
+        """Print a line of progress on stdout immediately. Prints nothing for JSON and YAML."""
+        if not self.format and self.parsed.value("progress") != "quiet":
             self.world.emit(self.call, text + "\n")
 
     def warn(self, text: str) -> None:
-        """A warning at once: on stdout in 2.19, on stderr later; silent under JSON."""
+        """Print a warning immediately: 2.19 on stdout, newer versions on stderr. Prints nothing for JSON."""
         if not self.format:
             self.world.emit(self.call, text + "\n", error=not self.old)
 
     def text(self, text: str) -> Answer:
-        """Success with text: under JSON an envelope, or nothing where the version's JSON has nothing."""
+        """Succeed with a text. For JSON it is an envelope, or nothing if the version prints nothing."""
         if not self.format:
             return self.answer(text)
         if self.bare_json or not text:
@@ -90,7 +94,7 @@ class Run:
         return self.answer(self.dump({"cmd": self.parsed.command.split()[-1], "stdout": text}))
 
     def object(self, payload: Any, text: str, clean: bool = False) -> Answer:
-        """Success with data: `clean` data has no envelope even under `--output`."""
+        """Succeed with data. clean: without an envelope even for `--output`."""
         if not self.format:
             return self.answer(text)
         if clean or self.bare_json:
@@ -98,11 +102,11 @@ class Run:
         return self.answer(self.dump({"cmd": self.parsed.command.split()[-1], "stdout": payload}))
 
     def answer(self, stdout: str, exit: int = 0, stderr: str = "") -> Answer:
-        """The end, with the deprecations that came up."""
+        """The answer with the collected warnings."""
         return Answer(exit, stdout, "".join(self.err) + stderr, writes=self.writes)
 
     def failed(self, failure: Failure) -> Answer:
-        """The end of a command that failed, in this version's form."""
+        """The answer of a failed command in this version's format."""
         name = self.parsed.command
         if self.format == "yaml":
             if self.old:
@@ -116,7 +120,7 @@ class Run:
         return self.answer("", 1, f"{prefix}{text}\n")
 
     def dump(self, payload: Any) -> str:
-        """JSON or YAML as the version writes it: 2.31 in random key order and without a last newline."""
+        """JSON or YAML as the version writes it: 2.31 with random key order and without a final newline."""
         if self.format == "yaml":
             import yaml
 
@@ -130,29 +134,29 @@ class Run:
     def cluster(self) -> Cluster:
         """The cluster of the current session."""
         daemon = self.session()
-        found = self.world.cluster_at(daemon.server) if daemon else None
-        return found or self.world.cluster
+        cluster = self.world.cluster_at(daemon.server) if daemon else None
+        return cluster or self.world.cluster
 
     def session(self) -> Daemon | None:
-        """The connected daemon that this command would talk to."""
-        if self.new and self.world.fault("status-lies"):
+        """The connected daemon that this command would use."""
+        if self.new and self.world.fault("status-wrong"):
             return None
         live = [d for d in self.user.daemons if d.state == "connected" and not d.orphan]
         return live[-1] if live else None
 
     def idle(self) -> Daemon | None:
-        """A daemon that runs without a session (2.19 and 2.25 keep them)."""
+        """A daemon without a session (2.19 and 2.25 keep them running)."""
         live = [d for d in self.user.daemons if d.state == "idle"]
         return live[-1] if live else None
 
     def lost(self) -> Daemon | None:
-        """A daemon that was killed a moment ago; nothing has noticed yet."""
+        """A daemon that was killed a moment ago and is not yet known to be dead."""
         span = 6.0 if self.world.profile.connect > 1 else 0.5
         dead = [d for d in self.user.daemons if d.state == "dead" and d.died and time.monotonic() - d.died < span]
         return dead[-1] if dead else None
 
     def log(self, text: str, name: str = "connector") -> None:
-        """A line in a daemon's log file; a log that cannot be written is none."""
+        """Append a line to a daemon's log file. Ignores a log that is not writable."""
         folder = Path(self.call.home, ".cache/telepresence/logs")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.call import Answer
+from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.daemon import Daemon, stop
 from sandbox.standins.telepresence.engage import end
@@ -17,7 +17,7 @@ _EXCLUDED = [".com", ".io", ".net", ".org", ".ru"]
 
 
 def status(run: Run) -> Answer:
-    """Exit 0 whatever runs. Never starts a daemon."""
+    """Print the status. The exit code is always 0; no daemon is started."""
     if run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
         run.world.wait(run.call, 3.0)
         run.user.notes["unstuck"] = True
@@ -83,7 +83,6 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     groups = {
         "intercepts": [i for i in held if i.kind == "intercept"],
         "replacements": [i for i in held if i.kind == "replace"],
-        "wiretaps": [i for i in held if i.kind == "wiretap"],
     }
     executable = str(run.world.box / "bin/telepresence")
     rows = [
@@ -96,7 +95,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         ("Namespace", daemon.namespace),
         ("Manager namespace", daemon.manager_namespace),
     ]
-    if not run.old or daemon.mapped_asked:
+    if not run.old or daemon.mapped_explicitly:
         rows.append(("Mapped namespaces", f"[{' '.join(daemon.mapped)}]"))
     count = len(groups["intercepts"])
     if count or run.old:
@@ -115,14 +114,11 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
         "status": "Connected",
         "version": run.version,
     }
-    if not run.old or daemon.mapped_asked:
+    if not run.old or daemon.mapped_explicitly:
         user["mapped_namespaces"] = list(daemon.mapped)
-    for key, found in groups.items():
-        if found:
-            user[key] = [{"name": i.name, "client": i.client} for i in found]
-    ingests = [i for i in held if i.kind == "ingest"]
-    if ingests:
-        user["ingests"] = [{"workload": i.workload, "container": i.workload} for i in ingests]
+    for key, members in groups.items():
+        if members:
+            user[key] = [{"name": i.name, "client": i.client} for i in members]
     root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
     root: dict[str, Any] = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
     if run.new:
@@ -173,13 +169,13 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
 
 
 def mine(run: Run, daemon: Daemon) -> list[Intercept]:
-    """What this session holds."""
+    """The intercepts and replacements of this session."""
     with run.world.lock:
         return [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
 
 
 def version(run: Run) -> Answer:
-    """Client, daemons, manager."""
+    """Print the versions of client, daemons and manager."""
     daemon, v = run.session(), f"v{run.version}"
     image = rollout.agent_image(run.world)
     if daemon is not None and run.new:
@@ -206,9 +202,9 @@ def version(run: Run) -> Answer:
 
 
 def quit_(run: Run) -> Answer:
-    """Exit 0, whatever ran."""
+    """Quit. The exit code is 0 even if nothing runs."""
     names = run.user.notes.get("telepresence-names", [])
-    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.one("use"):
+    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.value("use"):
         raise Failure(
             f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag"
         )
@@ -224,17 +220,17 @@ def quit_(run: Run) -> Answer:
 
 
 def disconnect(run: Run, stop_daemons: bool) -> None:
-    """End the session and its intercepts; the daemons too where asked or where the version does so."""
+    """End the session and its intercepts, and the daemons if requested or if the version always does."""
     live = [d for d in run.user.daemons if d.state in ("connected", "idle") and not d.orphan]
-    if run.new and run.world.fault("status-lies"):
+    if run.new and run.world.fault("status-wrong"):
         return
     chosen = live if stop_daemons else live[-1:]
     run.user.notes.pop("telepresence-names", None)
     for daemon in chosen:
         if daemon.state == "connected":
             cluster = run.world.cluster_at(daemon.server) or run.world.cluster
-            for made in mine(run, daemon):
-                end(run.world, cluster, made)
+            for intercept in mine(run, daemon):
+                end(run.world, cluster, intercept)
             run.user.sessions.pop(daemon.key, None)
             run.world.alive_sessions.discard(daemon.session)
         run.writes = True

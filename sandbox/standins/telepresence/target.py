@@ -1,4 +1,4 @@
-"""Where a connect wants to go, and what can be in the way: kubeconfig, API server, rights, traffic manager, network."""
+"""The target of a connect and its checks: kubeconfig, API server, authorization, traffic manager, network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NO_MANAGER = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a connect asks for."""
+    """The parameters of a connect."""
 
     context: str
     namespace: str
     server: str
     manager: str
-    manager_asked: bool
+    manager_given: bool
     mapped: tuple[str, ...]
     files: str
 
@@ -35,30 +35,30 @@ class Wanted:
 
 
 def wanted(run: Run) -> Wanted | str:
-    """What is asked for; a text is the error that only the daemon finds out."""
-    flag = run.parsed.one("kubeconfig")
+    """The parameters; or, as text, the error that the daemon reports."""
+    flag = run.parsed.value("kubeconfig")
     try:
         config = kubeconfig.load(run.call, flag)
     except kubeconfig.Broken as why:
         raise Failure(str(why)) from None
-    context = run.parsed.one("context") or config.current
+    context = run.parsed.value("context") or config.current
     if context and context not in config.contexts:
-        if config.empty and not run.parsed.one("context"):
+        if config.empty and not run.parsed.value("context"):
             return "kubeconfig has no context definition"
         raise Failure(f"invalid configuration: context was not found for specified context: {context}")
     if config.empty:
         return "kubeconfig has no context definition"
     if not context:
         return 'context "" does not exist in the kubeconfig'
-    manager = run.parsed.one("manager-namespace")
-    asked = run.parsed.one("namespace") if run.parsed.command == "connect" else ""
+    manager = run.parsed.value("manager-namespace")
+    requested = run.parsed.value("namespace") if run.parsed.command == "connect" else ""
     return Wanted(
         context,
-        asked or config.namespace(context) or "default",
+        requested or config.namespace(context) or "default",
         config.server(context),
         manager or "ambassador",
         bool(manager),
-        tuple(run.parsed.many("mapped-namespaces")),
+        tuple(run.parsed.values("mapped-namespaces")),
         ":".join(config.files),
     )
 
@@ -72,15 +72,15 @@ def same(there: Daemon, want: Wanted, run: Run) -> bool:
 
 
 def authenticate(run: Run, want: Wanted) -> Session:
-    """Ask the API server, as the program does: it starts the credential plug-in four times in a row."""
-    config = kubeconfig.load(run.call, run.parsed.one("kubeconfig"))
+    """Authenticate to the API server. Like the real program, it starts the credential plug-in four times in a row."""
+    config = kubeconfig.load(run.call, run.parsed.value("kubeconfig"))
     try:
         for _ in range(3 if config.user(want.context).get("exec") else 0):
             reach(run.world, run.call, config, want.context, timeout=20.0)
         return reach(run.world, run.call, config, want.context, timeout=20.0)
     except Unreachable as why:
-        if why.said:
-            run.log(why.said.rstrip("\n"))
+        if why.stderr:
+            run.log(why.stderr.rstrip("\n"))
         run.log(f"ERROR unable to track k8s cluster: {why.text}")
         raise Failure(_unreachable(run, want, why), logs=True) from None
 
@@ -108,13 +108,13 @@ def _unreachable(run: Run, want: Wanted, why: Unreachable) -> str:
 
 
 def find_manager(run: Run, want: Wanted, session: Session) -> None:
-    """Find the traffic manager, with the user's rights."""
+    """Find the traffic manager, if the user may read it."""
     world, cluster = run.world, session.cluster
     error = "connector.Connect: " if run.unix_sockets else ""
     if session.role == "none":
         raise Failure(f"{error}unable to determine the traffic-manager namespace")
     if world.fault("rbac-manager"):
-        if not want.manager_asked:
+        if not want.manager_given:
             raise Failure(error + NO_MANAGER)
         lead = f"{error}unable to get service traffic-manager in {want.manager}: " if run.old else error
         raise Failure(
@@ -154,8 +154,8 @@ def set_up_network(run: Run, daemon: Daemon) -> None:
 
 
 def check_config(run: Run) -> None:
-    """A broken config.yml fails every command."""
-    path = Path(run.parsed.one("config") or Path(run.call.home, ".config/telepresence/config.yml"))
+    """Raise Failure for a broken config.yml: it fails every command."""
+    path = Path(run.parsed.value("config") or Path(run.call.home, ".config/telepresence/config.yml"))
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""How clients find and ask a running stand-in of Tilt: an entry in ~/.tilt-dev/config, and one JSON line each way."""
+"""The connection between clients and a running stand-in for Tilt: an entry in ~/.tilt-dev/config, and one JSON line each way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def serve(engine: Any) -> None:
-    """Answer clients in the background, and say where."""
+    """Serve clients in the background and write the port to the config file."""
     line = socket.socket()
     line.bind(("127.0.0.1", 0))
     line.listen(16)
@@ -20,17 +20,17 @@ def serve(engine: Any) -> None:
 
 
 def forget(engine: Any) -> None:
-    """Take the entry away: done when Tilt ends by itself, and not when it is cut short."""
+    """Delete the entry. Tilt does this when it ends by itself, not when it is killed."""
     _edit(_config(os.environ.get("HOME", "/")), engine.name, 0)
 
 
 def find(home: str, name: str) -> int:
-    """The port of the API of this Tilt; 0 when none is known."""
+    """The API port of this Tilt; 0 if unknown."""
     return int(_read(_config(home)).get(name, 0))
 
 
 def ask(port: int, verb: str, **words: Any) -> Any:
-    """One question. Raises OSError when nobody answers."""
+    """Send one request. Raises OSError if no Tilt answers."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         line.sendall(json.dumps({"verb": verb, **words}).encode() + b"\n")
         data = b""
@@ -47,25 +47,23 @@ def _accept(engine: Any, line: socket.socket) -> None:
 
 def _one(engine: Any, client: socket.socket) -> None:
     with client, client.makefile("rwb") as stream:
-        asked = json.loads(stream.readline())
-        answer = _answer(engine, str(asked["verb"]), asked)
+        request = json.loads(stream.readline())
+        answer = _answer(engine, str(request["verb"]), request)
         stream.write(json.dumps(answer).encode())
 
 
-def _answer(engine: Any, verb: str, asked: dict[str, Any]) -> Any:
+def _answer(engine: Any, verb: str, request: dict[str, Any]) -> Any:
     if verb == "resources":
         return engine.documents()
     if verb == "session":
         return engine.session()
-    if verb == "logs":
-        return engine.log.lines
     if verb == "args":
-        if tuple(asked["args"]) == engine.args:
+        if tuple(request["args"]) == engine.args:
             return {"same": True}
-        engine.log.say(f"\nTilt Args\nTiltfile args changed to: [{' '.join(asked['args'])}]")
-        engine.load(tuple(asked["args"]))
+        engine.log.say(f"\nTilt Args\nTiltfile args changed to: [{' '.join(request['args'])}]")
+        engine.load(tuple(request["args"]))
         return {"same": False}
-    name = str(asked["name"])
+    name = str(request["name"])
     if name not in engine.states:
         return {"error": "missing"}
     if verb == "trigger":
@@ -83,19 +81,19 @@ def _config(home: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _edit(path: Path, name: str, port: int) -> None:
-    found = _read(path)
+    ports = _read(path)
     if port:
-        found[name] = port
+        ports[name] = port
     else:
-        found.pop(name, None)
+        ports.pop(name, None)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(found))
+    new.write_text(json.dumps(ports))
     new.replace(path)

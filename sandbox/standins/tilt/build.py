@@ -1,4 +1,4 @@
-"""What Tilt does for a resource in the cluster: build and push its image, run its deploy command, watch its pods."""
+"""The update of a resource in the cluster: build and push its image, run its deploy command, watch its pods."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SKIPPED = {".git", "node_modules", "__pycache__", ".venv"}
 
 
 class BuildFailed(Exception):
-    """The text is what Tilt shows after `Build Failed: `."""
+    """An update failed. Tilt shows the text after `Build Failed: `."""
 
 
 def tagged(image: Image) -> str:
-    """The reference with a tag made of the content, as Tilt's are."""
+    """The reference with a tag derived from the content, like Tilt's."""
     made = hashlib.sha256(Path(image.dockerfile).read_bytes() if image.command is None else b"")
     for path in image.deps or image.only or ("",):
         place = Path(image.context, path)
@@ -40,7 +40,7 @@ def tagged(image: Image) -> str:
 
 
 def build_and_push(image: Image, env: Mapping[str, str], say: Say, steps: int) -> str:
-    """The pushed reference. Raises BuildFailed with the engine's, the command's or the registry's words."""
+    """Build and push the image. Returns the pushed reference. Raises BuildFailed."""
     ref = _by_command(image, image.command, env, say, steps) if image.command else _by_docker(image, env, say, steps)
     if image.push:
         say(f"\nSTEP 2/{steps} — Pushing {ref}\n     Pushing with Docker client")
@@ -50,7 +50,7 @@ def build_and_push(image: Image, env: Mapping[str, str], say: Say, steps: int) -
 
 
 def _by_docker(image: Image, env: Mapping[str, str], say: Say, steps: int) -> str:
-    """docker_build."""
+    """Build an image of docker_build."""
     ref = tagged(image)
     say(f"STEP 1/{steps} — Building Dockerfile: [{image.name}]\nBuilding Dockerfile:")
     say("\n".join(f"  {line}" for line in Path(image.dockerfile).read_text().splitlines()))
@@ -61,7 +61,7 @@ def _by_docker(image: Image, env: Mapping[str, str], say: Say, steps: int) -> st
 
 
 def _by_command(image: Image, command: Command, env: Mapping[str, str], say: Say, steps: int) -> str:
-    """custom_build: the command makes EXPECTED_REF; unless it keeps that from Docker, it gets a tag of its content."""
+    """Build an image of custom_build. The command creates EXPECTED_REF; an image in Docker gets a tag derived from its content."""
     expected = f"{image.ref}:{image.tag or f'tilt-build-{time.time_ns() // 1_000_000_000}'}"
     registry, _, _ = image.ref.rpartition("/")
     name, _, tag = expected.rpartition(":")
@@ -72,9 +72,9 @@ def _by_command(image: Image, command: Command, env: Mapping[str, str], say: Say
     done = _run(command.argv, {**env, **given, **command.env}, command.folder, 1800)
     if done is None:
         raise BuildFailed("context deadline exceeded")
-    said = (done.stdout + done.stderr).rstrip()
-    if said:
-        say(said)
+    output = (done.stdout + done.stderr).rstrip()
+    if output:
+        say(output)
     if done.returncode != 0:
         raise BuildFailed(f"Custom build {command.shown!r} failed: exit status {done.returncode}")
     if not image.local:
@@ -88,7 +88,7 @@ def _by_command(image: Image, command: Command, env: Mapping[str, str], say: Say
 def apply(
     manifest: Manifest, refs: list[str], env: Mapping[str, str], say: Say, timeout: float
 ) -> list[dict[str, Any]]:
-    """Run the deploy command; the objects that it printed. Raises BuildFailed."""
+    """Run the deploy command and return the objects that it printed. Raises BuildFailed."""
     assert manifest.apply is not None
     images = {f"TILT_IMAGE_{number}": ref for number, ref in enumerate(refs)}
     images |= {f"TILT_IMAGE_MAP_{number}": name for number, name in enumerate(manifest.images)}
@@ -104,30 +104,30 @@ def apply(
     if done.returncode != 0:
         raise BuildFailed(f"apply command exited with status {done.returncode}")
     try:
-        found = [d for d in yaml.safe_load_all(done.stdout) if isinstance(d, dict)]
+        documents = [d for d in yaml.safe_load_all(done.stdout) if isinstance(d, dict)]
     except yaml.YAMLError as why:
         raise BuildFailed(f"apply command returned malformed YAML: {why}") from None
-    objects = [o for d in found for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
+    objects = [o for d in documents for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
     listed = [f"       → {o['metadata']['name']}:{str(o['kind']).lower()}" for o in objects]
     say("     Objects applied to cluster:\n" + "\n".join(listed) if listed else "     Objects applied to cluster:")
     return objects
 
 
 def delete(manifest: Manifest, env: Mapping[str, str], say: Say) -> int:
-    """Run the delete command; its exit code."""
+    """Run the delete command and return its exit code."""
     assert manifest.delete is not None
     say(f"Running cmd: {manifest.delete.shown}")
     done = _run(manifest.delete.argv, {**env, **manifest.delete.env}, manifest.delete.folder, 300)
     if done is None:
         return 137
-    said = (done.stderr + done.stdout).strip()
-    if said:
-        say(said)
+    output = (done.stderr + done.stdout).strip()
+    if output:
+        say(output)
     return done.returncode
 
 
 def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
-    """Are the Deployments among the objects available, as the cluster says now?"""
+    """Are the Deployments among the objects available in the cluster?"""
     for item in objects:
         if item.get("kind") != "Deployment":
             continue
@@ -136,15 +136,15 @@ def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
         done = _run(("kubectl", "get", "deployment", str(meta["name"]), *place, "-o", "json"), env, os.getcwd(), 20)
         if done is None or done.returncode != 0:
             return False
-        found = json.loads(done.stdout)
-        wanted = int((found.get("spec") or {}).get("replicas", 1))
-        if int((found.get("status") or {}).get("readyReplicas") or 0) < wanted:
+        answer = json.loads(done.stdout)
+        wanted = int((answer.get("spec") or {}).get("replicas", 1))
+        if int((answer.get("status") or {}).get("readyReplicas") or 0) < wanted:
             return False
     return True
 
 
-def cluster_trouble(env: Mapping[str, str]) -> str:
-    """Why the API server cannot be asked, in the words of the client; empty when it can."""
+def cluster_problem(env: Mapping[str, str]) -> str:
+    """The client's error if the API server does not answer; empty if it does."""
     done = _run(("kubectl", "get", "--raw", "/version"), env, os.getcwd(), 20)
     if done is None:
         return "context deadline exceeded"
@@ -152,8 +152,8 @@ def cluster_trouble(env: Mapping[str, str]) -> str:
     return "" if done.returncode == 0 else (lines[-1] if lines else "unknown")
 
 
-def engine_trouble(env: Mapping[str, str]) -> str:
-    """Why no Docker engine answers; empty when one does."""
+def engine_problem(env: Mapping[str, str]) -> str:
+    """Docker's error if no engine answers; empty if one does."""
     done = _run(("docker", "info", "--format", "{{.ServerVersion}}"), env, os.getcwd(), 20)
     if done is not None and done.returncode == 0:
         return ""
@@ -176,7 +176,7 @@ def _docker(argv: list[str], env: Mapping[str, str], prefix: str) -> None:
 def _run(
     argv: tuple[str, ...], env: Mapping[str, str], folder: str, timeout: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """None when it was killed at its deadline; a program that is missing ends with 127."""
+    """Run a command. Returns None if it was killed at its deadline; a missing program has exit code 127."""
     try:
         return subprocess.run(
             argv,

@@ -1,4 +1,4 @@
-"""The stand-in for tilt 0.37.6: it evaluates the real Tiltfile and runs what it declares. Texts as recorded."""
+"""The stand-in for tilt 0.37.6: it evaluates the real Tiltfile and runs its resources. Texts were recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox.server.call import Answer, Call
+from sandbox.protocol.call import Answer, Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.go.flags import UnknownFlag, Words, parse
 from sandbox.standins.tilt import api
@@ -30,11 +30,9 @@ _FLAGS = {
     "down": "context= delete-namespaces delete-volumes file/f= namespace=",
     "alpha tiltfile-result": "builtin-timings/b context= dur-threshold= file/f=",
     "get": f"{_AT} output/o= selector/l= field-selector= ignore-not-found no-headers watch/w watch-only show-labels",
-    "wait": f"{_AT} for= timeout= all output/o= selector/l=",
     "trigger": _AT,
     "enable": f"{_AT} all only labels/l=",
     "disable": f"{_AT} all labels/l=",
-    "logs": f"{_AT} follow/f json level= since= source= tail=",
     "args": f"{_AT} clear",
     "version": "",
 }
@@ -53,45 +51,45 @@ def handle(call: Call, world: World) -> Answer:
     if name not in _FLAGS:
         return Answer(1, stderr=f'Error: unknown command "{name}" for "tilt"\n')
     try:
-        asked = parse(words[len(name.split()) :], f"{_FLAGS[name]} {_EVERYWHERE}")
+        parsed = parse(words[len(name.split()) :], f"{_FLAGS[name]} {_EVERYWHERE}")
     except UnknownFlag as why:
         usage = _help(name)
         usage = usage[usage.find("Usage:") :] if "Usage:" in usage else ""
         return Answer(1, f"{why}\n", f"Error: {why}\n{usage}\n")
-    if asked.on("help"):
+    if parsed.on("help"):
         return Answer(stdout=_help(name))
     if name == "version":
         return Answer(stdout=f"{VERSION_LINE}\n")
     if name in {"up", "ci", "down"}:
-        return _start(call, name, asked)
+        return _start(call, name, parsed)
     if name == "alpha tiltfile-result":
-        return _tiltfile_result(call, asked, verbose="-v" in call.argv or "--verbose" in call.argv)
-    return _client(call, world, name, asked)
+        return _tiltfile_result(call, parsed, verbose="-v" in call.argv or "--verbose" in call.argv)
+    return _client(call, world, name, parsed)
 
 
-def _start(call: Call, verb: str, asked: Words) -> Answer:
-    """The client becomes the process that runs what the Tiltfile declares."""
+def _start(call: Call, verb: str, parsed: Words) -> Answer:
+    """Let the client replace itself by the process that runs the Tiltfile's resources."""
     options = Options(
         verb=verb,
-        file=asked.one("file", "Tiltfile"),
-        context=asked.one("context"),
-        namespace=asked.one("namespace"),
-        host=asked.one("host") or call.env.get("TILT_HOST") or "localhost",
-        port=_port(call, asked),
-        args=tuple(asked.words),
-        timeout=_seconds(asked.one("timeout", "30m")),
+        file=parsed.value("file", "Tiltfile"),
+        context=parsed.value("context"),
+        namespace=parsed.value("namespace"),
+        host=parsed.value("host") or call.env.get("TILT_HOST") or "localhost",
+        port=_port(call, parsed),
+        args=tuple(parsed.words),
+        timeout=_seconds(parsed.value("timeout", "30m")),
     )
     code = f"import sys; sys.path.insert(0, {_ROOT!r}); from sandbox.standins.tilt.engine import main; main()"
     return Answer(run=[sys.executable, "-c", code, json.dumps(asdict(options))], writes=verb != "down")
 
 
-def _tiltfile_result(call: Call, asked: Words, *, verbose: bool) -> Answer:
-    path = Path(os.path.normpath(os.path.join(call.cwd, asked.one("file", "Tiltfile"))))
+def _tiltfile_result(call: Call, parsed: Words, *, verbose: bool) -> Answer:
+    path = Path(os.path.normpath(os.path.join(call.cwd, parsed.value("file", "Tiltfile"))))
     try:
         config = kubeconfig.load(call)
     except kubeconfig.Broken:
         config = kubeconfig.Kubeconfig([])
-    context = asked.one("context") or config.current
+    context = parsed.value("context") or config.current
     context = context if context in config.contexts and config.server(context) else ""
     log: list[str] = []
     began = time.monotonic()
@@ -99,7 +97,7 @@ def _tiltfile_result(call: Call, asked: Words, *, verbose: bool) -> Answer:
     try:
         result = evaluate(
             path,
-            tuple(asked.words),
+            tuple(parsed.words),
             context=context,
             namespace=config.namespace(context) or "default",
             env=call.env,
@@ -108,36 +106,35 @@ def _tiltfile_result(call: Call, asked: Words, *, verbose: bool) -> Answer:
         )
     except TiltfileError as why:
         return Answer(5, stderr=f"{loading}{''.join(line + chr(10) for line in log)}{why}\n")
-    told = "".join(f"{line}\n" for line in log)
+    printed = "".join(f"{line}\n" for line in log)
     took = (time.monotonic() - began) * 1000
-    told = f"{loading}{told}Successfully loaded Tiltfile ({took:.6g}ms)\n" if verbose else ""
-    return Answer(stdout=json.dumps(document(result), indent=2) + "\n", stderr=told)
+    stderr = f"{loading}{printed}Successfully loaded Tiltfile ({took:.6g}ms)\n" if verbose else ""
+    return Answer(stdout=json.dumps(document(result), indent=2) + "\n", stderr=stderr)
 
 
-def _client(call: Call, world: World, name: str, asked: Words) -> Answer:
-    """Commands that ask a running Tilt."""
-    port = _port(call, asked)
+def _client(call: Call, world: World, name: str, parsed: Words) -> Answer:
+    """Run a command that queries or controls a running Tilt."""
+    port = _port(call, parsed)
     instance = "tilt-default" if port == 10350 else f"tilt-{port}"
     at = api.find(call.home, instance)
     page = f"http://localhost:{port}/api"
     refused = f"dial tcp 127.0.0.1:{port}: connect: connection refused"
     gone = {
         "trigger": f'Could not connect to Tilt at {page}/trigger: Post "{page}/trigger": {refused}\n',
-        "logs": f'Error: fetching websocket token: connecting to Tilt at {page}/websocket_token: Get "{page}/websocket_token": {refused}\n',
     }
     if not at:
         return Answer(1, stderr=gone.get(name) or f"Error: No tilt apiserver found: {instance}\n")
     try:
-        answer: Answer = _VERBS[name](call, world, at, asked)
+        answer: Answer = _VERBS[name](call, world, at, parsed)
         return answer
     except (OSError, ValueError):
         text = f"The connection to the server 127.0.0.1:{at} was refused - did you specify the right host or port?\n"
         return Answer(1, stderr=gone.get(name) or text)
 
 
-def _get(call: Call, world: World, at: int, asked: Words) -> Answer:
-    kind = (asked.words or [""])[0].lower()
-    names = asked.words[1:]
+def _get(call: Call, world: World, at: int, parsed: Words) -> Answer:
+    kind = (parsed.words or [""])[0].lower()
+    names = parsed.words[1:]
     if kind in {"uiresource", "uiresources"}:
         items, plural = api.ask(at, "resources"), "uiresources"
     elif kind in {"session", "sessions"}:
@@ -145,11 +142,11 @@ def _get(call: Call, world: World, at: int, asked: Words) -> Answer:
     else:
         return Answer(1, stderr=f'error: the server doesn\'t have a resource type "{kind}"\n')
     if names:
-        found = [item for item in items if item["metadata"]["name"] in names]
-        if not found and not asked.on("ignore-not-found"):
+        matching = [item for item in items if item["metadata"]["name"] in names]
+        if not matching and not parsed.on("ignore-not-found"):
             return Answer(1, stderr=f'Error from server (NotFound): {plural}.tilt.dev "{names[0]}" not found\n')
-        items = found
-    form = asked.one("output")
+        items = matching
+    form = parsed.value("output")
     if form == "json":
         whole: Any = {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
         return Answer(stdout=json.dumps(items[0] if names and items else whole, indent=4) + "\n")
@@ -161,29 +158,8 @@ def _get(call: Call, world: World, at: int, asked: Words) -> Answer:
     return Answer(stdout="\n".join(rows) + "\n")
 
 
-def _wait(call: Call, world: World, at: int, asked: Words) -> Answer:
-    end = time.monotonic() + _seconds(asked.one("timeout", "30s"))
-    wanted = [word.split("/", 1)[1] for word in asked.words if "/" in word]
-    while True:
-        items = {i["metadata"]["name"]: i for i in api.ask(at, "resources")}
-        missing = [name for name in wanted if name not in items]
-        if missing:
-            return Answer(1, stderr=f'Error from server (NotFound): uiresources.tilt.dev "{missing[0]}" not found\n')
-        ready = [
-            name
-            for name in wanted
-            if any(c["type"] == "Ready" and c["status"] == "True" for c in items[name]["status"]["conditions"])
-        ]
-        if len(ready) == len(wanted):
-            return Answer(stdout="".join(f"uiresource.tilt.dev/{name} condition met\n" for name in wanted))
-        if time.monotonic() > end:
-            late = next(name for name in wanted if name not in ready)
-            return Answer(1, stderr=f"error: timed out waiting for the condition on uiresources/{late}\n")
-        world.wait(call, 0.1)
-
-
-def _trigger(call: Call, world: World, at: int, asked: Words) -> Answer:
-    name = (asked.words or [""])[0]
+def _trigger(call: Call, world: World, at: int, parsed: Words) -> Answer:
+    name = (parsed.words or [""])[0]
     answer = api.ask(at, "trigger", name=name)
     if answer.get("error") == "missing":
         return Answer(1, stderr=f'Error: (404): resource "{name}" does not exist\n')
@@ -193,29 +169,21 @@ def _trigger(call: Call, world: World, at: int, asked: Words) -> Answer:
 
 
 def _switch(verb: str) -> Any:
-    def switch(call: Call, world: World, at: int, asked: Words) -> Answer:
+    def switch(call: Call, world: World, at: int, parsed: Words) -> Answer:
         names = [i["metadata"]["name"] for i in api.ask(at, "resources")]
-        for name in names if asked.on("all") else asked.words:
-            if api.ask(at, verb, name=name).get("error") and not asked.on("all"):
+        for name in names if parsed.on("all") else parsed.words:
+            if api.ask(at, verb, name=name).get("error") and not parsed.on("all"):
                 return Answer(1, stderr=f'Error: no such resource "{name}"\n')
         return Answer(writes=True)
 
     return switch
 
 
-def _logs(call: Call, world: World, at: int, asked: Words) -> Answer:
-    from sandbox.standins.tilt.state import prefix
-
-    wanted = set(asked.words)
-    lines = [f"{prefix(name)}{line}\n" for name, line in api.ask(at, "logs") if not wanted or name in wanted]
-    return Answer(stdout="".join(lines))
-
-
-def _args(call: Call, world: World, at: int, asked: Words) -> Answer:
-    args = [] if asked.on("clear") else list(asked.words)
+def _args(call: Call, world: World, at: int, parsed: Words) -> Answer:
+    args = [] if parsed.on("clear") else list(parsed.words)
     if api.ask(at, "args", args=args)["same"]:
         return Answer(stderr="Tilt is already running with those args -- no action taken\n")
-    port = _port(call, asked)
+    port = _port(call, parsed)
     return Answer(
         stderr=f"Changed config args for Tilt running at localhost:{port} to [{' '.join(args)}]\n", writes=True
     )
@@ -223,27 +191,25 @@ def _args(call: Call, world: World, at: int, asked: Words) -> Answer:
 
 _VERBS: dict[str, Any] = {
     "get": _get,
-    "wait": _wait,
     "trigger": _trigger,
     "enable": _switch("enable"),
     "disable": _switch("disable"),
-    "logs": _logs,
     "args": _args,
 }
 
 
-def _port(call: Call, asked: Words) -> int:
-    text = asked.one("port") or call.env.get("TILT_PORT") or "10350"
+def _port(call: Call, parsed: Words) -> int:
+    text = parsed.value("port") or call.env.get("TILT_PORT") or "10350"
     return int(text) if text.isdigit() else 10350
 
 
 def _seconds(text: str) -> float:
-    """A Go duration: 90s, 5m, 1h30m."""
+    """Parse a Go duration: 90s, 5m, 1h30m."""
     parts = re.findall(r"([\d.]+)(h|m|s)", text)
     return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts)
 
 
 def _help(name: str) -> str:
     text = (Path(__file__).resolve().parent / "data" / "tilt-help.txt").read_text(encoding="utf-8")
-    found = re.search(rf"^== {re.escape(name)}\n(.*?)(?=^== |\Z)", text, re.MULTILINE | re.DOTALL)
-    return found[1] if found else ""
+    section = re.search(rf"^== {re.escape(name)}\n(.*?)(?=^== |\Z)", text, re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""

@@ -1,7 +1,8 @@
-"""The process of `tilt up`, `ci` and `down`: evaluates the Tiltfile and runs what it declares, until it is told to end.
+"""The process of `tilt up`, `ci` and `down`: it evaluates the Tiltfile and runs its resources until it is stopped.
 
-Recorded of Tilt 0.37.6: a Tiltfile error does not end `up`; on INT, TERM or HUP the served commands' groups get TERM,
-and after 2.0 s Tilt is gone with exit code 1 whatever still runs; a kill leaves all of them.
+Recorded from Tilt 0.37.6: a Tiltfile error does not end `up`. On INT, TERM or HUP the process groups of serve commands
+get TERM, and after 2.0 s Tilt exits with code 1 even if some still run. A kill leaves all of them running.
+
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Options:
 
 
 class Engine:
-    """One Tilt."""
+    """A running Tilt."""
 
     def __init__(self, options: Options, env: dict[str, str]) -> None:
         self.options, self.log = options, Log()
@@ -63,11 +64,11 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """As clients look for it."""
+        """The name in ~/.tilt-dev/config under which clients find it."""
         return "tilt-default" if self.options.port == 10350 else f"tilt-{self.options.port}"
 
     def run(self) -> int:
-        """`up` and `ci`: until told to end, or until ci knows."""
+        """Run `up` or `ci` until a signal arrives or ci has its result."""
         self.log.say(f"Tilt started on http://{self.options.host}:{self.options.port}/\n{VERSION_LINE}")
         page = _listen(self.options.port)
         if page is None:
@@ -81,7 +82,7 @@ class Engine:
         if os.environ.get("DO_NOT_TRACK"):
             self.log.say("Tilt analytics disabled: Environment variable DO_NOT_TRACK=1")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._told)
+            signal.signal(number, self._on_signal)
         from sandbox.standins.tilt import api
 
         api.serve(self)
@@ -97,7 +98,7 @@ class Engine:
         return self.code
 
     def load(self, args: tuple[str, ...]) -> None:
-        """Evaluate the Tiltfile and bring what it enables. An error leaves what was there before."""
+        """Evaluate the Tiltfile and start its enabled resources. An error keeps the previous ones."""
         self.args = args
         self.tiltfile = Tiltfile()
         try:
@@ -118,12 +119,12 @@ class Engine:
             self._begin(name, trouble)
 
     def set_enabled(self, name: str, enabled: bool) -> None:
-        """Enable or disable; a disabled one ends what it serves, and is deleted where this Tilt has deployed it."""
+        """Enable or disable a resource. Disabling stops its serve command, and deletes it if this Tilt deployed it."""
         if self._switch(name, enabled):
             self._begin(name, "")
 
     def _switch(self, name: str, enabled: bool) -> bool:
-        """Whether it is newly enabled, and has to begin."""
+        """Whether the resource is newly enabled and must be started."""
         state = self.states[name]
         if state.enabled == enabled:
             return False
@@ -143,19 +144,19 @@ class Engine:
             state.set(runtime="none")
 
     def start(self, name: str) -> None:
-        """Update it now, in the background."""
+        """Update a resource now, in the background."""
         assert self.result is not None
         threading.Thread(
             target=self.runner.update, args=(self.states[name], self.states, self.result), daemon=True
         ).start()
 
     def documents(self) -> list[dict[str, Any]]:
-        """All UIResources."""
+        """The UIResource objects of all resources."""
         with self.lock:
             return [*(s.document() for s in self.states.values()), self.tiltfile.document()]
 
     def session(self) -> dict[str, Any]:
-        """The Session."""
+        """The Session object."""
         ci = {"readinessTimeout": "5m0s", "timeout": "30m0s"}
         return {
             "apiVersion": "tilt.dev/v1alpha1",
@@ -174,7 +175,7 @@ class Engine:
         }
 
     def down(self) -> int:
-        """`tilt down`: run the delete commands of what is enabled."""
+        """`tilt down`: run the delete commands of the enabled resources."""
         if not self.path.is_file():
             sys.stderr.write(
                 f"Error: No Tiltfile found at paths '{self.path}'. Check out https://docs.tilt.dev/tutorial.html\n"
@@ -220,30 +221,30 @@ class Engine:
         return result
 
     def _cluster(self, result: Result) -> str:
-        """What Tilt asks before it deploys: the cluster, and the engine, also where no image is to be built."""
+        """Check the cluster and the Docker engine before a deploy. Tilt checks the engine even if it builds no image."""
         if not any(result.manifests[name].kind != "local" for name in result.enabled):
             return ""
-        said = building.cluster_trouble(self.env)
-        if said:
-            text = f"Tilt encountered an error connecting to your Kubernetes cluster:\n\t{said}\nYou will need to restart Tilt after resolving the issue."
+        problem = building.cluster_problem(self.env)
+        if problem:
+            text = f"Tilt encountered an error connecting to your Kubernetes cluster:\n\t{problem}\nYou will need to restart Tilt after resolving the issue."
             self.log.say(f"ERROR: Cluster status error: {text}")
             return "cluster connection failed"
-        said = building.engine_trouble(self.env)
-        if said:
-            self.log.say(f"ERROR: Failed to connect to Docker: {said}")
-            return f"Failed to connect to Docker: {said}"
+        problem = building.engine_problem(self.env)
+        if problem:
+            self.log.say(f"ERROR: Failed to connect to Docker: {problem}")
+            return f"Failed to connect to Docker: {problem}"
         return ""
 
     def _judge(self) -> None:
-        """ci: all is ready, or one has failed, or the time is up."""
+        """ci: check whether all resources are ready, one has failed, or the time is up."""
         end = time.monotonic() + self.options.timeout
         while not self.ended.wait(0.1):
             with self.lock:
                 wanted = [s for s in self.states.values() if s.enabled and s.manifest.auto_init]
             failed = next((s for s in wanted if "error" in (s.update, s.runtime)), None)
             if self.tiltfile.error or failed is not None:
-                said = self.tiltfile.error or (failed.error if failed else "")
-                return self._over(1, f"Error: {said}\n")
+                problem = self.tiltfile.error or (failed.error if failed else "")
+                return self._over(1, f"Error: {problem}\n")
             if self.tiltfile.update == "ok" and all(s.ready for s in wanted):
                 self.log.say("SUCCESS. All workloads are healthy.")
                 return self._over(0, "")
@@ -257,19 +258,19 @@ class Engine:
                 )
         return None
 
-    def _over(self, code: int, said: str) -> None:
+    def _over(self, code: int, problem: str) -> None:
         self.code = code
-        sys.stderr.write(said)
+        sys.stderr.write(problem)
         sys.stderr.flush()
         self.ended.set()
 
-    def _told(self, number: int, frame: Any) -> None:
+    def _on_signal(self, number: int, frame: Any) -> None:
         if self.ended.is_set():
             os._exit(1)  # a second signal
         self.ended.set()
 
     def _stop(self) -> None:
-        """Tell what is served to end; after the grace Tilt is gone."""
+        """Stop the serve commands. Tilt exits after the grace period."""
         timer = threading.Timer(GRACE, lambda: os._exit(1))
         timer.daemon = True
         timer.start()
@@ -289,12 +290,12 @@ def _listen(port: int) -> socket.socket | None:
 
 
 def main() -> None:
-    """Started by the stand-in in place of its client."""
+    """The entry point: the client replaces itself by this process."""
     given: dict[str, Any] = json.loads(sys.argv[1])
     options = Options(**{**given, "args": tuple(given["args"])})
     try:
         engine = Engine(options, dict(os.environ))
-    except OSError as why:  # as a Go program says it
+    except OSError as why:  # Go's error text
         sys.stderr.write(f"Error: mkdir {why.filename}: {(why.strerror or '').lower()}\n")
         sys.exit(1)
     code = engine.down() if options.verb == "down" else engine.run()

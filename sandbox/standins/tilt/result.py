@@ -1,4 +1,4 @@
-"""The JSON of `tilt alpha tiltfile-result`: keys as recorded of 0.37.6, those that a reader could rely on."""
+"""The JSON of `tilt alpha tiltfile-result`: the keys recorded from 0.37.6 that a caller could use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlark_harness.model import Command
 
 
 def document(result: Result) -> dict[str, Any]:
-    """Of one evaluation."""
+    """The document of one evaluation."""
     return {
         "Manifests": [_manifest(m, result) for m in result.manifests.values()] or None,
         "EnabledManifests": result.enabled or None,
@@ -67,7 +67,7 @@ def _cluster(m: Manifest, result: Result) -> dict[str, Any]:
 
 
 def _duration(seconds: int) -> str:
-    """As Go writes it: 30s, 5m0s, 1h0m0s."""
+    """A duration as Go writes it: 30s, 5m0s, 1h0m0s."""
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     return f"{hours}h" * bool(hours) + f"{minutes}m" * bool(hours or minutes) + f"{seconds % 60}s"
 
@@ -75,5 +75,5 @@ def _duration(seconds: int) -> str:
 def _spec(command: Command | None) -> dict[str, Any] | None:
     if command is None:
         return None
-    found: dict[str, Any] = {"args": list(command.argv), "dir": command.folder}
-    return found | ({"env": [f"{k}={v}" for k, v in command.env.items()]} if command.env else {})
+    spec: dict[str, Any] = {"args": list(command.argv), "dir": command.folder}
+    return spec | ({"env": [f"{k}={v}" for k, v in command.env.items()]} if command.env else {})

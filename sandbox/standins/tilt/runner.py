@@ -1,4 +1,4 @@
-"""Runs the commands of resources: updates, what they serve, their probes. Every child leads a session of its own."""
+"""Run the commands of resources: updates, serve commands, probes. Every child leads its own session."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PARALLEL = 3
 
 
 class Runner:
-    """env: of every child; log: takes their output."""
+    """Run resources. env: of every child; log: receives their output."""
 
     def __init__(self, env: Mapping[str, str], log: Log) -> None:
         self.env, self.log = env, log
         self.served: dict[str, subprocess.Popen[str]] = {}
         self.updating: dict[str, subprocess.Popen[str]] = {}
         self.slots = threading.Semaphore(PARALLEL)
-        self.alone = threading.Lock()  # a command that does not allow parallel ones
+        self.alone = threading.Lock()  # held by a command that does not allow parallel ones
         self.stopping = False
         self.count = 0
 
     def update(self, state: State, states: dict[str, State], result: Result) -> None:
-        """Wait for what it depends on, update it, serve it."""
+        """Wait for the resource's dependencies, update it, start its serve command."""
         manifest, began = state.manifest, time.time()
         state.set(
             update="pending",
@@ -61,12 +61,12 @@ class Runner:
                 shown = str(why) if str(why).startswith("Command ") else f"{why}"
                 self.log.say(f"ERROR: Build Failed: {shown}", manifest.name)
                 state.set(update="error", error=str(why))
-            except Exception as bug:  # a resource that stays pending would never let ci end
+            except Exception as bug:  # ci would never end with a pending resource
                 state.set(update="error", error=f"bug of the stand-in: {bug!r}")
                 raise
 
     def disable(self, state: State) -> None:
-        """End what it serves; delete what was deployed."""
+        """Stop its serve command and delete its deployment."""
         process = self.served.pop(state.manifest.name, None)
         if process is not None:
             words = " ".join(f'"{word}"' for word in state.manifest.serve.argv) if state.manifest.serve else ""
@@ -82,13 +82,13 @@ class Runner:
         state.set(update="none", runtime="none", pid=0)
 
     def stop(self, states: list[State]) -> None:
-        """Tell everything to end, one after the other, and wait for it."""
+        """Send SIGTERM to all serve commands, one after the other, and wait for them."""
         self.stopping = True
         for process in [*self.updating.values(), *self.served.values()]:
             _signal(process, signal.SIGTERM)
         for process in [*self.updating.values(), *self.served.values()]:
             process.wait()
-            _signal(process, signal.SIGKILL)  # what is left of its group
+            _signal(process, signal.SIGKILL)  # kill the rest of its group
 
     def _local(self, state: State) -> None:
         manifest = state.manifest
@@ -135,7 +135,7 @@ class Runner:
 
     def _watch(self, process: subprocess.Popen[str], state: State) -> None:
         code = process.wait()
-        _signal(process, signal.SIGKILL)  # the rest of its group does not survive it
+        _signal(process, signal.SIGKILL)  # kill the rest of its group
         if self.served.get(state.manifest.name) is process and not self.stopping:
             self.served.pop(state.manifest.name, None)
             self.log.say(
@@ -146,15 +146,15 @@ class Runner:
     def _probe(self, process: subprocess.Popen[str], state: State, probe: Probe) -> None:
         time.sleep(probe.delay)
         while process.poll() is None and not self.stopping:
-            said = self._asked(probe)
-            if not said:
+            problem = self._probe_problem(probe)
+            if not problem:
                 state.set(runtime="ok", probed=True)
             elif not state.probed:
-                self.log.say(f"WARNING: [readiness probe: failure] {said}", state.manifest.name)
+                self.log.say(f"WARNING: [readiness probe: failure] {problem}", state.manifest.name)
             time.sleep(probe.period)
 
-    def _asked(self, probe: Probe) -> str:
-        """Why the probe fails; empty when it passes."""
+    def _probe_problem(self, probe: Probe) -> str:
+        """Why the probe fails; empty if it passes."""
         try:
             if probe.exec:
                 done = subprocess.run(

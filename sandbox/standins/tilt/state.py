@@ -1,4 +1,4 @@
-"""What the running stand-in of Tilt knows of each resource, in the shape of `tilt get uiresources -o json`."""
+"""The state of each resource, and its form in `tilt get uiresources -o json`."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class State:
     enabled: bool = True
     update: str = "none"
     runtime: str = "not_applicable"
-    probed: bool = True  # has its readiness probe passed, where it has one
-    ever: bool = False  # was it ready or done before
+    probed: bool = True  # whether its readiness probe has passed, if it has one
+    ever: bool = False  # whether it was ever ready or done
     error: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
     pid: int = 0
-    deployed: bool = False  # by this Tilt
+    deployed: bool = False  # whether this Tilt deployed it
     waiting: tuple[str, ...] = ()
     changed: float = field(default_factory=time.time)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def ready(self) -> bool:
-        """As the condition says it."""
+        """The status of the condition `Ready`."""
         if not self.enabled or self.update not in {"ok", "not_applicable"}:
             return False
         return self.runtime == "not_applicable" or (self.runtime == "ok" and self.probed)
 
     @property
     def reason(self) -> str:
-        """Why it is not."""
+        """The reason of the condition `Ready` if it is not met."""
         if not self.enabled:
             return "Disabled"
         if self.update == "error":
@@ -51,19 +51,19 @@ class State:
         return {"pending": "UpdatePending", "in_progress": "UpdateInProgress"}.get(self.update, "Unknown")
 
     def set(self, **values: Any) -> None:
-        """Change it, and remember whether it was ever ready."""
+        """Change fields, and record whether it was ever ready."""
         for name, value in values.items():
             setattr(self, name, value)
         self.changed = time.time()
         self.ever = self.ever or self.ready or (self.manifest.serve is None and self.update == "ok")
 
     def built(self, began: float, number: int, error: str = "") -> None:
-        """An update has ended."""
+        """Record the end of an update."""
         entry = {"finishTime": stamp(), "spanID": f"build:{number}", "startTime": stamp(began)}
         self.history.insert(0, {**({"error": error} if error else {}), **entry})
 
     def document(self) -> dict[str, Any]:
-        """The UIResource."""
+        """Its UIResource object."""
         name = self.manifest.name
         status: dict[str, Any] = {}
         if self.history:
@@ -121,7 +121,7 @@ class Tiltfile:
     ended: float = 0.0
 
     def document(self) -> dict[str, Any]:
-        """The UIResource named (Tiltfile)."""
+        """The UIResource object named (Tiltfile)."""
         good = self.update == "ok"
         status: dict[str, Any] = {}
         if self.ended:
@@ -152,28 +152,26 @@ class Tiltfile:
 
 
 class Log:
-    """Tilt's stream: each line with the name of its resource, cut to 12 characters. Kept for `tilt logs`."""
+    """Tilt's stream: each line starts with the name of its resource, cut to 12 characters."""
 
     def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
         self._lock = threading.Lock()
 
     def say(self, text: str, name: str = "") -> None:
-        """One line or more, of a resource or of Tilt itself."""
+        """Print one or more lines of a resource or of Tilt itself."""
         import sys
 
         with self._lock:
             for line in text.split("\n"):
-                self.lines.append((name, line))
                 try:
                     sys.stdout.write(f"{prefix(name)}{line}\n")
                     sys.stdout.flush()
                 except (BrokenPipeError, ValueError):
-                    return  # nobody reads any more
+                    return  # the reader has closed the pipe
 
 
 def prefix(name: str) -> str:
-    """`         name │ `."""
+    """The prefix of a line: `         name │ `."""
     if not name:
         return ""
     short = name if len(name) <= 13 else name[:12] + "…"
@@ -181,7 +179,7 @@ def prefix(name: str) -> str:
 
 
 def resource(name: str, status: dict[str, Any], labels: dict[str, str], uid: str) -> dict[str, Any]:
-    """A UIResource as Tilt's API gives it."""
+    """A UIResource object as Tilt's API returns it."""
     meta: dict[str, Any] = {
         "annotations": {"tilt.dev/resource": name},
         "creationTimestamp": stamp()[:19] + "Z",

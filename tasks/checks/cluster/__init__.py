@@ -1,65 +1,75 @@
-"""Has the shared cluster what work on it needs? One question for each requirement, asked in parallel."""
+"""What daily work needs from the shared cluster: one question per requirement, asked in parallel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 
 from tasks.checks.cluster.azure import node_pools, registry
 from tasks.checks.cluster.manager import check_manager
-from tasks.checks.finding import Finding, Question, State, answers, unknown, within
+from tasks.checks.finding import (
+    Finding,
+    Question,
+    ask_all,
+    could_not_look,
+    limit_deadlines,
+    missing,
+    ok,
+    unknown,
+    warning,
+)
+from tasks.checks.rights import Right
 from tasks.core.config.settings import Component, Settings
 from tasks.core.errors import Blocked, ToolError
 from tasks.core.plan.change import perform
 from tasks.tools import kubeconfig, kubectl
+from tasks.tools.kubectl import Object
 
-SECONDS = 40.0  # for all of it; every single child gets a third
-ROUTES = "httproutes.gateway.networking.k8s.io"
-# What the daily work uses: verb, resource, subresource. The ClusterRole `edit` gives all but the routes of releases.
-EDIT = (
-    ("create", "deployments", ""),
-    ("create", ROUTES, ""),
-    ("delete", "pods", ""),
-    ("create", "pods", "portforward"),
-    ("get", "secrets", ""),
+SECONDS = 40.0  # for all questions; each child process gets a third
+ROUTES = Right("create", "httproutes.gateway.networking.k8s.io")
+# What daily work uses. The ClusterRole `edit` gives all but the routes of releases.
+RIGHTS = (
+    Right("create", "deployments"),
+    ROUTES,
+    Right("delete", "pods"),
+    Right("create", "pods", "portforward"),
+    Right("get", "secrets"),
 )
 
 
 def look(s: Settings) -> list[Finding]:
-    """All findings. When the API server does not answer, it is asked once and what it would tell is unknown."""
-    s = within(s, SECONDS / 3)
-    inside = _inside(s)
+    """Return all findings. When the API server does not answer, the questions for it are unknown without a request."""
+    s = limit_deadlines(s, SECONDS / 3)
+    questions = _kubernetes_questions(s)
     try:
         freeze = kubeconfig.freeze(s)
         if freeze is not None:
             perform(freeze)
         kubectl.ready(s)
     except (ToolError, Blocked) as why:
-        reached = [unknown("API server", why)]
+        api_server = could_not_look("API server", why)
         silent = ToolError("the API server could not be asked", fix=why.fix)
-        inside = [Question(q.subjects, partial(_raise, silent)) for q in inside]
+        questions = [Question(question.subjects, partial(_raise, silent)) for question in questions]
     else:
-        reached = [Finding("API server", State.OK, f"{s.cluster.context} answers")]
-    return [*reached, *answers([*inside, *_outside(s)], seconds=SECONDS)]
+        api_server = ok("API server", f"{s.cluster.context} answers")
+    return [api_server, *ask_all([*questions, *_azure_questions(s)], seconds=SECONDS)]
 
 
-def _inside(s: Settings) -> list[Question]:
-    @cache
-    def groups() -> frozenset[str]:
-        return api_groups(s)
-
-    names = dict.fromkeys((s.cluster.namespace, s.cluster.argocd_namespace, s.cluster.manager_namespace))
+def _kubernetes_questions(s: Settings) -> list[Question]:
+    groups = cache(lambda: api_groups(s))  # several components ask for them
+    namespaces = dict.fromkeys((s.cluster.namespace, s.cluster.argocd_namespace, s.cluster.manager_namespace))
     return [
-        *(Question((f"namespace {name}",), partial(_namespace, s, name)) for name in names),
-        *(Question((c.name,), lambda c=c: component(s, c, groups())) for c in s.cluster.components),  # type: ignore[misc]
+        *(Question((f"namespace {name}",), partial(_namespace, s, name)) for name in namespaces),
+        *(Question((c.name,), partial(component, s, c, groups)) for c in s.cluster.components),
         Question(("traffic manager",), partial(check_manager, s)),
-        Question(("quota",), partial(_quota, s)),
-        *(Question((_right(*r),), partial(_may, s, *r)) for r in EDIT),
+        Question(("quota",), partial(_quotas, s)),
+        *(Question((_subject(right),), partial(_right, s, right)) for right in RIGHTS),
     ]
 
 
-def _outside(s: Settings) -> list[Question]:
+def _azure_questions(s: Settings) -> list[Question]:
     questions = [Question(("power", "spot nodes", "B-series nodes", "autoscaling"), partial(node_pools, s))]
     if s.registry.kind == "acr":
         questions.append(Question(("registry login", "registry pull", "registry push"), partial(registry, s)))
@@ -67,20 +77,20 @@ def _outside(s: Settings) -> list[Question]:
 
 
 def api_groups(s: Settings) -> frozenset[str]:
-    """The API groups that the cluster serves: every login may ask this."""
-    found = kubectl.tool(s)["get", "--raw", "/apis"].json()
-    return frozenset(str(group.get("name")) for group in (found or {}).get("groups") or [])
+    """Return the API groups that the cluster serves. Every login may ask for them."""
+    answer = kubectl.tool(s)["get", "--raw", "/apis"].json()
+    return frozenset(str(group.get("name")) for group in (answer or {}).get("groups") or [])
 
 
-def component(s: Settings, wanted: Component, groups: frozenset[str]) -> Iterator[Finding]:
-    """Is this component there and ready? Its API tells that it is installed, its workload that it runs."""
+def component(s: Settings, wanted: Component, groups: Callable[[], frozenset[str]]) -> Iterator[Finding]:
+    """Check that the component is installed, by its API, and that it runs, by its workload."""
     fix = f"ask for it: {wanted.name} is installed by {wanted.by} (docs/cluster.md)"
-    if wanted.api and wanted.api not in groups:
-        yield Finding(wanted.name, State.MISSING, f"the cluster does not serve {wanted.api}", fix=fix)
+    if wanted.api and wanted.api not in groups():
+        yield missing(wanted.name, f"the cluster does not serve {wanted.api}", fix=fix)
         return
     served = f"{wanted.api} is served" if wanted.api else ""
     if not wanted.workload:
-        yield Finding(wanted.name, State.OK, served)
+        yield ok(wanted.name, served)
         return
     namespace = wanted.namespace or s.cluster.namespace
     try:
@@ -88,26 +98,27 @@ def component(s: Settings, wanted: Component, groups: frozenset[str]) -> Iterato
     except kubectl.Forbidden:
         if not wanted.api:
             raise
-        text = f"{served}; whether it runs is not to be seen: the namespace {namespace} may not be read"
-        yield Finding(wanted.name, State.UNKNOWN, text, fix=f"ask for the role `view` in {namespace}")
+        text = f"{served}; this login may not read the namespace {namespace} to see whether it runs"
+        yield unknown(wanted.name, text, fix=f"ask for the role `view` in {namespace}")
         return
     fitting = [w for w in workloads if fnmatchcase(w["metadata"]["name"], wanted.workload)]
-    if not fitting:
-        text = f"no workload '{wanted.workload}' in {namespace}"
-        yield Finding(wanted.name, State.MISSING, f"{served}, but {text}" if served else text, fix=fix)
-        return
-    idle = [w["metadata"]["name"] for w in fitting if not int((w.get("status") or {}).get("readyReplicas") or 0)]
-    if idle:
-        yield Finding(
-            wanted.name,
-            State.WARN,
-            f"{', '.join(idle)} in {namespace} has no ready pod",
-            fix=f"kubectl get pods -n {namespace} tells why",
-        )
+    if fitting:
+        yield _readiness(wanted.name, namespace, fitting)
     else:
-        yield Finding(
-            wanted.name, State.OK, f"{', '.join(w['metadata']['name'] for w in fitting)} is ready in {namespace}"
+        text = f"no workload '{wanted.workload}' in {namespace}"
+        yield missing(wanted.name, f"{served}, but {text}" if served else text, fix=fix)
+
+
+def _readiness(subject: str, namespace: str, workloads: list[Object]) -> Finding:
+    names = [w["metadata"]["name"] for w in workloads]
+    idle = [w["metadata"]["name"] for w in workloads if not int((w.get("status") or {}).get("readyReplicas") or 0)]
+    if idle:
+        return warning(
+            subject,
+            f"{', '.join(idle)} in {namespace} has no ready pod",
+            fix=f"kubectl get pods -n {namespace} shows why",
         )
+    return ok(subject, f"{', '.join(names)} is ready in {namespace}")
 
 
 def _namespace(s: Settings, name: str) -> Iterator[Finding]:
@@ -115,56 +126,53 @@ def _namespace(s: Settings, name: str) -> Iterator[Finding]:
     try:
         labels = kubectl.namespace_labels(s, name)
     except kubectl.NotFound:
-        yield Finding(
-            subject, State.MISSING, "not in the cluster", fix=f"ask the owners of gitops for the namespace {name}"
-        )
+        yield missing(subject, "not in the cluster", fix=f"ask the owners of gitops for the namespace {name}")
     else:
         shown = ", ".join(f"{k}={v}" for k, v in sorted(labels.items()) if not k.startswith("kubernetes.io/"))
-        yield Finding(subject, State.OK, shown or "there")
+        yield ok(subject, shown or "there")
 
 
-def _quota(s: Settings) -> Iterator[Finding]:
-    found = kubectl.get(s, "resourcequotas")
-    if not found:
-        yield Finding(
+def _quotas(s: Settings) -> Iterator[Finding]:
+    quotas = kubectl.get(s, "resourcequotas")
+    if not quotas:
+        yield missing(
             "quota",
-            State.MISSING,
             f"no ResourceQuota in {s.cluster.namespace}: one developer's pods can push out everybody's",
             fix="add one in the gitops repository (docs/cluster.md has an example)",
         )
-        return
-    for quota in found:
-        status = quota.get("status") or {}
-        hard, used = status.get("hard") or {}, status.get("used") or {}
-        full = [f"{key} {used[key]} of {hard[key]}" for key in sorted(hard) if used.get(key) == hard[key]]
-        name = quota["metadata"]["name"]
-        if full:
-            yield Finding(
-                "quota",
-                State.WARN,
-                f"{name} is used up: {', '.join(full)}: new pods are refused",
-                fix="inv tilt.down removes your own releases; else ask for more in gitops",
-            )
-        else:
-            shown = ", ".join(f"{key} {used.get(key, '0')} of {hard[key]}" for key in sorted(hard)[:4])
-            yield Finding("quota", State.OK, f"{name}: {shown}" if shown else name)
+    for quota in quotas:
+        yield _quota(quota)
 
 
-def _right(verb: str, resource: str, subresource: str) -> str:
-    return f"may {verb} {resource.partition('.')[0]}{'/' + subresource if subresource else ''}"
+def _quota(quota: Object) -> Finding:
+    name, status = quota["metadata"]["name"], quota.get("status") or {}
+    hard, used = status.get("hard") or {}, status.get("used") or {}
+    full = [f"{key} {used[key]} of {hard[key]}" for key in sorted(hard) if used.get(key) == hard[key]]
+    if full:
+        return warning(
+            "quota",
+            f"{name} is used up: {', '.join(full)}: new pods are refused",
+            fix="inv tilt.down removes your own releases; else ask for more in gitops",
+        )
+    shown = ", ".join(f"{key} {used.get(key, '0')} of {hard[key]}" for key in sorted(hard)[:4])
+    return ok("quota", f"{name}: {shown}" if shown else name)
 
 
-def _may(s: Settings, verb: str, resource: str, subresource: str) -> Iterator[Finding]:
-    subject = _right(verb, resource, subresource)
-    if kubectl.can_i(s, verb, resource, subresource=subresource):
-        yield Finding(subject, State.OK, f"in {s.cluster.namespace}")
+def _subject(right: Right) -> str:
+    """Return the right without the API group."""
+    return f"may {replace(right, resource=right.resource.partition('.')[0]).text}"
+
+
+def _right(s: Settings, right: Right) -> Iterator[Finding]:
+    namespace = s.cluster.namespace
+    if right.is_granted(s, namespace):
+        yield ok(_subject(right), f"in {namespace}")
     else:
-        own = "that role, which `edit` lacks," if resource == ROUTES else "the role `edit`"
-        yield Finding(
-            subject,
-            State.MISSING,
-            f"not in {s.cluster.namespace}",
-            fix=f"ask for {own} in {s.cluster.namespace} (docs/access.md); a new grant takes up to 5 minutes",
+        role = "that right, which `edit` lacks," if right == ROUTES else "the role `edit`"
+        yield missing(
+            _subject(right),
+            f"not in {namespace}",
+            fix=f"ask for {role} in {namespace} (docs/access.md); a new grant takes up to 5 minutes",
         )
 
 

@@ -1,10 +1,10 @@
-"""What Azure tells of the cluster and the registry: power, what its nodes cost, who may pull and push."""
+"""What Azure knows about the cluster and the registry: power, the cost of its nodes, who may pull and push."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.checks.finding import Finding, State, unknown
+from tasks.checks.finding import Finding, could_not_look, missing, ok, unknown
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, ToolError
 from tasks.tools import az
@@ -17,62 +17,59 @@ _BICEP = "in the cluster's Bicep in the gitops repository (infrastructure is not
 
 
 def node_pools(s: Settings) -> Iterator[Finding]:
-    """Power, and whether the pools for work are cheap: spot, B-series, following the load."""
+    """Check the power, and whether the pools for work are cheap: spot, B-series, autoscaling."""
     cluster = az_cluster.show(s)
     if cluster.running:
-        yield Finding("power", State.OK, f"{s.cluster.name} runs, Kubernetes {cluster.version}")
+        yield ok("power", f"{s.cluster.name} runs, Kubernetes {cluster.version}")
     else:
-        yield Finding("power", State.MISSING, f"{s.cluster.name} is {cluster.power or 'off'}", fix="inv aks.start")
+        yield missing("power", f"{s.cluster.name} is {cluster.power or 'off'}", fix="inv aks.start")
     work = [p for p in cluster.pools if p.mode != "System"] or list(cluster.pools)
-    yield _some(
-        "spot nodes", [p for p in work if p.spot], "no pool takes spot nodes", f'scaleSetPriority: "Spot" {_BICEP}'
+    yield _pools(
+        "spot nodes", [p for p in work if p.spot], "no pool has spot nodes", f'scaleSetPriority: "Spot" {_BICEP}'
     )
-    yield _some(
+    yield _pools(
         "B-series nodes",
         [p for p in cluster.pools if p.burstable],
         f"no pool is of the B-series ({', '.join(p.size for p in cluster.pools)})",
         f"a Standard_B size {_BICEP}",
     )
-    yield _some(
+    yield _pools(
         "autoscaling",
         [p for p in work if p.scales],
-        "no pool follows the load: idle nodes are paid for",
+        "no pool scales with the load: idle nodes are paid for",
         f"enableAutoScaling with minCount and maxCount {_BICEP}",
     )
 
 
-def _some(subject: str, pools: list[Pool], absent: str, fix: str) -> Finding:
-    if not pools:
-        return Finding(subject, State.MISSING, absent, fix=fix)
-    shown = ", ".join(f"{p.name} {p.size}" + (f" {p.low} to {p.high}" if p.scales else "") for p in pools)
-    return Finding(subject, State.OK, shown)
+def _pools(subject: str, fitting: list[Pool], absent: str, fix: str) -> Finding:
+    if not fitting:
+        return missing(subject, absent, fix=fix)
+    shown = ", ".join(f"{p.name} {p.size}" + (f" {p.low} to {p.high}" if p.scales else "") for p in fitting)
+    return ok(subject, shown)
 
 
 def registry(s: Settings) -> Iterator[Finding]:
-    """Can this login log in to the registry, and may it pull and push there?"""
+    """Check whether this login may log in to the registry, pull and push."""
     try:
         host = az_cluster.registry_login(s)
-    except (ToolError, Blocked) as why:
-        denied = "denied" in why.text() or "Unable to authenticate" in why.text() or "don't have access" in why.text()
-        if not denied:
-            raise
-        yield Finding("registry login", State.MISSING, why.what, fix=why.fix or "ask for AcrPush on the registry")
+    except az_cluster.RegistryDenied as why:
+        yield missing("registry login", why.what, fix=why.fix or "ask for AcrPush on the registry")
     else:
-        yield Finding("registry login", State.OK, host)
+        yield ok("registry login", host)
     try:
         roles = az_cluster.roles(s, az.account(s).user)
     except (ToolError, Blocked) as why:
-        yield unknown("registry pull", why)
-        yield unknown("registry push", why)
+        yield could_not_look("registry pull", why)
+        yield could_not_look("registry push", why)
         return
     yield _role("registry pull", roles, _PULL | _PUSH, f"ask for AcrPull on {s.registry.host} (docs/access.md)")
     yield _role("registry push", roles, _PUSH, f"ask for AcrPush on {s.registry.host} (docs/access.md)")
 
 
-def _role(subject: str, roles: list[str], enough: set[str], fix: str) -> Finding:
-    given = sorted(enough & set(roles))
+def _role(subject: str, roles: list[str], sufficient: set[str], fix: str) -> Finding:
+    given = sorted(sufficient & set(roles))
     if given:
-        return Finding(subject, State.OK, f"by the role {given[0]}")
-    if not roles:  # who may not read role assignments sees none
-        return Finding(subject, State.UNKNOWN, "no role assignment is to be seen with this login", fix=fix)
-    return Finding(subject, State.MISSING, f"none of your roles gives it ({', '.join(roles)})", fix=fix)
+        return ok(subject, f"by the role {given[0]}")
+    if not roles:  # a login that may not read role assignments sees none
+        return unknown(subject, "this login sees no role assignments", fix=fix)
+    return missing(subject, f"none of your roles allows it ({', '.join(roles)})", fix=fix)

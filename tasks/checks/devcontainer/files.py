@@ -1,4 +1,4 @@
-"""Would a container made from these files be one in which the suite and Telepresence can work?"""
+"""Whether the suite and Telepresence would work in a container built from these files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.checks.devcontainer import schema
-from tasks.checks.finding import Finding, State
+from tasks.checks.devcontainer import jsonc, schema
+from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 
@@ -17,53 +17,51 @@ _PER_CLONE = re.compile(r"\$\{(devcontainerId|localWorkspaceFolderBasename)\}")
 
 
 def look(s: Settings, folder: Path) -> list[Finding]:
-    """The findings for a `.devcontainer` folder. Raises Trouble when its devcontainer.json cannot be read."""
-    place = folder / "devcontainer.json"
-    found = read(place)
-    wrong = list(schema.wrong(found))
-    findings = [Finding("schema", State.MISSING, text, fix=f"correct {place}") for text in wrong]
-    findings = findings or [Finding("schema", State.OK, f"{place.name} fits the Dev Container Specification")]
+    """Return the findings for a `.devcontainer` folder. Raises Trouble when its devcontainer.json cannot be read."""
+    path = folder / "devcontainer.json"
+    config = read(path)
+    errors = list(schema.errors(config))
+    findings = [missing("schema", text, fix=f"correct {path}") for text in errors]
+    findings = findings or [ok("schema", f"{path.name} conforms to the Dev Container Specification")]
     for question in (_network, _user, _docker, _volumes, _port, _host_name, _commands):
-        findings += question(s, found)
-    return [*findings, *_post_create(folder), *_versions(s, folder, found)]
+        findings += question(s, config)
+    return [*findings, *_post_create(folder), *_versions(s, folder, config)]
 
 
-def read(place: Path) -> dict[str, Any]:
-    """The file's mapping; comments and trailing commas are allowed, as in every tool that reads it."""
-    import json5
-
+def read(path: Path) -> dict[str, Any]:
+    """Return the file's mapping. Comments and trailing commas are allowed, as in every tool that reads it."""
     try:
-        found = json5.loads(place.read_text("utf-8"))
+        config = jsonc.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise Trouble(f"{place} is missing", fix="copy .devcontainer from the suite's repository") from None
+        raise Trouble(f"{path} is missing", fix="copy .devcontainer from the suite's repository") from None
     except OSError as why:
-        raise Trouble(f"cannot read {place}: {why.strerror}", fix=f"ls -l {place}") from None
-    except ValueError as why:  # json-five's own errors are ValueErrors
-        raise Trouble(f"{place} is not JSON: {str(why).splitlines()[0]}", fix=f"mend {place}") from None
-    if not isinstance(found, dict):
-        raise Trouble(f"{place} is not a mapping", fix=f"mend {place}")
-    return found
+        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
+    except ValueError as why:
+        raise Trouble(f"{path} is not JSON: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
+    if not isinstance(config, dict):
+        raise Trouble(f"{path} is not a mapping", fix=f"correct {path}")
+    return config
 
 
 def arguments(dockerfile: Path) -> dict[str, str]:
-    """The ARGs with a default, by name."""
+    """Return the ARGs that have a default, by name."""
     return dict(_ARG.findall(dockerfile.read_text("utf-8")))
 
 
 def wanted(s: Settings) -> dict[str, str]:
-    """The ARGs that the Dockerfile must have, from the one version table in the settings."""
-    found: dict[str, str] = {}
+    """Return the ARGs that the Dockerfile must have, from the version table in the settings."""
+    args: dict[str, str] = {}
     for name, pin in s.tools.items():
         if not pin.pinned and not pin.sha256:
-            continue  # the container gets it in another way (a feature)
-        found[f"{name.upper()}_VERSION"] = pin.container
-        found.update({f"{name.upper()}_SHA256_{arch.upper()}": sum_ for arch, sum_ in pin.sha256.items()})
-    return found
+            continue  # the container gets it from a feature
+        args[f"{name.upper()}_VERSION"] = pin.container
+        args.update({f"{name.upper()}_SHA256_{arch.upper()}": digest for arch, digest in pin.sha256.items()})
+    return args
 
 
-def _run_arguments(found: dict[str, Any]) -> list[str]:
-    """runArgs with `--x y` written as `--x=y`."""
-    words = [w for w in found.get("runArgs") or [] if isinstance(w, str)]
+def _run_arguments(config: dict[str, Any]) -> list[str]:
+    """Return runArgs with `--x y` written as `--x=y`."""
+    words = [w for w in config.get("runArgs") or [] if isinstance(w, str)]
     joined: list[str] = []
     for word in words:
         if joined and joined[-1].startswith("--") and "=" not in joined[-1] and not word.startswith("-"):
@@ -73,155 +71,138 @@ def _run_arguments(found: dict[str, Any]) -> list[str]:
     return joined
 
 
-def _network(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
-    run = _run_arguments(found)
-    privileged = bool(found.get("privileged")) or "--privileged" in run
-    caps = {str(c).upper().removeprefix("CAP_") for c in found.get("capAdd") or []}
+def _network(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    run = _run_arguments(config)
+    privileged = bool(config.get("privileged")) or "--privileged" in run
+    caps = {str(c).upper().removeprefix("CAP_") for c in config.get("capAdd") or []}
     caps |= {w.partition("=")[2].upper().removeprefix("CAP_") for w in run if w.startswith("--cap-add=")}
     if privileged or caps & {"NET_ADMIN", "ALL"}:
-        yield Finding("capability NET_ADMIN", State.OK, "given")
+        yield ok("capability NET_ADMIN", "given")
     else:
-        yield Finding("capability NET_ADMIN", State.MISSING, "not given", fix='add "capAdd": ["NET_ADMIN"]')
+        yield missing("capability NET_ADMIN", "not given", fix='add "capAdd": ["NET_ADMIN"]')
     if privileged or any(w.startswith("--device=/dev/net/tun") for w in run):
-        yield Finding("/dev/net/tun", State.OK, "given")
+        yield ok("/dev/net/tun", "given")
     else:
-        yield Finding("/dev/net/tun", State.MISSING, "not given", fix='add "runArgs": ["--device=/dev/net/tun"]')
+        yield missing("/dev/net/tun", "not given", fix='add "runArgs": ["--device=/dev/net/tun"]')
 
 
-def _user(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
-    user = str(found.get("remoteUser") or found.get("containerUser") or "")
+def _user(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    user = str(config.get("remoteUser") or config.get("containerUser") or "")
     if user in {"root", "0"}:
-        yield Finding(
+        yield missing(
             "user",
-            State.MISSING,
             "root: telepresence 2.31 resolves no name as root in a container",
             fix='"remoteUser": "vscode"',
         )
     elif user:
-        yield Finding("user", State.OK, user)
+        yield ok("user", user)
     else:
-        yield Finding(
-            "user", State.UNKNOWN, "remoteUser is not set: the image decides", fix='add "remoteUser": "vscode"'
-        )
+        yield unknown("user", "remoteUser is not set: the image decides", fix='add "remoteUser": "vscode"')
 
 
-def _docker(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
-    features = " ".join(found.get("features") or {})
-    mounted = any("docker.sock" in str(mount) for mount in found.get("mounts") or [])
+def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    features = " ".join(config.get("features") or {})
+    mounted = any("docker.sock" in str(mount) for mount in config.get("mounts") or [])
     if "docker-outside-of-docker" in features or "docker-in-docker" in features or mounted:
-        yield Finding("docker engine", State.OK, "a feature or a mount brings it")
+        yield ok("docker engine", "provided by a feature or a mount")
     else:
-        yield Finding(
+        yield warning(
             "docker engine",
-            State.WARN,
             "Tilt could not build images; intercepts work",
             fix='add "ghcr.io/devcontainers/features/docker-outside-of-docker:1": {} to "features"',
         )
 
 
-def _volumes(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
+def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     mounts = [
-        m if isinstance(m, str) else ",".join(f"{k}={v}" for k, v in m.items()) for m in found.get("mounts") or []
+        m if isinstance(m, str) else ",".join(f"{k}={v}" for k, v in m.items()) for m in config.get("mounts") or []
     ]
     for folder in (".azure", ".kube"):
         subject = f"volume for ~/{folder}"
         own = next((m for m in mounts if re.search(rf"target=[^,]*/{re.escape(folder)}(,|$)", m)), "")
         if not own:
-            yield Finding(
+            yield missing(
                 subject,
-                State.MISSING,
-                "a rebuilt container would have lost the login",
+                "the login would be lost when the container is rebuilt",
                 fix=f'add "source=remote-dev{folder.replace(".", "-")}-${{localWorkspaceFolderBasename}}-${{devcontainerId}},'
                 f'target=/home/vscode/{folder},type=volume" to "mounts"',
             )
         elif "type=bind" in own:
-            yield Finding(
+            yield warning(
                 subject,
-                State.WARN,
-                "bound from the host: logins of a Mac or Windows host do not work here",
+                "mounted from the host: logins of a Mac or Windows host do not work here",
                 fix="use a volume",
             )
         elif not _PER_CLONE.search(own):
-            yield Finding(
+            yield missing(
                 subject,
-                State.MISSING,
-                "two clones would share it: `az account set` in one redirects the other",
+                "two clones would share it: `az account set` in one changes the other",
                 fix="put ${localWorkspaceFolderBasename}-${devcontainerId} into its source",
             )
         else:
-            yield Finding(subject, State.OK, "a volume of this clone")
+            yield ok(subject, "a volume of this clone")
 
 
-def _port(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
-    if s.tilt.port in (found.get("forwardPorts") or []):
-        yield Finding(f"port {s.tilt.port}", State.OK, "forwarded: Tilt's page")
+def _port(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    if s.tilt.port in (config.get("forwardPorts") or []):
+        yield ok(f"port {s.tilt.port}", "forwarded: Tilt's page")
     else:
-        yield Finding(
-            f"port {s.tilt.port}", State.MISSING, "Tilt's page is not forwarded", fix=f'"forwardPorts": [{s.tilt.port}]'
-        )
+        yield missing(f"port {s.tilt.port}", "Tilt's page is not forwarded", fix=f'"forwardPorts": [{s.tilt.port}]')
 
 
-def _host_name(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
-    if any(w.startswith("--hostname=") for w in _run_arguments(found)):
-        yield Finding("host name", State.OK, "set: colleagues see who holds an intercept")
+def _host_name(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    if any(w.startswith("--hostname=") for w in _run_arguments(config)):
+        yield ok("host name", "set: colleagues see who has an intercept")
     else:
-        yield Finding(
+        yield warning(
             "host name",
-            State.WARN,
-            "a container id: colleagues see it as the holder of your intercepts",
+            "a container id: colleagues see it as the owner of your intercepts",
             fix='add "--hostname=${localEnv:USER:dev}-${localWorkspaceFolderBasename}" to "runArgs"',
         )
 
 
-def _commands(s: Settings, found: dict[str, Any]) -> Iterator[Finding]:
+def _commands(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     for key, purpose in (
         ("updateContentCommand", "what a prebuild can cache"),
         ("postCreateCommand", "the setup of a new container"),
     ):
-        if found.get(key):
-            yield Finding(key, State.OK, purpose)
+        if config.get(key):
+            yield ok(key, purpose)
         else:
-            yield Finding(
-                key, State.MISSING, f"not set: {purpose}", fix=f"copy {key} from the suite's devcontainer.json"
-            )
+            yield missing(key, f"not set: {purpose}", fix=f"copy {key} from the suite's devcontainer.json")
 
 
 def _post_create(folder: Path) -> Iterator[Finding]:
-    place = folder / "postCreate.sh"
-    if not place.is_file():
-        yield Finding("postCreate.sh", State.MISSING, "not there", fix="copy it from the suite's .devcontainer")
+    script = folder / "postCreate.sh"
+    if not script.is_file():
+        yield missing("postCreate.sh", "it does not exist", fix="copy it from the suite's .devcontainer")
         return
-    lines = [line for line in place.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
+    lines = [line for line in script.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
     text = "\n".join(lines)
     if "k3d" in text:
-        yield Finding(
-            "postCreate.sh", State.MISSING, "still makes a local k3d cluster", fix="inv migrate.phase2 --dry-run"
-        )
+        yield missing("postCreate.sh", "still creates a local k3d cluster", fix="inv migrate.phase2 --dry-run")
     elif "scripts/inv" not in text:
-        yield Finding(
-            "postCreate.sh", State.MISSING, "does not run the suite's setup", fix="call ./scripts/inv setup in it"
-        )
+        yield missing("postCreate.sh", "does not run the suite's setup", fix="call ./scripts/inv setup in it")
     else:
-        yield Finding("postCreate.sh", State.OK, "runs the suite's setup")
+        yield ok("postCreate.sh", "runs the suite's setup")
 
 
-def _versions(s: Settings, folder: Path, found: dict[str, Any]) -> Iterator[Finding]:
-    name = (found.get("build") or {}).get("dockerfile") or found.get("dockerFile")
+def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
+    name = (config.get("build") or {}).get("dockerfile") or config.get("dockerFile")
     if not isinstance(name, str):
-        yield Finding("versions", State.UNKNOWN, "no Dockerfile: the image decides", fix='name one in "build"')
+        yield unknown("versions", "no Dockerfile: the image decides", fix='name one in "build"')
         return
-    place = folder / name
-    if not place.is_file():
-        yield Finding("versions", State.MISSING, f"{place} is not there", fix=f"git checkout -- {place}")
+    dockerfile = folder / name
+    if not dockerfile.is_file():
+        yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {dockerfile}")
         return
-    there = arguments(place)
-    different = [(key, value, there.get(key, "nothing")) for key, value in wanted(s).items() if there.get(key) != value]
-    for key, value, other in different:
-        yield Finding(
+    present = arguments(dockerfile)
+    different = {key: value for key, value in wanted(s).items() if present.get(key) != value}
+    for key, value in different.items():
+        yield missing(
             f"versions {key}",
-            State.MISSING,
-            f"{place.name} has {other}, the settings {value}",
-            fix=f"ARG {key}={value} in {place.name}, or change settings.tools in config/settings.yaml",
+            f"{dockerfile.name} has {present.get(key, 'nothing')}, the settings {value}",
+            fix=f"ARG {key}={value} in {dockerfile.name}, or change settings.tools in config/settings.yaml",
         )
     if not different:
-        yield Finding("versions", State.OK, f"{place.name} and settings.tools name the same versions and checksums")
+        yield ok("versions", f"{dockerfile.name} and settings.tools have the same versions and checksums")

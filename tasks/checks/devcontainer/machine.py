@@ -1,4 +1,4 @@
-"""Is this machine a container in which the suite and Telepresence can work? Looks at /proc, devices and files only."""
+"""Whether the suite and Telepresence work on this machine. Looks only at /proc, devices and files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.checks.finding import Finding, State
+from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core.config.settings import Settings
 
 NET_ADMIN = 12  # the capability's bit, from linux/capability.h
@@ -20,31 +20,39 @@ REBUILD = "rebuild the container from this repository's .devcontainer"
 
 @dataclass(frozen=True)
 class Machine:
-    """What is looked at. root: of the file system; the rest as this process sees it."""
+    """What the checks look at."""
 
     root: Path
+    """The root of the file system."""
+
     home: Path
     uid: int
+
     path: str
+    """The value of PATH."""
+
     environment: dict[str, str]
+
+    admin_path: str = "/usr/local/sbin:/usr/sbin:/sbin"
+    """Folders that only root has on PATH."""
 
     @classmethod
     def this(cls) -> Machine:
-        """The machine we run on."""
+        """Return the machine we run on."""
         return cls(Path("/"), Path.home(), os.getuid(), os.environ.get("PATH", ""), dict(os.environ))
 
     def program(self, name: str) -> str:
-        """Where a program is, also in the folders that only root has on PATH; empty when it is nowhere."""
-        return shutil.which(name, path=f"{self.path}:/usr/local/sbin:/usr/sbin:/sbin") or ""
+        """Return the path of a program, also from the folders that only root has on PATH; empty when it is not installed."""
+        return shutil.which(name, path=f"{self.path}:{self.admin_path}") or ""
 
     @property
-    def container(self) -> bool:
-        """Docker and Podman leave these files."""
+    def is_container(self) -> bool:
+        """True in a container: Docker and Podman create these files."""
         return (self.root / ".dockerenv").exists() or (self.root / "run/.containerenv").exists()
 
 
 def look(s: Settings, machine: Machine) -> list[Finding]:
-    """Everything that a dev container needs, as this machine has it."""
+    """Return the findings about everything that a dev container needs."""
     return [
         finding
         for question in (_net_admin, _tun, _programs, _mounts, _user, _docker, _volumes, _path, _host_name, _tools)
@@ -53,27 +61,26 @@ def look(s: Settings, machine: Machine) -> list[Finding]:
 
 
 def _capabilities(machine: Machine) -> int | None:
-    """The bounding and effective capabilities: what sudo can still get. None when /proc does not say."""
+    """Return the capabilities of this process, or those that sudo can get; None when /proc does not say."""
     try:
         lines = (machine.root / "proc/self/status").read_text("utf-8").splitlines()
     except OSError:
         return None
     sets = {line.split(":")[0]: int(line.split()[1], 16) for line in lines if line.startswith("Cap")}
-    wanted = "CapEff" if machine.uid == 0 else "CapBnd"  # a user without rights has none, what counts is sudo's
-    return sets.get(wanted)
+    # An ordinary user has no effective capabilities; the bounding set limits what sudo gives.
+    return sets.get("CapEff" if machine.uid == 0 else "CapBnd")
 
 
 def _net_admin(s: Settings, machine: Machine) -> Iterator[Finding]:
     caps = _capabilities(machine)
     subject = "capability NET_ADMIN"
     if caps is None:
-        yield Finding(subject, State.UNKNOWN, "/proc/self/status does not say", fix="run this on Linux")
+        yield unknown(subject, "/proc/self/status does not list the capabilities", fix="run this on Linux")
     elif caps >> NET_ADMIN & 1:
-        yield Finding(subject, State.OK, "this container may change its network")
+        yield ok(subject, "this container may change its network")
     else:
-        yield Finding(
+        yield missing(
             subject,
-            State.MISSING,
             "telepresence connect would fail with `netlink.RuleAdd: operation not permitted`",
             fix=f'"capAdd": ["NET_ADMIN"] in devcontainer.json, then {REBUILD}',
         )
@@ -82,67 +89,64 @@ def _net_admin(s: Settings, machine: Machine) -> Iterator[Finding]:
 def _tun(s: Settings, machine: Machine) -> Iterator[Finding]:
     device = machine.root / "dev/net/tun"
     try:
-        there = stat.S_ISCHR(device.stat().st_mode)
+        exists = stat.S_ISCHR(device.stat().st_mode)
     except FileNotFoundError:
-        there = False
+        exists = False
     except OSError as why:
-        yield Finding("/dev/net/tun", State.UNKNOWN, f"could not look: {why.strerror}", fix=f"ls -l {device}")
+        yield unknown("/dev/net/tun", f"could not look: {why.strerror}", fix=f"ls -l {device}")
         return
-    if there:
-        yield Finding("/dev/net/tun", State.OK, "the device for the tunnel is there")
+    if exists:
+        yield ok("/dev/net/tun", "the device for the tunnel exists")
     else:
-        yield Finding(
+        yield missing(
             "/dev/net/tun",
-            State.MISSING,
             "telepresence connect would fail with `failed to open TUN device`",
             fix=f'"runArgs": ["--device=/dev/net/tun"] in devcontainer.json, then {REBUILD}',
         )
 
 
 def _programs(s: Settings, machine: Machine) -> Iterator[Finding]:
-    for name, purpose, state in (
-        ("iptables", "telepresence's DNS redirect needs it: without it `no active session`", State.MISSING),
-        ("sshfs", "only `inv intercept --mount` needs it", State.WARN),
+    for name, purpose, finding in (
+        ("iptables", "telepresence's DNS redirect needs it: without it `no active session`", missing),
+        ("sshfs", "only `inv intercept --mount` needs it", warning),
     ):
-        place = machine.program(name)
-        if place:
-            yield Finding(name, State.OK, place)
+        path = machine.program(name)
+        if path:
+            yield ok(name, path)
         else:
-            yield Finding(name, state, f"not installed: {purpose}", fix=f"sudo apt-get install -y {name}, or {REBUILD}")
+            yield finding(name, f"not installed: {purpose}", fix=f"sudo apt-get install -y {name}, or {REBUILD}")
 
 
 def _mounts(s: Settings, machine: Machine) -> Iterator[Finding]:
     caps = _capabilities(machine) or 0
     fuse = (machine.root / "dev/fuse").exists()
     if fuse and caps >> SYS_ADMIN & 1:
-        yield Finding("remote mounts", State.OK, "`inv intercept --mount` can mount the pod's files")
+        yield ok("remote mounts", "`inv intercept --mount` can mount the pod's files")
     else:
-        lacking = " and ".join(w for w, ok in (("/dev/fuse", fuse), ("SYS_ADMIN", caps >> SYS_ADMIN & 1)) if not ok)
-        yield Finding(
+        present = {"/dev/fuse": fuse, "SYS_ADMIN": caps >> SYS_ADMIN & 1}
+        lacking = " and ".join(name for name, given in present.items() if not given)
+        yield warning(
             "remote mounts",
-            State.WARN,
             f"`inv intercept --mount` cannot mount the pod's files: no {lacking}",
             fix='only if you need it: "runArgs": ["--device=/dev/fuse"] and "capAdd": ["SYS_ADMIN"] in devcontainer.json',
         )
 
 
 def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
-    if machine.uid == 0 and machine.container:
-        yield Finding(
+    if machine.uid == 0 and machine.is_container:
+        yield missing(
             "user",
-            State.MISSING,
-            "you are root in a container (/.dockerenv): telepresence 2.31 takes itself for its own image, "
-            "connects, resolves no name and soon says it is not running",
+            "you are root in a container (/.dockerenv): telepresence 2.31 then behaves as in its own image: "
+            "it connects, resolves no name and soon reports that it is not running",
             fix=f'"remoteUser": "vscode" in devcontainer.json, then {REBUILD}',
         )
     elif machine.uid == 0:
-        yield Finding("user", State.WARN, "you are root", fix="work as a user with sudo")
+        yield warning("user", "you are root", fix="work as a user with sudo")
     elif machine.program("sudo"):
-        yield Finding("user", State.OK, f"uid {machine.uid}, with sudo for telepresence's root daemon")
+        yield ok("user", f"uid {machine.uid}, with sudo for telepresence's root daemon")
     else:
-        yield Finding(
+        yield missing(
             "user",
-            State.MISSING,
             "no sudo: telepresence cannot start its root daemon",
             fix=f"sudo apt-get install -y sudo as root, or {REBUILD}",
         )
@@ -151,38 +155,34 @@ def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
 def _docker(s: Settings, machine: Machine) -> Iterator[Finding]:
     subject = "docker engine"
     if not machine.program("docker"):
-        yield Finding(
-            subject, State.WARN, "no docker client: Tilt cannot build images; intercepts work", fix=f"{REBUILD}"
-        )
+        yield warning(subject, "no docker client: Tilt cannot build images; intercepts work", fix=REBUILD)
         return
     host = machine.environment.get("DOCKER_HOST", "")
     if host and not host.startswith("unix://"):
-        yield Finding(subject, State.OK, f"DOCKER_HOST is {host}")
+        yield ok(subject, f"DOCKER_HOST is {host}")
         return
-    place = machine.root / (host.removeprefix("unix://") or "/var/run/docker.sock").lstrip("/")
-    if not place.exists():
-        yield Finding(
+    socket_path = machine.root / (host.removeprefix("unix://") or "/var/run/docker.sock").lstrip("/")
+    if not socket_path.exists():
+        yield warning(
             subject,
-            State.WARN,
-            f"{place} is not there: Tilt cannot build images; intercepts work",
-            fix="start Docker on the host; the feature docker-outside-of-docker in devcontainer.json brings its socket here",
+            f"{socket_path} does not exist: Tilt cannot build images; intercepts work",
+            fix="start Docker on the host; the feature docker-outside-of-docker in devcontainer.json mounts its socket",
         )
-    elif _may_connect(place):
-        yield Finding(subject, State.OK, f"{place} takes connections")
+    elif _may_connect(socket_path):
+        yield ok(subject, f"{socket_path} accepts connections")
     else:
-        yield Finding(
+        yield missing(
             subject,
-            State.MISSING,
-            f"permission denied on {place}",
-            fix=f"sudo chgrp docker {place} && sudo usermod -aG docker $USER, then a new terminal; or {REBUILD}",
+            f"permission denied on {socket_path}",
+            fix=f"sudo chgrp docker {socket_path} && sudo usermod -aG docker $USER, then a new terminal; or {REBUILD}",
         )
 
 
-def _may_connect(place: Path) -> bool:
+def _may_connect(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)
         try:
-            probe.connect(str(place))
+            probe.connect(str(path))
         except OSError:
             return False
     return True
@@ -192,38 +192,37 @@ def _volumes(s: Settings, machine: Machine) -> Iterator[Finding]:
     env = machine.environment
     azure = Path(env.get("AZURE_CONFIG_DIR") or machine.home / ".azure")
     states = Path(env.get("XDG_STATE_HOME") or machine.home / ".local/state")
-    state = Path(env.get("REMOTE_DEV_STATE") or states / "remote-dev")  # as core/state.py has it
+    state = Path(env.get("REMOTE_DEV_STATE") or states / "remote-dev")  # as core/state/store.py has it
     for folder in (azure, machine.home / ".kube", state):
-        subject = f"folder {folder}"
-        try:
-            found = folder.stat()
-        except FileNotFoundError:
-            yield Finding(subject, State.OK, "not there yet; it is made when it is needed")
-            continue
-        except OSError as why:
-            yield Finding(subject, State.UNKNOWN, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
-            continue
-        if found.st_uid != machine.uid:
-            yield Finding(
-                subject,
-                State.MISSING,
-                f"belongs to uid {found.st_uid}, you are {machine.uid}: a volume that was made as root",
-                fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
-            )
-        elif not os.access(folder, os.W_OK):
-            yield Finding(subject, State.MISSING, "cannot be written", fix=f"chmod u+rwx {folder}")
-        else:
-            yield Finding(subject, State.OK, "yours")
+        yield _folder(folder, machine)
+
+
+def _folder(folder: Path, machine: Machine) -> Finding:
+    subject = f"folder {folder}"
+    try:
+        owner = folder.stat().st_uid
+    except FileNotFoundError:
+        return ok(subject, "does not exist yet; it is created when it is needed")
+    except OSError as why:
+        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
+    if owner != machine.uid:
+        return missing(
+            subject,
+            f"belongs to uid {owner}, you are {machine.uid}: the volume was created as root",
+            fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
+        )
+    if not os.access(folder, os.W_OK):
+        return missing(subject, "not writable", fix=f"chmod u+rwx {folder}")
+    return ok(subject, "yours")
 
 
 def _path(s: Settings, machine: Machine) -> Iterator[Finding]:
-    place = machine.program("inv")
-    if place:
-        yield Finding("inv on PATH", State.OK, place)
+    path = machine.program("inv")
+    if path:
+        yield ok("inv on PATH", path)
     else:
-        yield Finding(
+        yield warning(
             "inv on PATH",
-            State.WARN,
             "`inv` is not on PATH; ./scripts/inv works from the repository",
             fix=f"ln -s {s.root}/scripts/inv ~/.local/bin/inv and put ~/.local/bin on PATH",
         )
@@ -232,25 +231,24 @@ def _path(s: Settings, machine: Machine) -> Iterator[Finding]:
 def _host_name(s: Settings, machine: Machine) -> Iterator[Finding]:
     name = socket.gethostname()
     if len(name) == 12 and all(c in "0123456789abcdef" for c in name):
-        yield Finding(
+        yield warning(
             "host name",
-            State.WARN,
-            f"'{name}' is a container id: colleagues see it as the holder of your intercepts, and it changes",
+            f"'{name}' is a container id: colleagues see it as the owner of your intercepts, and it changes",
             fix='"runArgs": ["--hostname=NAME"] in devcontainer.json',
         )
     else:
-        yield Finding("host name", State.OK, name)
+        yield ok("host name", name)
 
 
 def _tools(s: Settings, machine: Machine) -> Iterator[Finding]:
     for name, pin in sorted(s.tools.items()):
-        place = machine.program(name)
-        if place:
-            yield Finding(f"program {name}", State.OK, place)
+        path = machine.program(name)
+        if path:
+            yield ok(f"program {name}", path)
         else:
-            yield Finding(
+            finding = warning if pin.optional else missing
+            yield finding(
                 f"program {name}",
-                State.WARN if pin.optional else State.MISSING,
                 "not on PATH",
                 fix=f"{REBUILD}, or install {name} {pin.container} from {pin.source.format(version=pin.container, arch='amd64')}",
             )

@@ -16,10 +16,10 @@ def _nothing() -> Any:
 
 @dataclass(frozen=True)
 class Change(Generic[Result]):
-    """One write. A step yields it and `core/plan/steps.py` runs it; other flows call `perform`."""
+    """One write. Steps yield changes and `core/plan/steps.py` runs them; other code calls `perform`."""
 
     text: str
-    """What it does, for a person: "merge context dev into ~/.kube/config"."""
+    """What it does, for display: "merge context dev into ~/.kube/config"."""
 
     argv: tuple[str, ...] = ()
     """The command that `run` executes, without secrets; empty when `run` executes none."""
@@ -35,19 +35,23 @@ class Change(Generic[Result]):
 
     @property
     def command(self) -> str:
-        """The command as a person would type it: the one that runs, or the equivalent one; may be empty."""
+        """The command to type by hand: the one that runs, or the equivalent one; empty when there is neither."""
         return shlex.join(self.argv or self.equivalent)
+
+    @property
+    def command_line(self) -> str:
+        """The command, marked as one that runs (`$ `) or as an equivalent one (`like: `); empty without a command."""
+        if not self.command:
+            return ""
+        return f"$ {self.command}" if self.argv else f"like: {self.command}"
 
     @property
     def would(self) -> str:
         """The lines of a dry run: the text, and below it the command."""
-        if self.argv:
-            return f"would {self.text}\n    $ {self.command}"
-        if self.equivalent:
-            return f"would {self.text}\n    like: {self.command}"
-        return f"would {self.text}"
+        command = f"\n    {self.command_line}" if self.command else ""
+        return f"would {self.text}{command}"
 
 
 def perform(change: Change[Result]) -> Result:
-    """Make the change now, outside a step, for a flow whose next write depends on the result."""
+    """Make the change now, outside of a step."""
     return change.run()

@@ -1,1 +1,1 @@
-"""The shared cluster: what it has, whether it is switched on, and when it should be."""
+"""The shared cluster: its requirements, its power, and the hours in which it runs."""

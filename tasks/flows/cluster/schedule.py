@@ -1,7 +1,7 @@
-"""A schedule that stops the cluster at night and at weekends: a file for review in the gitops repository.
+"""The hours in which the cluster runs, as a workflow file for review in the gitops repository.
 
-Infrastructure is not changed from here. The file is a workflow of the platform that holds the gitops repository; its
-identity in Azure and its federated credential are the owners' to give.
+Infrastructure is not changed from here. The workflow runs on the platform that hosts the gitops repository. Its owners
+provide the identity in Azure and the federated credential.
 """
 
 from __future__ import annotations
@@ -12,66 +12,89 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, Trouble
+from tasks.core.plan.change import Change
 
-PLACE = ".github/workflows/dev-cluster-hours.yaml"
+WORKFLOW = ".github/workflows/dev-cluster-hours.yaml"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True)
 class Hours:
-    """When the cluster runs, in local time: whole hours from `start` to `end`, on these days (0 is Monday)."""
+    """When the cluster runs, in local time."""
 
     start: int = 7
+    """The first hour."""
+
     end: int = 19
+    """The hour at which it stops."""
+
     days: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Consecutive days; 0 is Monday."""
+
     zone: str = "Europe/Berlin"
 
     @property
-    def a_week(self) -> int:
-        """Hours a week."""
+    def per_week(self) -> int:
+        """Hours per week."""
         return (self.end - self.start) * len(self.days)
 
     def utc(self, hour: int) -> tuple[int, ...]:
-        """The UTC hours that this local hour is in a year: two where the clocks change."""
-        zone = ZoneInfo(self.zone)
-        year = datetime.now(UTC).year
-        at = (datetime(year, month, 15, hour, tzinfo=zone) for month in (1, 7))
-        return tuple(sorted({when.astimezone(UTC).hour for when in at}))
+        """Return the UTC hours of this local hour: two where the clocks change in summer."""
+        return tuple(sorted({moment.astimezone(UTC).hour for moment in self._moments(hour)}))
+
+    def cron_days(self, local: int, utc: int) -> str:
+        """Return the days of a cron line. In UTC a local hour may fall on the day before or after."""
+        shift = 0
+        for moment in self._moments(local):
+            in_utc = moment.astimezone(UTC)
+            if in_utc.hour == utc:
+                shift = (in_utc.date() - moment.date()) // timedelta(days=1)
+        return ",".join(sorted(str((day + 1 + shift) % 7) for day in self.days))  # cron counts from Sunday
+
+    def _moments(self, hour: int) -> list[datetime]:
+        """Return this local hour on a day in winter and on one in summer."""
+        zone, year = ZoneInfo(self.zone), datetime.now(UTC).year
+        return [datetime(year, month, 15, hour, tzinfo=zone) for month in (1, 7)]
 
 
 def hours(text: str, days: str, zone: str) -> Hours:
-    """The hours as typed: `7-19`, `mon-fri`, `Europe/Berlin`. Raises Trouble for anything that is none."""
-    found = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
-    if not found or not 0 <= int(found[1]) < int(found[2]) <= 23:
+    """Parse the flags, such as `7-19`, `mon-fri`, `Europe/Berlin`. Raises Trouble for invalid ones."""
+    span = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
+    if not span or not 0 <= int(span[1]) < int(span[2]) <= 23:
         raise Trouble(
-            f"--hours: '{text}' is no span of hours", fix="write START-END in whole hours, such as --hours 7-19"
+            f"--hours: '{text}' is not a valid span of hours",
+            fix="write START-END in whole hours, such as --hours 7-19",
         )
-    first, _, last = days.lower().partition("-")
-    if first not in _DAYS or (last or first) not in _DAYS or _DAYS.index(last or first) < _DAYS.index(first):
-        raise Trouble(f"--days: '{days}' is no span of days", fix="write FIRST-LAST, such as --days mon-fri")
+    span_of_days = _days(days)
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Trouble(f"--zone: '{zone}' is no time zone", fix="write one as --zone Europe/Berlin") from None
-    span = tuple(range(_DAYS.index(first), _DAYS.index(last or first) + 1))
-    return Hours(int(found[1]), int(found[2]), span, zone)
+        raise Trouble(f"--zone: '{zone}' is not a valid time zone", fix="write one as --zone Europe/Berlin") from None
+    return Hours(int(span[1]), int(span[2]), span_of_days, zone)
+
+
+def _days(text: str) -> tuple[int, ...]:
+    first, _, last = text.lower().partition("-")
+    last = last or first
+    if first not in _DAYS or last not in _DAYS or _DAYS.index(last) < _DAYS.index(first):
+        raise Trouble(f"--days: '{text}' is not a valid span of days", fix="write FIRST-LAST, such as --days mon-fri")
+    return tuple(range(_DAYS.index(first), _DAYS.index(last) + 1))
 
 
 def manifest(s: Settings, wanted: Hours) -> str:
-    """The workflow. Cron counts in UTC, so each change has a line for summer and one for winter; the job looks."""
-    days = ",".join(str((day + 1) % 7) for day in wanted.days)
+    """Return the workflow. Cron uses UTC, so a time has a line for summer and one for winter; the job compares the
+    local time itself."""
     lines = [
-        f'    - cron: "0 {hour} * * {_shifted(days, wanted, local, hour)}"  # {local:02}:00 {wanted.zone}'
+        f'    - cron: "0 {hour} * * {wanted.cron_days(local, hour)}"  # {local:02}:00 {wanted.zone}'
         for local in (wanted.start, wanted.end)
         for hour in wanted.utc(local)
     ]
     return f"""\
-# The dev cluster runs from {wanted.start}:00 to {wanted.end}:00 on {_DAYS[wanted.days[0]]} to {_DAYS[wanted.days[-1]]}, {wanted.zone}: {wanted.a_week} of 168 hours a week.
+# The dev cluster runs from {wanted.start}:00 to {wanted.end}:00 on {_DAYS[wanted.days[0]]} to {_DAYS[wanted.days[-1]]}, {wanted.zone}: {wanted.per_week} of 168 hours a week.
 # It needs an identity in Azure that may read, start and stop the cluster, with a federated credential for this
-# repository; its ids stand in the repository's variables. A late run does no harm: it looks at the clock itself.
+# repository; its ids are variables of the repository. A late run does no harm: the job compares the local time itself.
 name: dev cluster hours
 on:
   schedule:
@@ -109,42 +132,22 @@ jobs:
 """
 
 
-def emit(s: Settings, wanted: Hours, out: str, *, dry: bool) -> None:
-    """Print the file, or write it to `out`. A different file that stands there is not overwritten."""
-    text = manifest(s, wanted)
-    if not out:
-        ui.say(text.rstrip("\n"))
-        ui.talk(f"for the gitops repository: {PLACE} (--out FILE writes it); nothing was changed")
-        return
-    place = Path(out)
+def write(path: Path, text: str) -> Change[None] | None:
+    """Return the change that writes the file, None when it has this text. Raises Refused when it has another one."""
     try:
-        there = place.read_text("utf-8") if place.exists() else None
+        present = path.read_text("utf-8") if path.exists() else None
     except (OSError, UnicodeDecodeError) as why:
-        raise Trouble(f"cannot read {place}: {why}", fix="name another file: --out FILE") from None
-    if there == text:
-        ui.say(f"{place} is as it should be: nothing to do")
-        return
-    if there is not None:
-        raise Refused(
-            f"{place} holds something else", fix=f"compare it: inv aks.schedule | diff {place} -; then remove it"
-        )
-    if dry:
-        ui.say(f"would write {place}")
-        return
+        raise Trouble(f"cannot read {path}: {why}", fix="name another file: --out FILE") from None
+    if present == text:
+        return None
+    if present is not None:
+        raise Refused(f"{path} has other content", fix=f"compare it: inv aks.schedule | diff {path} -; then delete it")
+    return Change(f"write {path}", run=lambda: _write(path, text))
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     except OSError as why:
-        raise Trouble(f"cannot write {place}: {why.strerror}", fix="name another file: --out FILE") from None
-    ui.say(f"wrote {place}; review it, then commit it in the gitops repository")
-
-
-def _shifted(days: str, wanted: Hours, local: int, utc: int) -> str:
-    """The cron days: a local hour shortly after midnight is the day before in UTC, one before it the day after."""
-    zone = ZoneInfo(wanted.zone)
-    shift = 0
-    for month in (1, 7):
-        there = datetime(datetime.now(UTC).year, month, 15, local, tzinfo=zone)
-        if there.astimezone(UTC).hour == utc:
-            shift = (there.astimezone(UTC).date() - there.date()) // timedelta(days=1)
-    return ",".join(sorted(str((int(day) + shift) % 7) for day in days.split(",")))
+        raise Trouble(f"cannot write {path}: {why.strerror}", fix="name another file: --out FILE") from None

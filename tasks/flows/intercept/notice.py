@@ -1,8 +1,8 @@
-"""A note in the cluster for the team: who intercepts what, from where, since when.
+"""Notices in the cluster for the team: who intercepts what, from where, since when.
 
-Telepresence tells that only to whoever runs into it, and before 2.25 not even then. One small ConfigMap for each
-intercept, made and removed with it, is help for people and never a basis for a decision: it may be missing (no right to
-write it) or left over (a workstation that died).
+Telepresence names the holder only in the conflict itself, and before 2.25 not even there. So each intercept has a small
+ConfigMap. It informs people and is never the basis of a decision: it may be missing (no right to write it)
+or stale (the workstation crashed).
 """
 
 from __future__ import annotations
@@ -19,89 +19,99 @@ from threading import Thread
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
+from tasks.core.state.cached_status import age
 from tasks.tools import base, kubectl, telepresence
 
 _LABEL = "app.kubernetes.io/managed-by"
-_OWNER = "remote-first"
-_PATIENCE = 8.0  # seconds that a note may take
+_MANAGER = "remote-first"
+_TIMEOUT = 8.0  # seconds that writing or deleting a notice may take
 _writing: dict[str, Thread] = {}
 
 
 @dataclass(frozen=True)
 class Notice:
-    """client: user@host, as Telepresence calls it; since: epoch seconds; mode: all traffic, or the header with its
-    value; mine: left by this workstation."""
+    """What a notice says."""
 
     workload: str
     name: str
+
     client: str
+    """user@host, as Telepresence calls its clients."""
+
     since: float
+    """Seconds since the epoch."""
+
     mode: str
+    """The headers of a personal intercept, or `all traffic`, for people."""
+
     mine: bool = False
+    """Written by this workstation."""
 
     @property
     def age(self) -> str:
-        """How long it stands, as people say it."""
-        from tasks.core.state.cached_status import age
-
+        """How old it is, for people."""
         return age(time.time() - self.since)
 
 
+def put(s: Settings, workload: str, name: str, mode: str) -> Thread:
+    """Write the notice, in the background."""
+    since = time.time()
+
+    def write() -> None:
+        notice = Notice(workload, name, _client(s, name), since, mode)
+        perform(kubectl.put(s, _manifest(s, notice), timeout=_TIMEOUT))
+
+    _writing[name] = _in_background(write)
+    return _writing[name]
+
+
+def remove(s: Settings, name: str) -> Thread:
+    """Delete the notice, in the background, after it has been written."""
+
+    def delete() -> None:
+        if name in _writing:
+            _writing[name].join()
+        perform(kubectl.delete(s, "configmap", _object_name(s, name), destroys="", timeout=_TIMEOUT))
+
+    return _in_background(delete)
+
+
+def read(s: Settings, workload: str = "") -> list[Notice]:
+    """Return the namespace's notices, all or of one workload; an empty list when they may not be read."""
+    selector = f"{_LABEL}={_MANAGER}" + (f",{_MANAGER}/workload={workload}" if workload else "")
+    try:
+        objects = kubectl.get(s, "configmaps", selector=selector)
+    except Trouble:
+        return []
+    notices = [(o["metadata"]["name"], _parse(o.get("data") or {})) for o in objects]
+    return [replace(n, mine=object_name == _object_name(s, n.name)) for object_name, n in notices if n is not None]
+
+
 def _client(s: Settings, name: str) -> str:
-    """This developer as Telepresence calls its clients; its own way to tell is the one that others meet."""
-    known = dict(telepresence.status(s).intercepts).get(name)
-    return known or f"{_user()}@{socket.gethostname()}"
+    """Return this client's name as Telepresence shows it to others."""
+    listed = dict(telepresence.status(s).intercepts).get(name)
+    return listed or f"{_user()}@{socket.gethostname()}"
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no such user in the container's passwd file
+    except (KeyError, OSError):  # this uid has no entry in the container's /etc/passwd
         return "unknown"
 
 
-def put(s: Settings, workload: str, name: str, mode: str) -> Thread:
-    """Leave the note, in the background."""
-    since = time.time()
-
-    def work() -> None:
-        notice = Notice(workload, name, _client(s, name), since, mode)
-        perform(kubectl.put(s, _manifest(s, notice), timeout=_PATIENCE))
-
-    _writing[name] = _aside(work)
-    return _writing[name]
-
-
-def remove(s: Settings, name: str) -> Thread:
-    """Take the note away, in the background; not before it is written."""
-
-    def work() -> None:
-        if name in _writing:
-            _writing[name].join()
-        perform(kubectl.delete(s, "configmap", _object(s, name), destroys="", timeout=_PATIENCE))
-
-    return _aside(work)
-
-
-def read(s: Settings, workload: str = "") -> list[Notice]:
-    """The notes of the namespace, of one workload or all; none when they may not be read."""
-    selector = f"{_LABEL}={_OWNER}" + (f",{_OWNER}/workload={workload}" if workload else "")
+def _parse(data: dict[str, str]) -> Notice | None:
     try:
-        found = kubectl.get(s, "configmaps", selector=selector)
-    except Trouble:
-        return []
-    notices = [(o["metadata"]["name"], _parsed(o.get("data") or {})) for o in found]
-    return [replace(n, mine=place == _object(s, n.name)) for place, n in notices if n is not None]
-
-
-def _parsed(data: dict[str, str]) -> Notice | None:
-    try:
-        told = json.loads(data["notice"])
+        fields = json.loads(data["notice"])
         return Notice(
-            str(told["workload"]), str(told["name"]), str(told["client"]), float(told["since"]), str(told["mode"])
+            workload=str(fields["workload"]),
+            name=str(fields["name"]),
+            client=str(fields["client"]),
+            since=float(fields["since"]),
+            mode=str(fields["mode"]),
         )
     except (KeyError, TypeError, ValueError):
-        return None  # written by hand, or by a version to come
+        return None  # written by hand, or by a later version
 
 
 def _manifest(s: Settings, notice: Notice) -> kubectl.Object:
@@ -109,27 +119,29 @@ def _manifest(s: Settings, notice: Notice) -> kubectl.Object:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": _object(s, notice.name),
+            "name": _object_name(s, notice.name),
             "namespace": s.cluster.namespace,
-            "labels": {_LABEL: _OWNER, f"{_OWNER}/workload": notice.workload},
+            "labels": {_LABEL: _MANAGER, f"{_MANAGER}/workload": notice.workload},
         },
         "data": {"notice": json.dumps({k: v for k, v in vars(notice).items() if k != "mine"})},
     }
 
 
-def _object(s: Settings, name: str) -> str:
-    """The ConfigMap's name: of this user, host and state folder, so that nobody takes away another's."""
-    mine = f"{_user()} {socket.gethostname()} {base.session_folder(s)} {name}"
-    return f"{_OWNER}-{hashlib.sha256(mine.encode()).hexdigest()[:12]}"
+def _object_name(s: Settings, name: str) -> str:
+    """Return the ConfigMap's name. It contains user, host and state folder, so that nobody deletes another's notice."""
+    identity = f"{_user()} {socket.gethostname()} {base.session_folder(s)} {name}"
+    return f"{_MANAGER}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
-def _aside(work: Callable[[], object]) -> Thread:
+def _in_background(work: Callable[[], object]) -> Thread:
+    """Start the work in a thread. It is not a daemon thread: the end of the run waits for it."""
+
     def run() -> None:
         try:
             work()
         except Trouble:
-            pass  # a note that cannot be written or removed stops nobody
+            pass  # the intercept works without a notice
 
-    thread = Thread(target=run)  # no daemon: the end of the run waits for it, and nothing else does
+    thread = Thread(target=run)
     thread.start()
     return thread

@@ -1,4 +1,4 @@
-"""The Telepresence session: opened with the frozen kubeconfig, noticed when it is lost, ended without loss."""
+"""The Telepresence session: open it with the session kubeconfig, notice when it is lost, end it without loss."""
 
 from tasks.flows.session.connect import allowed, connect_changes, ensure, look, mine, prepare
 

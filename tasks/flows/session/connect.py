@@ -1,9 +1,9 @@
-"""Connect to the place of the settings: what is missing for it, and what would be lost."""
+"""Connect to the place of the settings: what is missing for it, and what a switch would lose."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.checks import guard
@@ -18,41 +18,55 @@ from tasks.tools import base, kubeconfig, telepresence
 from tasks.tools.telepresence import Session
 from tasks.tools.telepresence import logs as telepresence_logs
 
-_NOT_YET = "user daemon is not running"
-_DEAF = "a daemon runs that answers no longer"
-_AS_ROOT = "run as a user with sudo (remoteUser in devcontainer.json): as root in a container 2.31 takes itself for its own container"
+# 2.31 started as root inside a container: the daemon comes up and never answers
+# (recording azure-live/telepresence/2.31.0/40-container-root-connect.yaml).
+_RUN_AS_USER = (
+    "run as an ordinary user with sudo (remoteUser in devcontainer.json):"
+    " as root in a container, Telepresence 2.31 takes that container for its own"
+)
+# For up to 6 s after a daemon was killed 2.31 still counts on it (its file in ~/.cache/telepresence/daemons is stale
+# only then), and connect fails with "user daemon is not running".
+_KILLED_DAEMON_IS_KNOWN = 6.5  # seconds
 
 
 @dataclass(frozen=True)
 class Look:
-    """The session as it is: `here` when it is connected to the place of the settings; `why` when it is not."""
+    """The session as it is."""
 
     session: Session
+
     here: bool
+    """Connected to the place of the settings."""
+
     why: str = ""
+    """Why it is not `here`, for people."""
+
     orphans: tuple[Process, ...] = ()
+    """Daemons that `status` does not know of, or cannot reach."""
+
+    @property
+    def unresponsive(self) -> bool:
+        """Is there a daemon, while `status` says that none is running?"""
+        return bool(self.orphans) and not self.session.running
 
 
 def look(s: Settings) -> Look:
-    """Ask `status` and compare with the settings; daemons that `status` does not know are found as processes."""
+    """Ask `status`, compare with the settings, and find daemons that `status` does not know as processes."""
     session = telepresence.status(s)
-    found = daemons.ours(s)
+    running = tuple(daemons.ours(s))
     if session.sessions > 1:
-        return Look(session, False, "several daemons run", tuple(found))
+        return Look(session, False, "several daemons are running", running)
     if not session.running:
-        if found:
-            return Look(session, False, _DEAF, tuple(found))
-        return Look(session, False, "not connected")
+        why = "a daemon is running, but does not answer" if running else "not connected"
+        return Look(session, False, why, running)
     if not session.connected:
-        return Look(
-            session, False, session.error or f"the daemon says: {session.state or 'not connected'}", tuple(found)
-        )
-    other = _elsewhere(s, session)
-    return Look(session, not other, other, tuple(_beyond_one(found)))
+        return Look(session, False, session.error or f"the daemon says: {session.state or 'not connected'}", running)
+    difference = _difference(s, session)
+    return Look(session, not difference, difference, _all_but_the_newest_user_daemon(running))
 
 
 def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object]]:
-    """The session of these settings is open. What is missing for it; nothing when it is there.
+    """Yield what is missing for a session to the place of the settings; nothing when it is open.
 
     Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`).
     """
@@ -60,10 +74,10 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object
     now = look(s)
     if now.here and not now.orphans:
         return
-    held = _at_stake(now)
-    if held and not yes:
+    at_stake = _at_stake(now)
+    if at_stake and not yes:
         raise Refused(
-            f"connected elsewhere ({now.why}), with {', '.join(held)} intercepted",
+            f"connected elsewhere ({now.why}), with {', '.join(at_stake)} intercepted",
             why="a switch would end these intercepts",
             fix="inv leave; or inv tp.connect --yes switches and loses them",
         )
@@ -72,27 +86,28 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object
     if now.session.running:
         yield telepresence.quit(s)
     if now.orphans:
-        yield daemons.end(list(now.orphans), "answers no longer")
-    yield _watched(s)
+        yield daemons.end(now.orphans, "does not answer")
+    yield _connect_change(s)
 
 
 def prepare(s: Settings, *, dry: bool = False) -> None:
-    """The session's own kubeconfig is cut from the user's, before the first question to the cluster.
+    """Write the session kubeconfig from the user's, before the first question to the cluster.
 
-    Raises Blocked when the user's has no such context; in a dry run also when it would have to be cut first.
+    Raises Blocked when the user's kubeconfig does not have the context; in a dry run also when the file is missing.
     """
     change = kubeconfig.freeze(s)
     if change is None:
         return
     if dry:
-        raise Blocked("the session's own kubeconfig is not there yet", fix="inv tp.connect makes it, or inv setup")
+        raise Blocked("the session kubeconfig does not exist yet", fix="inv tp.connect writes it, or inv setup")
     perform(change)
 
 
 def allowed(s: Settings, *, dry: bool) -> None:
-    """The guard's verdict on the place of the settings; in a dry run nothing is cut for it.
+    """Ask the guard about the place of the settings. In a dry run nothing is written for that.
 
-    Raises Refused for production and for what cannot be looked at, Blocked when the user has no such context.
+    Raises Refused for production and for a target that cannot be looked at, Blocked when the user's kubeconfig does
+    not have the context.
     """
     change = kubeconfig.freeze(s)
     if change is None:
@@ -106,129 +121,153 @@ def allowed(s: Settings, *, dry: bool) -> None:
 
 
 def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
-    """Be connected to the place of the settings. Seconds that it took; 0 when it already was.
+    """Be connected to the place of the settings. Returns the seconds that it took; 0 when it was connected already.
 
     guarded: the guard was asked a moment ago.
 
-    A session that was lost is remade once; intercepts that the lost one held come back with the same parameters.
-    Of several runs that need it one connects, the others wait and find it done.
+    A lost session is reconnected once; the intercepts it held come back with the same parameters. Of several runs
+    that need a session one connects; the others wait, and find it open.
     """
     began = time.monotonic()
     if not list(connect_changes(s, yes=yes)):
         return 0.0
     with store.lock("session", wait=s.deadlines.connect):
-        return _connected(s, began, yes=yes, guarded=guarded)
+        return _connect(s, began, yes=yes, guarded=guarded)
 
 
-def _connected(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
+def mine(s: Settings) -> tuple[str, ...]:
+    """Return the names of this client's intercepts in the open session; empty without one."""
+    now = look(s)
+    return tuple(name for name, _ in now.session.intercepts) if now.here else ()
+
+
+def _connect(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
     changes = list(connect_changes(s, yes=yes))
-    if not changes:
+    if not changes:  # another run has connected meanwhile
         return time.monotonic() - began
-    lost = journal.entries("session")
+    was_open = bool(journal.entries("session"))
     if not guarded:
         guard.assess(s)
     try:
-        _do(changes)
-    except ToolError as why:
-        if _NOT_YET not in f"{why.what}{why.said}":
-            raise
-        # For up to 6 s after a daemon was killed, 2.31 takes it for living and says that it is not running.
-        ui.talk("   the killed daemon of before is still remembered; trying once more in some seconds")
-        time.sleep(6.5)
-        _do(list(connect_changes(s, yes=yes)))
+        _perform(changes)
+    except telepresence.DaemonNotRunning:
+        ui.talk("   Telepresence has not noticed yet that its daemon was killed; trying once more in some seconds")
+        time.sleep(_KILLED_DAEMON_IS_KNOWN)
+        _perform(list(connect_changes(s, yes=yes)))
     seconds = time.monotonic() - began
-    if lost:
-        ui.talk("the session of before was gone; it was made anew")
+    if was_open:
+        ui.talk("the session was lost; reconnected")
     timing.keep_if_possible("connect", seconds)
     return seconds
 
 
-def _do(changes: list[Change[object]]) -> None:
+def _perform(changes: list[Change[object]]) -> None:
     for change in changes:
         ui.progress("running", "connect", change.text)
         perform(change)
 
 
-def mine(s: Settings) -> tuple[str, ...]:
-    """The intercepts of this client in the open session; empty without one."""
-    now = look(s)
-    return tuple(name for name, _ in now.session.intercepts) if now.here else ()
+def _connect_change(s: Settings) -> Change[Look]:
+    """Connect, and leave no daemon behind when that fails or runs out of time."""
+    connect = telepresence.connect(s)
 
-
-def _watched(s: Settings) -> Change[object]:
-    """Connect, and leave no daemon behind when it fails or runs out of time."""
-    change = telepresence.connect(s)
-
-    def run() -> object:
-        for old in journal.entries("session"):
-            if old.data.get("kubeconfig") == str(base.frozen_kubeconfig(s)):
-                journal.forget(old)
-        entry = journal.record(
-            "session",
-            context=s.cluster.context,
-            namespace=s.cluster.namespace,
-            kubeconfig=str(base.frozen_kubeconfig(s)),
-        )
+    def run() -> Look:
+        entry = _record_session(s)
         store.made(base.session_folder(s))
         before = {p.pid for p in daemons.ours(s)}
         logs = telepresence_logs.mark()
         try:
-            perform(change)
-            now = look(s)
-            if not now.here:
-                raise ToolError(f"telepresence connect ended without an error, and yet: {now.why}", tool="telepresence")
+            perform(connect)
+            return _must_be_here(look(s))
         except (ToolError, SystemExit) as why:
-            left = [p for p in daemons.ours(s) if p.pid not in before]
-            if left:
-                perform(daemons.end(left, "the failed connect left"))
+            started = [p for p in daemons.ours(s) if p.pid not in before]
+            if started:
+                perform(daemons.end(started, "the failed connect left behind"))
             journal.forget(entry)
             if isinstance(why, ToolError):
                 raise _explained(why, logs) from None
             raise
-        return now
 
-    return Change(change.text, change.argv, run)
+    return Change(connect.text, connect.argv, run)
+
+
+def _record_session(s: Settings) -> journal.Entry:
+    """Replace the journal's entry of this session, before it is opened."""
+    file = str(base.frozen_kubeconfig(s))
+    for old in journal.entries("session"):
+        if old.data.get("kubeconfig") == file:
+            journal.forget(old)
+    return journal.record("session", context=s.cluster.context, namespace=s.cluster.namespace, kubeconfig=file)
+
+
+def _must_be_here(now: Look) -> Look:
+    if now.here:
+        return now
+    raise ToolError(
+        f"telepresence connect ended without an error, but: {now.why}",
+        tool="telepresence",
+        fix=_RUN_AS_USER if now.unresponsive else "",
+    )
 
 
 def _explained(error: ToolError, logs: dict[str, int]) -> ToolError:
-    """The error with the cause that only the daemons' logs tell, where they tell one."""
+    """Return the error with the cause, which may be in the daemons' logs only."""
     why, fix = telepresence_logs.cause(logs)
     if not why and isinstance(error, TimedOut):
-        why = "the API server or the credential plugin gives no answer"
-        fix = "inv aks.login, then inv tp.connect; behind a VPN look whether it is up"
-    otherwise = _AS_ROOT if _DEAF in error.what else "inv tp.quit, then inv tp.connect"
-    return error.told(why=why, fix=fix or error.fix or otherwise)
+        why = "the API server or the credential plugin does not answer"
+        fix = "inv aks.login, then inv tp.connect; behind a VPN check that it is up"
+    return error.reworded(why=why, fix=fix or error.fix or "inv tp.quit, then inv tp.connect")
 
 
-def _elsewhere(s: Settings, session: Session) -> str:
+def _difference(s: Settings, session: Session) -> str:
+    """Say in what the session differs from the settings; empty when it does not. What `status` omits is not compared."""
+    cluster = s.cluster
     server = kubeconfig.server_of(s, str(base.frozen_kubeconfig(s)))
-    wanted = set(s.cluster.mapped_namespaces or [s.cluster.namespace])
-    if session.context and session.context != s.cluster.context:
-        return f"connected to the context {session.context}, not {s.cluster.context}"
-    if session.namespace != s.cluster.namespace:
-        return f"connected to the namespace {session.namespace}, not {s.cluster.namespace}"
-    if server and session.server and _plain(session.server) != _plain(server):
-        return f"connected to the server {session.server}, not {server}"
-    if session.manager_namespace and session.manager_namespace != s.cluster.manager_namespace:
-        return f"connected through the manager in {session.manager_namespace}, not {s.cluster.manager_namespace}"
-    if session.mapped_namespaces and set(session.mapped_namespaces) != wanted:
-        return f"mapped namespaces are {', '.join(session.mapped_namespaces)}, not {', '.join(sorted(wanted))}"
-    return ""
+    wanted = set(cluster.mapped_namespaces or [cluster.namespace])
+    mapped = session.mapped_namespaces
+    differences = (
+        (
+            _differ(session.context, cluster.context),
+            f"connected to the context {session.context}, not {cluster.context}",
+        ),
+        (
+            session.namespace != cluster.namespace,
+            f"connected to the namespace {session.namespace}, not {cluster.namespace}",
+        ),
+        (
+            _differ(_normal_url(session.server), _normal_url(server)),
+            f"connected to the server {session.server}, not {server}",
+        ),
+        (
+            _differ(session.manager_namespace, cluster.manager_namespace),
+            f"connected through the manager in {session.manager_namespace}, not {cluster.manager_namespace}",
+        ),
+        (
+            bool(mapped) and set(mapped) != wanted,
+            f"mapped namespaces are {', '.join(mapped)}, not {', '.join(sorted(wanted))}",
+        ),
+    )
+    return next((text for differs, text in differences if differs), "")
 
 
-def _plain(server: str) -> str:
-    """The URL without what means nothing: the last slash and the port of https."""
+def _differ(actual: str, wanted: str) -> bool:
+    """Are both known, and different?"""
+    return bool(actual and wanted) and actual != wanted
+
+
+def _normal_url(server: str) -> str:
+    """Return the URL without a final slash and without https's default port."""
     return server.rstrip("/").removesuffix(":443")
 
 
 def _at_stake(now: Look) -> list[str]:
-    """Names of intercepts that ending the sessions would lose: those shown, and those of runs that still live."""
-    shown = [name for name, _ in now.session.intercepts]
+    """Return the intercepts that would be lost with the sessions: the listed ones, and those of runs still alive."""
+    listed = [name for name, _ in now.session.intercepts]
     running = [str(e.data.get("name")) for e in journal.entries("intercept") if e.owner_lives]
-    return sorted({*shown, *running}) if (now.session.running or now.orphans) else []
+    return sorted({*listed, *running}) if (now.session.running or now.orphans) else []
 
 
-def _beyond_one(found: list[Process]) -> list[Process]:
-    """With one session there is one user daemon, and a root daemon; more user daemons are ones that `status` hides."""
-    users = [p for p in found if daemons.is_called(p, user=True)]
-    return sorted(users, key=lambda p: p.start)[:-1] if len(users) > 1 else []
+def _all_but_the_newest_user_daemon(running: Sequence[Process]) -> tuple[Process, ...]:
+    """Return the user daemons beside the session's own, which `status` does not list. A session has exactly one."""
+    user_daemons = [p for p in running if daemons.is_daemon(p, user_only=True)]
+    return tuple(sorted(user_daemons, key=lambda p: p.start)[:-1])

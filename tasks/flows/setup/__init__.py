@@ -1,8 +1,8 @@
-"""`inv setup`: from a clone to a session in the cluster. The steps run as a graph; a second run changes nothing."""
+"""`inv setup`: from a clone to a session in the cluster. A second run changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tasks.core.cli.names import nearest
@@ -21,31 +21,39 @@ from tasks.flows.setup import (
     submodules,
     tools,
 )
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 
-# In the order in which they are shown. Each has STEP, and in `commands` what a person would type for it.
-_MODULES = (tools, login, credentials, kubelogin, connect, packages, submodules, registry, access, ready)
-STEPS: tuple[Step[Work], ...] = tuple(module.STEP for module in _MODULES)
-# Shown by a dry run, also where nothing can be planned yet.
-COMMANDS: dict[str, Callable[[Settings], tuple[str, ...]]] = {m.STEP.key: m.commands for m in _MODULES}
+STEPS: tuple[Step[SetupRun], ...] = (
+    tools.STEP,
+    login.STEP,
+    credentials.STEP,
+    kubelogin.STEP,
+    connect.STEP,
+    packages.STEP,
+    submodules.STEP,
+    registry.STEP,
+    access.STEP,
+    ready.STEP,
+)
+"""All steps, in the order of display."""
 
 
-def chosen(s: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[Work], ...]:
-    """The steps that are asked for, as these settings want them.
+def select(s: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Step[SetupRun], ...]:
+    """Return the selected steps, with the needs that these settings imply.
 
-    Raises Trouble for an unknown name, with the nearest, and when none is left.
+    Raises Trouble for an unknown name, with the nearest one, and when no step is left.
     """
-    known = [step.key for step in STEPS]
+    keys = [step.key for step in STEPS]
     for name in (*only, *skip):
-        if name not in known:
-            near = nearest(name, known, 1)
+        if name not in keys:
+            near = nearest(name, keys, 1)
             raise Trouble(
-                f"there is no step '{name}': {', '.join(known)}",
+                f"there is no step '{name}': {', '.join(keys)}",
                 fix=f"did you mean {near[0]}?" if near else "inv --help setup",
             )
-    left = tuple(step for step in STEPS if (not only or step.key in only) and step.key not in skip)
-    if s.registry.kind == "docker":  # such a registry knows nothing of the Azure login
-        left = tuple(replace(step, needs=()) if step.key == registry.STEP.key else step for step in left)
-    if not left:
-        raise Trouble("no step is left to run", fix="leave a --skip away")
-    return left
+    selected = tuple(step for step in STEPS if (not only or step.key in only) and step.key not in skip)
+    if s.registry.kind == "docker":  # such a registry does not use the Azure login
+        selected = tuple(replace(step, needs=()) if step.key == registry.STEP.key else step for step in selected)
+    if not selected:
+        raise Trouble("no step is left to run", fix="omit a --skip")
+    return selected

@@ -1,4 +1,4 @@
-"""Runs the setup steps, tells how it goes, and keeps the result for `inv status`."""
+"""What `inv setup` and the tasks for single steps call: run the steps, show the progress, keep the result."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from typing import Any
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import FAILED, MISSING, REFUSED, Blocked, Refused, Trouble
+from tasks.core.errors import FAILED, MISSING, REFUSED, Refused, Trouble
 from tasks.core.plan import steps
 from tasks.core.plan.change import Change
-from tasks.core.plan.steps import Outcome, State, Step
+from tasks.core.plan.outcome import Outcome, State
+from tasks.core.plan.steps import Step
 from tasks.core.state import store, timing
-from tasks.flows.setup import COMMANDS, chosen
-from tasks.flows.setup.work import Work
+from tasks.flows.setup import STEPS, select
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools.private_caches import without_trace
 
 FILE = "setup.json"  # in the state folder: the last outcome of each step
+_SHOWN_FROM = 0.05  # seconds; a step that took less is shown without its time
 
 
 def run(
@@ -35,46 +37,40 @@ def run(
     yes: bool = False,
     force: bool = False,
     relogin: bool = False,
-    way: str = "",
+    login_mode: str = "",
     name: str = "setup",
 ) -> int:
-    """Run the steps and return the exit code. Raises Refused for production, before and instead of any write.
+    """Run the steps and return the exit code. Raises Refused for production, before any write.
 
-    dry, check: only look. force: fetch the credentials anew. relogin: log in whatever there is. way: how to log in.
-    name: what this run is called.
+    dry, check: change nothing; name: of this run, in the output and in the kept times; for the others see SetupRun.
     """
-    wanted = chosen(s, only, skip)
-    looking = dry or check
+    selected = select(s, only, skip)
+    read_only = dry or check
     began = time.monotonic()
-    work = Work(s, force=force, relogin=relogin, yes=yes, way=way)
+    setup = SetupRun(s, force=force, relogin=relogin, yes=yes, login_mode=login_mode)
     try:
-        guard.names(s)
-        with without_trace() if looking else nullcontext():
-            try:
-                if any(step.key == "credentials" for step in wanted):
-                    work.begin()
-                outcomes = _outcomes(wanted, work, looking)
-            finally:
-                work.end()
+        guard.check_names(s)
+        with without_trace() if read_only else nullcontext():
+            outcomes = _run_steps(selected, setup, read_only)
     except Refused as why:
         if as_json:
             ui.as_json({"state": "refused", "error": {"what": why.what, "why": why.why, "fix": why.fix}, "steps": []})
         raise
     seconds = time.monotonic() - began
     if as_json:
-        ui.as_json(document(s, outcomes, wanted, seconds))
+        ui.as_json(document(setup, outcomes, selected, seconds))
     elif dry:
-        _show_plan(s, outcomes)
+        _show_plan(setup, outcomes)
     else:
         _show_result(s, name, outcomes, seconds)
-    if not looking:
+    if not read_only:
         _keep(name, outcomes, seconds)
     return exit_code(outcomes, dry=dry, check=check)
 
 
 def exit_code(outcomes: Sequence[Outcome], *, dry: bool = False, check: bool = False) -> int:
     """0 all done (or only planned), 1 failed or could not look, 2 something is missing (check), 3 refused."""
-    if any(o.error is not None and o.error.code == REFUSED for o in outcomes):
+    if any(o.problem is not None and o.problem.code == REFUSED for o in outcomes):
         return REFUSED
     if any(o.state is State.UNKNOWN for o in outcomes):
         return FAILED
@@ -83,84 +79,92 @@ def exit_code(outcomes: Sequence[Outcome], *, dry: bool = False, check: bool = F
     return MISSING if check else FAILED
 
 
-def document(s: Settings, outcomes: Sequence[Outcome], ran: Sequence[Step[Work]], seconds: float) -> dict[str, Any]:
-    """The outcome of the run, as `--json` prints it. Seconds are wall time; the budget is of the settings."""
-    own = {o.key: o.seconds for o in outcomes}
+def document(
+    setup: SetupRun, outcomes: Sequence[Outcome], ran: Sequence[Step[SetupRun]], seconds: float
+) -> dict[str, Any]:
+    """Return the run as `--json` prints it. Seconds are wall-clock time; the budget is from the settings."""
+    step_seconds = {o.key: o.seconds for o in outcomes}
     return {
         "state": "done" if all(o.state is State.DONE for o in outcomes) else "incomplete",
         "seconds": round(seconds, 3),
-        "critical_path": round(steps.critical_path(ran, own), 3),
-        "budget": s.budgets.setup,
-        "steps": [_step_document(s, o) for o in outcomes],
+        "critical_path": round(steps.critical_path(ran, step_seconds), 3),
+        "budget": setup.settings.budgets.setup,
+        "steps": [_step_document(setup, o) for o in outcomes],
     }
 
 
 def last() -> dict[str, Any]:
-    """The kept outcomes by step, each with `state`, `note`, `fix`, `seconds`, `at`; empty before the first run."""
+    """Return the kept outcomes by step, each with `state`, `note`, `fix`, `seconds`, `at`; empty before the first run."""
     try:
-        found = json.loads(store.read(store.folder(FILE)) or "{}")
+        kept = json.loads(store.read(store.folder(FILE)) or "{}")
     except ValueError:
         return {}
-    known = {"state", "note", "fix", "at"}
-    steps = found.items() if isinstance(found, dict) else ()
-    return {key: step for key, step in steps if isinstance(step, dict) and known <= step.keys()}
+    fields = {"state", "note", "fix", "at"}
+    entries = kept.items() if isinstance(kept, dict) else ()
+    return {key: entry for key, entry in entries if isinstance(entry, dict) and fields <= entry.keys()}
 
 
-def _outcomes(wanted: Sequence[Step[Work]], work: Work, looking: bool) -> list[Outcome]:
-    def one(step: Step[Work]) -> Outcome:
-        try:
-            if looking:
-                return steps.check(step, work)
-            return steps.apply(step, work, lambda change: work.yes or not change.destroys, _tell)
-        except Refused:
-            raise
-        except Trouble as why:  # such as a full disk in the state folder: this step's affair
-            blocked = Blocked(why.what, why=why.why, fix=why.fix, code=why.code)
-            return Outcome(step.key, step.title, State.BLOCKED, note=why.what, fix=why.fix, error=blocked)
-
-    found: list[Outcome] = []
-    for raw in steps.run_graph(wanted, one, workers=len(wanted)):
-        outcome = _said(raw, found, work, looking)
-        found.append(outcome)
-        text = outcome.note or outcome.title
-        ui.progress(outcome.state, outcome.key, text, outcome.seconds if outcome.seconds >= 0.05 else None)
-    order = [step.key for step in wanted]
-    return sorted(found, key=lambda o: order.index(o.key))
+def _run_steps(selected: Sequence[Step[SetupRun]], setup: SetupRun, read_only: bool) -> list[Outcome]:
+    """Run the steps in parallel, show each outcome as it comes, and return them in the order of the steps."""
+    if any(step.key == "credentials" for step in selected):
+        setup.prefetch()
+    try:
+        outcomes: dict[str, Outcome] = {}
+        graph = steps.run_graph(selected, lambda step: _run_step(step, setup, read_only), workers=len(selected))
+        for raw in graph:
+            outcome = _completed(raw, outcomes, setup, read_only)
+            outcomes[outcome.key] = outcome
+            seconds = outcome.seconds if outcome.seconds >= _SHOWN_FROM else None
+            mark = "waiting" if outcome.unmet else outcome.state  # postCreate.sh shows what is blocked itself
+            ui.progress(mark, outcome.key, outcome.note or outcome.title, seconds)
+    finally:
+        setup.stop()
+    return [outcomes[step.key] for step in selected]
 
 
-def _said(outcome: Outcome, before: Sequence[Outcome], work: Work, looking: bool) -> Outcome:
-    """The outcome with what the step itself has to say; what waits for a planned step is pending in a plan."""
-    if outcome.state is State.DONE and work.notes.get(outcome.key):
-        return replace(outcome, note=work.notes[outcome.key])
-    if outcome.state is State.PENDING and not looking:
-        return replace(outcome, note=f"still missing afterwards: {outcome.changes[0].text}")
-    if outcome.state is State.PENDING:
-        return replace(outcome, note="; ".join(change.text for change in outcome.changes))
-    waits = outcome.note.removeprefix("needs ").split(", ") if outcome.note.startswith("needs ") else []
-    states = {o.key: o.state for o in before}
-    if looking and waits and all(states.get(key) is State.PENDING for key in waits):
-        return replace(outcome, state=State.PENDING, note=f"after {', '.join(waits)}")
+def _run_step(step: Step[SetupRun], setup: SetupRun, read_only: bool) -> Outcome:
+    try:
+        if read_only:
+            return steps.check(step, setup)
+        return steps.apply(step, setup, lambda change: setup.yes or not change.destroys, _show_change, store.lock)
+    except Refused:
+        raise
+    except Trouble as why:  # for example a full disk under the state folder: it concerns this step alone
+        return Outcome(key=step.key, title=step.title, state=State.BLOCKED, problem=why.problem)
+
+
+def _completed(outcome: Outcome, previous: dict[str, Outcome], setup: SetupRun, read_only: bool) -> Outcome:
+    """Add the step's remark. A step that waits only for planned changes is pending too, not blocked."""
+    if outcome.state is State.DONE:
+        return replace(outcome, remark=setup.remarks.get(outcome.key, ""))
+    if read_only and outcome.unmet and all(previous[key].state is State.PENDING for key in outcome.unmet):
+        return replace(outcome, state=State.PENDING)
     return outcome
 
 
-def _tell(step: Step[Work], change: Change[object]) -> None:
+def _show_change(step: Step[SetupRun], change: Change[object]) -> None:
     ui.progress("running", step.key, change.text)
 
 
-def _show_plan(s: Settings, outcomes: Sequence[Outcome]) -> None:
+def _show_plan(setup: SetupRun, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         note = f"  {outcome.note}" if outcome.note else ""
         ui.say(f"{outcome.key:<12} {outcome.state}{note}")
-        for command in _commands(s, outcome):
-            ui.say(f"             $ {command}")
+        for command in _command_lines(setup, outcome):
+            ui.say(f"             {command}")
         if outcome.fix:
             ui.say(f"             fix: {outcome.fix}")
     ui.talk("nothing was changed")
 
 
-def _commands(s: Settings, outcome: Outcome) -> list[str]:
-    planned = [change.command for change in outcome.changes if change.argv]
-    return planned or list(COMMANDS[outcome.key](s))
+def _command_lines(setup: SetupRun, outcome: Outcome) -> list[str]:
+    """Return the commands that the planned changes run, else those with the same effect as the step."""
+    planned = [change.command_line for change in outcome.changes if change.command]
+    return planned or [f"like: {command}" for command in _commands(setup, outcome)]
+
+
+def _commands(setup: SetupRun, outcome: Outcome) -> tuple[str, ...]:
+    return next(step.commands(setup) for step in STEPS if step.key == outcome.key)
 
 
 def _show_result(s: Settings, name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
@@ -177,25 +181,27 @@ def _show_result(s: Settings, name: str, outcomes: Sequence[Outcome], seconds: f
         ui.talk("next: inv intercept SERVICE runs a service here; inv status shows where you are")
 
 
-def _step_document(s: Settings, outcome: Outcome) -> dict[str, Any]:
-    def shown(change: Change[object]) -> dict[str, str]:
-        return {"text": change.text, "command": change.command, "destroys": change.destroys}
-
+def _step_document(setup: SetupRun, outcome: Outcome) -> dict[str, Any]:
     return {
         "key": outcome.key,
         "title": outcome.title,
         "state": str(outcome.state),
         "note": outcome.note,
-        "why": outcome.error.why if outcome.error else "",
+        "why": outcome.problem.why if outcome.problem else "",
         "fix": outcome.fix,
         "seconds": round(outcome.seconds, 3),
-        "commands": list(COMMANDS[outcome.key](s)),
-        "changes": [shown(change) for change in outcome.changes],
-        "made": [shown(change) for change in outcome.made],
+        "commands": list(_commands(setup, outcome)),
+        "changes": [_change_document(change) for change in outcome.changes],
+        "made": [_change_document(change) for change in outcome.made],
     }
 
 
+def _change_document(change: Change[object]) -> dict[str, str]:
+    return {"text": change.text, "command": change.command, "destroys": change.destroys}
+
+
 def _keep(name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+    """Keep the outcomes for `inv status`, and the times."""
     now = round(time.time(), 1)
     kept = last()
     for o in outcomes:

@@ -1,32 +1,33 @@
-"""The Telepresence session is open, to the place of the settings."""
+"""The Telepresence session is open, with the target of the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows import session
-from tasks.flows.setup.work import Work, refusal, wanted
+from tasks.flows.setup.setup_run import SetupRun, blocked, session_context
 from tasks.tools import kubeconfig as kc
 from tasks.tools import telepresence
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """What is missing is the session's own affair; that the target may be touched is asked first."""
-    s = work.settings
-    work.verdict(wanted(s, kc.wanted_context(s)))
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Check the target, then plan as the session does."""
+    s = setup.settings
+    setup.checked_target(session_context(s, kc.wanted_context(s)))
     try:
-        yield from session.connect_changes(s, yes=work.yes)
-    except Refused as why:  # intercepts elsewhere would be lost: the other steps have nothing to do with that
-        raise refusal(why) from None
+        yield from session.connect_changes(s, yes=setup.yes)
+    except Refused as why:  # intercepts in another place would be lost; the other steps can go on
+        raise blocked(why) from None
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
-    return (telepresence.connect(s).command,)
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that connects."""
+    return (telepresence.connect(setup.settings).command,)
 
 
-STEP: Step[Work] = Step("connect", "the Telepresence session is open", plan, needs=("kubelogin",), alone="session")
+STEP: Step[SetupRun] = Step(
+    "connect", "the Telepresence session is open", plan, needs=("kubelogin",), lock="session", commands=commands
+)

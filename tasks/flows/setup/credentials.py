@@ -1,4 +1,4 @@
-"""The cluster's context is in the user's kubeconfig, and the session's own is cut from it."""
+"""The cluster's context is in the user's kubeconfig, and the session has its own copy."""
 
 from __future__ import annotations
 
@@ -8,61 +8,73 @@ from dataclasses import replace
 from tasks.core.config.settings import Settings
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.work import Work, wanted
+from tasks.flows.setup.setup_run import SetupRun, session_context
 from tasks.tools import az, kubelogin
 from tasks.tools import kubeconfig as kc
 from tasks.tools.kubeconfig import Context
 from tasks.tools.kubeconfig import merge as kubeconfig_merge
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """Fetched only when it is not there (or `force`). The guard has its say before anything is written."""
-    s = work.settings
-    have = kc.load().context(s.cluster.context)
-    fetched = work.fetched.get() if have is None or work.force else None
-    source = fetched or have
-    assert source is not None
-    work.verdict(wanted(s, source))
-    if fetched is not None:
-        merge = kubeconfig_merge.merge(wanted(s, fetched), text="")
-        if merge is not None:
-            yield Change(
-                f"merge the context {s.cluster.context} into {place()}",
-                ("az", *az.credentials_args(s)),
-                lambda: converted_and_merged(s, fetched),
-            )
-    elif have is not None and have.namespace != s.cluster.namespace:
-        there = replace(have, namespace=s.cluster.namespace)
-        merge = kubeconfig_merge.merge(
-            there,
-            text=f"set the namespace {s.cluster.namespace} in the context {s.cluster.context} of {place()}",
-            equivalent=("kubectl", "config", "set-context", s.cluster.context, f"--namespace={s.cluster.namespace}"),
-        )
-        if merge is not None:
-            yield merge
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Fetch the context only when it is missing or with `force`. Check the target before any write."""
+    s = setup.settings
+    present = kc.load().context(s.cluster.context)
+    if present is None or setup.force:
+        source = setup.fetched_context.get()
+        setup.checked_target(session_context(s, source))
+        yield from _merge_fetched(s, source)
+    else:
+        source = present
+        setup.checked_target(session_context(s, source))
+        yield from _correct_namespace(s, source)
     freeze = kc.freeze(s, kc.load().context(s.cluster.context) or source)
     if freeze is not None:
         yield freeze
 
 
-def converted_and_merged(s: Settings, context: Context) -> None:
-    """Convert it with kubelogin on a private file, then put it into the user's kubeconfig."""
+def _merge_fetched(s: Settings, fetched: Context) -> Iterator[Change[object]]:
+    if kubeconfig_merge.merge(session_context(s, fetched), text="") is None:
+        return
+    yield Change(
+        f"merge the context {s.cluster.context} into {target_file()}",
+        run=lambda: convert_and_merge(s, fetched),
+        equivalent=("az", *az.credentials_args(s)),
+    )
+
+
+def _correct_namespace(s: Settings, present: Context) -> Iterator[Change[object]]:
+    if present.namespace == s.cluster.namespace:
+        return
+    merge = kubeconfig_merge.merge(
+        replace(present, namespace=s.cluster.namespace),
+        text=f"set the namespace {s.cluster.namespace} in the context {s.cluster.context} of {target_file()}",
+        equivalent=("kubectl", "config", "set-context", s.cluster.context, f"--namespace={s.cluster.namespace}"),
+    )
+    if merge is not None:
+        yield merge
+
+
+def convert_and_merge(s: Settings, context: Context) -> None:
+    """Convert the context with kubelogin in a private file, then merge it into the user's kubeconfig."""
     change = kubeconfig_merge.merge(kubelogin.convert(s, context), text="")
     if change is not None:
         change.run()
 
 
-def place() -> str:
-    """The file that takes the context, as people write it."""
+def target_file() -> str:
+    """The kubeconfig file that takes the context, for display."""
     return kc.display(kubeconfig_merge.place())
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the commands that have the same effect."""
+    s = setup.settings
     return (
         " ".join(("az", *az.credentials_args(s))),
-        " ".join(("kubelogin", *kubelogin.convert_args(s.cluster.context, place()))),
+        " ".join(("kubelogin", *kubelogin.convert_args(s.cluster.context, target_file()))),
     )
 
 
-STEP: Step[Work] = Step("credentials", "the cluster's context is in the kubeconfig", plan, needs=("login",))
+STEP: Step[SetupRun] = Step(
+    "credentials", "the cluster's context is in the kubeconfig", plan, needs=("login",), commands=commands
+)

@@ -1,25 +1,24 @@
-"""kubelogin takes the cluster's token from az, for this context."""
+"""kubelogin takes the token of the cluster's context from az."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 
-from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.credentials import converted_and_merged, place
-from tasks.flows.setup.work import Work, wanted
+from tasks.flows.setup.credentials import convert_and_merge, target_file
+from tasks.flows.setup.setup_run import SetupRun, session_context
 from tasks.tools import base, kubelogin
 from tasks.tools import kubeconfig as kc
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """The arguments are verified: `az aks get-credentials` undoes a conversion and calls that success."""
-    s = work.settings
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Compare the arguments of the plugin: `az aks get-credentials` reverts a conversion and reports success."""
+    s = setup.settings
     context = kc.wanted_context(s)
-    _told(work)
+    _remark_foreign_variables(setup)
     wrong = kc.wrong_plugin(s, context.plugin)
     if wrong:
         server = context.plugin.option("--server-id") if context.plugin else ""
@@ -27,29 +26,31 @@ def plan(work: Work) -> Iterator[Change[object]]:
             raise Blocked(
                 wrong, fix=f"set azure.server_id to {server} in config/settings.yaml, or inv aks.credentials --force"
             )
-        work.verdict(wanted(s, context))
+        setup.checked_target(session_context(s, context))
         yield Change(
-            f"let kubelogin take the token from az, in the context {context.name} of {place()}",
-            ("kubelogin", *kubelogin.convert_args(context.name, place())),
-            lambda: converted_and_merged(s, context),
+            f"let kubelogin take the token from az, in the context {context.name} of {target_file()}",
+            run=lambda: convert_and_merge(s, context),
+            equivalent=("kubelogin", *kubelogin.convert_args(context.name, target_file())),
         )
     freeze = kc.freeze(s)
     if freeze is not None:
         yield freeze
 
 
-def _told(work: Work) -> None:
-    """The suite's own children do not get these variables; the developer's kubectl does."""
+def _remark_foreign_variables(setup: SetupRun) -> None:
+    """Report variables that our child processes do not get, but that the developer's own kubectl does."""
     foreign = [name for name in base.FOREIGN if os.environ.get(name) and name.startswith("AAD_")]
     if foreign:
-        work.notes["kubelogin"] = (
-            f"{', '.join(foreign)} is set and rules kubelogin in your own kubectl: unset {' '.join(foreign)}"
+        setup.remarks["kubelogin"] = (
+            f"{', '.join(foreign)} is set and overrides kubelogin in your own kubectl: unset {' '.join(foreign)}"
         )
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
-    return (" ".join(("kubelogin", *kubelogin.convert_args(s.cluster.context, place()))),)
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that has the same effect."""
+    return (" ".join(("kubelogin", *kubelogin.convert_args(setup.settings.cluster.context, target_file()))),)
 
 
-STEP: Step[Work] = Step("kubelogin", "kubelogin takes the cluster's token from az", plan, needs=("credentials",))
+STEP: Step[SetupRun] = Step(
+    "kubelogin", "kubelogin takes the cluster's token from az", plan, needs=("credentials",), commands=commands
+)

@@ -1,52 +1,53 @@
-"""Somebody is logged in to Azure, to the right tenant, and the login gives a token for the cluster."""
+"""The Azure login is for the right tenant and gives a token for the cluster."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from tasks.core.config.settings import Settings
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import az
 from tasks.tools.az import LoginNeeded, login
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """The cluster's token is the real test; az's profile looks fine long after a login has died."""
-    anew = work.relogin and not work.fresh_login
-    why = LoginNeeded("a new login was asked for") if anew else missing(work)
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Test the login by the cluster's token: az's profile looks valid long after a login has expired."""
+    relogin = setup.relogin and not setup.fresh_login
+    why = LoginNeeded("a new login was asked for") if relogin else login_needed(setup)
     if why is None:
         return
     if not why.login_helps:
         raise why
-    change = login.login(work.settings, login.mode(work.settings, work.way), after=why)
+    change = login.login(setup.settings, login.mode(setup.settings, setup.login_mode), after=why)
 
     def run() -> None:
         change.run()
-        work.logged_in()
+        setup.logged_in()
 
-    yield Change(change.text, change.argv, run)
+    yield replace(change, run=run)
 
 
-def missing(work: Work) -> LoginNeeded | None:
-    """Why a login is needed, None when there is one that works. Raises Blocked for what a login does not mend."""
-    s = work.settings
+def login_needed(setup: SetupRun) -> LoginNeeded | None:
+    """Return why a login is needed, None when the present one works. Raises Blocked when a login would not help."""
+    s = setup.settings
     try:
         account = az.account(s)
         left = az.token_expiry(s) - time.time()
     except LoginNeeded as why:
         return why
-    work.notes["login"] = (
+    setup.remarks["login"] = (
         f"{account.user}, {account.subscription_name or account.subscription}, token for {left / 60:.0f} min"
     )
     return None
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
-    return (f"az account get-access-token --resource {s.azure.server_id} --query expires_on --output json",)
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that tests the login."""
+    server = setup.settings.azure.server_id
+    return (f"az account get-access-token --resource {server} --query expires_on --output json",)
 
 
-STEP: Step[Work] = Step("login", "the Azure login gives a token for the cluster", plan)
+STEP: Step[SetupRun] = Step("login", "the Azure login gives a token for the cluster", plan, commands=commands)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.core.config.settings import Settings
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import pnpm
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Install when node_modules is missing or older than the lock file."""
-    s = work.settings
+    s = setup.settings
     if not (pnpm.folder(s) / "package.json").is_file():
-        work.notes["packages"] = f"no package.json in {pnpm.folder(s)}"
+        setup.remarks["packages"] = f"no package.json in {pnpm.folder(s)}"
         return
     why = pnpm.missing(s)
     if why:
         yield pnpm.install(s, why)
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
-    return (" ".join(("pnpm", *pnpm.install_args(s))),)
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that installs them."""
+    return (" ".join(("pnpm", *pnpm.install_args(setup.settings))),)
 
 
-# After the guard's verdict: into a production target's workstation nothing is written, not even node_modules.
-STEP: Step[Work] = Step(
-    "packages", "the packages of the lock file are installed", plan, after=("credentials",), alone="packages"
+# After the guard has checked the target: for a production target nothing is written, not even node_modules.
+STEP: Step[SetupRun] = Step(
+    "packages",
+    "the packages of the lock file are installed",
+    plan,
+    after=("credentials",),
+    lock="packages",
+    commands=commands,
 )

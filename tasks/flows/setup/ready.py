@@ -1,33 +1,32 @@
-"""The session answers and the cluster can be asked through it: work can begin."""
+"""The session is open and the cluster answers through it: work can begin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows import session
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import kubectl
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """One look at both; the cluster is not asked again when it has answered in this run."""
-    s = work.settings
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Look at the session, and at the cluster unless it has answered in this run."""
+    s = setup.settings
     now = session.look(s)
     if not now.here:
         raise Blocked(f"the Telepresence session is not there: {now.why}", fix="inv tp.connect")
-    if not work.reached:
+    if not setup.cluster_answered:
         kubectl.ready(s)
-    work.notes["ready"] = f"{s.cluster.context}, namespace {s.cluster.namespace}"
+    setup.remarks["ready"] = f"{s.cluster.context}, namespace {s.cluster.namespace}"
     yield from ()
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
-    return ("telepresence status", f"kubectl --context {s.cluster.context} get --raw /version")
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the commands that look at both."""
+    return ("telepresence status", f"kubectl --context {setup.settings.cluster.context} get --raw /version")
 
 
-STEP: Step[Work] = Step("ready", "the session and the cluster answer", plan, needs=("connect",))
+STEP: Step[SetupRun] = Step("ready", "the session and the cluster answer", plan, needs=("connect",), commands=commands)

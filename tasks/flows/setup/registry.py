@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
@@ -12,27 +13,30 @@ from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.core.state import store
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import az, docker
 
-_LIVES = 2.5 * 3600  # seconds: a login to ACR lives 3 hours; asked only where a helper hides its end
+_ACR_LOGIN_LASTS = 2.5 * 3600  # seconds; really 3 hours. Used where a credential helper hides the expiry.
 _SKIP = "or go on without images: inv setup --skip registry"
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """Whether the login lives is read from Docker's own file; the engine is asked only before a login."""
-    s = work.settings
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Read the expiry of the login from Docker's own file. Ask the engine only before a new login."""
+    s = setup.settings
     login = docker.login(s.registry.host)
     if login.alive:
-        work.notes["registry"] = f"{s.registry.host}, for {(login.expires - time.time()) / 60:.0f} min"
-        return
-    if s.registry.kind == "docker":
+        setup.remarks["registry"] = f"{s.registry.host}, for {(login.expires - time.time()) / 60:.0f} min"
+    elif s.registry.kind == "docker":
         if not login.present and not login.helper:
             raise Blocked(f"Docker is not logged in to {s.registry.host}", fix=f"docker login {s.registry.host}")
-        work.notes["registry"] = f"{s.registry.host}, with what `docker login` has"
-        return
-    if login.helper and login.present and time.time() - _remembered(s) < _LIVES:
-        return
+        setup.remarks["registry"] = f"{s.registry.host}, with the login of `docker login`"
+    elif not (login.helper and login.present and time.time() - _last_login(s) < _ACR_LOGIN_LASTS):
+        _need_engine(s)
+        yield _login(s)
+
+
+def _need_engine(s: Settings) -> None:
+    """Raise Blocked when no Docker engine answers."""
     try:
         docker.engine(s)
     except Absent as why:
@@ -45,34 +49,44 @@ def plan(work: Work) -> Iterator[Change[object]]:
         raise Blocked(
             why.what, why=why.why or "no Docker engine answers", fix=f"{why.fix or 'start Docker'}; {_SKIP}"
         ) from None
+
+
+def _login(s: Settings) -> Change[object]:
+    """Log in and record the time."""
     change = az.registry_login(s)
 
     def run() -> None:
         change.run()
-        store.cache(_memory(), json.dumps({"host": s.registry.host, "at": time.time()}))
+        store.cache(_record(), json.dumps({"host": s.registry.host, "at": time.time()}))
 
-    yield Change(change.text, change.argv, run)
+    return replace(change, run=run)
 
 
-def _memory() -> Path:
+def _record() -> Path:
     return store.folder("registry.json")
 
 
-def _remembered(s: Settings) -> float:
+def _last_login(s: Settings) -> float:
     try:
-        found = json.loads(store.read(_memory()) or "{}")
-        return float(found["at"]) if found.get("host") == s.registry.host else 0.0
+        record = json.loads(store.read(_record()) or "{}")
+        return float(record["at"]) if record.get("host") == s.registry.host else 0.0
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0.0
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that logs in."""
+    s = setup.settings
     if s.registry.kind == "docker":
         return (f"docker login {s.registry.host}",)
     return (az.registry_login(s).command,)
 
 
-STEP: Step[Work] = Step(
-    "registry", "Docker is logged in to the registry", plan, needs=("login",), after=("credentials",)
+STEP: Step[SetupRun] = Step(
+    "registry",
+    "Docker is logged in to the registry",
+    plan,
+    needs=("login",),
+    after=("credentials",),
+    commands=commands,
 )

@@ -8,38 +8,44 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import git
 
 
 def path(s: Settings) -> str:
-    """The submodule's path in core; empty when gitops lies elsewhere."""
+    """Return the submodule's path in core; empty when gitops is outside of core."""
     return s.gitops.relative_to(s.core).as_posix() if s.gitops.is_relative_to(s.core) else ""
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """Only a missing one is checked out: one at another commit than the pin is somebody's work."""
-    s = work.settings
-    place = path(s)
-    if not place or not (s.core / ".gitmodules").is_file():
-        work.notes["submodules"] = f"{s.repositories.gitops} is no submodule"
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Check out a missing submodule. One at another commit than the pinned one may hold someone's work: leave it."""
+    s = setup.settings
+    submodule = path(s)
+    if not submodule or not (s.core / ".gitmodules").is_file():
+        setup.remarks["submodules"] = f"{s.repositories.gitops} is not a submodule"
         return
-    sign = git.submodule_state(s, s.core, place)
+    sign = git.submodule_state(s, s.core, submodule)  # the first column of `git submodule status`
     if sign == "-":
-        yield git.submodule_update(s, s.core, place)
+        yield git.submodule_update(s, s.core, submodule)
     elif sign == "U":
-        raise Blocked(f"the submodule {place} is in a merge conflict", fix=f"resolve it, then: git add {place}")
+        raise Blocked(f"the submodule {submodule} is in a merge conflict", fix=f"resolve it, then: git add {submodule}")
     elif sign == "+":
-        work.notes["submodules"] = f"{place} is at another commit than the pin; left as it is"
+        setup.remarks["submodules"] = f"{submodule} is at another commit than the pinned one; left as it is"
     elif not sign:
-        work.notes["submodules"] = f"{place} is no submodule"
+        setup.remarks["submodules"] = f"{submodule} is not a submodule"
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type."""
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the command that checks it out."""
+    s = setup.settings
     return (" ".join(("git", *git.submodule_args(path(s) or s.repositories.gitops))),)
 
 
-STEP: Step[Work] = Step(
-    "submodules", "the gitops repository is checked out", plan, after=("credentials",), alone="submodules"
+STEP: Step[SetupRun] = Step(
+    "submodules",
+    "the gitops repository is checked out",
+    plan,
+    after=("credentials",),
+    lock="submodules",
+    commands=commands,
 )

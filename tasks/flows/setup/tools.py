@@ -1,4 +1,4 @@
-"""The programs are installed, in the versions that the settings want."""
+"""The programs are installed, in the versions of the settings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tasks.core.config.settings import Pin, Settings
-from tasks.core.errors import Blocked, ToolError
+from tasks.core.errors import Blocked, Problem, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows.setup.work import Work
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import base, versions
 
 
 def pins(s: Settings) -> dict[str, Pin]:
-    """The wanted programs. Telepresence's version stands with its other settings."""
+    """Return the wanted version of each program. Telepresence's is in the section `telepresence`."""
     import msgspec
 
     def pinned(name: str, pin: Pin) -> Pin:
@@ -25,41 +25,45 @@ def pins(s: Settings) -> dict[str, Pin]:
     return {name: pinned(name, pin) for name, pin in s.tools.items()}
 
 
-def plan(work: Work) -> Iterator[Change[object]]:
-    """Nothing is installed from here: what is missing is said, with where it comes from."""
+def plan(setup: SetupRun) -> Iterator[Change[object]]:
+    """Report missing programs and where to get them. Setup installs none itself."""
     import msgspec
 
-    wanted = pins(work.settings)
-    s = msgspec.structs.replace(work.settings, tools=wanted)
+    wanted = pins(setup.settings)
+    s = msgspec.structs.replace(setup.settings, tools=wanted)
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-        found = list(pool.map(lambda name: problem(s, name, wanted[name]), wanted))
-    wrong = [(text, fix) for text, fix, optional in found if text and not optional]
-    work.notes["tools"] = "; ".join(text for text, _, optional in found if text and optional)
-    if wrong:
-        raise Blocked("; ".join(text for text, _ in wrong), fix="; ".join(dict.fromkeys(fix for _, fix in wrong)))
+        results = list(pool.map(lambda name: problem(s, name, wanted[name]), wanted))
+    problems = [(wanted[name], p) for name, p in zip(wanted, results, strict=True) if p is not None]
+    required = [p for pin, p in problems if not pin.optional]
+    setup.remarks["tools"] = "; ".join(p.what for pin, p in problems if pin.optional)
+    if required:
+        raise Blocked(
+            "; ".join(p.what for p in required),
+            fix="; ".join(dict.fromkeys(p.fix for p in required)),
+        )
     yield from ()
 
 
-def problem(s: Settings, name: str, pin: Pin) -> tuple[str, str, bool]:
-    """What is wrong with a program (empty when nothing is), what a person does about it, and whether that is optional."""
+def problem(s: Settings, name: str, pin: Pin) -> Problem | None:
+    """Return what is wrong with the program, None when it is installed in the wanted version."""
     fix = base.how_to_get(s, name)
     try:
-        found = versions.installed(s, name)
+        installed = versions.installed(s, name)
     except ToolError as why:
-        return why.what, why.fix or fix, pin.optional
-    bound = "" if not pin.at_least else " or newer"
-    if found is None:
-        return f"{name} is not installed", fix, pin.optional
-    if found.wrong:
-        return f"{found.path} is {found.wrong}", f"{fix}, before {found.path} on PATH", pin.optional
-    if not versions.fits(pin, found.version):
-        return f"{name} is {found.version}, wanted is {pin.version}{bound}", fix, pin.optional
-    return "", "", pin.optional
+        return Problem(why.what, fix=why.fix or fix)
+    if installed is None:
+        return Problem(f"{name} is not installed", fix=fix)
+    if installed.wrong:
+        return Problem(f"{installed.path} is {installed.wrong}", fix=f"{fix}, before {installed.path} on PATH")
+    if not versions.fits(pin, installed.version):
+        bound = " or newer" if pin.at_least else ""
+        return Problem(f"{name} is {installed.version}, wanted is {pin.version}{bound}", fix=fix)
+    return None
 
 
-def commands(s: Settings) -> tuple[str, ...]:
-    """What a person would type to look."""
-    return tuple(f"{name} {' '.join(versions.question(name))}" for name in s.tools)
+def commands(setup: SetupRun) -> tuple[str, ...]:
+    """Return the commands that print the versions."""
+    return tuple(f"{name} {' '.join(versions.question(name))}" for name in setup.settings.tools)
 
 
-STEP: Step[Work] = Step("tools", "the programs are installed in the wanted versions", plan)
+STEP: Step[SetupRun] = Step("tools", "the programs are installed in the wanted versions", plan, commands=commands)

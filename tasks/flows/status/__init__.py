@@ -1,1 +1,1 @@
-"""Where this workstation stands: facts gathered in parallel, kept for a quick glance; and the way down."""
+"""The state of this workstation: facts that are looked up in parallel and kept for `inv status --cached`."""

@@ -1,4 +1,4 @@
-"""What `inv status` does."""
+"""The bodies of `inv status` and `inv timing`."""
 
 from __future__ import annotations
 
@@ -7,38 +7,54 @@ from dataclasses import asdict
 
 from tasks.core import ui
 from tasks.core.config.settings import settings
+from tasks.core.errors import FAILED, Trouble
 from tasks.core.state import cached_status
-from tasks.flows.status import facts
+from tasks.flows.status import facts, timing_report
+
+_INTERVAL = 5.0  # seconds, of --watch
 
 
-def show(*, json: bool, cached: bool) -> None:
-    """Look, keep, show. With `cached` only what was kept."""
+def status(*, json: bool, watch: bool, cached: bool) -> None:
+    """Look, keep and show; with `cached` only show what was kept; with `watch` again and again until interrupted."""
+    if watch and (json or cached):
+        raise Trouble("--watch cannot be combined with --json or --cached", fix="inv status --watch")
     if cached:
-        code = cached_status.main(["--json"] if json else [])
-        if code:
-            raise SystemExit(code)
+        _show_cached(json=json)
         return
-    s = settings()
-    found = facts.gather(s, facts.QUESTIONS)
-    facts.keep(s, found)
-    if json:
-        ui.as_json(
-            {
-                "root": s.root,
-                "at": time.time(),
-                "cached": False,
-                "origins": s.origins,
-                "facts": [asdict(f) for f in found],
-            }
-        )
-        return
-    for line in cached_status.lines({"facts": [asdict(f) for f in found]}, time.time()):
-        ui.say(line)
-
-
-def watch(seconds: float) -> None:
-    """Show again and again until interrupted."""
-    while True:
+    while watch:
         ui.clear()
-        show(json=False, cached=False)
-        time.sleep(seconds)
+        _look_and_show(json=False)
+        time.sleep(_INTERVAL)
+    _look_and_show(json=json)
+
+
+def timing(*, what: str, json: bool, must: bool) -> None:
+    """Show measured times. With `must` exit with 1 when a newest time is over its budget, or nothing was measured."""
+    s = settings()
+    rows = timing_report.rows(s, what)
+    if not rows:
+        timing_report.must_be_known(what)
+    if json:
+        ui.as_json({"times": [{**asdict(row), "kept": row.kept} for row in rows]})
+    else:
+        timing_report.show(rows)
+    if must and not (rows and all(row.kept for row in rows)):
+        raise SystemExit(FAILED)
+
+
+def _show_cached(*, json: bool) -> None:
+    code = cached_status.main(["--json"] if json else [])
+    if code:
+        raise SystemExit(code)
+
+
+def _look_and_show(*, json: bool) -> None:
+    s = settings()
+    documents = [fact.document() for fact in facts.gather(s, facts.QUESTIONS)]
+    facts.keep(s, documents)
+    now = time.time()
+    if json:
+        ui.as_json({"root": s.root, "at": now, "cached": False, "origins": s.origins, "facts": documents})
+        return
+    for line in cached_status.lines({"facts": documents}, now):
+        ui.say(line)

@@ -1,4 +1,4 @@
-"""The facts of `inv status`, each looked up by itself; one that cannot be looked up says so and delays nothing."""
+"""The facts of `inv status`. Each is looked up by itself: one that cannot be looked up says so and delays no other."""
 
 from __future__ import annotations
 
@@ -6,85 +6,114 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from tasks.core import ports
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import Problem, Trouble
+from tasks.core.plan import steps
 from tasks.core.state import journal, timing
 from tasks.core.state import store as state
+from tasks.core.state.journal import Entry
 
 KEPT = "status.json"
+_SOON = 300  # seconds that a token should be valid
+
+
+class State(StrEnum):
+    """How good a fact is. `tasks/core/state/cached_status.py` prints a mark for each."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+    UNKNOWN = "unknown"  # could not be looked up
 
 
 @dataclass(frozen=True)
 class Fact:
-    """section and name say what; state: ok, warn, bad or unknown; at: when it was looked up, epoch seconds."""
+    """One line of `inv status`: a value, or a problem with its fix."""
 
     section: str
     name: str
-    value: str
-    state: str = "ok"
-    fix: str = ""
+    value: str = ""
+    state: State = State.OK
+
+    problem: Problem | None = None
+    """What is wrong; None for a fact that is as it should be."""
+
     at: float = field(default_factory=time.time)
+    """When it was looked up, seconds since the epoch."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "section": self.section,
+            "name": self.name,
+            "value": self.problem.what if self.problem else self.value,
+            "state": str(self.state),
+            "fix": self.problem.fix if self.problem else "",
+            "at": self.at,
+        }
 
 
 Question = Callable[[Settings], Iterator[Fact]]
 
 
 def gather(s: Settings, questions: tuple[tuple[str, Question], ...]) -> list[Fact]:
-    """Ask all questions at once; a Trouble becomes an unknown fact. In the order of the questions."""
+    """Ask all questions at once and return the facts in the questions' order. A Trouble becomes an unknown fact."""
 
     def ask(section: str, question: Question) -> list[Fact]:
         try:
             return list(question(s))
         except Trouble as why:
-            return [Fact(section, "", f"could not look: {why.what}", "unknown", why.fix)]
+            problem = Problem(f"could not look: {why.what}", fix=why.fix)
+            return [Fact(section, "", state=State.UNKNOWN, problem=problem)]
 
     with ThreadPoolExecutor(max_workers=max(1, len(questions))) as pool:
         asked = [pool.submit(ask, section, question) for section, question in questions]
         return [fact for answer in asked for fact in answer.result()]
 
 
-def keep(s: Settings, facts: list[Fact]) -> None:
-    """Keep them for `inv status --cached`."""
-    body = {"schema": 1, "root": s.root, "at": time.time(), "facts": [asdict(f) for f in facts]}
+def keep(s: Settings, documents: list[dict[str, Any]]) -> None:
+    """Keep the facts for `inv status --cached`."""
+    body = {"schema": 1, "root": s.root, "at": time.time(), "facts": documents}
     state.cache(state.folder(KEPT), json.dumps(body))
 
 
 def tools(s: Settings) -> Iterator[Fact]:
-    """Which programs are there, in which version, against the wanted ones."""
+    """Which programs are installed, in which version, against the wanted ones."""
     from tasks.flows.setup import tools as step
     from tasks.tools import versions
 
     for name, pin in step.pins(s).items():
-        text, fix, optional = step.problem(s, name, pin)
-        found = versions.installed(s, name) if not text else None
-        wanted = f"{pin.version}{' or newer' if pin.at_least else ''}"
-        if found is not None:
-            yield Fact("tools", name, f"{found.version} (wanted {wanted})")
-        else:
-            yield Fact("tools", name, f"{text}{' (optional)' if optional else ''}", "warn" if optional else "bad", fix)
+        problem = step.problem(s, name, pin)
+        installed = versions.installed(s, name) if problem is None else None
+        if installed is not None:
+            wanted = f"{pin.version}{' or newer' if pin.at_least else ''}"
+            yield Fact("tools", name, f"{installed.version} (wanted {wanted})")
+        elif problem is not None and pin.optional:
+            yield Fact("tools", name, state=State.WARN, problem=replace(problem, what=f"{problem.what} (optional)"))
+        elif problem is not None:
+            yield Fact("tools", name, state=State.BAD, problem=problem)
 
 
 def login(s: Settings) -> Iterator[Fact]:
-    """Who is logged in to Azure, and how long the cluster token lives."""
+    """Who is logged in to Azure, and how long the cluster token is valid."""
     from tasks.tools import az
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
-    left = az.token_expiry(s) - time.time()
-    yield Fact(
-        "login",
-        "token",
-        f"good for {left / 60:.0f} min" if left > 0 else "expired",
-        "ok" if left > 300 else "warn",
-        "" if left > 300 else "inv aks.login",
-    )
+    seconds = az.token_expiry(s) - time.time()
+    text = f"good for {seconds / 60:.0f} min" if seconds > 0 else "expired"
+    if seconds > _SOON:
+        yield Fact("login", "token", text)
+    else:
+        yield Fact("login", "token", state=State.WARN, problem=Problem(text, fix="inv aks.login"))
 
 
-def place(s: Settings) -> Iterator[Fact]:
+def target(s: Settings) -> Iterator[Fact]:
     """Where the settings point, and which of them are overridden from where."""
     yield Fact("target", "context", f"{s.cluster.context}, namespace {s.cluster.namespace}")
     for key, origin in sorted(s.origins.items()):
@@ -97,75 +126,71 @@ def session(s: Settings) -> Iterator[Fact]:
 
     now = sessions.look(s)
     if now.here:
-        yield Fact(
-            "session",
-            "",
-            f"connected to {now.session.context}, namespace {now.session.namespace}, client {now.session.client_version}",
-        )
+        connection = now.session
+        place = f"{connection.context}, namespace {connection.namespace}, client {connection.client_version}"
+        yield Fact("session", "", f"connected to {place}")
     else:
-        yield Fact("session", "", now.why, "warn" if now.session.running else "ok", "inv tp.connect")
+        # Not to be connected is fine. A daemon that is connected elsewhere, or does not answer, is not.
+        how_bad = State.WARN if now.session.running else State.OK
+        yield Fact("session", "", state=how_bad, problem=Problem(now.why, fix="inv tp.connect"))
     for name, client in now.session.intercepts:
         yield Fact("intercepts", name, f"held by {client}")
 
 
 def made(s: Settings) -> Iterator[Fact]:
-    """What this workstation made and has not undone; what a killed run left is named as such."""
+    """What this workstation made and has not undone, and what a killed run left behind."""
     for entry in journal.entries():
-        if entry.kind == "session":
-            continue
-        name = str(entry.data.get("name") or entry.data.get("release") or entry.id)
-        if entry.kind == "release":  # it outlives the run that made it, as it should
-            yield Fact("made here", name, "release of Tilt, kept until inv tilt.down")
-        elif entry.owner_lives:
-            port = int(entry.data.get("local_port") or 0)
-            listens = f", port {port}: {ports.owner(port) or 'nobody listens'}" if port else ""
-            yield Fact("running", name, f"{entry.kind} of pid {entry.pid}{listens}")
-        elif entry.data.get("keep"):
-            yield Fact("made here", name, f"{entry.kind}, kept until inv leave")
-        else:
-            yield Fact(
-                "left behind", name, f"{entry.kind} of a run that was killed (pid {entry.pid})", "warn", "inv down"
-            )
+        if entry.kind != "session":
+            yield _made(entry)
 
 
 def setup(s: Settings) -> Iterator[Fact]:
-    """How the steps of `inv setup` ended when they were last run."""
+    """How the steps of `inv setup` ended in the last run."""
     from tasks.flows.setup.cli import last
 
     kept = last()
     if not kept:
-        yield Fact("setup", "", "never run here", "warn", "inv setup")
+        yield Fact("setup", "", state=State.WARN, problem=Problem("never run here", fix="inv setup"))
         return
-    still_open = {key: step for key, step in kept.items() if step.get("state") != "done"}
-    for key, step in still_open.items():
-        yield Fact("setup", key, f"{step['state']}: {step['note']}", "bad", step["fix"], float(step["at"]))
-    if not still_open:
+    not_done = {key: step for key, step in kept.items() if step.get("state") != steps.State.DONE}
+    for key, step in not_done.items():
+        problem = Problem(f"{step['state']}: {step['note']}", fix=step["fix"])
+        yield Fact("setup", key, state=State.BAD, problem=problem, at=float(step["at"]))
+    if not not_done:
         newest = max(float(step["at"]) for step in kept.values())
         yield Fact("setup", "", f"all {len(kept)} steps done", at=newest)
 
 
 def budgets(s: Settings) -> Iterator[Fact]:
     """The newest measured times against the budgets."""
-    for what, budget in (
-        ("setup", s.budgets.setup),
-        ("connect", s.budgets.connect),
-        ("intercept", s.budgets.intercept),
-    ):
+    limits = {"setup": s.budgets.setup, "connect": s.budgets.connect, "intercept": s.budgets.intercept}
+    for what, budget in limits.items():
         kept = timing.kept(what)
         if kept:
-            newest: dict[str, Any] = kept[-1]
-            seconds = float(newest.get("seconds", 0))
-            yield Fact(
-                "times",
-                what,
-                f"{seconds:.1f} s of {budget:g} s",
-                "ok" if seconds <= budget else "warn",
-                at=float(newest.get("at", 0)),
-            )
+            seconds, at = float(kept[-1].get("seconds", 0)), float(kept[-1].get("at", 0))
+            how_good = State.OK if seconds <= budget else State.WARN
+            yield Fact("times", what, f"{seconds:.1f} s of {budget:g} s", how_good, at=at)
+
+
+def _made(entry: Entry) -> Fact:
+    name = str(entry.data.get("name") or entry.data.get("release") or entry.id)
+    if entry.kind == "release":  # outlives the run that made it, as it should
+        return Fact("made here", name, "release of Tilt, kept until inv tilt.down")
+    if entry.owner_lives:
+        return Fact("running", name, f"{entry.kind} of pid {entry.pid}{_listens(entry)}")
+    if entry.data.get("keep"):
+        return Fact("made here", name, f"{entry.kind}, kept until inv leave")
+    problem = Problem(f"{entry.kind} of a killed run (pid {entry.pid})", fix="inv down")
+    return Fact("left behind", name, state=State.WARN, problem=problem)
+
+
+def _listens(entry: Entry) -> str:
+    port = int(entry.data.get("local_port") or 0)
+    return f", port {port}: {ports.owner(port) or 'nothing listens'}" if port else ""
 
 
 QUESTIONS: tuple[tuple[str, Question], ...] = (
-    ("target", place),
+    ("target", target),
     ("tools", tools),
     ("login", login),
     ("session", session),

@@ -1,30 +1,45 @@
-"""What `inv timing` does: measured times against the budgets, cold and warm apart."""
+"""Measured times against the budgets, cold and warm runs apart."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from tasks.core import ui
 from tasks.core.cli.names import nearest
-from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import FAILED, Trouble
+from tasks.core.config.settings import Settings
+from tasks.core.errors import Trouble
 from tasks.core.state import timing
 
 KNOWN = ("setup", "connect", "intercept", "tilt", "login", "credentials", "registry")
 
 
+class Kind(StrEnum):
+    """A cold run makes what a warm one finds: a pod with an agent, packages, a login."""
+
+    COLD = "cold"
+    WARM = "warm"
+
+
 @dataclass(frozen=True)
 class Row:
-    """what: setup, connect, intercept; kind: cold or warm; runs: how many were kept; p50, p95, newest in seconds;
-    budget: of the settings, 0 where there is none."""
+    """The runs of one kind. Times are in seconds."""
 
     what: str
-    kind: str
+    """`setup`, `connect`, `intercept` ..., or a step such as `setup.connect`."""
+
+    kind: Kind
+
     runs: int
+    """How many are on record."""
+
     p50: float
     p95: float
     newest: float
+
     budget: float
+    """Of the settings; 0 without one."""
 
     @property
     def kept(self) -> bool:
@@ -33,39 +48,42 @@ class Row:
 
 
 def rows(s: Settings, what: str = "") -> list[Row]:
-    """One row for each thing that was measured here, cold and warm apart; steps of setup are left out unless named."""
+    """Return one row for each measured thing and kind. Steps (`setup.connect`) only when their run is named."""
     budgets = {"setup": s.budgets.setup, "connect": s.budgets.connect, "intercept": s.budgets.intercept}
-    found: dict[tuple[str, str], list[float]] = {}
+    times: dict[tuple[str, Kind], list[float]] = {}
     for note in timing.kept():
         name = str(note.get("what", ""))
-        if (what and name.split(".")[0] != what) or (not what and "." in name):
-            continue
-        found.setdefault((name, "cold" if note.get("cold") else "warm"), []).append(float(note.get("seconds", 0)))
-    return [
-        Row(name, kind, len(times), _percentile(times, 50), _percentile(times, 95), times[-1], budgets.get(name, 0.0))
-        for (name, kind), times in sorted(found.items())
-    ]
+        if _is_wanted(name, what):
+            kind = Kind.COLD if note.get("cold") else Kind.WARM
+            times.setdefault((name, kind), []).append(float(note.get("seconds", 0)))
+    return [_row(name, kind, seconds, budgets.get(name, 0.0)) for (name, kind), seconds in sorted(times.items())]
 
 
-def show(*, what: str, json: bool, must: bool) -> None:
-    """Show them; with `must` a newest time over its budget, or none at all, ends with 1."""
-    s = settings()
-    found = rows(s, what)
-    if what and not found and what not in KNOWN:
+def _is_wanted(name: str, what: str) -> bool:
+    run, _, step = name.partition(".")
+    return run == what if what else not step
+
+
+def _row(name: str, kind: Kind, seconds: list[float], budget: float) -> Row:
+    return Row(name, kind, len(seconds), _percentile(seconds, 50), _percentile(seconds, 95), seconds[-1], budget)
+
+
+def must_be_known(what: str) -> None:
+    """Raise Trouble with the nearest name for something that is never measured."""
+    if what and what not in KNOWN:
         near = nearest(what, KNOWN, 1)
         raise Trouble(
-            f"nothing is measured as '{what}': {', '.join(KNOWN)}",
+            f"'{what}' is not measured; measured are {', '.join(KNOWN)}",
             fix=f"inv timing --what {near[0] if near else KNOWN[0]}",
         )
-    late = [row for row in found if not row.kept]
-    if json:
-        ui.as_json({"times": [{**asdict(row), "kept": row.kept} for row in found]})
-    elif not found:
-        ui.say("nothing was measured here yet: inv setup and inv intercept measure as they go")
+
+
+def show(shown: Sequence[Row]) -> None:
+    """Print the rows as a table."""
+    if shown:
+        ui.table([("", "", "runs", "p50", "p95", "newest", "budget"), *(_line(row) for row in shown)])
     else:
-        ui.table([("", "", "runs", "p50", "p95", "newest", "budget"), *(_line(row) for row in found)])
-    if must and (late or not found):
-        raise SystemExit(FAILED)
+        ui.say("nothing was measured here yet: inv setup and inv intercept measure as they go")
 
 
 def _line(row: Row) -> tuple[object, ...]:
@@ -74,6 +92,6 @@ def _line(row: Row) -> tuple[object, ...]:
 
 
 def _percentile(times: list[float], part: int) -> float:
-    """The nearest-rank percentile."""
+    """Return the nearest-rank percentile."""
     ordered = sorted(times)
     return ordered[max(0, -(-len(ordered) * part // 100) - 1)]

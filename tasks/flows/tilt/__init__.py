@@ -1,1 +1,1 @@
-"""Tilt's life: what must be right before it starts, its releases, what it leaves behind."""
+"""Tilt: check before it starts, stay while it runs, own its releases, end what it leaves behind."""

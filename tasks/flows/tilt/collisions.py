@@ -1,8 +1,10 @@
-"""Would the release touch the baseline? Asked of what is really rendered, before anything is deployed."""
+"""Would the release touch the baseline? Asked of what Helm really renders, before anything is deployed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,54 +12,99 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 
 Object = dict[str, Any]
-_INSTANCE = "app.kubernetes.io/instance"  # Argo CD tracks by it, unless told otherwise
+# Argo CD finds its objects by this label, or by this annotation (its setting application.resourceTrackingMethod).
+_INSTANCE = "app.kubernetes.io/instance"
 _TRACKING = "argocd.argoproj.io/tracking-id"
 
 
-def collisions(s: Settings, service: Service, objects: Sequence[Object], baseline: Sequence[Object]) -> list[str]:
-    """Sentences, one for each thing of the baseline that the objects would take; empty when there is none.
+class Reason(Enum):
+    """Why an object or a host may not be part of the release. The value is for people."""
 
-    objects: as rendered with Tilt's values; baseline: with the baseline's, empty when that could not be rendered.
+    OBJECT_OF_BASELINE = "belongs to the baseline"
+    HOST_OF_BASELINE = "is the baseline's host"
+    LABEL_OF_ARGO = f"has the label {_INSTANCE}, by which Argo CD would take it for the baseline's"
+    ANNOTATION_OF_ARGO = f"has the annotation {_TRACKING}, by which Argo CD would take it for its own"
+    PRODUCTION = "would be deployed to a production namespace"
+
+
+@dataclass(frozen=True)
+class Collision:
+    """One thing of the baseline that the release would touch."""
+
+    thing: str
+    """Kind and name of the object, or the host."""
+
+    reason: Reason
+
+    detail: str = ""
+    """The label's value or the namespace."""
+
+    def __str__(self) -> str:
+        return f"{self.thing} {self.reason.value}{f' ({self.detail})' if self.detail else ''}"
+
+
+def collisions(s: Settings, service: Service, objects: Sequence[Object], baseline: Sequence[Object]) -> list[Collision]:
+    """Return one collision for each thing that the objects would touch.
+
+    objects: rendered with Tilt's values; baseline: rendered with the baseline's, empty when that failed.
     """
-    taken = {_identity(s, item) for item in baseline}
-    hosts = {host for where, host in service.hosts.items() if where != "tilt"} | set(_hosts(baseline))
-    found = [
-        f"{kind} {name} is the baseline's"
-        for kind, namespace, name in map(_pair(s), objects)
-        if (kind, namespace, name) in taken
-    ]
-    found += [f"the host {host} is the baseline's" for host in _hosts(objects) if host in hosts]
+    every = [*_objects(s, objects, baseline), *_shared_hosts(service, objects, baseline)]
     for item in objects:
-        meta = item.get("metadata") or {}
-        shown = f"{item.get('kind')} {meta.get('name')}"
-        instance = (meta.get("labels") or {}).get(_INSTANCE)
-        if instance in {service.component, service.name}:
-            found.append(f"{shown} has the label {_INSTANCE}={instance}: Argo CD would take it for the baseline's")
-        if _TRACKING in (meta.get("annotations") or {}):
-            found.append(f"{shown} has the annotation {_TRACKING}: Argo CD would take it for its own")
-        namespace = str(meta.get("namespace") or "")
-        if any(fnmatchcase(namespace.lower(), p.lower()) for p in s.guard.production.namespaces):
-            found.append(f"{shown} would go to the namespace {namespace}, which is production")
-    return list(dict.fromkeys(found))
+        every += _argo(service, item)
+        every += _production(s, item)
+    return list(dict.fromkeys(every))
 
 
-def _pair(s: Settings) -> Any:
-    return lambda item: _identity(s, item)
+def _objects(s: Settings, objects: Sequence[Object], baseline: Sequence[Object]) -> Iterator[Collision]:
+    taken = {_identity(s, item) for item in baseline}
+    for item in objects:
+        if _identity(s, item) in taken:
+            yield Collision(_shown(item), Reason.OBJECT_OF_BASELINE)
+
+
+def _shared_hosts(service: Service, objects: Sequence[Object], baseline: Sequence[Object]) -> Iterator[Collision]:
+    taken = {host for environment, host in service.hosts.items() if environment != "tilt"} | set(_hosts(baseline))
+    for host in _hosts(objects):
+        if host in taken:
+            yield Collision(host, Reason.HOST_OF_BASELINE)
+
+
+def _argo(service: Service, item: Object) -> Iterator[Collision]:
+    metadata = item.get("metadata") or {}
+    instance = (metadata.get("labels") or {}).get(_INSTANCE)
+    if instance in {service.component, service.name}:
+        yield Collision(_shown(item), Reason.LABEL_OF_ARGO, str(instance))
+    if _TRACKING in (metadata.get("annotations") or {}):
+        yield Collision(_shown(item), Reason.ANNOTATION_OF_ARGO)
+
+
+def _production(s: Settings, item: Object) -> Iterator[Collision]:
+    namespace = str((item.get("metadata") or {}).get("namespace") or "")
+    if any(fnmatchcase(namespace.lower(), pattern.lower()) for pattern in s.guard.production.namespaces):
+        yield Collision(_shown(item), Reason.PRODUCTION, namespace)
 
 
 def _identity(s: Settings, item: Object) -> tuple[str, str, str]:
-    meta = item.get("metadata") or {}
-    return str(item.get("kind")), str(meta.get("namespace") or s.cluster.namespace), str(meta.get("name"))
+    metadata = item.get("metadata") or {}
+    return str(item.get("kind")), str(metadata.get("namespace") or s.cluster.namespace), str(metadata.get("name"))
+
+
+def _shown(item: Object) -> str:
+    return f"{item.get('kind')} {(item.get('metadata') or {}).get('name')}"
 
 
 def _hosts(objects: Iterable[Object]) -> list[str]:
-    """The host names that routes and ingresses among the objects answer to."""
-    found: list[str] = []
+    """Return the hosts of the routes and ingresses among the objects."""
+    hosts: list[str] = []
     for item in objects:
         spec = item.get("spec") or {}
         if str(item.get("kind", "")).endswith("Route"):
-            found += [str(host) for host in spec.get("hostnames") or []]
-            found += [str(spec["host"])] if spec.get("host") else []
+            hosts += _hosts_of_route(spec)
         elif item.get("kind") == "Ingress":
-            found += [str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host")]
-    return found
+            hosts += [str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host")]
+    return hosts
+
+
+def _hosts_of_route(spec: Object) -> list[str]:
+    """Return the hosts of a Gateway API route (a list), or of an OpenShift route (one)."""
+    return [str(host) for host in (*(spec.get("hostnames") or []), spec.get("host")) if host]

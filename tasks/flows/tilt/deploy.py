@@ -1,6 +1,6 @@
-"""One release, as Tilt's apply and delete command: `python -m tasks.flows.tilt.deploy apply SERVICE`.
+"""Deploy or delete one release, as Tilt's apply and delete command: `python -m tasks.flows.tilt.deploy apply SERVICE`.
 
-Standard output is for Tilt alone: the objects that stand in the cluster now, as YAML.
+Tilt reads standard output: the objects as they are in the cluster now, as YAML, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,51 +23,57 @@ from tasks.flows.tilt import ownership
 from tasks.flows.tilt.collisions import collisions
 from tasks.tools import base, helm, kubeconfig
 
-IMAGE = "TILT_IMAGE_0"  # the image that Tilt built and pushed, with its tag; not set when there is none
+IMAGE = "TILT_IMAGE_0"  # set by Tilt: the image that it built and pushed, with its tag; unset without one
 
 
 def apply(s: Settings, service: Service, image: str) -> str:
-    """Deploy the service's release; the objects as YAML. Raises Refused when it would touch what is somebody else's."""
-    guard.names(s)
-    _frozen(s)
-    sets = image_flags(helm.chart_values(_chart(s, service), _files(s, service.chart.tilt_values)), image)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        target = pool.submit(guard.assess, s)
-        releases = pool.submit(helm.releases, s, ownership.holder(s))
-        ours = pool.submit(rendered, s, service, sets)
-        theirs = pool.submit(rendered_baseline, s, service)
-        target.result()
-        ownership.free_or_mine(s, next((r for r in releases.result() if r.name == service.release), None))
-        must_not_collide(s, service, ours.result(), theirs.result())
-    ownership.noted(s, service.release, service.name)
+    """Deploy the service's release. Returns the objects as YAML.
+
+    Raises Refused when somebody else owns the release, and when it would touch the baseline.
+    """
+    guard.check_names(s)
+    _write_kubeconfig(s)
     chart, values = _chart(s, service), _files(s, service.chart.tilt_values)
-    perform(helm.upgrade(s, service.release, chart, values, sets, holder=ownership.holder(s)))
+    sets = image_flags(helm.chart_values(chart, values), image)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        guarded = pool.submit(guard.assess, s)
+        releases = pool.submit(helm.releases, s, ownership.owner(s))
+        objects = pool.submit(rendered, s, service, sets)
+        baseline = pool.submit(rendered_baseline, s, service)
+        guarded.result()
+        ownership.must_be_free_or_mine(s, _named(service.release, releases.result()))
+        must_not_collide(s, service, objects.result(), baseline.result())
+    ownership.record(s, service.release, service.name)
+    perform(helm.upgrade(s, service.release, chart, values, sets, holder=ownership.owner(s)))
     return helm.applied(s, service.release)
 
 
 def delete(s: Settings, service: Service) -> None:
-    """Remove the service's release when it is this developer's; another's is left alone with a word."""
-    guard.names(s)
-    _frozen(s)
+    """Delete the service's release if it is this developer's. Another's stays, with a message."""
+    guard.check_names(s)
+    _write_kubeconfig(s)
     guard.assess(s)
-    found = next((r for r in helm.releases(s, ownership.holder(s)) if r.name == service.release), None)
+    release = _named(service.release, helm.releases(s, ownership.owner(s)))
     entry = ownership.entry_of(s, service.release)
-    if found is not None and not ownership.is_mine(s, found):
-        ui.talk(f"{service.release} is not yours, and stays")
+    if release is not None and not ownership.is_mine(s, release):
+        ui.talk(f"{service.release} is not yours; it is not deleted")
         return
-    if found is not None:
+    if release is not None:
         perform(helm.uninstall(s, service.release))
     if entry is not None:
         journal.forget(entry)
 
 
 def rendered(s: Settings, service: Service, sets: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """What Tilt's values make of the chart."""
+    """Render the chart with Tilt's values."""
     return helm.render(s, service.release, _chart(s, service), _files(s, service.chart.tilt_values), sets)
 
 
 def rendered_baseline(s: Settings, service: Service) -> list[dict[str, Any]]:
-    """What the baseline's values make of it; empty when they do not render here (Helm still refuses Argo's objects)."""
+    """Render the chart with the baseline's values; an empty list, with a warning, when that fails.
+
+    Names are not compared then. Helm itself still refuses to take over objects of another owner.
+    """
     try:
         return helm.render(s, service.component, _chart(s, service), _files(s, service.chart.values))
     except ToolError as why:
@@ -78,19 +84,19 @@ def rendered_baseline(s: Settings, service: Service) -> list[dict[str, Any]]:
 def must_not_collide(
     s: Settings, service: Service, objects: list[dict[str, Any]], baseline: list[dict[str, Any]]
 ) -> None:
-    """Raise Refused when the objects would take anything of the baseline."""
+    """Raise Refused when the objects would touch the baseline."""
     found = collisions(s, service, objects, baseline)
     if found:
         values = service.chart.tilt_values[-1] if service.chart.tilt_values else service.chart.path
         raise Refused(
-            f"the release {service.release} would touch the baseline: {'; '.join(found[:3])}",
+            f"the release {service.release} would touch the baseline: {'; '.join(str(c) for c in found[:3])}",
             why=f"{len(found)} collisions, and Argo CD owns the baseline",
             fix=f"set fullnameOverride and the route's host in {s.repositories.gitops}/{values}",
         )
 
 
 def image_flags(values: dict[str, Any], image: str) -> tuple[str, ...]:
-    """`key=value` pairs that put the image into the chart's values, in the spelling that the chart uses."""
+    """Return `key=value` pairs that put the image into the chart's values, under the keys that the chart uses."""
     if not image:
         return ()
     own = values.get("image")
@@ -100,8 +106,8 @@ def image_flags(values: dict[str, Any], image: str) -> tuple[str, ...]:
     if own.get("ref"):
         pairs = [f"image.ref={image}"]
     elif own.get("registry"):
-        host, _, rest = repository.partition("/")
-        pairs += [f"image.registry={host}", f"image.repository={rest}"]
+        host, _, path = repository.partition("/")
+        pairs += [f"image.registry={host}", f"image.repository={path}"]
     else:
         pairs.append(f"image.repository={repository}")
     if own.get("digest"):
@@ -110,8 +116,8 @@ def image_flags(values: dict[str, Any], image: str) -> tuple[str, ...]:
 
 
 def main(argv: list[str]) -> int:
-    """`apply` or `delete`, and the service. Exit code 0, or the Trouble's."""
-    verbs: dict[str, Callable[[Settings, Service], None]] = {"apply": _apply, "delete": delete}
+    """Run `apply SERVICE` or `delete SERVICE`. Returns 0, or the Trouble's exit code."""
+    verbs: dict[str, Callable[[Settings, Service], None]] = {"apply": _print_applied, "delete": delete}
     if len(argv) != 2 or argv[0] not in verbs:
         ui.talk("usage: python -m tasks.flows.tilt.deploy apply|delete SERVICE")
         return 1
@@ -123,12 +129,16 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _apply(s: Settings, service: Service) -> None:
+def _print_applied(s: Settings, service: Service) -> None:
     ui.say(apply(s, service, os.environ.get(IMAGE, "")))
 
 
-def _frozen(s: Settings) -> None:
-    """tilt.up has cut the session's kubeconfig; a plain `tilt up` may be the first."""
+def _named(name: str, releases: list[helm.Release]) -> helm.Release | None:
+    return next((release for release in releases if release.name == name), None)
+
+
+def _write_kubeconfig(s: Settings) -> None:
+    """Write the session kubeconfig if it is missing: a plain `tilt up` comes here without `inv tilt.up` before it."""
     if not base.frozen_kubeconfig(s).exists():
         change = kubeconfig.freeze(s)
         if change is not None:

@@ -1,4 +1,4 @@
-"""What Tilt is given: the settings that count, so that it and the tasks cannot disagree, and a mark to find it by."""
+"""Variables for Tilt: the settings that the tasks use, so that both agree, and a mark to find its processes by."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from tasks.core.config.settings import Settings
 
 SETTINGS = "TILT_REMOTE_DEV"  # read by tilt/settings.star
-MARK = "TILT_REMOTE_DEV_RUN"  # in the environment of a Tilt and of all that it starts; the journal entry's id
+MARK = "TILT_REMOTE_DEV_RUN"  # set for a Tilt and inherited by everything it starts; the journal entry's id
 
 
 def environment(s: Settings, run: str = "") -> dict[str, str]:
-    """Variables for Tilt on top of what every child gets. run: the mark, empty for a mere evaluation."""
+    """Return the variables to add for Tilt. run: the mark; empty when the Tiltfile is only evaluated."""
     from msgspec import to_builtins
 
     groups = {name: to_builtins(getattr(s, name)) for name in ("cluster", "registry", "guard", "ingress", "tilt")}
@@ -22,12 +22,13 @@ def environment(s: Settings, run: str = "") -> dict[str, str]:
         **groups,
         "repositories": {"core": str(s.core), "gitops": str(s.gitops)},
         "python": sys.executable,
-        # The developer's own: what Tilt starts must read the same files as the developer's shell.
+        # Tilt gives its children a kubeconfig of its own (internal/localexec); what they start must read the
+        # developer's, as in the developer's shell.
         "kubeconfig": os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"),
     }
     return {SETTINGS: json.dumps(document), **({MARK: run} if run else {})}
 
 
 def tiltfile(s: Settings) -> Path:
-    """The suite's Tiltfile."""
+    """Return the path of the suite's Tiltfile."""
     return Path(s.root) / "Tiltfile"

@@ -1,7 +1,9 @@
-"""What a Tilt leaves behind: Tilt ends after two seconds whatever still runs, and at once when it is killed.
+"""End what a Tilt leaves behind.
 
-All that it started carries a mark in its environment. The commands of its resources lead sessions of their own, and
-are orphans once Tilt has gone; an intercept among them needs some seconds to leave.
+Tilt 0.37 exits two seconds after SIGINT, whatever still runs, and at once when it is killed (tilt-dev/tilt, issue 4648
+and cli.go, preCommand). Its resources' commands lead sessions of their own, so they are not in its process group and go
+on as orphans. An intercept among them needs some seconds to leave. All of them carry the mark of
+`environment.MARK` in their environment: that is how they are found.
 """
 
 from __future__ import annotations
@@ -18,24 +20,25 @@ from tasks.core.wait import until
 from tasks.flows.session import daemons
 from tasks.flows.tilt.environment import MARK
 
-_TO_LEAVE = 20.0  # seconds an intercept gets to leave
+_SECONDS_TO_LEAVE = 20.0  # that an intercept gets
 
 
 def end(run: str) -> list[str]:
-    """End what the Tilt with this mark left; the commands that were still there. Nothing there is fine."""
+    """End what the Tilt with this mark left behind. Returns the commands that were still running."""
     found = orphans(run)
     for process in found:
         processes.deliver(process.pid, signal.SIGTERM)
     if found:
-        ui.talk(f"ending what Tilt left: {', '.join(_shown(p) for p in found)}")
-        until(lambda: not any(p.lives for p in found), every=0.1, for_=_TO_LEAVE)
+        ui.talk(f"ending what Tilt left behind: {', '.join(_shown(p) for p in found)}")
+        until(lambda: not any(p.lives for p in found), every=0.1, for_=_SECONDS_TO_LEAVE)
+    # What remains ignored SIGTERM, or is a descendant that leads a session of its own.
     for process in marked(run):
         foreground.end_group(process.pid)
     return [_shown(p) for p in found]
 
 
 def recover() -> list[str]:
-    """End the Tilts, and what they left, of runs of the suite that were killed. What was ended."""
+    """End the Tilts of the suite's killed runs, and what they left behind. Returns the commands that were ended."""
     ended = []
     for entry in runs():
         if not entry.owner_lives:
@@ -44,18 +47,18 @@ def recover() -> list[str]:
 
 
 def runs() -> list[Entry]:
-    """The journal's Tilts: `group` is the pid of one, `start` its start, `port` where it listens."""
+    """Return the journal's Tilts. In their data: `group` is the pid, `start` its start time, `port` the page's port."""
     return [e for e in journal.entries("process") if e.data.get("name") == "tilt"]
 
 
 def lives(entry: Entry) -> bool:
-    """Is this Tilt still there?"""
+    """Is this Tilt still running? The start time tells a reused pid apart."""
     group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)
     return bool(group and start and processes.started(group) == start)
 
 
 def stop(entry: Entry) -> list[str]:
-    """End this Tilt and all that it started, and forget it."""
+    """End this Tilt and everything it started, and forget it. Returns the commands that were ended."""
     ended = []
     if lives(entry):
         ended.append(f"tilt (pid {entry.data['group']})")
@@ -66,27 +69,31 @@ def stop(entry: Entry) -> list[str]:
 
 
 def marked(run: str) -> list[Process]:
-    """Leaders of sessions with this mark, without this process, its own parents and the daemons of Telepresence.
+    """Return the session leaders with this mark, without this process, its parents and Telepresence's daemons.
 
-    The daemons inherit the mark, and belong to the session, which other work may need.
+    The daemons inherit the mark of the Tilt that started them. They belong to the session, which other work may need.
     """
-    own = _ancestors()
+    own = _this_process_and_its_parents()
     return [
         p
         for p in processes.running()
-        if p.pid not in own and not daemons.is_called(p) and p.variable(MARK) == run and _session(p.pid) == p.pid
+        if p.pid not in own and not daemons.is_daemon(p) and _has_mark(p, run) and _session(p.pid) == p.pid
     ]
 
 
 def orphans(run: str) -> list[Process]:
-    """Those among them whose parent has gone: what Tilt itself started."""
-    found = marked(run)
-    known = {p.pid for p in found}
-    return [p for p in found if _parent(p.pid) not in known and not _has_mark(_parent(p.pid), run)]
+    """Return those of them that Tilt itself started: their parent is not marked, or has ended."""
+    leaders = marked(run)
+    pids = {p.pid for p in leaders}
+    return [p for p in leaders if _parent(p.pid) not in pids and not _is_marked(_parent(p.pid), run)]
 
 
-def _has_mark(pid: int, run: str) -> bool:
-    return Process(pid, processes.started(pid), ()).variable(MARK) == run
+def _is_marked(pid: int, run: str) -> bool:
+    return _has_mark(Process(pid, processes.started(pid), ()), run)
+
+
+def _has_mark(process: Process, run: str) -> bool:
+    return process.variable(MARK) == run
 
 
 def _shown(process: Process) -> str:
@@ -94,23 +101,23 @@ def _shown(process: Process) -> str:
     return f"{' '.join(words)} (pid {process.pid})"
 
 
-def _ancestors() -> set[int]:
-    found, pid = set(), os.getpid()
+def _this_process_and_its_parents() -> set[int]:
+    pids, pid = set(), os.getpid()
     while pid > 1:
-        found.add(pid)
+        pids.add(pid)
         pid = _parent(pid)
-    return found
+    return pids
 
 
 def _parent(pid: int) -> int:
-    return _field(pid, 1)
+    return _stat_field(pid, 1)
 
 
 def _session(pid: int) -> int:
-    return _field(pid, 3)
+    return _stat_field(pid, 3)
 
 
-def _field(pid: int, number: int) -> int:
-    """A number of `processes.stat`: 1 parent, 2 group, 3 session. 0 when it has gone."""
+def _stat_field(pid: int, index: int) -> int:
+    """Return a number of `processes.stat`: 1 parent, 2 group, 3 session. 0 when the process has ended."""
     fields = processes.stat(pid)
-    return int(fields[number]) if fields else 0
+    return int(fields[index]) if fields else 0

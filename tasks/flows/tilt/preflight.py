@@ -1,119 +1,105 @@
-"""What must be right before Tilt starts. Asked at the same time; of several failures the first in this order is told."""
+"""What must be right before Tilt starts. Everything is asked at the same time; the first failure in this order is raised."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Refused, Trouble
+from tasks.core.errors import FAILED, REFUSED, Problem, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.running import cancel_on_failure
 from tasks.flows import session
 from tasks.flows.tilt import environment, ownership
 from tasks.flows.tilt.request import Request
 from tasks.tools import docker, helm, tilt
-from tasks.tools.helm import Release
 
-Answer = TypeVar("Answer")
-_COMMANDS = ("git ", "inv ", "tilt ", "set ", "correct ")  # how the mending part of a problem begins
+_FIX, _REFUSED = "fix: ", "refused: "  # the marks of tilt/problems.star
 
 
 @dataclass
 class Ready:
-    """What Tilt will bring: releases and intercepts, as services; changes: what is to be done before it starts."""
+    """What Tilt will bring."""
 
     releases: list[Service] = field(default_factory=list)
     intercepts: list[str] = field(default_factory=list)
+
     changes: list[Change[object]] = field(default_factory=list)
+    """What is to be done before Tilt starts."""
 
 
 def ready(s: Settings, request: Request, services: list[Service], *, dry: bool = False) -> Ready:
-    """Guard, Tiltfile, releases held by others or stuck, Docker and its login. Raises the first Trouble among them.
+    """Ask the guard, the Tiltfile, Helm (releases of others, stuck ones) and Docker (engine and registry login).
 
-    dry: nothing is written, and so Blocked where the session's kubeconfig would have to be cut first.
+    dry: nothing is written, so Blocked is raised where the session kubeconfig does not exist yet.
     """
-    guard.names(s)
+    guard.check_names(s)
     session.prepare(s, dry=dry)
     with ThreadPoolExecutor(max_workers=4) as pool, cancel_on_failure():
-        target = pool.submit(guard.assess, s)
-        names = pool.submit(_declared, s, request)
-        held = pool.submit(_held, s)
-        login = pool.submit(_registry, s)
-        target.result()
-        enabled = names.result()
-        found = Ready(
+        guarded = pool.submit(guard.assess, s)
+        declared = pool.submit(_declared, s, request)
+        existing = pool.submit(helm.releases, s, ownership.owner(s))
+        login = pool.submit(lambda: list(_registry_login(s)))
+        guarded.result()
+        enabled = declared.result()
+        plan = Ready(
             [service for service in services if service.release in enabled],
             [name for name in enabled if name.startswith("intercept-")],
         )
-        if found.releases:
-            mine = {r.name: r for r in held.result()()}
-            for service in found.releases:
-                ownership.free_or_mine(s, mine.get(service.release))
-            found.changes += login.result()()
-    return found
+        if plan.releases:  # a failure of Helm or Docker matters only when something is deployed
+            by_name = {release.name: release for release in existing.result()}
+            for service in plan.releases:
+                ownership.must_be_free_or_mine(s, by_name.get(service.release))
+            plan.changes += login.result()
+    return plan
 
 
 def _declared(s: Settings, request: Request) -> list[str]:
     try:
         return tilt.declared(s, environment.tiltfile(s), request.tiltfile_args, environment.environment(s))
     except tilt.Refusal as why:
-        raise _worded(why.what, _also_read(s)) from None
+        raise trouble(why.what, _also_read(s)) from None
 
 
-def _held(s: Settings) -> Callable[[], list[Release]]:
-    """Later, since it matters only when something is deployed: the answer, or its Trouble."""
-    return _later(lambda: helm.releases(s, ownership.holder(s)))
-
-
-def _registry(s: Settings) -> Callable[[], list[Change[object]]]:
-    return _later(lambda: list(_login(s)))
-
-
-def _login(s: Settings) -> Iterator[Change[object]]:
-    """An engine answers, and Docker may push to the registry for some minutes more."""
+def _registry_login(s: Settings) -> Iterator[Change[object]]:
+    """Yield what is missing for a push: an engine that answers, and a login that is valid for some minutes more."""
     from tasks.flows.setup import registry
-    from tasks.flows.setup.work import Work
+    from tasks.flows.setup.setup_run import SetupRun
 
     docker.engine(s)
-    yield from registry.plan(Work(s))
-
-
-def _later(ask: Callable[[], Answer]) -> Callable[[], Answer]:
-    try:
-        answer = ask()
-    except Trouble as why:
-        failure = why
-
-        def fail() -> Answer:
-            raise failure
-
-        return fail
-    return lambda: answer
+    yield from registry.plan(SetupRun(s))
 
 
 def _also_read(s: Settings) -> str:
-    """A file of Tilt's own that says more than the command line, where there is one."""
+    """Name tilt_config.json where it exists: Tilt reads it as if its content were on the command line."""
     file = environment.tiltfile(s).with_name("tilt_config.json")
     return f"{file.name} beside the Tiltfile is read too: {file}" if file.exists() else ""
 
 
-def _worded(said: str, also: str) -> Trouble:
-    """The Tiltfile's error as ours: each of its own problems ends with the command that mends it."""
-    text, usage, _ = said.partition("\nUsage:")
+def trouble(error: str, also: str = "") -> Trouble:
+    """Return a Tiltfile's error as ours. also: what else may be the cause.
+
+    The suite's own Tiltfile ends with the lines of tilt/problems.star. config.parse, Tilt's own, prints the usage below
+    its error; any other error has no fix.
+    """
+    text, usage, _ = error.partition("\nUsage:")
     if usage:
         return Trouble(text.strip(), why=also, fix="the Tiltfile takes --only NAMES and --intercept NAMES after --")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    problems = lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines
-    kind = Refused if said.startswith("refused") else Trouble
-    first, colon, command = problems[0].rpartition(": ")
-    if not colon or not command.startswith(_COMMANDS):
-        what, _, hint = problems[0].partition("; ")
-        more = f"; {'; '.join(problems[1:4])}" if len(problems) > 1 else ""
-        return kind(what + more, why=also, fix=hint or "mend the Tiltfile, or the file that it names")
-    more = f" (and {len(problems) - 1} more: {'; '.join(problems[1:4])})" if len(problems) > 1 else ""
-    return kind(f"{first}{more}", fix=command)
+    first, *others = problems(text)
+    more = f" (and {len(others)} more: {'; '.join(p.what for p in others[:3])})" if others else ""
+    fix = first.fix or "fix the Tiltfile, or the file that it names"
+    return Trouble.of(Problem(first.what + more, also, fix, first.code))
+
+
+def problems(text: str) -> list[Problem]:
+    """Return the problems of a Tiltfile that was stopped by `stop` of tilt/problems.star; every other line is one too."""
+    found: list[Problem] = []
+    for line in (line.strip() for line in text.splitlines() if line.strip()):
+        if found and line.startswith(_FIX):
+            found[-1] = replace(found[-1], fix=line.removeprefix(_FIX))
+        else:
+            found.append(Problem(line, code=REFUSED if line.startswith(_REFUSED) else FAILED))
+    return found or [Problem("the Tiltfile ended with an error")]

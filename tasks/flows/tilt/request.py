@@ -1,4 +1,4 @@
-"""What a person asked for: services to deploy, services to intercept, and words for Tilt itself."""
+"""What the user asked for: services to deploy, services to intercept, and words for Tilt itself."""
 
 from __future__ import annotations
 
@@ -12,45 +12,59 @@ from tasks.core.errors import Trouble
 
 @dataclass(frozen=True)
 class Request:
-    """only: releases to deploy, empty for all (or for none when something is intercepted); intercept: services.
-    flags: for tilt; args: for the Tiltfile, byte for byte."""
+    """The command line of `inv tilt.up` or `tilt.ci`."""
 
     only: tuple[Service, ...] = ()
+    """Whose releases to deploy; empty for all, or for none when something is intercepted."""
+
     intercept: tuple[Service, ...] = ()
+
     flags: tuple[str, ...] = ()
+    """Flags for Tilt."""
+
     args: tuple[str, ...] = ()
+    """Arguments for the Tiltfile, byte for byte."""
 
     @property
     def tiltfile_args(self) -> list[str]:
-        """All that stands after `--` on Tilt's command line."""
+        """Everything after `--` on Tilt's command line."""
         named = [("--only", [s.release for s in self.only]), ("--intercept", [s.name for s in self.intercept])]
         return [f"{flag}={','.join(names)}" for flag, names in named if names] + list(self.args)
 
 
 def parse(known: Catalogue, only: Iterable[str], intercept: Iterable[str], rest: Sequence[str]) -> Request:
-    """The request, with every name checked. rest: the words after `--`; with a second `--` those before it are Tilt's.
+    """Check every name and return the request.
 
-    Raises Trouble with the nearest names for an unknown one, and for an intercept of what has no port.
+    rest: the words after `--`. With a second `--` the words before it are flags for Tilt.
+
+    Raises Trouble with the nearest names for an unknown one, and for an intercept of a service without ports.
     """
-    words = list(rest)
-    cut = words.index("--") if "--" in words else 0
-    flags, args = words[:cut], words[cut + 1 :] if "--" in words else words
+    flags, args = _split_at_dashes(rest)
     for flag in ("--only", "--intercept"):
         for word in _values(args, flag):
             _service(known, word, flag)
-    found = Request(
+    request = Request(
         _services(known, only, "--only"),
         _services(known, intercept, "--intercept"),
         tuple(flags),
         tuple(args),
     )
-    for service in (*found.intercept, *(_service(known, w, "--intercept") for w in _values(args, "--intercept"))):
+    in_args = [_service(known, word, "--intercept") for word in _values(args, "--intercept")]
+    for service in (*request.intercept, *in_args):
         if not service.ports:
             raise Trouble(
-                f"{service.name} has no port, so nothing can be intercepted",
+                f"{service.name} has no port, so it cannot be intercepted",
                 fix=f"inv tilt.up --only {service.name} deploys it",
             )
-    return found
+    return request
+
+
+def _split_at_dashes(rest: Sequence[str]) -> tuple[list[str], list[str]]:
+    words = list(rest)
+    if "--" not in words:
+        return [], words
+    dashes = words.index("--")
+    return words[:dashes], words[dashes + 1 :]
 
 
 def _service(known: Catalogue, word: str, flag: str) -> Service:
@@ -61,16 +75,16 @@ def _service(known: Catalogue, word: str, flag: str) -> Service:
 
 
 def _services(known: Catalogue, words: Iterable[str], flag: str) -> tuple[Service, ...]:
-    found = {service.name: service for service in (_service(known, word, flag) for word in _split(words))}
-    return tuple(found.values())
+    by_name = {service.name: service for service in (_service(known, word, flag) for word in _split_at_commas(words))}
+    return tuple(by_name.values())
 
 
-def _split(values: Iterable[str]) -> list[str]:
+def _split_at_commas(values: Iterable[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
 def _values(args: Sequence[str], flag: str) -> list[str]:
-    """The flag's values among the words, as the Tiltfile's own parser finds them: `--flag=a,b` and `--flag a`."""
-    found = [word.removeprefix(f"{flag}=") for word in args if word.startswith(f"{flag}=")]
-    found += [after for word, after in pairwise(args) if word == flag]
-    return _split(found)
+    """Return the flag's values among the words, as the Tiltfile's parser reads them: `--flag=a,b` and `--flag a`."""
+    joined = [word.removeprefix(f"{flag}=") for word in args if word.startswith(f"{flag}=")]
+    separate = [after for word, after in pairwise(args) if word == flag]
+    return _split_at_commas([*joined, *separate])

@@ -1,90 +1,110 @@
-"""What Tilt runs here, what its resources say, and whose releases are in the cluster."""
+"""What Tilt runs here, the state of its resources, and whose releases are in the cluster."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks.core import ui
 from tasks.core.config.catalogue import catalogue
-from tasks.core.config.settings import Settings, settings
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
+from tasks.core.state.journal import Entry
 from tasks.flows.tilt import orphans, ownership
 from tasks.tools import base, helm, tilt
+from tasks.tools.tilt import Resource
 
 
-def run(*, json: bool) -> None:
-    """Look, and show it; what could not be looked at is said, and is no failure."""
-    found = look(settings())
-    if json:
-        ui.as_json(found)
-        return
-    _show(found)
+@dataclass(frozen=True)
+class RunningTilt:
+    """A Tilt that answers. Its fields are those of the JSON."""
+
+    port: int
+
+    pid: int | None
+    """None for a Tilt that was not started by the suite."""
+
+    page: str
+
+    tiltfile: str
+    """`ok`, or the Tiltfile's error."""
 
 
-def look(s: Settings) -> dict[str, Any]:
-    """`tilt`: the running ones; `resources` of the first; `releases` of the namespace, None when they cannot be seen."""
-    running = [e for e in orphans.runs() if orphans.lives(e)]
-    ports = [int(e.data.get("port") or s.tilt.port) for e in running] or [s.tilt.port]
-    tilts, resources = [], []
-    for port in ports:
-        try:
-            found = tilt.resources(s, port)
-        except Trouble:
-            continue
-        own = next((e for e in running if e.data.get("port") == port), None)
-        broken = next((r.error for r in found if r.name == tilt.TILTFILE and r.error), "")
-        pid = own.data.get("group") if own else None
-        tilts.append({"port": port, "pid": pid, "page": f"http://localhost:{port}/", "tiltfile": broken or "ok"})
-        resources += [{"port": port, **asdict(r)} for r in found if r.name != tilt.TILTFILE]
-    releases, why = _releases(s)
-    return {"tilt": tilts, "resources": resources, "releases": releases, "note": why}
+@dataclass(frozen=True)
+class Release:
+    """A release of the catalogue that is in the namespace. Its fields are those of the JSON."""
+
+    release: str
+    service: str
+    status: str
+    revision: int
+
+    holder: str
+    """Who deployed it; empty when that is unknown."""
+
+    mine: bool
 
 
-def _releases(s: Settings) -> tuple[list[dict[str, Any]] | None, str]:
-    ours = {service.release: service.name for service in catalogue().services}
-    if not base.frozen_kubeconfig(s).exists():
-        return None, "there is no kubeconfig of the session yet: inv setup"
-    try:
-        found = [r for r in helm.releases(s, ownership.holder(s)) if r.name in ours]
-    except Trouble as why:
-        return None, why.what
-    return [
-        {
-            "release": r.name,
-            "service": ours[r.name],
-            "status": r.status,
-            "revision": r.revision,
-            "holder": ownership.holder(s) if ownership.is_mine(s, r) else ownership.name_of(s, r.name),
-            "mine": ownership.is_mine(s, r),
+@dataclass
+class Status:
+    """All of it."""
+
+    tilts: list[RunningTilt] = field(default_factory=list)
+
+    resources: list[tuple[int, Resource]] = field(default_factory=list)
+    """Port of the Tilt, and its resource; without the Tiltfile, which Tilt lists as a resource too."""
+
+    releases: list[Release] | None = None
+    """None when they cannot be looked at."""
+
+    note: str = ""
+    """Why the releases cannot be looked at, for people."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it as `inv tilt.status --json` shows it."""
+        return {
+            "tilt": [asdict(tilt) for tilt in self.tilts],
+            "resources": [{"port": port, **asdict(resource)} for port, resource in self.resources],
+            "releases": None if self.releases is None else [asdict(release) for release in self.releases],
+            "note": self.note,
         }
-        for r in found
-    ], ""
 
 
-def _show(found: dict[str, Any]) -> None:
-    for one in found["tilt"]:
-        pid = f"pid {one['pid']}, " if one["pid"] else ""
-        ui.say(f"Tilt runs ({pid}{one['page']}); Tiltfile: {one['tiltfile']}")
-    if not found["tilt"]:
-        ui.say("no Tilt runs here; inv tilt.up starts one")
-    shown = [r for r in found["resources"] if r["enabled"]]
-    ui.table(
-        [("  resource", "ready", "update", "runtime", "")]
-        + [
-            (f"  {r['name']}", "yes" if r["ready"] else "no", r["update"], r["runtime"], r["error"] or r["waiting"])
-            for r in shown
-        ]
-        if shown
-        else []
-    )
-    if found["releases"] is None:
-        ui.say(f"releases: unknown ({found['note']})")
+def look(s: Settings) -> Status:
+    """Ask every Tilt of the journal that is alive, else the one at the port of the settings; then Helm."""
+    services = {service.release: service.name for service in catalogue().services}
+    status = Status()
+    running = [entry for entry in orphans.runs() if orphans.lives(entry)]
+    by_port = {int(entry.data.get("port") or s.tilt.port): entry for entry in running}
+    for port in by_port or [s.tilt.port]:
+        _add_tilt(s, status, port, by_port.get(port))
+    if not base.frozen_kubeconfig(s).exists():
+        status.note = "the session kubeconfig does not exist yet: inv setup"
+        return status
+    try:
+        status.releases = _releases(s, services)
+    except Trouble as why:
+        status.note = why.what
+    return status
+
+
+def _add_tilt(s: Settings, status: Status, port: int, entry: Entry | None) -> None:
+    """Add the Tilt at this port, if one answers there."""
+    try:
+        resources = tilt.resources(s, port)
+    except Trouble:
         return
-    rows = [
-        (f"  {r['release']}", r["status"], f"revision {r['revision']}", "yours" if r["mine"] else r["holder"] or "?")
-        for r in found["releases"]
-    ]
-    ui.table([("  release", "status", "", "held by"), *rows] if rows else [])
-    if not rows:
-        ui.say("no release of Tilt in the namespace")
+    error = next((r.error for r in resources if r.name == tilt.TILTFILE and r.error), "")
+    pid = entry.data.get("group") if entry else None
+    status.tilts.append(RunningTilt(port, pid, f"http://localhost:{port}/", error or "ok"))
+    status.resources += [(port, resource) for resource in resources if resource.name != tilt.TILTFILE]
+
+
+def _releases(s: Settings, services: dict[str, str]) -> list[Release]:
+    existing = [release for release in helm.releases(s, ownership.owner(s)) if release.name in services]
+    return [_release(s, release, services[release.name]) for release in existing]
+
+
+def _release(s: Settings, release: helm.Release, service: str) -> Release:
+    mine = ownership.is_mine(s, release)
+    holder = ownership.owner(s) if mine else ownership.owner_of(s, release.name)
+    return Release(release.name, service, release.status, release.revision, holder, mine)

@@ -1,4 +1,4 @@
-"""Says when what was asked for is ready, or why it is not, while Tilt prints its own stream."""
+"""Say when the requested resources are ready, or why they are not, while Tilt prints its own stream."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from tasks.tools.tilt import Resource
 
 
 class Watcher:
-    """Asks the running Tilt in the background, ever more slowly, until all is ready or `stop` is called."""
+    """Asks the running Tilt in the background, at growing intervals, until all is ready or `stop` is called."""
 
-    def __init__(self, s: Settings, port: int, expected: Iterable[str], most: float) -> None:
-        """expected: names that must be there before all is up; most: seconds until it gives up."""
-        self._settings, self._port, self._end = s, port, time.monotonic() + most
+    def __init__(self, s: Settings, port: int, expected: Iterable[str], give_up_after: float) -> None:
+        """Watch the Tilt at this port. expected: the resources that must exist before all is ready."""
+        self._settings, self._port = s, port
         self._expected = set(expected)
         self._began = time.monotonic()
-        self._over = threading.Event()
-        self._said: dict[str, str] = {}
+        self._end = self._began + give_up_after
+        self._stopped = threading.Event()
+        self._last_said: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin. The thread ends with the process."""
@@ -32,46 +33,51 @@ class Watcher:
 
     def stop(self) -> None:
         """Say nothing more."""
-        self._over.set()
+        self._stopped.set()
 
     def _watch(self) -> None:
         pause = 0.3
-        while not self._over.wait(pause) and time.monotonic() < self._end:
+        while not self._stopped.wait(pause) and time.monotonic() < self._end:
             try:
-                found = tilt.resources(self._settings, self._port)
+                resources = tilt.resources(self._settings, self._port)
             except ToolError:
-                found = []  # it has not come up yet, or has gone: its exit tells
-            if self._over.is_set():
+                resources = []  # it is still starting, or has ended, which its exit code says
+            if self._stopped.is_set():
                 return
-            if found and self._told(found):
+            wanted = [r for r in resources if r.enabled and not r.waits]
+            for resource in wanted:
+                self._say_state(resource)
+            if self._is_ready(wanted):
+                self._say_ready(wanted)
                 return
             pause = min(2.0, pause * 1.3)
 
-    def _told(self, found: list[Resource]) -> bool:
-        """Say what is new; whether all is ready."""
-        wanted = [r for r in found if r.enabled and not r.waits]
-        for resource in wanted:
-            if resource.failed:
-                self._say("failed", resource.name, _why(resource.error))
-            elif resource.ready and resource.name != tilt.TILTFILE:
-                # What only serves is ready for Tilt as soon as its process runs.
-                self._say("done", resource.name, "runs" if resource.update == "not_applicable" else "ready")
-        resources = [r.name for r in wanted if r.name != tilt.TILTFILE]
-        if not resources or not self._expected <= set(resources) or not all(r.ready for r in wanted):
-            return False
+    def _is_ready(self, wanted: list[Resource]) -> bool:
+        names = {r.name for r in wanted} - {tilt.TILTFILE}
+        return bool(names) and self._expected <= names and all(r.ready for r in wanted)
+
+    def _say_state(self, resource: Resource) -> None:
+        if resource.failed:
+            self._say("failed", resource.name, _explained(resource.error))
+        elif resource.ready and resource.name != tilt.TILTFILE:
+            # Tilt calls a resource that only serves ready as soon as its process runs.
+            self._say("done", resource.name, "runs" if resource.update == "not_applicable" else "ready")
+
+    def _say_ready(self, wanted: list[Resource]) -> None:
+        count = len([r for r in wanted if r.name != tilt.TILTFILE])
         seconds = time.monotonic() - self._began
-        ui.progress("done", "tilt", f"{len(resources)} up; page: http://localhost:{self._port}/", seconds)
-        timing.keep_if_possible("tilt", seconds, resources=len(resources))
-        return True
+        ui.progress("done", "tilt", f"{count} up; page: http://localhost:{self._port}/", seconds)
+        timing.keep_if_possible("tilt", seconds, resources=count)
 
     def _say(self, state: str, name: str, text: str) -> None:
-        if self._said.get(name) != text:
-            self._said[name] = text
+        """Say it once, and again when it changes."""
+        if self._last_said.get(name) != text:
+            self._last_said[name] = text
             ui.progress(state, name, text, time.monotonic() - self._began)
 
 
-def _why(error: str) -> str:
-    """The first line of a resource's error, with its cause and what mends it where they are known."""
+def _explained(error: str) -> str:
+    """Return the first line of a resource's error, with its cause and fix where they are known."""
     if not error:
         return "see above"
     why, fix = explain("tilt", error)

@@ -195,14 +195,14 @@ def failed(command: Command, done: Done) -> ToolError:
         return plain
     said = clean(lines[-1].split(" Trace ID:")[0])[:300]
     verbs = takewhile(lambda word: not word.startswith("-"), command.argv[1:4])  # `az role assignment list` has three
-    return plain.told(f"{' '.join(('az', *verbs))}: {said}")
+    return plain.reworded(f"{' '.join(('az', *verbs))}: {said}")
 
 
 def _login_error(why: ToolError) -> ToolError | LoginNeeded:
     """LoginNeeded when Entra refused or nobody is logged in; every other error as it is."""
     if isinstance(why, Absent | TimedOut):
         return why
-    codes = re.findall(r"AADSTS(\d+)", why.said)
+    codes = re.findall(r"AADSTS(\d+)", why.output)
     if codes:
         # MSAL caches a refusal of Entra for a minute on disk: the same question gets the same answer meanwhile.
         return LoginNeeded(
@@ -212,7 +212,7 @@ def _login_error(why: ToolError) -> ToolError | LoginNeeded:
             aadsts=codes[0],
             login_helps=login_helps(codes[0]),
         )
-    if _LOGGED_OUT.search(why.said):
+    if _LOGGED_OUT.search(why.output):
         return LoginNeeded(why.what, why=why.why, fix=why.fix or LOGIN)
     return why
 

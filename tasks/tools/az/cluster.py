@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.config.settings import Settings
-from tasks.core.errors import ToolError
+from tasks.core.errors import Blocked, ToolError
 from tasks.core.plan.change import Change
 from tasks.tools import az
 
+_REGISTRY_DENIED = re.compile(r"denied|Unable to authenticate|don't have access")  # words of az
 _TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
+
+
+class RegistryDenied(ToolError):
+    """This login may not log in to the registry."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,14 @@ def stop(s: Settings) -> Change[None]:
 
 
 def registry_login(s: Settings) -> str:
-    """Return the registry's host, when this login may log in to it. The token is not read."""
+    """Return the registry's host. Raises RegistryDenied when this login may not log in to it. The token is not read."""
     args = ("acr", "login", "--name", az.registry_name(s), "--expose-token", "--query", "loginServer")
-    return str(_answer(s, *args))
+    try:
+        return str(_answer(s, *args))
+    except (ToolError, Blocked) as why:
+        if _REGISTRY_DENIED.search(why.text()):
+            raise RegistryDenied(why.what, tool="az", why=why.why, fix=why.fix) from None
+        raise
 
 
 def roles(s: Settings, assignee: str) -> list[str]:

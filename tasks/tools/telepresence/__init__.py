@@ -45,13 +45,18 @@ class Conflict(Refused):
         holder = _HOLDER.search(said)
         self.client = (holder["client"] if holder else "") or ""
         self.id = (holder["id"] if holder else "") or ""
+        self.ways = tuple(way.format(id=self.id) for way in ways)
         who = self.client or "somebody else (this version does not say who)"
         reason = said.rpartition(": ")[2] if self.client else ""
         super().__init__(
             f"{workload} is held by {who}",
             why=reason or clean(said),
-            fix="; ".join((f"ask {self.client or 'in the team'}", *(way.format(id=self.id) for way in ways))),
+            fix="; ".join((f"ask {self.client or 'in the team'}", *self.ways)),
         )
+
+
+class DaemonNotRunning(ToolError):
+    """The user daemon is not running. 2.31 also says so for up to 6 s after a daemon was killed."""
 
 
 def tool(s: Settings) -> Tool:
@@ -79,9 +84,9 @@ def status(s: Settings) -> Session:
             fix="inv down ends the daemon, then inv tp.connect",
         ) from None
     except ToolError as why:
-        if _NO_ROOT_DAEMON in why.said:
+        if _NO_ROOT_DAEMON in why.output:
             return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
-        if _SEVERAL_DAEMONS in why.said:
+        if _SEVERAL_DAEMONS in why.output:
             return Session(running=True, sessions=2, error="several daemons run")
         raise
 
@@ -200,7 +205,7 @@ def _left(command: Command) -> None:
     try:
         _answer(command)
     except ToolError as why:
-        if not _GONE.search(why.said):
+        if not _GONE.search(why.output):
             raise
 
 
@@ -208,8 +213,8 @@ def _intercepted(s: Settings, wanted: Wanted, command: Command) -> Held:
     try:
         info = _answer(command, timeout=s.deadlines.intercept) or {}
     except ToolError as why:
-        if _CONFLICT.search(why.said):
-            lines = [line for line in why.said.splitlines() if "onflict" in line]
+        if _CONFLICT.search(why.output):
+            lines = [line for line in why.output.splitlines() if "onflict" in line]
             raise Conflict(wanted.workload, (lines or [why.what])[0], list(_besides_asking(s, wanted))) from None
         raise
     if not isinstance(info, dict):
@@ -251,7 +256,10 @@ def _answer(command: Command, *, timeout: float | None = None) -> Any:
     payload, message = _unwrapped(_payload(done))
     if done.exit == 0 and not message:
         return payload
-    raise _error(asked, done, message)
+    error = _error(asked, done, message)
+    if "user daemon is not running" in error.output:
+        raise error.reworded(kind=DaemonNotRunning)
+    raise error
 
 
 def _unwrapped(payload: Any) -> tuple[Any, str]:

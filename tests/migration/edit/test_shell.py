@@ -13,7 +13,7 @@ from migration.edit.shell import statements
 from migration.edit.shell_choice import Chosen, choose
 from migration.edit.shell_commands import commands
 from migration.phases.post_create import chosen_from, kept_file
-from tests.migration.conftest import Repos, blocks, code_of
+from tests.migration.conftest import Pair, blocks, code_of
 
 LOCAL, OURS = re.compile("k3d|K3D"), re.compile("^set -", re.MULTILINE)
 
@@ -233,7 +233,7 @@ def test_a_command_beside_a_here_document_does_not_take_the_other_one_with_it():
 
 
 @pytest.mark.slow
-def test_phase_2_keeps_a_line_below_a_here_document_in_a_substitution(pair: Callable[..., Repos]):
+def test_phase_2_keeps_a_line_below_a_here_document_in_a_substitution(pair: Callable[..., Pair]):
     repos, path = pair(), ".devcontainer/postCreate.sh"
     old = (repos.core / path).read_text()
     repos.commit("core", path, f"{old}\n{HERE_DOCUMENT_IN_SUBSTITUTION}".encode(), 0o755)
@@ -242,14 +242,14 @@ def test_phase_2_keeps_a_line_below_a_here_document_in_a_substitution(pair: Call
 
 
 @pytest.mark.slow
-def test_a_line_that_would_be_lost_blocks_until_it_has_a_place(pair: Callable[..., Repos]):
+def test_a_line_that_would_be_lost_blocks_until_it_has_a_place(pair: Callable[..., Pair]):
     repos, path = pair(), ".devcontainer/postCreate.sh"
     old = (repos.core / path).read_text()
     repos.commit("core", path, f"{old}\nif have k3d; then\n  ./team.sh --all\nfi\n".encode(), 0o755)
     number = len(old.splitlines()) + 3
     assert (path, "custom", f"{path}:{number}") in blocks(repos.plan((2,)))
     repos.commit("core", ".devcontainer/postCreate.team.sh", b"#!/bin/bash\n./team.sh --all\n", 0o755)
-    assert code_of(lambda: tasks_of.phase(repos.asked(yes=True, accept=[path]), 2)) == 0
+    assert code_of(lambda: tasks_of.phase(repos.flags(yes=True, accept=[path]), 2)) == 0
     text = (repos.core / ".devcontainer/postCreate.team.sh").read_text()
     assert text.startswith("#!/bin/bash\n./team.sh --all\n")
     assert "core.hooksPath .githooks" in text

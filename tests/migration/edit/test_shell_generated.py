@@ -30,7 +30,7 @@ class Plan:
     destroyed: str = ""
 
     @property
-    def world(self) -> SimpleNamespace:
+    def simulation(self) -> SimpleNamespace:
         """The repository: only the script and the dev container."""
         files = {RULES.path: self.script}
         core = SimpleNamespace(text=files.get, tree={".devcontainer/devcontainer.json"})

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from migration import mapping
+from migration import mapping_file
 from migration.edit.tiltfile.insert import with_lines, with_registry
 from migration.edit.tiltfile.names import parsed
 from migration.edit.tiltfile.switch import resolved
 from migration.phases import phase3
 from tasks.core.errors import Trouble
 
-MAPPING = mapping.read(Path(__file__).resolve().parents[3] / "config/migration.yaml")
+MAPPING = mapping_file.read(Path(__file__).resolve().parents[3] / "config/migration.yaml")
 WORLD: Any = SimpleNamespace(
     mapping=MAPPING,
     pin_path="gitops/ameide-gitops",

@@ -1,4 +1,4 @@
-"""Moves of a repository from commit to commit, killed at every point, and locks of the living and the dead."""
+"""Moves of a repository between commits, killed at every point; locks of living and dead runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from migration.git import commit_import, locks, write
-from migration.git.facts import Look
+from migration.git.facts import RepositoryReading
 from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
-from migration.git.worktree import Place
+from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, Trouble
 
 FILES = {
@@ -65,10 +65,10 @@ def edits(blobs: Blobs) -> dict[str, Entry | None]:
     return wanted
 
 
-def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tree]:
+def prepared(folder: Path) -> tuple[Checkout, str, str, dict[str, Entry | None], Tree]:
     """The objects of a commit that deletes, changes and adds; nothing moved yet."""
-    facts = Look("core", folder).facts()
-    place = Place(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
+    facts = RepositoryReading("core", folder).facts()
+    place = Checkout(folder, facts.git_dir, facts.branch, f"test-{os.getpid()}")
     blobs, tree = Blobs(facts.git), facts.tree.copy()
     wanted = edits(blobs)
     tree.apply(wanted)
@@ -79,7 +79,11 @@ def prepared(folder: Path) -> tuple[Place, str, str, dict[str, Entry | None], Tr
     head = commit_import.commit_head(who, who, "KEY: it holds\n")
     place.own.mkdir(exist_ok=True)
     commit_import.import_commits(
-        place.git, [(new, head, wanted, (facts.head,))], blobs.many, commit_import.absent(facts.git, oids), new
+        place.git,
+        [commit_import.PlannedCommit(new, head, wanted, (facts.head,))],
+        blobs.many,
+        commit_import.absent(facts.git, oids),
+        new,
     )
     blobs.close()
     return place, facts.head, new, wanted, tree
@@ -96,7 +100,7 @@ def check_new(folder: Path, new: str) -> None:
     assert not (folder / ".git/index.lock").exists()
 
 
-def test_the_id_of_a_changed_tree_is_the_one_git_gives(repo: Path):
+def test_the_computed_id_of_a_tree_is_git_s(repo: Path):
     place, old, new, wanted, tree = prepared(repo)
     assert git(repo, "rev-parse", f"{new}^{{tree}}") == tree.id()
     write.move(place, old, new, wanted, time.time_ns())
@@ -129,16 +133,16 @@ def killed_at(step: int, work: Callable[[], None]) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp_path: Path):
+def test_after_a_kill_at_any_point_the_next_run_finishes(repo: Path, tmp_path: Path):
     place, old, new, wanted, _ = prepared(repo)
     points = 0
     for step in range(1, 200):
         copy = tmp_path / f"copy{step}"
         subprocess.run(["cp", "-a", str(repo), str(copy)], check=True)
-        here = Place(copy, copy / ".git", place.branch, place.run)
+        here = Checkout(copy, copy / ".git", place.branch, place.run)
         git(copy, "update-index", "-q", "--refresh")
 
-        def work(here: Place = here) -> None:
+        def work(here: Checkout = here) -> None:
             with locks.held(here.git_dir, here.run):
                 write.move(here, old, new, wanted, time.time_ns())
 
@@ -156,7 +160,7 @@ def test_killed_at_any_point_the_next_run_ends_at_the_new_commit(repo: Path, tmp
     assert points > 15
 
 
-def test_a_file_that_somebody_changed_after_the_kill_is_not_touched(repo: Path):
+def test_a_file_changed_after_the_kill_is_not_overwritten(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     for step in range(1, 100):
         if not killed_at(step, lambda: write.move(place, old, new, wanted, time.time_ns())):
@@ -169,7 +173,7 @@ def test_a_file_that_somebody_changed_after_the_kill_is_not_touched(repo: Path):
     assert (repo / "changed.txt").read_text() == "a person's work\n"
 
 
-def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
+def test_the_lock_of_another_process_is_reported_and_kept(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     (repo / ".git/index.lock").touch()
     with pytest.raises(Refused, match=r"index\.lock"):
@@ -180,7 +184,7 @@ def test_a_lock_of_somebody_else_is_named_and_left(repo: Path):
         write.resume(place)
 
 
-def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path):
+def test_a_living_run_blocks_a_second_one_and_a_dead_run_does_not(repo: Path):
     git_dir = repo / ".git"
     with locks.held(git_dir, "one"), pytest.raises(Refused, match="another run"), locks.held(git_dir, "two"):
         pass
@@ -189,7 +193,7 @@ def test_a_living_run_keeps_a_second_one_out_and_a_dead_one_does_not(repo: Path)
         pass
 
 
-def test_a_file_changed_while_the_run_worked_stops_it(repo: Path):
+def test_a_file_changed_during_the_run_stops_it(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     since = time.time_ns()
     time.sleep(0.02)
@@ -200,7 +204,7 @@ def test_a_file_changed_while_the_run_worked_stops_it(repo: Path):
     assert (repo / "gone/a.txt").exists()
 
 
-def test_when_a_file_cannot_be_written_all_is_as_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_write_restores_everything(repo: Path, monkeypatch: pytest.MonkeyPatch):
     place, old, new, wanted, _ = prepared(repo)
     real = os.replace
 

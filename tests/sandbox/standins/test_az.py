@@ -1,4 +1,4 @@
-"""The stand-in for az says what the recorded one says: text, stream, exit code, files."""
+"""The stand-in for az against its recording: text, stream, exit code, files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.faults.catalogue import AADSTS
 from sandbox.standins.az.profile import Profile
-from tests.sandbox.desk import SERVER_ID, Desk
+from tests.sandbox.workstation import SERVER_ID, Workstation
 
 NOT_LOGGED_IN = "ERROR: Please run 'az login' to setup account.\n"
 REFERENCE = "\nhttps://aka.ms/cli_ref\nRead more about the command in reference docs\n"
@@ -20,8 +20,8 @@ TOKEN = ("account", "get-access-token", "--resource", SERVER_ID, "--query", "exp
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def workstation(tmp_path: Path) -> Workstation:
+    return Workstation(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,6 @@ def desk(tmp_path: Path) -> Desk:
         ("aks show -g Ameide-Dev -n ameide-dev-aks", 1, "", NOT_LOGGED_IN),
         ("aks get-credentials -g Ameide-Dev -n ameide-dev-aks --overwrite-existing", 1, "", NOT_LOGGED_IN),
         ("acr show -n ameidedev", 1, "", NOT_LOGGED_IN),
-        ("ad signed-in-user show", 1, "", NOT_LOGGED_IN),
         ('version --query "azure-cli" -o tsv', 0, "2.91.0\n", ""),
         ("account show --nope", 2, "", f"ERROR: unrecognized arguments: --nope\n{REFERENCE}"),
         ("aks nope", 2, "", f"ERROR: 'nope' is misspelled or not recognized by the system.\n{REFERENCE}"),
@@ -71,15 +70,15 @@ def desk(tmp_path: Path) -> Desk:
         ),
     ],
 )
-def test_without_a_login(desk: Desk, argv: str, exit: int, out: str, err: str):
-    done = desk.az(*argv.split())
+def test_without_a_login(workstation: Workstation, argv: str, exit: int, out: str, err: str):
+    done = workstation.az(*argv.split())
     assert done.err == err
     assert (done.exit, done.out, done.writes) == (exit, out, False)
-    assert not (desk.home / ".azure").exists()
+    assert not (workstation.home / ".azure").exists()
 
 
-def test_a_device_code_login_prints_its_code_on_stderr_and_the_subscriptions_as_json(desk: Desk):
-    done = desk.az("login", "--use-device-code", "-o", "json")
+def test_a_device_code_login_prints_its_code_on_stderr_and_the_subscriptions_as_json(workstation: Workstation):
+    done = workstation.az("login", "--use-device-code", "-o", "json")
     assert re.fullmatch(
         r"To sign in, use a web browser to open the page https://microsoft.com/devicelogin and enter the code [A-Z0-9]{9} to "
         r"authenticate.\n",
@@ -88,83 +87,86 @@ def test_a_device_code_login_prints_its_code_on_stderr_and_the_subscriptions_as_
     (one,) = json.loads(done.out)
     assert next(iter(one)) == "cloudName"
     assert one["user"] == {"name": "developer@example.com", "type": "user"}
-    shown = json.loads(desk.az("account", "show").out)
+    shown = json.loads(workstation.az("account", "show").out)
     assert shown["environmentName"] == "AzureCloud"
     assert "cloudName" not in shown
 
 
-def test_the_files_of_a_login_are_those_of_az(desk: Desk):
-    desk.login()
-    folder = desk.home / ".azure"
+def test_the_files_of_a_login_are_those_of_az(workstation: Workstation):
+    workstation.login()
+    folder = workstation.home / ".azure"
     raw = (folder / "azureProfile.json").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     cache = folder / "msal_token_cache.json"
     assert cache.stat().st_mode & 0o777 == 0o600
-    desk.az(*TOKEN)
+    workstation.az(*TOKEN)
     (token,) = json.loads(cache.read_text())["AccessToken"].values()
     assert token["target"] == f"{SERVER_ID}/.default"
-    assert token["expires_on"] == desk.az(*TOKEN).out.strip()
+    assert token["expires_on"] == workstation.az(*TOKEN).out.strip()
 
 
-def test_logout_removes_them(desk: Desk):
-    assert desk.login().az("logout").exit == 0
-    assert desk.az("account", "show").err == NOT_LOGGED_IN
-    assert not (desk.home / ".azure" / "msal_token_cache.json").exists()
+def test_logout_removes_them(workstation: Workstation):
+    assert workstation.login().az("logout").exit == 0
+    assert workstation.az("account", "show").err == NOT_LOGGED_IN
+    assert not (workstation.home / ".azure" / "msal_token_cache.json").exists()
 
 
 @pytest.mark.parametrize("code", sorted(AADSTS))
-def test_a_refused_token_names_its_code_while_account_show_stays_green(desk: Desk, code: str):
-    desk.login().plant(f"login-{code}")
-    done = desk.az(*TOKEN)
+def test_a_refused_token_names_its_code_while_account_show_stays_green(workstation: Workstation, code: str):
+    workstation.login().set_fault(f"login-{code}")
+    done = workstation.az(*TOKEN)
     assert (done.exit, done.out) == (1, "")
-    tenant = desk.places.tenant
+    tenant = workstation.places.tenant
     assert re.match(rf"ERROR: AADSTS{code}: .* Trace ID: \S+ Correlation ID: \S+ Timestamp: \S+ \S+Z\n", done.err)
     assert done.err.endswith(
         "Run the command below to authenticate interactively; additional arguments may be added as needed:\n"
         f'az logout\naz login --tenant "{tenant}" --scope "{SERVER_ID}/.default"\n'
     )
-    assert desk.az("account", "show").exit == 0
-    arm = desk.az("aks", "show", "-g", desk.places.resource_group, "-n", desk.places.cluster)
+    assert workstation.az("account", "show").exit == 0
+    arm = workstation.az("aks", "show", "-g", workstation.places.resource_group, "-n", workstation.places.cluster)
     assert 'az login --tenant "' in arm.err
     assert '--scope "https://management.core.windows.net//.default"' in arm.err
 
 
 @pytest.mark.parametrize(("code", "mended"), [("70043", True), ("50173", True), ("53003", False)])
-def test_a_new_login_mends_what_it_mends_in_azure(desk: Desk, code: str, mended: bool):
-    desk.login().plant(f"login-{code}")
-    assert (desk.az("login", "--use-device-code").exit == 0) is mended
-    assert (desk.az(*TOKEN).exit == 0) is mended
+def test_a_new_login_clears_the_same_errors_as_in_azure(workstation: Workstation, code: str, mended: bool):
+    workstation.login().set_fault(f"login-{code}")
+    assert (workstation.az("login", "--use-device-code").exit == 0) is mended
+    assert (workstation.az(*TOKEN).exit == 0) is mended
 
 
-def test_the_cluster_token_alone_may_be_refused(desk: Desk):
-    desk.login().plant("cluster-token-50076")
-    assert "AADSTS50076" in desk.az(*TOKEN).err
-    assert desk.az("aks", "list").exit == 0
+def test_the_cluster_token_alone_may_be_refused(workstation: Workstation):
+    workstation.login().set_fault("cluster-token-50076")
+    assert "AADSTS50076" in workstation.az(*TOKEN).err
+    assert (
+        workstation.az("aks", "show", "-g", workstation.places.resource_group, "-n", workstation.places.cluster).exit
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
     ("fault", "code"),
     [("device-code-expired", "70020"), ("device-code-declined", "50126"), ("device-code-blocked", "53003")],
 )
-def test_a_device_code_that_leads_to_nothing(desk: Desk, fault: str, code: str):
-    desk.plant(fault)
-    done = desk.az("login", "--use-device-code")
+def test_a_device_code_that_is_not_confirmed(workstation: Workstation, fault: str, code: str):
+    workstation.set_fault(fault)
+    done = workstation.az("login", "--use-device-code")
     assert done.exit == 1
     assert f"ERROR: AADSTS{code}: " in done.err
     assert done.err.endswith("az logout\naz login\n")
 
 
-def test_no_subscription_leaves_no_login(desk: Desk):
-    desk.plant("no-subscription")
-    done = desk.az("login", "--use-device-code", "-o", "json")
+def test_no_subscription_leaves_no_login(workstation: Workstation):
+    workstation.set_fault("no-subscription")
+    done = workstation.az("login", "--use-device-code", "-o", "json")
     assert (done.exit, done.out) == (1, "")
     assert done.err.endswith("ERROR: No subscriptions found for developer@example.com.\n")
-    assert desk.az("account", "show").err == NOT_LOGGED_IN
-    assert desk.az("login", "--use-device-code", "--allow-no-subscriptions").exit == 0
+    assert workstation.az("account", "show").err == NOT_LOGGED_IN
+    assert workstation.az("login", "--use-device-code", "--allow-no-subscriptions").exit == 0
 
 
-def test_a_wrong_tenant_ends_in_a_traceback(desk: Desk):
-    done = desk.az("login", "--use-device-code", "--tenant", "99999999-9999-4999-8999-999999999999")
+def test_a_wrong_tenant_ends_in_a_traceback(workstation: Workstation):
+    done = workstation.az("login", "--use-device-code", "--tenant", "99999999-9999-4999-8999-999999999999")
     assert done.exit == 1
     assert done.err.startswith("ERROR: The command failed with an unexpected error. Here is the traceback:\n")
     assert "AADSTS90002" in done.err
@@ -172,105 +174,101 @@ def test_a_wrong_tenant_ends_in_a_traceback(desk: Desk):
 
 class TestServicePrincipals:
     @pytest.fixture
-    def robot(self, desk: Desk) -> str:
+    def client_id(self, workstation: Workstation) -> str:
         from sandbox.standins.az.cloud import made_id
 
-        return made_id(desk.places.tenant, "robot")
+        return made_id(workstation.places.tenant, "robot")
 
-    def login(self, desk: Desk, robot: str, *proof: str):
-        return desk.az(
-            "login", "--service-principal", "-u", robot, *proof, "--tenant", desk.places.tenant, "-o", "json"
+    def login(self, workstation: Workstation, client_id: str, *proof: str):
+        return workstation.az(
+            "login", "--service-principal", "-u", client_id, *proof, "--tenant", workstation.places.tenant, "-o", "json"
         )
 
-    def test_its_secret_lies_in_its_own_file(self, desk: Desk, robot: str):
-        (one,) = json.loads(self.login(desk, robot, "-p", "robot-secret").out)
-        assert one["user"] == {"name": robot, "type": "servicePrincipal"}
+    def test_its_secret_is_in_its_own_file(self, workstation: Workstation, client_id: str):
+        (one,) = json.loads(self.login(workstation, client_id, "-p", "robot-secret").out)
+        assert one["user"] == {"name": client_id, "type": "servicePrincipal"}
         assert "tenantDefaultDomain" not in one
-        kept = desk.home / ".azure" / "service_principal_entries.json"
+        kept = workstation.home / ".azure" / "service_principal_entries.json"
         assert kept.stat().st_mode & 0o777 == 0o600
-        assert desk.az(*TOKEN).exit == 0
+        assert workstation.az(*TOKEN).exit == 0
 
-    def test_a_wrong_secret(self, desk: Desk, robot: str):
-        done = self.login(desk, robot, "-p", "wrong")
+    def test_a_wrong_secret(self, workstation: Workstation, client_id: str):
+        done = self.login(workstation, client_id, "-p", "wrong")
         assert done.exit == 1
         assert done.err.startswith("ERROR: AADSTS7000215: Invalid client secret provided.")
         assert "use --certificate instead.\n" in done.err
 
     @pytest.mark.parametrize(("token", "exit"), [("a.b.c", 0), ("garbage", 1)])
-    def test_a_federated_token(self, desk: Desk, robot: str, token: str, exit: int):
-        assert self.login(desk, robot, "--federated-token", token).exit == exit
+    def test_a_federated_token(self, workstation: Workstation, client_id: str, token: str, exit: int):
+        assert self.login(workstation, client_id, "--federated-token", token).exit == exit
 
-    def test_a_certificate(self, desk: Desk, robot: str, tmp_path: Path):
+    def test_a_certificate(self, workstation: Workstation, client_id: str, tmp_path: Path):
         (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n")
-        assert self.login(desk, robot, "--certificate", str(tmp_path / "key.pem")).exit == 0
-        assert "No such file" in self.login(desk, robot, "--certificate", "/none.pem").err
+        assert self.login(workstation, client_id, "--certificate", str(tmp_path / "key.pem")).exit == 0
+        assert "No such file" in self.login(workstation, client_id, "--certificate", "/none.pem").err
 
-    def test_without_a_secret_nothing_is_asked(self, desk: Desk, robot: str):
-        assert "Please specify both username and password in non-interactive mode." in self.login(desk, robot).err
+    def test_without_a_secret_it_does_not_prompt(self, workstation: Workstation, client_id: str):
+        assert (
+            "Please specify both username and password in non-interactive mode."
+            in self.login(workstation, client_id).err
+        )
 
 
-def test_a_managed_identity_needs_its_endpoint(desk: Desk):
-    assert "169.254.169.254" in desk.az("login", "--identity").err
-    done = desk.az("login", "--identity", IDENTITY_ENDPOINT="http://127.0.0.1/x")
+def test_a_managed_identity_needs_its_endpoint(workstation: Workstation):
+    assert "169.254.169.254" in workstation.az("login", "--identity").err
+    done = workstation.az("login", "--identity", IDENTITY_ENDPOINT="http://127.0.0.1/x")
     (one,) = json.loads(done.out)
     assert one["user"] == {"assignedIdentityInfo": "MSI", "name": "systemAssignedIdentity", "type": "servicePrincipal"}
 
 
-def test_without_a_browser_az_falls_back_to_a_device_code(desk: Desk):
-    assert "devicelogin" in desk.az("login").err
+def test_without_a_browser_az_falls_back_to_a_device_code(workstation: Workstation):
+    assert "devicelogin" in workstation.az("login").err
 
 
-def test_with_a_browser_it_opens_a_page(desk: Desk, tmp_path: Path):
+def test_with_a_browser_it_opens_a_page(workstation: Workstation, tmp_path: Path):
     opened = tmp_path / "opened"
-    program = desk.box / "bin" / "firefox"
+    program = workstation.box / "bin" / "firefox"
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     program.chmod(0o700)
-    done = desk.az("login", BROWSER="firefox", PATH=f"{desk.env['PATH']}:/usr/bin:/bin")
+    done = workstation.az("login", BROWSER="firefox", PATH=f"{workstation.env['PATH']}:/usr/bin:/bin")
     assert done.exit == 0
     assert "WARNING: A web browser has been opened at https://login.microsoftonline.com/organizations/" in done.err
     assert opened.read_text().startswith(
         "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize?client_id="
     )
-    assert "devicelogin" in desk.az("login", BROWSER="firefox", CODESPACES="true").err
+    assert "devicelogin" in workstation.az("login", BROWSER="firefox", CODESPACES="true").err
 
 
-def test_a_profile_without_a_token_cache(desk: Desk):
-    desk.login()
-    (desk.home / ".azure" / "msal_token_cache.json").unlink()
-    assert "does not exist in MSAL token cache. Run `az login`." in desk.az(*TOKEN).err
-    assert desk.az("account", "show").exit == 0
+def test_a_profile_without_a_token_cache(workstation: Workstation):
+    workstation.login()
+    (workstation.home / ".azure" / "msal_token_cache.json").unlink()
+    assert "does not exist in MSAL token cache. Run `az login`." in workstation.az(*TOKEN).err
+    assert workstation.az("account", "show").exit == 0
 
 
-def test_a_broken_profile_counts_as_none(desk: Desk):
-    desk.login()
-    (desk.home / ".azure" / "azureProfile.json").write_text("{")
-    done = desk.az("account", "show")
+def test_a_broken_profile_reads_as_no_login(workstation: Workstation):
+    workstation.login()
+    (workstation.home / ".azure" / "azureProfile.json").write_text("{")
+    done = workstation.az("account", "show")
     assert "It will be overridden by default settings." in done.err
     assert done.err.endswith(NOT_LOGGED_IN)
 
 
-def test_a_full_disk_and_a_dead_network_end_in_a_traceback(desk: Desk):
-    desk.plant("disk-full")
-    assert "[Errno 28] No space left on device" in desk.az("login", "--use-device-code").err
-    desk.plant("disk-full", False)
-    desk.plant("dns")
-    assert "Temporary failure in name resolution" in desk.az("login", "--use-device-code").err
+def test_a_full_disk_and_a_dead_network_end_in_a_traceback(workstation: Workstation):
+    workstation.set_fault("disk-full")
+    assert "[Errno 28] No space left on device" in workstation.az("login", "--use-device-code").err
+    workstation.set_fault("disk-full", False)
+    workstation.set_fault("dns")
+    assert "Temporary failure in name resolution" in workstation.az("login", "--use-device-code").err
 
 
-def test_settings_are_kept_and_the_environment_wins(desk: Desk):
-    assert desk.az("config", "set", "core.login_experience_v2=off").exit == 0
-    assert json.loads(desk.az("config", "get", "core.login_experience_v2").out)["value"] == "off"
-    done = desk.az("config", "get", "core.login_experience_v2", AZURE_CORE_LOGIN_EXPERIENCE_V2="on")
-    assert json.loads(done.out)["value"] == "on"
+def test_a_separate_config_folder_has_a_separate_login(workstation: Workstation, tmp_path: Path):
+    workstation.login()
+    assert workstation.az("account", "show", AZURE_CONFIG_DIR=str(tmp_path / "other")).err == NOT_LOGGED_IN
 
 
-def test_an_own_config_folder_is_an_own_login(desk: Desk, tmp_path: Path):
-    desk.login()
-    assert desk.az("account", "show", AZURE_CONFIG_DIR=str(tmp_path / "other")).err == NOT_LOGGED_IN
-
-
-def test_a_login_that_goes_is_gone_for_the_calls_beside_it_too(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    desk.login()
+def test_concurrent_calls_see_that_the_login_is_gone(workstation: Workstation, monkeypatch: pytest.MonkeyPatch):
+    workstation.login()
     going, forget = threading.Event(), Profile.forget
 
     def slowly(profile: Profile) -> None:
@@ -279,9 +277,9 @@ def test_a_login_that_goes_is_gone_for_the_calls_beside_it_too(desk: Desk, monke
         forget(profile)
 
     monkeypatch.setattr(Profile, "forget", slowly)
-    desk.plant("login-gone")
-    first = threading.Thread(target=desk, args=("az", "version"))
+    workstation.set_fault("login-gone")
+    first = threading.Thread(target=workstation, args=("az", "version"))
     first.start()
     assert going.wait(5)
-    assert desk("az", *TOKEN).exit == 1
+    assert workstation("az", *TOKEN).exit == 1
     first.join()

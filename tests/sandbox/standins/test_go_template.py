@@ -1,16 +1,14 @@
-"""Charts are rendered as Go's templates and Helm's functions render them."""
+"""Templates are rendered like Go's templates with Helm's functions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sandbox.standins.go.template import Template, TemplateError
 from sandbox.standins.go.template_run import Raised, Run
-from sandbox.standins.helm.functions import from_yaml, functions, to_yaml
+from sandbox.standins.helm.functions import functions
 
 DATA: dict[str, Any] = {
     "a": {"b": "x", "n": 3, "yes": True, "none": None, "empty": ""},
@@ -79,31 +77,3 @@ def test_a_required_value_names_line_and_column():
     with pytest.raises(Raised) as why:
         rendered('x\n  must: {{ required "set it" .a.none | quote }}')
     assert (why.value.text, why.value.where) == ("set it", "t.yaml:2:11")
-
-
-@given(st.text(alphabet='{} .|$"-abx()=:\n', max_size=40))
-def test_no_text_makes_it_fall(text: str):
-    try:
-        rendered(text)
-    except (TemplateError, Raised):
-        pass
-
-
-@given(st.text().filter(lambda t: "{{" not in t))
-def test_text_without_actions_is_left_as_it_is(text: str):
-    assert rendered(text) == text
-
-
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-99, 99)
-    | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(st.dictionaries(st.text("abc-", min_size=1), values, max_size=3))
-def test_yaml_that_is_written_is_read_back(data: dict[str, Any]):
-    assert from_yaml(to_yaml(data)) == data

@@ -1,4 +1,4 @@
-"""The stand-in for helm: charts, releases that own their objects, and what the ingress then answers."""
+"""The stand-in for helm: charts, releases with their objects, and the ingress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.desk import Desk, Said
+from sandbox.standins.helm.releases import Releases
+from tests.sandbox.workstation import CallResult, Workstation
 
 CONFIG_MAP = """apiVersion: v1
 kind: ConfigMap
@@ -67,22 +68,22 @@ def chart(folder: Path, name: str, template: str, values: str, **meta: Any) -> P
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path).credentials()
+def workstation(tmp_path: Path) -> Workstation:
+    made = Workstation(tmp_path).credentials()
     chart(made.home / "c", "www", CONFIG_MAP, "image: {repository: www, tag: latest}\n")
     chart(made.home / "web", "web", WEB, 'name: web-tilt\nreplicas: 1\ntag: "1"\ngreeting: hi\nhost: web.example.com\n')
     return made
 
 
 @pytest.fixture
-def helm(desk: Desk) -> Callable[..., Said]:
-    def run(*argv: str) -> Said:
-        return desk("helm", *argv)
+def helm(workstation: Workstation) -> Callable[..., CallResult]:
+    def run(*argv: str) -> CallResult:
+        return workstation("helm", *argv)
 
     return run
 
 
-def deploy(helm: Callable[..., Said], name: str = "web-tilt", *more: str) -> Said:
+def deploy(helm: Callable[..., CallResult], name: str = "web-tilt", *more: str) -> CallResult:
     return helm("upgrade", "--install", name, "./web", "-n", "ameide", *more)
 
 
@@ -118,18 +119,6 @@ def deploy(helm: Callable[..., Said], name: str = "web-tilt", *more: str) -> Sai
             "\n",
         ),
         (
-            "lint ./c --set must=1",
-            0,
-            "==> Linting ./c\n[INFO] Chart.yaml: icon is recommended\n\n1 chart(s) linted, 0 chart(s) failed\n",
-            "",
-        ),
-        (
-            "lint ./c",
-            0,
-            "==> Linting ./c\n[INFO] Chart.yaml: icon is recommended\n\n1 chart(s) linted, 0 chart(s) failed\n",
-            "engine.go:206: [INFO] Missing required value: set .Values.must\n",
-        ),
-        (
             "list --kube-context nope -o json",
             1,
             "",
@@ -142,29 +131,29 @@ def deploy(helm: Callable[..., Said], name: str = "web-tilt", *more: str) -> Sai
         ("uninstall x -n ameide --ignore-not-found", 0, 'release "x" uninstalled\n', ""),
         ("upgrade x ./web -n ameide", 1, "", 'Error: UPGRADE FAILED: "x" has no deployed releases\n'),
         (
-            "install x ./web -n none",
+            "upgrade --install x ./web -n none",
             1,
             "",
-            'Error: INSTALLATION FAILED: create: failed to create: namespaces "none" not found\n',
+            'Error: create: failed to create: namespaces "none" not found\n',
         ),
     ],
 )
-def test_what_it_says(helm: Callable[..., Said], argv: str, exit: int, out: str, err: str):
+def test_exit_code_and_output(helm: Callable[..., CallResult], argv: str, exit: int, out: str, err: str):
     words = [word.replace("json.", "json .") for word in argv.split()]
     done = helm(*words)
     assert (done.exit, done.out, done.err) == (exit, out, err)
 
 
-def test_broken_values_and_dependencies_that_are_not_there(desk: Desk, helm: Callable[..., Said]):
-    (desk.home / "v.yaml").write_text("a: }\n")
+def test_broken_values_and_missing_dependencies(workstation: Workstation, helm: Callable[..., CallResult]):
+    (workstation.home / "v.yaml").write_text("a: }\n")
     done = helm("template", "x", "./c", "-f", "v.yaml")
     assert done.err.startswith("Error: failed to parse v.yaml: error converting YAML to JSON: yaml: line 1: ")
-    chart(desk.home / "d", "d", "", "", dependencies=[{"name": "common", "version": "1", "repository": "x"}])
+    chart(workstation.home / "d", "d", "", "", dependencies=[{"name": "common", "version": "1", "repository": "x"}])
     assert "found in Chart.yaml, but missing in charts/ directory: common\n" in helm("template", "x", "./d").err
 
 
-def test_values_come_in_layers(desk: Desk, helm: Callable[..., Said]):
-    (desk.home / "v.yaml").write_text("image: {tag: file}\nmust: file\n")
+def test_values_are_merged_in_layers(workstation: Workstation, helm: Callable[..., CallResult]):
+    (workstation.home / "v.yaml").write_text("image: {tag: file}\nmust: file\n")
     layers = (
         "-f",
         "v.yaml",
@@ -180,9 +169,9 @@ def test_values_come_in_layers(desk: Desk, helm: Callable[..., Said]):
     assert 'must: "12"\n' in out
 
 
-def test_subcharts_get_their_values_and_may_be_switched_off(desk: Desk, helm: Callable[..., Said]):
+def test_subcharts_get_their_values_and_can_be_disabled(workstation: Workstation, helm: Callable[..., CallResult]):
     folder = chart(
-        desk.home / "p", "p", "", "sub: {on: true, word: from-parent}\nglobal: {g: 1}\n",
+        workstation.home / "p", "p", "", "sub: {on: true, word: from-parent}\nglobal: {g: 1}\n",
         dependencies=[{"name": "sub", "version": "1", "condition": "sub.on"}],
     )  # fmt: skip
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {w: {{ .Values.word }}, g: {{ .Values.global.g | quote }}}\n"
@@ -194,8 +183,8 @@ def test_subcharts_get_their_values_and_may_be_switched_off(desk: Desk, helm: Ca
 @pytest.mark.parametrize(
     "argv", ["list", "upgrade --install r ./web --dry-run=client", "uninstall r --ignore-not-found"]
 )
-def test_everything_about_releases_needs_the_cluster(desk: Desk, helm: Callable[..., Said], argv: str):
-    desk.plant("api-refused")
+def test_release_commands_need_the_cluster(workstation: Workstation, helm: Callable[..., CallResult], argv: str):
+    workstation.set_fault("api-refused")
     done = helm(*argv.split())
     assert (done.exit, done.out) == (1, "")
     assert done.err.startswith('Error: Kubernetes cluster unreachable: Get "https://ameide-dev-aks-dns-')
@@ -205,62 +194,58 @@ def test_everything_about_releases_needs_the_cluster(desk: Desk, helm: Callable[
     assert helm("template", "x", "./c", "--set", "must=1").exit == 0
 
 
-def test_the_plugins_words_come_before_its_own(desk: Desk, helm: Callable[..., Said]):
-    desk.az("logout")
+def test_the_plugins_error_precedes_helms_own(workstation: Workstation, helm: Callable[..., CallResult]):
+    workstation.az("logout")
     done = helm("list")
     assert "AzureCLICredential: ERROR: Please run 'az login'" in done.err
     assert "getting credentials: exec: executable kubelogin failed with exit code 1" in done.err
 
 
 class TestReleases:
-    def test_the_first_is_an_installation_that_answers_through_the_ingress(self, desk: Desk, helm: Callable[..., Said]):
+    def test_the_first_upgrade_installs_a_release_that_the_ingress_serves(
+        self, workstation: Workstation, helm: Callable[..., CallResult]
+    ):
         done = deploy(helm)
         assert done.out.startswith(
             'Release "web-tilt" does not exist. Installing it now.\nNAME: web-tilt\nLAST DEPLOYED: '
         )
         assert "STATUS: deployed\nREVISION: 1\n" in done.out
-        workload = desk.world.cluster.workload("ameide", "web-tilt", "Deployment")
+        workload = workstation.world.cluster.workload("ameide", "web-tilt", "Deployment")
         assert workload is not None
         assert (workload.service, workload.hosts, workload.env["GREETING"]) == ("web-tilt", ["web.example.com"], "hi")
         assert [(p.name, p.port, p.container) for p in workload.ports] == [("http", 80, 3001)]
         assert len(workload.pods) == 1
 
-    def test_its_secret_can_be_seen_with_kubectl(self, desk: Desk, helm: Callable[..., Said]):
+    def test_kubectl_shows_its_secret(self, workstation: Workstation, helm: Callable[..., CallResult]):
         deploy(helm)
-        done = desk("kubectl", "get", "secrets", "-n", "ameide", "-l", "owner=helm,status=deployed", "-o", "name")
+        done = workstation(
+            "kubectl", "get", "secrets", "-n", "ameide", "-l", "owner=helm,status=deployed", "-o", "name"
+        )
         assert done.out == "secret/sh.helm.release.v1.web-tilt.v1\n"
-        shown = json.loads(desk("kubectl", "get", "deployment", "web-tilt", "-n", "ameide", "-o", "json").out)
+        shown = json.loads(workstation("kubectl", "get", "deployment", "web-tilt", "-n", "ameide", "-o", "json").out)
         assert shown["metadata"]["annotations"]["meta.helm.sh/release-name"] == "web-tilt"
         assert shown["status"]["replicas"] == 1
-        pods = json.loads(desk("kubectl", "get", "pods", "-n", "ameide", "-l", "app=web-tilt", "-o", "json").out)
+        pods = json.loads(workstation("kubectl", "get", "pods", "-n", "ameide", "-l", "app=web-tilt", "-o", "json").out)
         assert len(pods["items"]) == 1
 
-    def test_an_upgrade_supersedes(self, desk: Desk, helm: Callable[..., Said]):
+    def test_an_upgrade_supersedes_the_previous_revision(
+        self, workstation: Workstation, helm: Callable[..., CallResult]
+    ):
         deploy(helm)
         done = deploy(helm, "web-tilt", "--set", "replicas=3", "--set", "host=")
         assert done.out.startswith('Release "web-tilt" has been upgraded. Happy Helming!\n')
-        history = json.loads(helm("history", "web-tilt", "-n", "ameide", "-o", "json").out)
-        assert [(h["revision"], h["status"]) for h in history] == [(1, "superseded"), (2, "deployed")]
-        workload = desk.world.cluster.workload("ameide", "web-tilt")
+        history = Releases(workstation.world.cluster).history("ameide", "web-tilt")
+        assert [(h.revision, h.status) for h in history] == [(1, "superseded"), (2, "deployed")]
+        workload = workstation.world.cluster.workload("ameide", "web-tilt")
         assert workload is not None
         assert (workload.replicas, workload.hosts) == (3, [])
-        assert ("HTTPRoute", "ameide", "web-tilt") not in desk.world.cluster.objects
+        assert ("HTTPRoute", "ameide", "web-tilt") not in workstation.world.cluster.objects
 
-    def test_lists_and_states(self, helm: Callable[..., Said]):
-        deploy(helm)
-        deploy(helm, "other", "--set", "name=other")
-        assert helm("list", "-n", "ameide", "-q").out == "other\nweb-tilt\n"
-        assert helm("list", "-n", "default", "-q").out == ""
-        (one,) = json.loads(helm("list", "-A", "--filter", "-tilt$", "-o", "json").out)
-        assert (one["revision"], one["status"], one["chart"]) == ("1", "deployed", "web-0.1.0")
-        found = json.loads(helm("status", "web-tilt", "-n", "ameide", "-o", "json").out)
-        assert (found["version"], found["info"]["status"]) == (1, "deployed")
-        assert "kind: Deployment" in helm("get", "manifest", "web-tilt", "-n", "ameide").out
-        assert helm("get", "values", "other", "-n", "ameide").out == "USER-SUPPLIED VALUES:\nname: other\n"
-
-    def test_a_foreign_object_is_refused_and_nothing_is_written(self, desk: Desk, helm: Callable[..., Said]):
-        baseline = desk.world.cluster.workloads[0].name
-        before = list(desk.world.cluster.objects)
+    def test_a_foreign_object_is_refused_and_nothing_is_written(
+        self, workstation: Workstation, helm: Callable[..., CallResult]
+    ):
+        baseline = workstation.world.cluster.workloads[0].name
+        before = list(workstation.world.cluster.objects)
         done = deploy(helm, "mine", "--set", f"name={baseline}")
         assert (done.exit, done.writes) == (1, False)
         assert done.err.startswith(
@@ -269,44 +254,31 @@ class TestReleases:
             '"app.kubernetes.io/managed-by": must be set to "Helm"; annotation validation error: missing key '
             '"meta.helm.sh/release-name": must be set to "mine"'
         )
-        assert list(desk.world.cluster.objects) == before
+        assert list(workstation.world.cluster.objects) == before
         deploy(helm)
-        other = helm("install", "mine", "./web", "-n", "ameide")
-        assert other.err.startswith("Error: INSTALLATION FAILED: Unable to continue with install: ")
+        other = deploy(helm, "mine")
+        assert other.err.startswith("Error: Unable to continue with install: ")
         assert 'key "meta.helm.sh/release-name" must equal "mine": current value is "web-tilt"' in other.err
 
-    def test_a_release_that_was_killed_half_way_stays_pending(self, desk: Desk, helm: Callable[..., Said]):
+    def test_an_upgrade_that_was_killed_midway_stays_pending(
+        self, workstation: Workstation, helm: Callable[..., CallResult]
+    ):
         deploy(helm)
-        desk.plant("release-stuck")
+        workstation.set_fault("release-stuck")
         deploy(helm)
         done = deploy(helm)
         said = "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress\n"
         assert (done.exit, done.err) == (1, said)
         assert helm("list", "-n", "ameide", "-q").out == ""
         assert helm("list", "-n", "ameide", "-q", "--pending").out == "web-tilt\n"
-        assert helm("rollback", "web-tilt", "-n", "ameide").out == "Rollback was a success! Happy Helming!\n"
+        assert helm("uninstall", "web-tilt", "-n", "ameide").exit == 0
         assert deploy(helm).exit == 0
 
-    def test_a_dry_run_writes_nothing(self, desk: Desk, helm: Callable[..., Said]):
-        done = deploy(helm, "web-tilt", "--dry-run")
-        assert (done.exit, done.writes) == (0, False)
-        assert "STATUS: pending-install" in done.out
-        assert "MANIFEST:\n---\n# Source: web/templates/cm.yaml\n" in done.out
-        assert desk.world.cluster.workload("ameide", "web-tilt") is None
-
-    def test_an_uninstall_leaves_the_world_as_it_was(self, desk: Desk, helm: Callable[..., Said]):
-        names = [w.name for w in desk.world.cluster.workloads]
-        objects = set(desk.world.cluster.objects)
+    def test_an_uninstall_restores_the_cluster(self, workstation: Workstation, helm: Callable[..., CallResult]):
+        names = [w.name for w in workstation.world.cluster.workloads]
+        objects = set(workstation.world.cluster.objects)
         deploy(helm)
         deploy(helm, "web-tilt", "--set", "host=")
         assert helm("uninstall", "web-tilt", "-n", "ameide").out == 'release "web-tilt" uninstalled\n'
-        assert [w.name for w in desk.world.cluster.workloads] == names
-        assert set(desk.world.cluster.objects) == objects
-
-    def test_a_name_in_use_and_values_that_are_kept(self, helm: Callable[..., Said]):
-        deploy(helm, "web-tilt", "--set", "replicas=2")
-        assert "cannot re-use a name that is still in use" in helm("install", "web-tilt", "./web", "-n", "ameide").err
-        deploy(helm)
-        assert "replicas: 2\n" in helm("get", "values", "web-tilt", "-n", "ameide").out
-        deploy(helm, "web-tilt", "--reset-values")
-        assert "null\n" in helm("get", "values", "web-tilt", "-n", "ameide").out
+        assert [w.name for w in workstation.world.cluster.workloads] == names
+        assert set(workstation.world.cluster.objects) == objects

@@ -1,4 +1,4 @@
-"""The stand-in for kubelogin: what it rewrites, what it leaves alone, how it asks az."""
+"""The stand-in for kubelogin: which users it converts, and how it gets tokens from az."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.sandbox.desk import SERVER_ID, Desk
+from tests.sandbox.workstation import SERVER_ID, Workstation
 
 DEVICE_CODE = [
     *("get-token", "--environment", "AzurePublicCloud", "--server-id", SERVER_ID),
@@ -42,8 +42,8 @@ def plugin(args: list[str], command: str = "kubelogin") -> dict[str, Any]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path)
+def workstation(tmp_path: Path) -> Workstation:
+    made = Workstation(tmp_path)
     made.kubeconfig.parent.mkdir()
     return made
 
@@ -53,11 +53,11 @@ def user(path: Path, number: int = 0) -> dict[str, Any]:
     return found
 
 
-def test_its_version_is_the_block_that_tells_it_from_the_other_one(desk: Desk):
-    assert desk("kubelogin", "--version").out.startswith("kubelogin version \ngit hash: v0.2.22\nGo version: ")
-    desk.plant("kubelogin-wrong")
-    assert desk("kubelogin", "--version").out.startswith("kubelogin version v1")
-    done = desk("kubelogin", "convert-kubeconfig", "-l", "azurecli")
+def test_its_version_distinguishes_it_from_int128s_program(workstation: Workstation):
+    assert workstation("kubelogin", "--version").out.startswith("kubelogin version \ngit hash: v0.2.22\nGo version: ")
+    workstation.set_fault("kubelogin-wrong")
+    assert workstation("kubelogin", "--version").out.startswith("kubelogin version v1")
+    done = workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli")
     assert (done.exit, done.err) == (1, 'error: unknown command "convert-kubeconfig" for "kubelogin"\n')
 
 
@@ -81,59 +81,61 @@ def test_its_version_is_the_block_that_tells_it_from_the_other_one(desk: Desk):
         ),
     ],
 )  # fmt: skip
-def test_the_arguments_after_a_conversion(desk: Desk, flags: str, args: list[str]):
-    desk.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
-    done = desk("kubelogin", "convert-kubeconfig", *flags.split())
+def test_the_arguments_after_a_conversion(workstation: Workstation, flags: str, args: list[str]):
+    workstation.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
+    done = workstation("kubelogin", "convert-kubeconfig", *flags.split())
     assert (done.exit, done.out, done.err, done.writes) == (0, "", "", True)
-    found = user(desk.kubeconfig)
+    found = user(workstation.kubeconfig)
     assert found["args"] == args
     assert found["installHint"] == "get it"
     assert "interactiveMode" not in found
-    before = desk.kubeconfig.read_text()
-    assert not desk("kubelogin", "convert-kubeconfig", *flags.split()).writes
-    assert desk.kubeconfig.read_text() == before
+    before = workstation.kubeconfig.read_text()
+    assert not workstation("kubelogin", "convert-kubeconfig", *flags.split()).writes
+    assert workstation.kubeconfig.read_text() == before
 
 
 @pytest.mark.parametrize(
     "other", [{"token": "t"}, plugin([], "gke-gcloud-auth-plugin"), {"client-certificate-data": "x"}]
 )
-def test_other_users_are_left_alone(desk: Desk, other: dict[str, Any]):
+def test_other_users_are_left_alone(workstation: Workstation, other: dict[str, Any]):
     text = config(("a", other))
-    desk.kubeconfig.write_text(text)
-    done = desk("kubelogin", "convert-kubeconfig", "-l", "azurecli")
+    workstation.kubeconfig.write_text(text)
+    done = workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli")
     assert (done.exit, done.out, done.err, done.writes) == (0, "", "", False)
-    assert desk.kubeconfig.read_text() == text
+    assert workstation.kubeconfig.read_text() == text
 
 
-def test_with_a_context_only_its_user_is_rewritten(desk: Desk):
-    desk.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE)), ("b", plugin(DEVICE_CODE))))
-    desk("kubelogin", "convert-kubeconfig", "-l", "azurecli", "--context", "b")
-    assert (user(desk.kubeconfig)["args"], user(desk.kubeconfig, 1)["args"]) == (DEVICE_CODE, AZURECLI)
+def test_with_a_context_only_its_user_is_rewritten(workstation: Workstation):
+    workstation.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE)), ("b", plugin(DEVICE_CODE))))
+    workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli", "--context", "b")
+    assert (user(workstation.kubeconfig)["args"], user(workstation.kubeconfig, 1)["args"]) == (DEVICE_CODE, AZURECLI)
 
 
-def test_the_old_auth_provider_becomes_a_plugin(desk: Desk):
-    desk.kubeconfig.write_text(
+def test_the_old_auth_provider_becomes_a_plugin(workstation: Workstation):
+    workstation.kubeconfig.write_text(
         config(("a", {"auth-provider": {"name": "azure", "config": {"apiserver-id": SERVER_ID}}}))
     )
-    desk("kubelogin", "convert-kubeconfig", "-l", "azurecli")
-    assert user(desk.kubeconfig)["args"] == AZURECLI
+    workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli")
+    assert user(workstation.kubeconfig)["args"] == AZURECLI
 
 
-def test_every_file_of_kubeconfig_is_converted_in_place(desk: Desk):
-    a, b = desk.home / "a", desk.home / "b"
+def test_every_file_of_kubeconfig_is_converted_in_place(workstation: Workstation):
+    a, b = workstation.home / "a", workstation.home / "b"
     for path in (a, b):
         path.write_text(config((path.name, plugin(DEVICE_CODE))))
-    done = desk("kubelogin", "convert-kubeconfig", "-l", "azurecli", KUBECONFIG=f"{desk.home}/none:{a}:{b}")
+    done = workstation(
+        "kubelogin", "convert-kubeconfig", "-l", "azurecli", KUBECONFIG=f"{workstation.home}/none:{a}:{b}"
+    )
     assert done.exit == 0
     assert (user(a)["args"], user(b)["args"]) == (AZURECLI, AZURECLI)
 
 
-def test_a_symlink_stays_one(desk: Desk):
-    real = desk.home / "real"
+def test_a_symlink_is_kept(workstation: Workstation):
+    real = workstation.home / "real"
     real.write_text(config(("a", plugin(DEVICE_CODE))))
-    desk.kubeconfig.symlink_to(real)
-    assert desk("kubelogin", "convert-kubeconfig", "-l", "azurecli").exit == 0
-    assert desk.kubeconfig.is_symlink()
+    workstation.kubeconfig.symlink_to(real)
+    assert workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli").exit == 0
+    assert workstation.kubeconfig.is_symlink()
     assert user(real)["args"] == AZURECLI
 
 
@@ -157,76 +159,78 @@ def test_a_symlink_stays_one(desk: Desk):
         (None, "remove-tokens", 0, 'Command "remove-tokens" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n'),
     ],
 )  # fmt: skip
-def test_refusals_and_silences(desk: Desk, text: str | None, argv: str, exit: int, said: str):
+def test_errors_and_silent_successes(workstation: Workstation, text: str | None, argv: str, exit: int, said: str):
     if text is not None:
-        desk.kubeconfig.write_text(text)
-    done = desk("kubelogin", *argv.split())
-    assert (done.exit, done.out, done.err) == (exit, "", said.replace("@", str(desk.kubeconfig)))
-    assert (desk.kubeconfig.read_text() if desk.kubeconfig.exists() else None) == text
+        workstation.kubeconfig.write_text(text)
+    done = workstation("kubelogin", *argv.split())
+    assert (done.exit, done.out, done.err) == (exit, "", said.replace("@", str(workstation.kubeconfig)))
+    assert (workstation.kubeconfig.read_text() if workstation.kubeconfig.exists() else None) == text
 
 
-def test_a_lock_that_was_left_behind_stops_the_writing(desk: Desk):
-    desk.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
-    lock = Path(f"{desk.kubeconfig}.lock")
+def test_a_stale_lock_prevents_writing(workstation: Workstation):
+    workstation.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
+    lock = Path(f"{workstation.kubeconfig}.lock")
     lock.touch()
-    done = desk("kubelogin", "convert-kubeconfig", "-l", "azurecli")
+    done = workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli")
     assert (done.exit, done.err) == (1, f"Error: open {lock}: file exists\n")
     lock.unlink()
-    desk("kubelogin", "convert-kubeconfig", "-l", "azurecli")
+    workstation("kubelogin", "convert-kubeconfig", "-l", "azurecli")
     assert not lock.exists()
 
 
-def test_the_environment_beats_the_flag(desk: Desk):
-    desk.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
-    desk("kubelogin", "convert-kubeconfig", "-l", "devicecode", AAD_LOGIN_METHOD="azurecli")
-    assert user(desk.kubeconfig)["args"] == AZURECLI
+def test_the_environment_beats_the_flag(workstation: Workstation):
+    workstation.kubeconfig.write_text(config(("a", plugin(DEVICE_CODE))))
+    workstation("kubelogin", "convert-kubeconfig", "-l", "devicecode", AAD_LOGIN_METHOD="azurecli")
+    assert user(workstation.kubeconfig)["args"] == AZURECLI
 
 
 class TestToken:
-    def test_it_asks_az_each_time(self, desk: Desk):
-        desk.login()
+    def test_each_call_starts_az(self, workstation: Workstation):
+        workstation.login()
         for _ in range(2):
-            done = desk("kubelogin", *GET_TOKEN)
-            assert desk.calls[1:] == [("az", "account", "get-access-token", "-o", "json", "--resource", SERVER_ID)]
+            done = workstation("kubelogin", *GET_TOKEN)
+            assert workstation.calls[1:] == [
+                ("az", "account", "get-access-token", "-o", "json", "--resource", SERVER_ID)
+            ]
         found = json.loads(done.out)
         assert found["kind"] == "ExecCredential"
         assert found["apiVersion"] == "client.authentication.k8s.io/v1beta1"
         assert found["spec"] == {"interactive": False}
-        bearer = desk.world.bearer(found["status"]["token"])
+        bearer = workstation.world.bearer(found["status"]["token"])
         assert bearer is not None
         assert bearer.name == "developer@example.com"
 
-    def test_the_version_asked_for_is_the_version_given(self, desk: Desk):
+    def test_the_requested_api_version_is_returned(self, workstation: Workstation):
         info = json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"})
-        done = desk.login()("kubelogin", *GET_TOKEN, KUBERNETES_EXEC_INFO=info)
+        done = workstation.login()("kubelogin", *GET_TOKEN, KUBERNETES_EXEC_INFO=info)
         assert json.loads(done.out)["apiVersion"] == "client.authentication.k8s.io/v1"
 
-    def test_a_tenant_is_handed_on_also_from_the_environment(self, desk: Desk):
-        desk("kubelogin", *GET_TOKEN, AZURE_TENANT_ID="X")
-        assert desk.calls[1][-2:] == ("--tenant", "X")
-        desk("kubelogin", *GET_TOKEN, "--disable-environment-override", AZURE_TENANT_ID="X")
-        assert "--tenant" not in desk.calls[1]
+    def test_a_tenant_is_passed_on_even_from_the_environment(self, workstation: Workstation):
+        workstation("kubelogin", *GET_TOKEN, AZURE_TENANT_ID="X")
+        assert workstation.calls[1][-2:] == ("--tenant", "X")
+        workstation("kubelogin", *GET_TOKEN, "--disable-environment-override", AZURE_TENANT_ID="X")
+        assert "--tenant" not in workstation.calls[1]
 
-    def test_azs_words_are_its_error(self, desk: Desk):
-        done = desk("kubelogin", *GET_TOKEN)
+    def test_its_error_contains_the_error_of_az(self, workstation: Workstation):
+        done = workstation("kubelogin", *GET_TOKEN)
         assert (done.exit, done.out) == (1, "")
         assert done.err == (
             "Error: failed to get token: AzureCLICredential: ERROR: Please run 'az login' to setup account. To troubleshoot, "
             "visit https://aka.ms/azsdk/go/identity/troubleshoot#azure-cli\n"
         )
-        desk.login().plant("login-70043")
-        assert "AzureCLICredential: ERROR: AADSTS70043: " in desk("kubelogin", *GET_TOKEN).err
+        workstation.login().set_fault("login-70043")
+        assert "AzureCLICredential: ERROR: AADSTS70043: " in workstation("kubelogin", *GET_TOKEN).err
 
-    def test_without_az(self, desk: Desk):
-        desk.plant("az-missing")
+    def test_without_az(self, workstation: Workstation):
+        workstation.set_fault("az-missing")
         assert (
-            desk("kubelogin", *GET_TOKEN).err
+            workstation("kubelogin", *GET_TOKEN).err
             == "Error: failed to get token: AzureCLICredential: executable not found on path\n"
         )
 
-    def test_with_an_az_that_prints_something_else(self, desk: Desk):
-        desk.plant("az-missing")
-        (desk.box / "bin" / "az").write_text("#!/bin/sh\necho This is no JSON\n")
-        (desk.box / "bin" / "az").chmod(0o700)
+    def test_with_an_az_that_prints_something_else(self, workstation: Workstation):
+        workstation.set_fault("az-missing")
+        (workstation.box / "bin" / "az").write_text("#!/bin/sh\necho This is no JSON\n")
+        (workstation.box / "bin" / "az").chmod(0o700)
         said = "Error: failed to get token: invalid character 'T' looking for beginning of value\n"
-        assert desk("kubelogin", *GET_TOKEN).err == said
+        assert workstation("kubelogin", *GET_TOKEN).err == said

@@ -1,4 +1,4 @@
-"""The stand-in for pnpm: refusals with thin spaces on stdout, installations that can be seen, scripts that run."""
+"""The stand-in for pnpm: errors with thin spaces on stdout, installed files, scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.sandbox.desk import Desk
+from tests.sandbox.workstation import Workstation
 
 PIN = {"dependencies": {"left-pad": "1.3.0"}}
 LOCK = {
@@ -24,18 +24,18 @@ IN_CI = (
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path)
+def workstation(tmp_path: Path) -> Workstation:
+    made = Workstation(tmp_path)
     made.env["PATH"] += ":/usr/bin:/bin"
     return made
 
 
-def package(desk: Desk, lock: Any = None, **keys: Any) -> Path:
-    """package.json in HOME, and a lock file."""
-    (desk.home / "package.json").write_text(json.dumps({"name": "w", "version": "1.0.0", **keys}))
+def package(workstation: Workstation, lock: Any = None, **keys: Any) -> Path:
+    """Write package.json and a lock file in HOME."""
+    (workstation.home / "package.json").write_text(json.dumps({"name": "w", "version": "1.0.0", **keys}))
     if lock is not None:
-        (desk.home / "pnpm-lock.yaml").write_text(lock if isinstance(lock, str) else yaml.safe_dump(lock))
-    return desk.home
+        (workstation.home / "pnpm-lock.yaml").write_text(lock if isinstance(lock, str) else yaml.safe_dump(lock))
+    return workstation.home
 
 
 def error(code: str, text: str) -> str:
@@ -92,12 +92,12 @@ def error(code: str, text: str) -> str:
         (None, {}, "run nope", error("ERR_PNPM_NO_SCRIPT", 'Missing script: nope\n\nCommand "nope" not found.\n')),
     ],
 )
-def test_what_it_refuses_it_says_on_stdout(desk: Desk, lock: Any, keys: dict[str, Any], argv: str, out: str):
-    package(desk, lock, **keys)
-    done = desk("pnpm", *argv.split())
+def test_its_errors_are_on_stdout(workstation: Workstation, lock: Any, keys: dict[str, Any], argv: str, out: str):
+    package(workstation, lock, **keys)
+    done = workstation("pnpm", *argv.split())
     assert (done.exit, done.err) == (1, "")
     assert done.out.startswith(out)
-    assert not (desk.home / "node_modules").exists()
+    assert not (workstation.home / "node_modules").exists()
 
 
 @pytest.mark.parametrize(
@@ -112,75 +112,81 @@ def test_what_it_refuses_it_says_on_stdout(desk: Desk, lock: Any, keys: dict[str
             + "option.\nFor help, run: pnpm help install\n",
         ),
         (
-            "--dir /root/none install",
-            error("ERROR", "ENOENT: no such file or directory, lstat '/root/none'\nFor help, run: pnpm help install\n"),
+            "--dir /nonexistent/none install",
+            error(
+                "ERROR",
+                "ENOENT: no such file or directory, lstat '/nonexistent/none'\nFor help, run: pnpm help install\n",
+            ),
         ),
     ],
 )
-def test_usage_errors_are_on_stderr(desk: Desk, argv: str, err: str):
-    package(desk)
-    done = desk("pnpm", *argv.split())
+def test_usage_errors_are_on_stderr(workstation: Workstation, argv: str, err: str):
+    package(workstation)
+    done = workstation("pnpm", *argv.split())
     assert (done.exit, done.out, done.err) == (1, "", err)
 
 
-def test_without_a_package_json(desk: Desk):
-    done = desk("pnpm", "install")
-    assert (done.exit, done.out) == (1, error("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {desk.home}\n"))
+def test_without_a_package_json(workstation: Workstation):
+    done = workstation("pnpm", "install")
+    assert (done.exit, done.out) == (
+        1,
+        error("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {workstation.home}\n"),
+    )
 
 
-def test_another_package_manager(desk: Desk):
-    package(desk, packageManager="yarn@4.0.0")
-    assert desk("pnpm", "install").err.startswith(error("ERROR", "This project is configured to use yarn\n"))
+def test_another_package_manager(workstation: Workstation):
+    package(workstation, packageManager="yarn@4.0.0")
+    assert workstation("pnpm", "install").err.startswith(error("ERROR", "This project is configured to use yarn\n"))
 
 
-def test_its_version_depends_on_the_project(desk: Desk):
-    package(desk)
-    assert desk("pnpm", "--version").out == "10.34.9\n"
-    package(desk, packageManager="pnpm@9.0.0")
-    assert desk("pnpm", "--version").out == "9.0.0\n"
-    desk.plant("packages-refused")
-    done = desk("pnpm", "--version")
+def test_its_version_depends_on_the_project(workstation: Workstation):
+    package(workstation)
+    assert workstation("pnpm", "--version").out == "10.34.9\n"
+    package(workstation, packageManager="pnpm@9.0.0")
+    assert workstation("pnpm", "--version").out == "9.0.0\n"
+    workstation.set_fault("packages-refused")
+    done = workstation("pnpm", "--version")
     assert (done.exit, done.out.split("\u2009")[1]) == (1, "ERR_PNPM_META_FETCH_FAIL")
 
 
-def test_an_installation_can_be_seen_and_the_second_writes_nothing(desk: Desk):
-    home = package(desk, LOCK, **PIN)
-    done = desk("pnpm", "install", "--frozen-lockfile")
+def test_an_installation_leaves_files_and_a_second_one_writes_nothing(workstation: Workstation):
+    home = package(workstation, LOCK, **PIN)
+    done = workstation("pnpm", "install", "--frozen-lockfile")
     assert (done.exit, done.writes) == (0, True)
     assert done.out.startswith("Lockfile is up to date, resolution step is skipped\nProgress: resolved 1,")
     modules = home / "node_modules"
     assert (modules / ".modules.yaml").is_file()
     assert (modules / ".pnpm" / "lock.yaml").read_bytes() == (home / "pnpm-lock.yaml").read_bytes()
     assert json.loads((modules / "left-pad" / "package.json").read_text())["version"] == "1.3.0"
-    again = desk("pnpm", "install", "--frozen-lockfile")
+    again = workstation("pnpm", "install", "--frozen-lockfile")
     assert (again.exit, again.writes) == (0, False)
     assert "\nAlready up to date\n\nDone in " in again.out
 
 
-def test_without_dependencies_a_frozen_installation_needs_no_lock_file(desk: Desk):
-    package(desk)
-    assert desk("pnpm", "install", "--frozen-lockfile").out.startswith("Already up to date\n\nDone in ")
+def test_without_dependencies_a_frozen_installation_needs_no_lock_file(workstation: Workstation):
+    package(workstation)
+    assert workstation("pnpm", "install", "--frozen-lockfile").out.startswith("Already up to date\n\nDone in ")
 
 
 @pytest.mark.parametrize(("env", "exit"), [({"CI": "1"}, 1), ({}, 0)])
-def test_in_ci_a_lock_file_with_packages_is_frozen(desk: Desk, env: dict[str, str], exit: int):
-    package(desk, LOCK, dependencies={"left-pad": "1.2.0"})
-    assert desk("pnpm", "install", **env).exit == exit
+def test_in_ci_a_lock_file_with_packages_is_frozen(workstation: Workstation, env: dict[str, str], exit: int):
+    package(workstation, LOCK, dependencies={"left-pad": "1.2.0"})
+    assert workstation("pnpm", "install", **env).exit == exit
 
 
-def test_a_registry_that_refuses(desk: Desk):
-    desk.plant("packages-refused")
-    package(desk, LOCK, **PIN)
-    done = desk("pnpm", "install", "--frozen-lockfile")
+def test_a_registry_that_refuses(workstation: Workstation):
+    workstation.set_fault("packages-refused")
+    package(workstation, LOCK, **PIN)
+    done = workstation("pnpm", "install", "--frozen-lockfile")
     assert (done.exit, done.err) == (1, "")
     assert "\u2009ECONNREFUSED\u2009 request to " in done.out
-    package(desk, **PIN)
-    (desk.home / "pnpm-lock.yaml").unlink()
-    assert desk("pnpm", "install").out.startswith(error("ERR_PNPM_META_FETCH_FAIL", "GET "))
+    package(workstation, **PIN)
+    (workstation.home / "pnpm-lock.yaml").unlink()
+    assert workstation("pnpm", "install").out.startswith(error("ERR_PNPM_META_FETCH_FAIL", "GET "))
 
 
-def test_members_of_a_workspace_are_linked(desk: Desk):
-    home = package(desk)
+def test_members_of_a_workspace_are_linked(workstation: Workstation):
+    home = package(workstation)
     (home / "pnpm-workspace.yaml").write_text("packages: ['services/*', 'packages/*']\n")
     for folder, keys in (
         ("packages/lib", {}),
@@ -188,7 +194,9 @@ def test_members_of_a_workspace_are_linked(desk: Desk):
     ):
         (home / folder).mkdir(parents=True)
         (home / folder / "package.json").write_text(json.dumps({"name": f"@w/{folder.split('/')[1]}", **keys}))
-    assert desk("pnpm", "install", cwd=str(home / "services/web")).out.startswith("Scope: all 3 workspace projects\n")
+    assert workstation("pnpm", "install", cwd=str(home / "services/web")).out.startswith(
+        "Scope: all 3 workspace projects\n"
+    )
     assert (home / "services/web/node_modules/@w/lib/package.json").samefile(home / "packages/lib/package.json")
     assert (home / "services/web/node_modules/left-pad").is_dir()
     assert (home / "node_modules/.modules.yaml").is_file()
@@ -196,36 +204,38 @@ def test_members_of_a_workspace_are_linked(desk: Desk):
 
 class TestScripts:
     @pytest.fixture(autouse=True)
-    def scripts(self, desk: Desk):
-        package(desk, scripts={"ok": "echo hi", "bad": "exit 7", "dev": "echo in $PWD with", "gone": "kill -TERM $$"})
+    def scripts(self, workstation: Workstation):
+        package(
+            workstation, scripts={"ok": "echo hi", "bad": "exit 7", "dev": "echo in $PWD with", "gone": "kill -TERM $$"}
+        )
 
-    def test_a_script_runs_and_its_head_is_printed(self, desk: Desk):
-        done = desk("pnpm", "run", "ok")
-        assert (done.exit, done.out, done.err) == (0, f"\n> w@1.0.0 ok {desk.home}\n> echo hi\n\nhi\n", "")
+    def test_a_script_runs_and_its_head_is_printed(self, workstation: Workstation):
+        done = workstation("pnpm", "run", "ok")
+        assert (done.exit, done.out, done.err) == (0, f"\n> w@1.0.0 ok {workstation.home}\n> echo hi\n\nhi\n", "")
 
-    def test_its_exit_code_is_passed_on(self, desk: Desk):
-        done = desk("pnpm", "run", "bad")
+    def test_its_exit_code_is_passed_on(self, workstation: Workstation):
+        done = workstation("pnpm", "run", "bad")
         assert done.exit == 7
         assert done.out.endswith(
             error("ELIFECYCLE", "Command failed with exit code 7.\n")
             + error("WARN", " Local package.json exists, but node_modules missing, did you mean to install?\n")
         )
 
-    def test_a_script_needs_no_run_and_takes_words(self, desk: Desk):
-        done = desk("pnpm", "-C", str(desk.home), "dev", "a b", cwd="/")
-        assert done.out.endswith(f"in {desk.home} with a b\n")
+    def test_a_script_runs_without_run_and_with_arguments(self, workstation: Workstation):
+        done = workstation("pnpm", "-C", str(workstation.home), "dev", "a b", cwd="/")
+        assert done.out.endswith(f"in {workstation.home} with a b\n")
 
-    def test_a_signal_is_passed_on(self, desk: Desk):
-        assert desk("pnpm", "run", "gone").exit == 128 + 15
+    def test_a_signal_is_passed_on(self, workstation: Workstation):
+        assert workstation("pnpm", "run", "gone").exit == 128 + 15
 
     @pytest.mark.parametrize(("argv", "exit"), [("exec sh -c", 3), ("exec nope", 254), ("nope", 254)])
-    def test_exec(self, desk: Desk, argv: str, exit: int):
+    def test_exec(self, workstation: Workstation, argv: str, exit: int):
         words = [*argv.split(), "exit 3"] if exit == 3 else argv.split()
-        done = desk("pnpm", *words)
+        done = workstation("pnpm", *words)
         assert done.exit == exit
         if exit == 254:
             assert done.out == "undefined\n" + error("ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL", 'Command "nope" not found\n')
 
-    def test_a_filter_that_fits_nothing_is_no_error(self, desk: Desk):
-        done = desk("pnpm", "--filter", "nope", "run", "ok")
-        assert (done.exit, done.out) == (0, f'No projects matched the filters in "{desk.home}"\n')
+    def test_a_filter_without_matches_is_not_an_error(self, workstation: Workstation):
+        done = workstation("pnpm", "--filter", "nope", "run", "ok")
+        assert (done.exit, done.out) == (0, f'No projects matched the filters in "{workstation.home}"\n')

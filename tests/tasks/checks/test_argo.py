@@ -1,4 +1,4 @@
-"""Argo CD beside an intercept: each defect is told apart, and the printed patch mends it."""
+"""Argo CD and an intercept: each defect is distinguished, and the printed patch fixes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import yaml
 from tasks.checks import argo
 from tasks.checks.argo import Argo
 from tasks.checks.argo import rules as argo_rules
-from tasks.checks.finding import Finding, State
-from tasks.checks.workload import PREFIXES, place
-from tasks.core.errors import ToolError
+from tasks.checks.finding import Finding, Verdict, missing
+from tasks.checks.workload import PREFIXES, locate
+from tasks.core.process.tool import Done
 from tasks.tools import kubectl
 from tests.made import settings
 
@@ -60,30 +60,30 @@ def application(rules=(), options=(), *, heal=False, drift=False, **more: Any) -
 
 @pytest.fixture(autouse=True)
 def manager(monkeypatch):
-    """The traffic manager is in `ambassador`, unless a test takes it away."""
-    there = {"ambassador"}
+    """The traffic manager is in `ambassador`, unless a test removes it."""
+    namespaces = {"ambassador"}
 
     def get(s, kinds, *, name="", namespace="", **more):
-        if namespace not in there:
+        if namespace not in namespaces:
             raise kubectl.NotFound(f"services {name} not found", tool="kubectl", exit=1)
         return [{"metadata": {"name": name}}]
 
     monkeypatch.setattr(kubectl, "get", get)
-    return there
+    return namespaces
 
 
 def look(
     app=None, *pods, common: tuple[argo_rules.Rule, ...] | None = (), workload=None, **changed: str
 ) -> dict[str, Finding]:
-    where = place([workload or deployment(), *pods], ("web",), "team")
+    where = locate([workload or deployment(), *pods], ("web",), "team")
     known = Argo(() if app is None else (app,), common)
     return {f.subject: f for f in argo.findings(settings(**changed), where, known)}
 
 
-def test_a_workload_as_it_should_be_has_no_word_of_blame():
+def test_a_correct_workload_is_ok_in_every_point():
     found = look(application([NARROW], RESPECT, heal=True), pod("ambassador"),
                  workload=deployment(**{"telepresence.io/inject-traffic-agent": "enabled"}))  # fmt: skip
-    assert {f.state for f in found.values()} == {State.OK}
+    assert {f.verdict for f in found.values()} == {Verdict.OK}
     assert "apps-web" in found["owner"].text
     assert "environments/dev" in found["owner"].text
 
@@ -93,13 +93,13 @@ def test_a_workload_as_it_should_be_has_no_word_of_blame():
 )
 def test_a_wide_rule_with_respect_is_an_error(pointer):
     rule = look(application([{**WIDE, "jsonPointers": [pointer]}], RESPECT))["ignore rule"]
-    assert rule.state is State.MISSING
+    assert rule.verdict is Verdict.MISSING
     assert rule.text.startswith("wide")
     assert pointer in rule.text
 
 
 def test_a_wide_rule_without_respect_is_a_warning():
-    assert look(application([WIDE]))["ignore rule"].state is State.WARN
+    assert look(application([WIDE]))["ignore rule"].verdict is Verdict.WARN
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,24 @@ def test_a_wide_rule_may_be_written_for_jq(expression):
 )
 def test_a_narrow_rule_may_be_written_for_jq(expression):
     rule = {"group": "apps", "kind": "Deployment", "jqPathExpressions": [expression]}
-    assert look(application([rule], RESPECT))["ignore rule"].state is State.OK
+    assert look(application([rule], RESPECT))["ignore rule"].verdict is Verdict.OK
 
 
-def test_a_rule_for_something_else_does_not_count():
+def test_a_rule_for_another_workload_does_not_count():
     for other in ({"kind": "StatefulSet"}, {"name": "api"}, {"namespace": "elsewhere"}, {"group": "batch"}):
-        assert look(application([{**NARROW, **other}], RESPECT))["ignore rule"].state is State.MISSING
+        assert look(application([{**NARROW, **other}], RESPECT))["ignore rule"].verdict is Verdict.MISSING
 
 
 def test_a_narrow_rule_without_respect_is_a_warning():
     rule = look(application([NARROW]))["ignore rule"]
-    assert rule.state is State.WARN
+    assert rule.verdict is Verdict.WARN
     assert "RespectIgnoreDifferences" in rule.text
 
 
 def test_before_2_22_the_key_had_another_name():
-    assert look(application([NARROW], RESPECT), telepresence__version="2.19.1")["ignore rule"].state is State.MISSING
+    assert (
+        look(application([NARROW], RESPECT), telepresence__version="2.19.1")["ignore rule"].verdict is Verdict.MISSING
+    )
 
 
 def test_a_rule_for_all_applications_counts_too():
@@ -139,36 +141,36 @@ def test_a_rule_for_all_applications_counts_too():
             {"jsonPointers": NARROW["jsonPointers"]}
         )
     }
-    assert look(application(options=RESPECT), common=argo_rules.common(data))["ignore rule"].state is State.OK
+    assert look(application(options=RESPECT), common=argo_rules.common(data))["ignore rule"].verdict is Verdict.OK
     wide = {"resource.customizations.ignoreDifferences.all": "jsonPointers: [/spec/template/metadata/annotations]"}
     rule = look(application([NARROW], RESPECT), common=argo_rules.common(wide))["ignore rule"]
     assert "ConfigMap argocd-cm" in rule.fix
 
 
-def test_common_rules_that_may_not_be_read_make_it_unknown_not_missing():
-    assert look(application(options=RESPECT), common=None)["ignore rule"].state is State.UNKNOWN
+def test_unreadable_common_rules_make_it_unknown_not_missing():
+    assert look(application(options=RESPECT), common=None)["ignore rule"].verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("heal", "drift", "state"),
-    [(True, True, State.MISSING), (False, True, State.WARN), (True, False, State.OK), (False, False, State.OK)],
+    [(True, True, Verdict.MISSING), (False, True, Verdict.WARN), (True, False, Verdict.OK), (False, False, Verdict.OK)],
 )
-def test_self_heal_hurts_only_with_drift(heal, drift, state):
+def test_self_heal_is_a_problem_only_with_drift(heal, drift, state):
     policy = look(application([NARROW], RESPECT, heal=heal, drift=drift))["sync policy"]
-    assert policy.state is state
+    assert policy.verdict is state
     assert ("self-heals" in policy.text) is heal
 
 
 @pytest.mark.parametrize(
     "app", [application(), application([WIDE], RESPECT), application([{**WIDE, "managedFieldsManagers": ["x"]}, NARROW]), application([NARROW], ["Prune=false"])]
 )  # fmt: skip
-def test_the_printed_patch_mends_what_it_was_printed_for(app):
+def test_the_printed_patch_fixes_its_finding(app):
     before = look(app)["ignore rule"]
     patch = yaml.safe_load(before.patch)
-    mended = merged(app, patch)
-    assert look(mended)["ignore rule"].state is State.OK
-    assert set(app["spec"]["syncPolicy"]["syncOptions"]) <= set(mended["spec"]["syncPolicy"]["syncOptions"])
-    assert merged(mended, yaml.safe_load(argo_rules.patch(mended, "Deployment", "web", PREFIXES))) == mended
+    patched = merged(app, patch)
+    assert look(patched)["ignore rule"].verdict is Verdict.OK
+    assert set(app["spec"]["syncPolicy"]["syncOptions"]) <= set(patched["spec"]["syncPolicy"]["syncOptions"])
+    assert merged(patched, yaml.safe_load(argo_rules.patch(patched, "Deployment", "web", PREFIXES))) == patched
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -184,49 +186,56 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def test_an_application_that_a_set_makes_is_changed_in_the_set():
+def test_the_patch_for_a_generated_application_names_its_applicationset():
     app = application(ownerReferences=[{"kind": "ApplicationSet", "name": "dev"}])
     assert "ApplicationSet dev" in look(app)["ignore rule"].patch
 
 
-@pytest.mark.parametrize(("value", "state"), [("enabled", State.OK), ("disabled", State.MISSING), ("", State.WARN)])
+@pytest.mark.parametrize(
+    ("value", "state"), [("enabled", Verdict.OK), ("disabled", Verdict.MISSING), ("", Verdict.WARN)]
+)
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_injection_is_opted_in_forbidden_or_left_open(prefix, value, state):
+def test_injection_is_opted_in_forbidden_or_open(prefix, value, state):
     annotations = {f"{prefix}/inject-traffic-agent": value} if value else {}
-    assert look(application(), workload=deployment(**annotations))["injection"].state is state
+    assert look(application(), workload=deployment(**annotations))["injection"].verdict is state
 
 
-def test_an_agent_of_another_manager_is_told_from_one_without_any(manager):
+def test_an_agent_of_another_manager_differs_from_an_orphaned_one(manager):
     wrong = look(application(), pod("other"))["traffic agent"]
-    assert wrong.state is State.MISSING
+    assert wrong.verdict is Verdict.MISSING
     assert "wrong manager namespace" in wrong.text
     assert "cluster.manager_namespace to other" in wrong.fix
     manager.clear()
     orphaned = look(application(), pod("ambassador"))["traffic agent"]
-    assert orphaned.state is State.MISSING
+    assert orphaned.verdict is Verdict.MISSING
     assert "orphaned" in orphaned.text
     assert "web-1" in orphaned.fix
 
 
-def test_an_agent_that_does_not_tell_its_manager_is_not_accused(manager):
-    assert look(application(), pod())["traffic agent"].state is State.OK
+def test_an_agent_that_does_not_name_its_manager_is_ok(manager):
+    assert look(application(), pod())["traffic agent"].verdict is Verdict.OK
     assert look(application(), pod("ambassador", agent=False))["traffic agent"].text == "none in its pods yet"
 
 
-def test_applications_that_may_not_be_read_are_unknown_but_the_mark_on_the_workload_tells_the_owner():
+def test_unreadable_applications_are_unknown_but_the_mark_on_the_workload_names_the_owner():
     why = kubectl.Forbidden("kubectl get: forbidden", tool="kubectl", exit=1)
-    where = place([deployment()], ("web",), "team")
+    where = locate([deployment()], ("web",), "team")
     found = {f.subject: f for f in argo.findings(settings(), where, Argo(trouble=why))}
-    assert found["owner"].state is State.OK
+    assert found["owner"].verdict is Verdict.OK
     assert "apps-web" in found["owner"].text
-    assert found["ignore rule"].state is found["sync policy"].state is State.UNKNOWN
+    assert found["ignore rule"].verdict is found["sync policy"].verdict is Verdict.UNKNOWN
     assert "applications.argoproj.io" in found["ignore rule"].fix
 
 
-def test_a_cluster_without_argo_is_said_to_be_one():
-    why = ToolError("kubectl get: x", stderr='error: the server doesn\'t have a resource type "applications"')
-    where = place([deployment()], ("web",), "team")
-    assert argo.findings(settings(), where, Argo(trouble=why))[0].state is State.MISSING
+def test_a_cluster_without_argo_is_reported():
+    why = kubectl.error(
+        kubectl.tool(settings())["get", "applications.argoproj.io"],
+        Done(1, "", 'error: the server doesn\'t have a resource type "applications"\n', 0.1),
+    )
+    where = locate([deployment()], ("web",), "team")
+    assert argo.findings(settings(), where, Argo(trouble=why))[0] == missing(
+        "owner", "Argo CD is not in this cluster", fix="see docs/cluster.md: Argo CD is installed by gitops"
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,4 +249,4 @@ def test_a_cluster_without_argo_is_said_to_be_one():
 )
 def test_the_marks_of_argo_on_a_workload(metadata, name):
     workload = {**deployment(), "metadata": {"name": "web", "namespace": "team", **metadata}}
-    assert argo.mark(place([workload], ("web",), "team")) == name
+    assert argo.mark(locate([workload], ("web",), "team")) == name

@@ -1,4 +1,4 @@
-"""The cluster's requirements: ok, missing and unknown told apart, each with how to get it."""
+"""The cluster's requirements: ok, missing or unknown, each with its fix."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 from tasks.checks import cluster
 from tasks.checks.cluster import azure
 from tasks.checks.cluster import manager as cluster_manager
-from tasks.checks.finding import Finding, State
-from tasks.core.errors import ToolError
+from tasks.checks.finding import Finding, Verdict, missing, warning
+from tasks.core.errors import Problem, ToolError
 from tasks.tools import az, kubeconfig, kubectl, telepresence
 from tasks.tools.az import Account
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
 from tests.made import settings
 
+REGISTRY_LOGIN = az_cluster.registry_login  # the fixture `world` replaces it
 GROUPS = ("argoproj.io", "gateway.envoyproxy.io", "postgresql.cnpg.io")
 POOLS = (
     Pool("system", "System", "Standard_B4ms", False, 1, 1, 3),
@@ -27,7 +28,7 @@ POOLS = (
 
 
 class World:
-    """What the cluster and Azure hold; a test changes a piece of it."""
+    """The contents of the cluster and Azure; a test changes a part."""
 
     def __init__(self) -> None:
         self.namespaces = {"team", "argocd", "ambassador"}
@@ -105,9 +106,9 @@ def look() -> dict[str, Finding]:
     return {f.subject: f for f in cluster.look(settings())}
 
 
-def test_a_cluster_with_everything_is_ok_and_each_requirement_is_named(world):
+def test_a_complete_cluster_is_ok_and_each_requirement_is_listed(world):
     found = look()
-    assert {f.subject for f in found.values() if f.state is not State.OK} == set()
+    assert {f.subject for f in found.values() if f.verdict is not Verdict.OK} == set()
     assert {"API server", "namespace team", "namespace argocd", "namespace ambassador", "Argo CD", "Envoy Gateway", "Keycloak",
             "PostgreSQL (CNPG)", "Redis", "traffic manager", "quota", "may create deployments", "power", "spot nodes",
             "B-series nodes", "autoscaling", "registry login", "registry pull", "registry push"} <= set(found)  # fmt: skip
@@ -136,63 +137,77 @@ def with_pool(**changes: Any) -> Cluster:
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_each_planted_defect_is_named_and_nothing_else(world, name):
+def test_each_defect_is_the_only_finding(world, name):
     plant, subject = DEFECTS[name]
     plant(world)
     found = look()
-    assert {f.subject for f in found.values() if f.state is State.MISSING} == {subject}
+    assert {f.subject for f in found.values() if f.verdict is Verdict.MISSING} == {subject}
     assert found[subject].fix
 
 
-def test_what_may_not_be_read_is_unknown_not_missing(world):
+def test_unreadable_namespaces_are_unknown_not_missing(world):
     world.forbidden = {"argocd", "envoy-gateway-system", "ambassador"}
     found = look()
-    assert found["Argo CD"].state is found["Envoy Gateway"].state is found["traffic manager"].state is State.UNKNOWN
+    assert (
+        found["Argo CD"].verdict
+        is found["Envoy Gateway"].verdict
+        is found["traffic manager"].verdict
+        is Verdict.UNKNOWN
+    )
     assert "argoproj.io is served" in found["Argo CD"].text
-    assert not [f for f in found.values() if f.state is State.MISSING]
+    assert not [f for f in found.values() if f.verdict is Verdict.MISSING]
 
 
-def test_a_silent_api_server_is_asked_once_and_leaves_azures_answers(world):
+def test_a_silent_api_server_is_asked_once_and_azure_still_answers(world):
     world.silent = True
     found = look()
-    assert found["API server"].state is found["quota"].state is State.UNKNOWN
-    assert found["API server"].fix == "inv aks.start"
-    assert found["power"].state is State.OK
+    assert found["API server"].verdict is found["quota"].verdict is Verdict.UNKNOWN
+    assert found["API server"].problem == Problem(
+        "could not look: kubectl get: the connection was refused", fix="inv aks.start"
+    )
+    assert found["quota"].problem == Problem("could not look: the API server could not be asked", fix="inv aks.start")
+    assert found["power"].verdict is Verdict.OK
 
 
 def test_a_component_without_a_ready_pod_is_a_warning(world):
     world.idle.add("redis-master")
-    assert look()["Redis"].state is State.WARN
+    assert look()["Redis"].verdict is Verdict.WARN
 
 
 def test_a_full_quota_is_a_warning_with_the_numbers(world):
     world.quotas = [quota(pods=("20", "20"), cpu=("1", "8"))]
-    full = look()["quota"]
-    assert full.state is State.WARN
-    assert "pods 20 of 20" in full.text
+    assert look()["quota"] == warning(
+        "quota",
+        "team is used up: pods 20 of 20: new pods are refused",
+        fix="inv tilt.down removes your own releases; else ask for more in gitops",
+    )
 
 
 def test_a_manager_in_another_namespace_is_found_there(world):
     world.manager = "telepresence"
-    assert "cluster.manager_namespace to telepresence" in look()["traffic manager"].fix
+    assert look()["traffic manager"] == missing(
+        "traffic manager",
+        "not in 'ambassador' but in 'telepresence'",
+        fix="set cluster.manager_namespace to telepresence in config/settings.yaml",
+    )
 
 
 @pytest.mark.parametrize(
     ("client", "manager", "state"),
     [
-        ("2.31.0", "2.31.0", State.OK),
-        ("2.31.0", "2.31.2", State.OK),
-        ("2.31.0", "2.28.0", State.WARN),
-        ("2.31.0", "2.27.5", State.MISSING),
-        ("2.25.1", "2.19.1", State.MISSING),
-        ("2.19.1", "2.20.2", State.WARN),
-        ("2.31.0", "", State.OK),
-        ("2.31.0", "3.0.0", State.MISSING),
+        ("2.31.0", "2.31.0", Verdict.OK),
+        ("2.31.0", "2.31.2", Verdict.OK),
+        ("2.31.0", "2.28.0", Verdict.WARN),
+        ("2.31.0", "2.27.5", Verdict.MISSING),
+        ("2.25.1", "2.19.1", Verdict.MISSING),
+        ("2.19.1", "2.20.2", Verdict.WARN),
+        ("2.31.0", "", Verdict.OK),
+        ("2.31.0", "3.0.0", Verdict.MISSING),
     ],
 )
-def test_client_and_manager_must_suit_each_other(monkeypatch, client, manager, state):
+def test_client_and_manager_must_be_compatible(monkeypatch, client, manager, state):
     monkeypatch.setattr(telepresence, "version", lambda s: client)
-    assert cluster_manager.versions(settings(), manager).state is state
+    assert cluster_manager.versions(settings(), manager).verdict is state
 
 
 def test_without_a_client_the_wanted_version_counts(monkeypatch):
@@ -200,40 +215,41 @@ def test_without_a_client_the_wanted_version_counts(monkeypatch):
         raise ToolError("telepresence is not installed")
 
     monkeypatch.setattr(telepresence, "version", absent)
-    assert cluster_manager.versions(settings(), "2.31.0").state is State.OK
+    assert cluster_manager.versions(settings(), "2.31.0").verdict is Verdict.OK
 
 
-def test_roles_that_are_not_to_be_seen_are_unknown(world):
+def test_invisible_roles_are_unknown(world):
     world.roles = []
     found = look()
-    assert found["registry pull"].state is found["registry push"].state is State.UNKNOWN
+    assert found["registry pull"].verdict is found["registry push"].verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(("said", "state"), [
-    ("Access to registry 'x' was denied. Response code: 401", State.MISSING),
-    ("Looks like you don't have access to registry 'x'", State.MISSING),
-    ("no answer in 13 s", State.UNKNOWN),
+    ("Access to registry 'x' was denied. Response code: 401", Verdict.MISSING),
+    ("Looks like you don't have access to registry 'x'", Verdict.MISSING),
+    ("no answer in 13 s", Verdict.UNKNOWN),
 ])  # fmt: skip
 def test_a_refusing_registry_is_missing_and_a_silent_one_unknown(world, monkeypatch, said, state):
-    def login(s):
+    def answer(s, *args):
         raise ToolError(f"az acr login: {said}", tool="az", exit=1)
 
-    monkeypatch.setattr(az_cluster, "registry_login", login)
-    assert look()["registry login"].state is state
+    monkeypatch.setattr(az_cluster, "_answer", answer)
+    monkeypatch.setattr(az_cluster, "registry_login", REGISTRY_LOGIN)
+    assert look()["registry login"].verdict is state
 
 
-def test_a_registry_that_is_no_acr_is_not_asked_through_az(world):
+def test_another_registry_than_acr_is_not_asked_through_az(world):
     found = {f.subject for f in cluster.look(settings(registry__kind="docker"))}
     assert not [subject for subject in found if subject.startswith("registry")]
 
 
-def test_the_pool_for_the_system_does_not_count_as_a_pool_for_work(world):
+def test_a_system_pool_is_not_a_pool_for_work(world):
     world.azure = Cluster("Running", "", "", "", (replace(POOLS[0], spot=True), replace(POOLS[1], spot=False)))
     found = {f.subject: f for f in azure.node_pools(settings())}
-    assert found["spot nodes"].state is State.MISSING
+    assert found["spot nodes"].verdict is Verdict.MISSING
 
 
-def test_the_requirements_are_the_companys_own(world):
+def test_the_components_come_from_the_settings(world):
     s = settings()
     other = msgspec.structs.replace(s, cluster=msgspec.structs.replace(s.cluster, components=[]))
     assert "Keycloak" not in {f.subject for f in cluster.look(other)}

@@ -1,4 +1,4 @@
-"""The checks as a person runs them, over programs: each planted defect is named, and nothing is changed by looking."""
+"""The checks over programs: each defect is reported, and a check changes nothing."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ SETTINGS = load(repository_root(), {})
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
-    made = control.up()
-    control.give_kubeconfig(made)
-    yield made
-    control.down(made)
+    sandbox = control.up()
+    control.give_kubeconfig(sandbox)
+    yield sandbox
+    control.down(sandbox)
 
 
 @pytest.fixture
-def planted(box: Box) -> Iterator[Any]:
-    """Plants faults that are taken away again."""
+def activate_fault(box: Box) -> Iterator[Any]:
+    """Activate faults; they are deactivated after the test."""
     names: list[str] = []
 
-    def plant(name: str) -> None:
+    def activate(name: str) -> None:
         names.append(name)
         control.fault(box, name)
 
-    yield plant
+    yield activate
     for name in names:
         control.fault(box, name, on=False)
 
@@ -50,7 +50,7 @@ def states(found: dict[str, dict[str, str]], state: str) -> set[str]:
     return {subject for subject, f in found.items() if f["state"] == state}
 
 
-def test_a_cluster_with_everything_is_ok_and_looking_changes_nothing(box):
+def test_a_complete_cluster_is_ok_and_a_check_changes_nothing(box):
     before = writes(box)
     code, found = look(box, "aks.check")
     assert (code, states(found, "ok")) == (0, set(found))
@@ -71,8 +71,8 @@ def test_a_cluster_with_everything_is_ok_and_looking_changes_nothing(box):
         ("pools-dear", {"spot nodes", "B-series nodes", "autoscaling"}),
     ],
 )
-def test_each_planted_defect_of_the_cluster_is_named(box, planted, fault, missing):
-    planted(fault)
+def test_each_defect_of_the_cluster_is_reported(box, activate_fault, fault, missing):
+    activate_fault(fault)
     code, found = look(box, "aks.check")
     assert states(found, "missing") >= missing
     assert states(found, "missing") - missing <= {"registry login"}
@@ -91,23 +91,23 @@ def test_each_planted_defect_of_the_cluster_is_named(box, planted, fault, missin
         ("login-70043", {"power", "registry login", "registry pull"}),
     ],
 )
-def test_what_may_not_or_cannot_be_read_is_unknown_not_missing(box, planted, fault, unknown):
-    planted(fault)
+def test_unreadable_parts_are_unknown_not_missing(box, activate_fault, fault, unknown):
+    activate_fault(fault)
     code, found = look(box, "aks.check")
     assert states(found, "unknown") >= unknown
     assert not states(found, "missing")
     assert code == 1
 
 
-def test_without_a_role_each_right_is_missing(box, planted):
-    planted("rbac")
+def test_without_a_role_each_right_is_missing(box, activate_fault):
+    activate_fault("rbac")
     _, found = look(box, "aks.check")
     assert {s for s in states(found, "missing") if s.startswith("may ")} == {
         "may create deployments", "may create httproutes", "may delete pods", "may create pods/portforward", "may get secrets"}  # fmt: skip
 
 
-def test_a_full_quota_is_a_warning(box, planted):
-    planted("quota-full")
+def test_a_full_quota_is_a_warning(box, activate_fault):
+    activate_fault("quota-full")
     assert look(box, "aks.check")[1]["quota"]["state"] == "warn"
 
 
@@ -121,16 +121,16 @@ def test_a_full_quota_is_a_warning(box, planted):
         ("agent-wrong-manager", "traffic agent", "wrong manager namespace"),
     ],
 )
-def test_defects_beside_argo_are_told_apart(box, planted, fault, subject, word):
-    planted(fault)
+def test_defects_of_argo_and_agents_are_distinguished(box, activate_fault, fault, subject, word):
+    activate_fault(fault)
     code, found = look(box, "argo.check", WWW)
     assert states(found, "missing") == {subject}
     assert word in found[subject]["text"]
     assert code == 1
 
 
-def test_the_patch_for_gitops_is_printed_ready_to_paste(box, planted):
-    planted("argo-wide-rule")
+def test_the_patch_for_gitops_can_be_pasted(box, activate_fault):
+    activate_fault("argo-wide-rule")
     out = inv(box, "argo.check", WWW).stdout
     patch = next(p for p in yaml.safe_load_all(out[out.index("# merge patch") : out.index("# pod template")]) if p)
     pointers = [p for rule in patch["spec"]["ignoreDifferences"] for p in rule["jsonPointers"]]
@@ -138,21 +138,21 @@ def test_the_patch_for_gitops_is_printed_ready_to_paste(box, planted):
     assert "/spec/template/metadata/annotations" not in pointers
 
 
-def test_without_a_service_all_of_them_are_looked_at_in_one_question(box):
+def test_without_a_service_all_are_checked_with_few_requests(box):
     before = len(box.calls("kubectl"))
     document = json.loads(inv(box, "argo.check", "--json").stdout)
     assert len({f["subject"].partition(":")[0] for f in document["findings"]}) > 5
     assert len([c for c in box.calls("kubectl")[before:] if c["argv"][-1] == "json"]) < 6
 
 
-def test_a_service_by_any_of_its_names_and_an_unknown_one_with_the_nearest(box):
+def test_a_service_is_found_by_any_name_and_an_unknown_one_names_the_nearest(box):
     assert look(box, "argo.check", "www_ameide_platform")[1]["owner"]["state"] == "ok"
     done = inv(box, "argo.check", "www-ameide-platfrom")
     assert done.returncode == 1
     assert WWW in done.stderr
 
 
-def test_stop_and_start_ask_and_are_done_once(box):
+def test_stop_and_start_need_confirmation_and_happen_once(box):
     refused = inv(box, "aks.stop")
     assert refused.returncode == 1
     assert "inv aks.stop --yes" in refused.stderr
@@ -164,16 +164,16 @@ def test_stop_and_start_ask_and_are_done_once(box):
     assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
 
 
-def test_production_is_never_stopped(box, planted):
+def test_production_is_never_stopped(box, activate_fault):
     named = inv(box, "aks.stop", "--yes", env={"REMOTE_DEV_CLUSTER__NAME": "some-prod-aks"})
-    planted("production-labels")
+    activate_fault("production-labels")
     labelled = inv(box, "aks.stop", "--yes")
     assert (named.returncode, labelled.returncode) == (3, 3)
     assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
 
 
-def test_a_program_that_hangs_is_unknown_in_bounded_time(box, planted):
-    planted("hanging-az")
+def test_a_hanging_program_ends_at_its_deadline(box, activate_fault):
+    activate_fault("hanging-az")
     done = inv(box, "aks.status", env={"REMOTE_DEV_DEADLINES__AZ": "1"})
     assert done.returncode == 1
     assert "no answer in 1 s" in done.stderr

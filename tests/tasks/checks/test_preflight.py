@@ -1,4 +1,4 @@
-"""The pre-flight: every shape that cannot be intercepted is refused before anything changes, with what mends it."""
+"""The pre-flight: every workload that cannot be intercepted is refused before anything changes, with the fix."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks.checks.preflight import must_pass, obstacles
-from tasks.checks.workload import choose, place
-from tasks.core.errors import Trouble
+from tasks.checks.preflight import Obstacle, must_pass, obstacles
+from tasks.checks.workload import choose, locate
+from tasks.core.errors import Problem, Trouble
 
 
 def workload(kind: str = "Deployment", name: str = "www", replicas: int = 1, **more: Any) -> dict[str, Any]:
@@ -66,47 +66,70 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_shape_that_cannot_work_is_refused_with_its_fix(case: str):
+def test_a_workload_that_cannot_be_intercepted_is_refused_with_its_fix(case: str):
     objects, policy, said, fix = REFUSED[case]
-    found = place(objects, ("www",), "ns")
+    target = locate(objects, ("www",), "ns")
     with pytest.raises(Trouble, match=said) as caught:
-        must_pass(found, choose(found, "") if found.ports else None, policy, lambda line: None)
+        must_pass(target, choose(target, "") if target.ports else None, policy, lambda line: None)
     assert fix in caught.value.fix
     assert caught.value.code == 3
 
 
 def warnings(*objects: dict[str, Any], policy: str = "") -> str:
-    found = place(list(objects), ("www",), "ns")
-    return " / ".join(o.text for o in obstacles(found, choose(found, ""), policy) if not o.refuses)
+    target = locate(list(objects), ("www",), "ns")
+    return " / ".join(o.problem.what for o in obstacles(target, choose(target, ""), policy) if not o.refuses)
 
 
-def test_a_usual_service_with_an_agent_has_no_obstacle():
-    found = place([workload(), service(), pod(agent=True)], ("www",), "ns")
-    assert list(obstacles(found, choose(found, ""), "OnDemand")) == []
+def test_an_ordinary_service_with_an_agent_has_no_obstacle():
+    target = locate([workload(), service(), pod(agent=True)], ("www",), "ns")
+    assert list(obstacles(target, choose(target, ""), "OnDemand")) == []
 
 
-def test_opted_in_passes_where_the_policy_wants_it():
-    found = place([workload(annotations={INJECT: "enabled"}), service(), pod()], ("www",), "ns")
-    assert [o for o in obstacles(found, choose(found, ""), "WhenEnabled") if o.refuses] == []
+def test_an_obstacle_carries_its_problem():
+    target = locate([workload("StatefulSet"), service(clusterIP="None"), pod(agent=True)], ("www",), "ns")
+    problem = Problem(
+        "the Service www is headless (clusterIP: None)",
+        why="clients connect to the pods directly: an intercept becomes ACTIVE and never receives a request",
+        fix="add a second Service with a cluster IP for www in gitops and intercept through that",
+        code=3,
+    )
+    assert list(obstacles(target, choose(target, ""))) == [Obstacle(problem)]
+    with pytest.raises(Trouble) as caught:
+        must_pass(target, choose(target, ""), "", lambda line: None)
+    assert caught.value.problem == problem
 
 
-def test_an_operators_workload_with_an_agent_in_each_pod_passes():
-    """The operator has put the Traffic Agent into its own template: nothing is left that it could revert."""
-    found = place([workload(ownerReferences=OWNER), service(), pod(agent=True)], ("www",), "ns")
-    assert list(obstacles(found, choose(found, ""))) == []
+def test_warnings_are_passed_on_in_one_line_each():
+    target = locate([workload(), service(), pod()], ("www",), "ns")
+    lines: list[str] = []
+    must_pass(target, choose(target, ""), "", lines.append)
+    (warning,) = obstacles(target, choose(target, ""))
+    assert not warning.refuses
+    assert lines == [f"{warning.problem.what}; {warning.problem.fix}"]
+
+
+def test_an_opted_in_workload_passes_a_policy_that_requires_it():
+    target = locate([workload(annotations={INJECT: "enabled"}), service(), pod()], ("www",), "ns")
+    assert [o for o in obstacles(target, choose(target, ""), "WhenEnabled") if o.refuses] == []
+
+
+def test_an_operators_workload_with_agents_passes():
+    """The operator has the Traffic Agent in its own template, so it cannot revert it."""
+    target = locate([workload(ownerReferences=OWNER), service(), pod(agent=True)], ("www",), "ns")
+    assert list(obstacles(target, choose(target, ""))) == []
 
 
 @pytest.mark.parametrize("owner", [{"kind": "Rollout", "controller": True}, {"kind": "Cluster", "controller": False}])
-def test_an_owner_that_reverts_nothing_is_no_operator(owner: dict[str, Any]):
-    found = place([workload(ownerReferences=[{"name": "x", **owner}]), service(), pod()], ("www",), "ns")
-    assert [o for o in obstacles(found, choose(found, "")) if o.refuses] == []
+def test_an_owner_that_does_not_revert_is_not_an_operator(owner: dict[str, Any]):
+    target = locate([workload(ownerReferences=[{"name": "x", **owner}]), service(), pod()], ("www",), "ns")
+    assert [o for o in obstacles(target, choose(target, "")) if o.refuses] == []
 
 
-def test_without_an_agent_the_gap_is_said_before():
+def test_without_an_agent_the_downtime_is_announced():
     assert "every colleague sees the service down" in warnings(workload(), service(), pod())
 
 
-def test_with_two_replicas_the_gap_is_none_of_the_service():
+def test_with_two_replicas_there_is_no_downtime():
     assert "one after the other" in warnings(workload(replicas=2), service(), pod())
 
 
@@ -114,64 +137,64 @@ def test_with_two_replicas_the_gap_is_none_of_the_service():
     ("port", "said"),
     [({"port": 80, "targetPort": 3001}, "targetPort 3001 is a number"), ({"port": 80}, "targetPort is missing")],
 )
-def test_a_numeric_or_missing_target_port_is_said(port: dict[str, Any], said: str):
+def test_a_numeric_or_missing_target_port_is_a_warning(port: dict[str, Any], said: str):
     assert said in warnings(workload(), service(ports=[port]), pod(agent=True))
 
 
 TWO = [{"name": "grpc", "port": 8080, "targetPort": "grpc"}, {"name": "metrics", "port": 9090, "targetPort": "metrics"}]
 
 
-def test_several_ports_must_be_chosen_from():
-    found = place([workload(), service(ports=TWO), pod()], ("www",), "ns")
+def test_one_of_several_ports_must_be_named():
+    target = locate([workload(), service(ports=TWO), pod()], ("www",), "ns")
     with pytest.raises(Trouble, match="several ports") as caught:
-        choose(found, "")
+        choose(target, "")
     assert "grpc (8080), metrics (9090)" in caught.value.fix
-    assert choose(found, "9090").name == "metrics"
+    assert choose(target, "9090").name == "metrics"
 
 
 def test_a_port_can_be_named_by_its_container_port():
-    found = place([workload(), service(), pod()], ("www",), "ns")
-    assert choose(found, "3001").identifier == "http"
+    target = locate([workload(), service(), pod()], ("www",), "ns")
+    assert choose(target, "3001").identifier == "http"
 
 
-def test_a_port_that_is_not_there_lists_those_that_are():
-    found = place([workload(), service(ports=TWO), pod()], ("www",), "ns")
+def test_an_unknown_port_lists_the_known_ones():
+    target = locate([workload(), service(ports=TWO), pod()], ("www",), "ns")
     with pytest.raises(Trouble, match="has no port 3000") as caught:
-        choose(found, "3000")
+        choose(target, "3000")
     assert "grpc (8080)" in caught.value.fix
 
 
-def test_the_only_port_is_meant_whatever_number_was_typed():
-    found = place([workload(), service(), pod()], ("www",), "ns")
-    assert choose(found, "3000").identifier == "http"
+def test_the_only_port_is_chosen_whatever_was_typed():
+    target = locate([workload(), service(), pod()], ("www",), "ns")
+    assert choose(target, "3000").identifier == "http"
 
 
-def test_a_workload_that_is_not_there_names_the_nearest():
+def test_an_unknown_workload_names_the_nearest():
     with pytest.raises(Trouble, match="no workload wwww") as caught:
-        place([workload()], ("wwww",), "ns")
+        locate([workload()], ("wwww",), "ns")
     assert "www" in caught.value.fix
 
 
 def test_the_workload_is_found_by_any_of_its_names():
-    assert place([workload(name="apps-www")], ("www", "apps-www"), "ns").name == "apps-www"
+    assert locate([workload(name="apps-www")], ("www", "apps-www"), "ns").name == "apps-www"
 
 
-def test_a_headless_twin_does_not_hide_the_usual_service():
-    found = place([workload(), service("www-peers", clusterIP="None"), service(), pod()], ("www",), "ns")
-    assert (found.service_name, found.headless) == ("www", False)
+def test_a_headless_twin_does_not_hide_the_ordinary_service():
+    target = locate([workload(), service("www-peers", clusterIP="None"), service(), pod()], ("www",), "ns")
+    assert (target.service_name, target.headless) == ("www", False)
 
 
-def test_a_headless_service_of_the_workloads_name_does_not_hide_the_usual_one_of_another_name():
-    found = place([workload(), service(clusterIP="None"), service("www-web"), pod()], ("www",), "ns")
-    assert (found.service_name, found.headless) == ("www-web", False)
+def test_a_headless_service_with_the_workloads_name_does_not_hide_an_ordinary_one():
+    target = locate([workload(), service(clusterIP="None"), service("www-web"), pod()], ("www",), "ns")
+    assert (target.service_name, target.headless) == ("www-web", False)
 
 
-def test_of_two_usual_services_the_one_of_the_workloads_name_is_taken():
-    found = place([workload(), service("www-a"), service(), pod()], ("www",), "ns")
-    assert found.service_name == "www"
+def test_of_two_ordinary_services_the_one_with_the_workloads_name_is_chosen():
+    target = locate([workload(), service("www-a"), service(), pod()], ("www",), "ns")
+    assert target.service_name == "www"
 
 
-def test_a_pod_that_is_going_does_not_count():
+def test_a_terminating_pod_does_not_count():
     going = pod()
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert place([workload(), going], ("www",), "ns").pods == ()
+    assert locate([workload(), going], ("www",), "ns").pods == ()

@@ -81,17 +81,21 @@ def test_an_invalid_port_is_refused(text: str):
 
 def test_a_resolver_that_never_answers_does_not_hold_up(monkeypatch: pytest.MonkeyPatch):
     import socket
+    import threading
     import time
 
+    over = threading.Event()
+
     def never(*words, **more):
-        time.sleep(3)
+        over.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", never)
     began = time.monotonic()
     reply = client.ask("http://slow.example/", headers={}, timeout=0.2)
     assert reply.unresolved
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
+    over.set()
 
 
 def test_a_host_that_cannot_be_encoded_causes_no_traceback():

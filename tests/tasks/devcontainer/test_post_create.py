@@ -1,4 +1,4 @@
-"""postCreate.sh never breaks the creation, never hangs, and what it could not do is shown until it is done."""
+"""postCreate.sh never fails the creation, never hangs, and shows what is missing until setup has completed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ exit 1"""
 
 
 class Clone:
-    """A repository with .devcontainer and a scripts/inv that behaves as told, and an empty HOME."""
+    """A repository with .devcontainer, a scripts/inv that a test writes, and an empty HOME."""
 
-    def __init__(self, place: Path) -> None:
-        self.root, self.home = place / "clone", place / "own-home"
+    def __init__(self, folder: Path) -> None:
+        self.root, self.home = folder / "clone", folder / "own-home"
         shutil.copytree(FOLDER, self.root / ".devcontainer")
         (self.root / "scripts").mkdir()
         self.home.mkdir()
@@ -50,7 +50,7 @@ class Clone:
         )
 
     def terminal(self) -> str:
-        """What a new shell shows first."""
+        """Return what a new shell shows first."""
         read = f". {self.root}/.devcontainer/shell.sh"
         return subprocess.run(
             ["bash", "--norc", "-i", "-c", read], env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL
@@ -69,7 +69,7 @@ def clone(tmp_path):
     return Clone(tmp_path)
 
 
-def test_a_setup_that_works_leaves_inv_completion_and_no_notice(clone):
+def test_a_successful_setup_installs_inv_and_completion_and_leaves_no_notice(clone):
     clone.inv("exit 0")
     done = clone.create()
     assert done.returncode == 0
@@ -95,7 +95,7 @@ def test_without_a_login_the_creation_succeeds_and_each_terminal_shows_what_is_m
         assert shown.rstrip().endswith("fix: inv setup")
 
 
-def test_the_notice_goes_with_the_first_setup_that_works(clone):
+def test_the_first_successful_setup_removes_the_notice(clone):
     clone.inv(SETUP_FAILS)
     clone.create()
     clone.inv("exit 0")
@@ -112,7 +112,7 @@ def test_a_second_run_changes_nothing(clone, setup):
     assert clone.tree() == before
 
 
-def test_a_setup_that_hangs_is_ended_and_said(clone):
+def test_a_hanging_setup_is_ended_and_reported(clone):
     clone.inv("sleep 60")
     began = time.monotonic()
     done = clone.create(POST_CREATE_SECONDS="31")
@@ -121,13 +121,13 @@ def test_a_setup_that_hangs_is_ended_and_said(clone):
     assert "ended after 1 s" in clone.terminal()
 
 
-def test_a_setup_that_breaks_in_words_of_its_own_is_shown_with_its_last_words(clone):
+def test_a_crashing_setup_is_shown_with_its_last_lines(clone):
     clone.inv("echo ImportError: no module named x >&2\nexit 1")
     assert clone.create().returncode == 0
     assert "no module named x" in clone.terminal()
 
 
-def test_a_home_that_cannot_be_written_breaks_nothing(clone):
+def test_a_read_only_home_does_not_fail_the_creation(clone):
     clone.inv(SETUP_FAILS)
     clone.env["HOME"] = "/proc/nowhere"
     done = clone.create()
@@ -135,12 +135,12 @@ def test_a_home_that_cannot_be_written_breaks_nothing(clone):
     assert "not complete" in done.stdout
 
 
-def test_nothing_waits_for_a_person(clone):
+def test_nothing_waits_for_input(clone):
     clone.inv('read -r answer && echo "asked" || echo "nobody there"\nexit 1')
     assert "nobody there" in clone.create().stdout
 
 
-def test_a_script_is_silent_where_there_is_no_terminal(clone):
+def test_the_notice_is_not_shown_without_a_terminal(clone):
     clone.inv(SETUP_FAILS)
     clone.create()
     read = f". {clone.root}/.devcontainer/shell.sh"
@@ -148,7 +148,7 @@ def test_a_script_is_silent_where_there_is_no_terminal(clone):
     assert subprocess.run(["sh", "-c", read], env=clone.env, capture_output=True, text=True).returncode == 0
 
 
-# --- the real setup, over stand-ins of the outside world
+# --- the real setup, with stand-ins for the programs
 def create(box: Box, **more: str) -> subprocess.CompletedProcess[str]:
     script = ["bash", str(FOLDER / "postCreate.sh")]
     return subprocess.run(script, env=box.environment(**more), capture_output=True, text=True, timeout=120)

@@ -1,4 +1,4 @@
-"""Two runs at the same time on one workstation: the container's own setup, and the developer who does not wait for it."""
+"""Several setups at the same time: the dev container runs one, and the developer does not wait for it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from tests.world import ROOT, inv, program, writes
 
 pytestmark = pytest.mark.slow
 
+# Three setups start about thirty programs at once. On a loaded machine one of them may need longer than the default
+# deadline of a single program, which is not what is tested here.
+PATIENT = {f"REMOTE_DEV_DEADLINES__{name}": "240" for name in ("AZ", "KUBECTL", "TELEPRESENCE", "CONNECT", "DOCKER")}
+
 
 @pytest.fixture
 def box() -> Iterator[Box]:
@@ -23,10 +27,11 @@ def box() -> Iterator[Box]:
 
 
 def test_of_three_setups_at_once_one_connects_and_all_are_done(box: Box):
+    env = {**box.environment(), **PATIENT}
     runs = [
         subprocess.Popen(
             program("setup"),
-            env=box.environment(),
+            env=env,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -35,7 +40,7 @@ def test_of_three_setups_at_once_one_connects_and_all_are_done(box: Box):
         )
         for _ in range(3)
     ]
-    said = [run.communicate(timeout=90)[0] for run in runs]
+    said = [run.communicate(timeout=300)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], said
     assert len([call for call in writes(box, "telepresence") if "connect" in call]) == 1
     assert json.loads(inv(box, "tp.status", "--json").stdout)["here"]

@@ -1,4 +1,4 @@
-"""Each planted fault, met by the commands of every day: the cause named, the fix right, no traceback, nothing left."""
+"""Daily commands with each fault of the sandbox: they name cause and fix, show no traceback and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.world import ROOT, WWW, inv, program
 
 pytestmark = pytest.mark.slow
 
-# fault -> the command that meets it, its exit code, what is named, what mends it
+# fault -> exit code, what the message contains, what its fix contains
 BEFORE_SETUP: dict[str, tuple[int, str, str]] = {
     "login-gone": (1, "nobody is logged in", "inv aks.login"),
     "login-70043": (1, "AADSTS70043", "inv aks.login"),
@@ -69,7 +69,7 @@ def intercept(box: Box):
 
 
 @pytest.mark.parametrize("fault", BEFORE_SETUP)
-def test_setup_names_the_fault_and_its_fix_and_does_the_rest(box: Box, fault: str):
+def test_setup_names_the_fault_and_its_fix_and_runs_the_other_steps(box: Box, fault: str):
     code, said, fix = BEFORE_SETUP[fault]
     control.fault(box, fault)
     began = time.monotonic()
@@ -85,7 +85,7 @@ def test_setup_names_the_fault_and_its_fix_and_does_the_rest(box: Box, fault: st
 
 
 @pytest.mark.parametrize("fault", WITH_A_SESSION)
-def test_an_intercept_names_the_fault_and_leaves_nothing(box: Box, fault: str):
+def test_an_intercept_names_the_fault_and_leaves_nothing_behind(box: Box, fault: str):
     code, said, fix = WITH_A_SESSION[fault]
     assert inv(box, "setup").returncode == 0
     control.fault(box, fault)
@@ -101,7 +101,7 @@ def test_an_intercept_names_the_fault_and_leaves_nothing(box: Box, fault: str):
 
 
 @pytest.mark.parametrize("fault", HARMLESS_WITH_A_SESSION)
-def test_what_does_not_concern_an_intercept_does_not_stop_it(box: Box, fault: str):
+def test_a_fault_that_an_intercept_does_not_need_does_not_stop_it(box: Box, fault: str):
     assert inv(box, "setup").returncode == 0
     control.fault(box, fault)
     done = intercept(box)
@@ -133,7 +133,7 @@ def test_without_a_login_setup_is_quick_and_status_shows_it_later(box: Box):
 
 WRONG_WORDS = {
     "an unknown service": (("intercept", "www-ameide-plattform"), "did you mean www-ameide-platform"),
-    "a port that is none": (("intercept", WWW, "--port", "abc"), "--port 3001"),
+    "a port that is not a number": (("intercept", WWW, "--port", "abc"), "--port 3001"),
     "port 0": (("intercept", WWW, "--port", "0"), "--port 3001"),
     "port 70000": (("intercept", WWW, "--port", "70000"), "--port 3001"),
     "half a port": (("intercept", WWW, "--port", "3000:"), "LOCAL:REMOTE"),
@@ -154,7 +154,7 @@ WRONG_WORDS = {
 
 
 def typed(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-    """The command line as a person types it, outside any sandbox."""
+    """Run the command line as typed, outside any sandbox."""
     return subprocess.run(
         program(*words),
         cwd=ROOT,
@@ -167,18 +167,18 @@ def typed(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("case", WRONG_WORDS)
-def test_wrong_words_are_one_clear_line(case: str):
+def test_a_wrong_command_line_is_one_error_with_its_fix(case: str):
     words, fix = WRONG_WORDS[case]
     done = typed(*words)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 2, done.stderr  # and the line that mends it
+    assert len(done.stderr.splitlines()) == 2, done.stderr  # and the line with the fix
     assert fix in done.stderr
 
 
 @pytest.mark.parametrize("case", WRONG_WORDS)
-def test_wrong_words_with_json_are_one_document(case: str):
+def test_a_wrong_command_line_with_json_is_one_document(case: str):
     words, _ = WRONG_WORDS[case]
     place = words.index("--") if "--" in words else len(words)
     done = typed(*words[:place], "--json", *words[place:])
@@ -189,7 +189,7 @@ def test_wrong_words_with_json_are_one_document(case: str):
 
 
 @pytest.mark.parametrize("words", [("--list",), ("--help", "setup"), ("aks.schedule",)])
-def test_a_full_disk_behind_stdout_is_said(words: tuple[str, ...]):
+def test_a_full_disk_behind_stdout_is_reported(words: tuple[str, ...]):
     with open("/dev/full", "w") as full:
         done = typed(*words, stdout=full.fileno())
     assert done.returncode == 1

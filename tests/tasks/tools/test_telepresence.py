@@ -74,6 +74,12 @@ def test_a_user_daemon_without_its_root_daemon_is_not_connected(answer):
     assert (session.running, session.connected) == (True, False)
 
 
+def test_a_user_daemon_that_is_not_running_is_an_error_of_its_own(answer):
+    answer('{"error":"telepresence user daemon is not running"}', returncode=1)
+    with pytest.raises(telepresence.DaemonNotRunning):
+        perform(telepresence.connect(settings()))
+
+
 def test_several_daemons_are_reported(answer):
     answer(json.dumps({"connections": [json.loads(CONNECTED_231), json.loads(CONNECTED_231)]}))
     session = telepresence.status(settings())
@@ -213,7 +219,7 @@ def test_a_failure_does_not_quote_stdout_which_holds_the_pods_environment(answer
     answer('{"name":"www","environment":{"DB_LOGIN":"s3cr3t-of-the-pod"}}\n', returncode=1)
     with pytest.raises(ToolError) as caught:
         perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
-    assert "s3cr3t" not in f"{caught.value}{caught.value.said}"
+    assert "s3cr3t" not in f"{caught.value}{caught.value.output}"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""devcontainer.json and its Dockerfile: what does not fit, and what a container made from them would lack."""
+"""devcontainer.json and its Dockerfile: what does not conform, and what a container built from them would lack."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tasks.checks.devcontainer import files, schema
-from tasks.checks.finding import Finding, State
+from tasks.checks.devcontainer import files, jsonc, schema
+from tasks.checks.finding import Finding, Verdict
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
 from tests.made import settings
@@ -27,19 +27,19 @@ def folder(tmp_path):
 
 
 def changed(folder: Path, **keys: object) -> list[Finding]:
-    """The findings with these properties changed; None takes one away."""
-    found = {**files.read(folder / "devcontainer.json"), **keys}
-    found = {key: value for key, value in found.items() if value is not None}
-    (folder / "devcontainer.json").write_text(json.dumps(found))
+    """Return the findings after changing these properties; None deletes one."""
+    config = {**files.read(folder / "devcontainer.json"), **keys}
+    config = {key: value for key, value in config.items() if value is not None}
+    (folder / "devcontainer.json").write_text(json.dumps(config))
     return files.look(settings(), folder)
 
 
 def missing(findings: list[Finding]) -> set[str]:
-    return {f.subject for f in findings if f.state is State.MISSING}
+    return {f.subject for f in findings if f.verdict is Verdict.MISSING}
 
 
-def test_our_own_files_have_everything():
-    assert {f.state for f in files.look(settings(), OURS)} == {State.OK}
+def test_our_own_files_are_complete():
+    assert {f.verdict for f in files.look(settings(), OURS)} == {Verdict.OK}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_our_own_files_have_everything():
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else value,
 )
-def test_each_lack_is_named(folder, keys, subject):
+def test_each_missing_part_is_reported(folder, keys, subject):
     assert subject in missing(changed(folder, **keys))
 
 
@@ -69,31 +69,44 @@ def test_each_lack_is_named(folder, keys, subject):
     "given_", [["--cap-add=NET_ADMIN", "--device=/dev/net/tun"], ["--cap-add", "NET_ADMIN", "--device", "/dev/net/tun:/dev/net/tun"],
                ["--privileged"]],
 )  # fmt: skip
-def test_rights_may_stand_in_the_run_arguments_too(folder, given_):
+def test_capabilities_and_devices_may_be_in_the_run_arguments(folder, given_):
     assert not missing(changed(folder, capAdd=None, runArgs=given_))
 
 
-def test_a_volume_that_two_clones_share_is_refused_and_one_of_the_host_is_doubted(folder):
+def test_a_volume_shared_by_clones_is_an_error_and_one_of_the_host_a_warning(folder):
     shared = "source=azure,target=/home/vscode/.azure,type=volume"
     bound = "source=${localEnv:HOME}/.kube,target=/home/vscode/.kube,type=bind"
     found = {f.subject: f for f in changed(folder, mounts=[shared, bound])}
     assert "two clones" in found["volume for ~/.azure"].text
-    assert found["volume for ~/.kube"].state is State.WARN
+    assert found["volume for ~/.kube"].verdict is Verdict.WARN
 
 
-def test_another_version_or_checksum_in_the_dockerfile_is_named(folder):
-    place = folder / "Dockerfile"
-    place.write_text(place.read_text().replace("ARG HELM_VERSION=", "ARG HELM_VERSION=9."))
+def test_another_version_in_the_dockerfile_is_reported(folder):
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text().replace("ARG HELM_VERSION=", "ARG HELM_VERSION=9."))
     assert missing(files.look(settings(), folder)) == {"versions HELM_VERSION"}
 
 
-def test_a_script_that_still_makes_a_local_cluster_is_told(folder):
+def test_a_script_that_creates_a_local_cluster_is_reported(folder):
     (folder / "postCreate.sh").write_text("#!/bin/bash\n# no k3d\nk3d cluster create\n")
     assert missing(files.look(settings(), folder)) == {"postCreate.sh"}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1, // one\n "b": [1, 2,], }', {"a": 1, "b": [1, 2]}),
+        ('/* a\n b */ {"url": "https://x/*y*/", "c": "a, ]"}', {"url": "https://x/*y*/", "c": "a, ]"}),
+        (r'{"quote": "\" // no comment", }', {"quote": '" // no comment'}),
+        ("[1 /* , */ , /* x */ ]", [1]),
+    ],
+)
+def test_comments_and_trailing_commas_are_allowed_outside_of_strings(text, value):
+    assert jsonc.loads(text) == value
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", "null", "{'a': }"])
-def test_what_is_no_mapping_is_one_clear_error(folder, text):
+def test_a_file_without_a_mapping_is_one_clear_error(folder, text):
     (folder / "devcontainer.json").write_text(text)
     with pytest.raises(Trouble) as why:
         files.look(settings(), folder)
@@ -106,8 +119,8 @@ def test_what_is_no_mapping_is_one_clear_error(folder, text):
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),
                                     max_leaves=5)))  # fmt: skip
-def test_the_schema_answers_for_every_mapping(found):
-    texts = list(schema.wrong(found))
+def test_the_schema_handles_every_mapping(config):
+    texts = list(schema.errors(config))
     assert all(isinstance(text, str) and text for text in texts)
-    if "nonsense" in found:
+    if "nonsense" in config:
         assert any("nonsense" in text for text in texts)

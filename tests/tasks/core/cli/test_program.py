@@ -94,10 +94,15 @@ def test_a_full_disk_is_an_error_and_not_a_traceback():
 def test_ctrl_c_in_a_task_ends_it_with_130():
     code = (
         "import os, signal, sys\n"
-        "sys.argv = ['inv', 'status', '--cached']\n"
+        "from invoke.collection import Collection\n"
+        "from invoke.tasks import task\n"
         "from tasks.core.cli import program\n"
-        "from tasks.flows.status import cli\n"
-        "cli.show = lambda **_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import tasks\n"
+        "@task\n"
+        "def wait(c):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "tasks.ns = Collection(wait)\n"
+        "sys.argv = ['inv', 'wait']\n"
         "program.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)

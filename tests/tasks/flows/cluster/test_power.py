@@ -1,4 +1,4 @@
-"""Start and stop: asked first, never production, and nothing to do twice."""
+"""Start and stop: after a confirmation, never production, and a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import pytest
 from tasks.checks import guard
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.plan.change import Change
-from tasks.flows.cluster import power
+from tasks.flows.cluster import cli, power
+from tasks.flows.cluster.power import Verb
 from tasks.tools import kubeconfig, telepresence
 from tasks.tools.az import cluster
 from tasks.tools.az.cluster import Cluster, Pool
 from tests.made import settings
 
-DEAR = Pool("work", "User", "Standard_D8s_v5", False, 4)
+EXPENSIVE = Pool("work", "User", "Standard_D8s_v5", False, 4)
 CHEAP = Pool("work", "User", "Standard_B4ms", True, 1, 0, 5)
 
 
 @pytest.fixture
 def azure(monkeypatch):
-    """A cluster that runs; what was switched is kept."""
+    """A running cluster; `did` records what was switched."""
     world: dict[str, Any] = {
         "cluster": Cluster("Running", "Succeeded", "1.34.4", "westeurope", (CHEAP,), {}),
         "did": [],
@@ -36,7 +37,7 @@ def azure(monkeypatch):
 
         return lambda s: Change(f"{verb} the cluster", ("az", "aks", verb), run, "sessions" if verb == "stop" else "")
 
-    def nobody(s):
+    def no_telepresence(s):
         raise ToolError("no telepresence")
 
     monkeypatch.setattr(cluster, "show", lambda s: world["cluster"])
@@ -44,26 +45,26 @@ def azure(monkeypatch):
     monkeypatch.setattr(cluster, "stop", change("stop", "Stopped"))
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
     monkeypatch.setattr(guard, "assess", lambda s: world.setdefault("assessed", True))
-    monkeypatch.setattr(telepresence, "status", nobody)
+    monkeypatch.setattr(telepresence, "status", no_telepresence)
     return world
 
 
 def switch(verb: str, **more: Any) -> None:
-    power.switch(
+    cli.switch(
         settings(**more.pop("settings", {})),
-        verb,
+        Verb(verb),
         **{"yes": False, "dry": False, "check": False, "json": False, **more},
     )
 
 
-def test_nothing_is_stopped_without_a_yes(azure):
+def test_nothing_is_stopped_without_confirmation(azure):
     with pytest.raises(Trouble) as why:
         switch("stop")
     assert why.value.fix == "inv aks.stop --yes"
     assert azure["did"] == []
 
 
-def test_with_a_yes_it_stops_once(azure, capsys):
+def test_a_confirmed_stop_happens_once(azure, capsys):
     switch("stop", yes=True)
     switch("stop", yes=True)
     assert azure["did"] == ["stop"]
@@ -71,7 +72,7 @@ def test_with_a_yes_it_stops_once(azure, capsys):
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_a_dry_run_says_the_command_and_check_exits_2(azure, capsys):
+def test_a_dry_run_shows_the_command_and_check_exits_2(azure, capsys):
     switch("stop", dry=True)
     assert "$ az aks stop" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
@@ -80,7 +81,7 @@ def test_a_dry_run_says_the_command_and_check_exits_2(azure, capsys):
     assert azure["did"] == []
 
 
-def test_a_dry_run_promises_nothing_that_is_refused_for_production(azure, monkeypatch):
+def test_a_dry_run_is_refused_for_production_too(azure, monkeypatch):
     def production(s):
         raise Refused("its labels say production")
 
@@ -89,7 +90,7 @@ def test_a_dry_run_promises_nothing_that_is_refused_for_production(azure, monkey
         switch("stop", dry=True)
 
 
-def test_a_stopped_cluster_is_started_although_it_cannot_be_asked_for_labels(azure):
+def test_a_stopped_cluster_is_started_without_reading_labels(azure):
     azure["cluster"] = replace(azure["cluster"], power="Stopped")
     switch("start", yes=True)
     assert azure["did"] == ["start"]
@@ -97,7 +98,7 @@ def test_a_stopped_cluster_is_started_although_it_cannot_be_asked_for_labels(azu
 
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
-def test_production_by_name_is_refused_before_anything_is_asked(azure, monkeypatch, verb):
+def test_production_by_name_is_refused_before_any_request(azure, monkeypatch, verb):
     monkeypatch.setattr(cluster, "show", lambda s: pytest.fail("asked"))
     with pytest.raises(Refused):
         switch(verb, yes=True, settings={"cluster__name": "Prod-aks"})
@@ -112,7 +113,7 @@ def test_production_by_tag_is_refused(azure, verb):
     assert azure["did"] == []
 
 
-def test_a_target_that_cannot_be_looked_at_is_not_stopped(azure, monkeypatch):
+def test_an_unknown_target_is_not_stopped(azure, monkeypatch):
     def unknown(s):
         raise Refused("cannot tell")
 
@@ -122,11 +123,11 @@ def test_a_target_that_cannot_be_looked_at_is_not_stopped(azure, monkeypatch):
     assert azure["did"] == []
 
 
-def test_hints_name_what_is_paid_for(azure, capsys):
-    assert any("full price" in hint for hint in power.costs(Cluster("Running", "", "", "", (DEAR,))))
-    assert len(power.costs(Cluster("Running", "", "", "", (CHEAP,)))) == 1
-    assert "cost nothing" in power.costs(Cluster("Stopped", "", "", "", (DEAR,)))[0]
-    power.status(settings(), json=True)
+def test_hints_show_what_is_paid_for(azure, capsys):
+    assert any("full price" in hint for hint in power.cost_hints(Cluster("Running", "", "", "", (EXPENSIVE,))))
+    assert len(power.cost_hints(Cluster("Running", "", "", "", (CHEAP,)))) == 1
+    assert "cost nothing" in power.cost_hints(Cluster("Stopped", "", "", "", (EXPENSIVE,)))[0]
+    cli.status(settings(), json=True)
     document = json.loads(capsys.readouterr().out)
     assert document["power"] == "Running"
     assert document["pools"][0]["spot"] is True

@@ -1,4 +1,4 @@
-"""The schedule is a file for review: right hours in summer and winter, valid, and never written over something else."""
+"""The schedule is a file for review: correct hours in summer and winter, valid, and never overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import Refused, Trouble
-from tasks.flows.cluster import schedule
+from tasks.flows.cluster import cli, schedule
 from tasks.flows.cluster.schedule import Hours, hours
 from tests.made import settings
 
@@ -38,8 +38,8 @@ def test_a_line_fires_at_each_start_and_end_in_both_halves_of_the_year(start, le
                 assert any(fires(line, moment) for line in lines), (local, lines)
 
 
-def test_the_week_is_counted():
-    assert Hours().a_week == 60
+def test_the_hours_per_week_are_counted():
+    assert Hours().per_week == 60
     assert "60 of 168" in schedule.manifest(settings(), Hours())
 
 
@@ -56,7 +56,7 @@ def test_the_week_is_counted():
         ("2 12", "Running", "stop", "stop"),
     ],
 )
-def test_the_job_does_what_the_clock_says_and_nothing_twice(tmp_path, now, power, asked, does):
+def test_the_job_follows_the_clock_and_does_nothing_twice(tmp_path, now, power, asked, does):
     job = yaml.safe_load(schedule.manifest(settings(), Hours()))["jobs"]["switch"]["steps"][1]
     (tmp_path / "date").write_text(f"#!/bin/sh\necho {now}\n")
     (tmp_path / "az").write_text(
@@ -72,20 +72,20 @@ def test_the_job_does_what_the_clock_says_and_nothing_twice(tmp_path, now, power
 
 @pytest.mark.parametrize("words", [("25-3", "mon-fri", "UTC"), ("7-7", "mon", "UTC"), ("a-b", "mon", "UTC"), ("7-19", "fri-mon", "UTC"),
                                    ("7-19", "mon-someday", "UTC"), ("7-19", "mon-fri", "Nowhere/City"), ("7-19", "mon-fri", "../etc")])  # fmt: skip
-def test_what_is_no_span_is_refused_with_an_example(words):
+def test_an_invalid_span_is_refused_with_an_example(words):
     with pytest.raises(Trouble) as why:
         hours(*words)
     assert re.search(r"--(hours|days|zone) ", why.value.fix)
 
 
-def test_the_file_is_written_once_and_never_over_something_else(tmp_path, capsys):
-    place = tmp_path / "gitops" / "hours.yaml"
-    schedule.emit(settings(), Hours(), str(place), dry=True)
-    assert not place.parent.exists()
-    schedule.emit(settings(), Hours(), str(place), dry=False)
-    first = place.stat()
-    schedule.emit(settings(), Hours(), str(place), dry=False)
-    assert place.stat().st_mtime_ns == first.st_mtime_ns
+def test_the_file_is_written_once_and_never_overwritten(tmp_path, capsys):
+    path = tmp_path / "gitops" / "hours.yaml"
+    cli.write_schedule(settings(), Hours(), str(path), dry=True)
+    assert not path.parent.exists()
+    cli.write_schedule(settings(), Hours(), str(path), dry=False)
+    first = path.stat()
+    cli.write_schedule(settings(), Hours(), str(path), dry=False)
+    assert path.stat().st_mtime_ns == first.st_mtime_ns
     assert "nothing to do" in capsys.readouterr().out
     with pytest.raises(Refused):
-        schedule.emit(settings(), Hours(8, 20), str(place), dry=False)
+        cli.write_schedule(settings(), Hours(8, 20), str(path), dry=False)

@@ -1,4 +1,4 @@
-"""The process's environment: byte for byte, with what must stay local kept."""
+"""The process's environment: the pod's, byte for byte, without the variables that belong to this machine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_thousand_generated_environments_arrive_in_a_real_child(pod: dict[str,
 @pytest.mark.parametrize(
     "name", ["PATH", "HOME", "USER", "SHELL", "PWD", "TMPDIR", "LC_ALL", "LD_PRELOAD", "KUBECONFIG", "HOSTNAME"]
 )
-def test_what_belongs_to_this_machine_stays(monkeypatch: pytest.MonkeyPatch, name: str):
+def test_a_variable_of_this_machine_is_not_replaced(monkeypatch: pytest.MonkeyPatch, name: str):
     monkeypatch.setenv(name, "of this machine")
     assert environment.build({name: "of the pod"}, {}, [], {})[name.encode()] == b"of this machine"
 
@@ -84,7 +84,7 @@ def test_a_kubeconfig_of_the_catalogue_beats_the_sessions_and_the_sessions_the_d
     assert environment.build({}, {"KUBECONFIG": "/of/the/catalogue"}, [], own)[b"KUBECONFIG"] == b"/of/the/catalogue"
 
 
-def test_dropped_variables_are_left_out():
+def test_dropped_variables_are_omitted():
     assert b"BIG" not in environment.build({"BIG": "x"}, {}, ["BIG"], {})
 
 
@@ -96,14 +96,14 @@ def test_dropped_variables_are_left_out():
         ({"A": "x\0y"}, "cannot be passed"),
     ],
 )
-def test_what_the_kernel_cannot_pass_is_named_without_its_value(pod: dict[str, str], said: str):
+def test_a_variable_that_the_kernel_cannot_pass_is_named_without_its_value(pod: dict[str, str], said: str):
     with pytest.raises(Trouble, match=said) as caught:
         environment.build(pod, {}, [], {})
     assert "xxxx" not in str(caught.value)
 
 
 def test_a_file_is_private_and_read_back_by_a_shell(tmp_path: Path):
-    pod = {"A": 'it\'s "quoted" $(id)\nsecond line', "app.dotted": "left out: no shell takes it", "EMPTY": ""}
+    pod = {"A": 'it\'s "quoted" $(id)\nsecond line', "app.dotted": "omitted: no shell accepts it", "EMPTY": ""}
     path = tmp_path / "pod.env"
     environment.write_file(path, pod)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

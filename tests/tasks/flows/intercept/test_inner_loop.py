@@ -1,9 +1,10 @@
-"""The inner loop from end to end: real requests through a real ingress, answered by a process that one command started."""
+"""The inner loop from end to end: requests through the sandbox's ingress, answered by a process that one command started."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import pytest
 from sandbox import control
 from sandbox.control import VERSIONS, Box
 from tasks.core import ports
+from tasks.core.process import processes
 from tests.world import HOST, WWW, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow
@@ -82,7 +84,7 @@ def test_a_signal_ends_the_process_and_leaves(newest: Box, number: signal.Signal
     assert ports.owner(int(PORT)) is None
 
 
-def test_a_signal_while_it_is_being_made_leaves_nothing(newest: Box):
+def test_a_signal_while_it_is_being_made_leaves_nothing_behind(newest: Box):
     for wait in (0.3, 0.6, 0.9, 1.2):
         with started(newest, *INTERCEPT, "--", *SERVE) as run:
             until(lambda: False, wait)
@@ -103,7 +105,7 @@ def test_the_process_runs_with_the_pods_environment_byte_for_byte(newest: Box, t
     assert arrived["HOME"].decode() == newest.env["HOME"]
 
 
-def test_after_kill_9_status_names_the_leftover_and_down_removes_it_and_nothing_else(newest: Box):
+def test_after_kill_9_status_names_the_orphan_and_down_leaves_it_and_nothing_else(newest: Box):
     colleague = control.as_user(newest, "colleague")
     assert inv(newest, "setup", env=colleague).returncode == 0
     other = inv(newest, "intercept", "www-ameide", "--port", str(ports.free()), "--no-run", env=colleague)
@@ -134,7 +136,7 @@ def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_
     assert "held by colleague@" in refused.stderr
     can_filter = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
     assert ("set telepresence.slot for yours" in refused.stderr) == can_filter
-    assert "all traffic, since" in refused.stderr
+    assert "all traffic, started" in refused.stderr
     assert "colleague@" in inv(box, "tp.who").stdout
     assert held(box, env=colleague) == [WWW]
     assert inv(box, "leave", env=colleague).returncode == 0
@@ -179,7 +181,7 @@ def test_another_current_context_changes_nothing_and_every_child_has_the_frozen_
     assert frozen.startswith(newest.env["REMOTE_DEV_STATE"])
 
 
-def test_no_run_stands_until_leave_and_tells_in_json(newest: Box):
+def test_with_no_run_the_intercept_stays_until_leave_and_json_describes_it(newest: Box):
     made = inv(newest, *INTERCEPT, "--no-run", "--json")
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)
@@ -198,20 +200,20 @@ def test_a_dry_run_writes_nothing(newest: Box):
     assert not [c for c in newest.calls()[before:] if c["writes"]]
 
 
-def test_a_hint_at_requests_of_ones_own_can_be_followed(box: Box):
+def test_the_hint_how_to_get_only_ones_own_requests_works(box: Box):
     can = "personal" in inv(box, *INTERCEPT, "--dry-run", "--json", "--", "true", env=SLOT).stdout
     for words, env, hint in (
-        (("--everyone",), SLOT, f"yours alone: inv intercept {WWW} --personal"),
-        ((), {}, "yours alone: set telepresence.slot"),
+        (("--everyone",), SLOT, f"only your requests: inv intercept {WWW} --personal"),
+        ((), {}, "only your requests: set telepresence.slot"),
         (("--replace",), {}, ""),
     ):
         made = inv(box, *INTERCEPT, *words, "--no-run", env=env)
         assert made.returncode == 0, made.stderr
         assert inv(box, "leave", env=env).returncode == 0
-        assert ("yours alone" in made.stdout, hint in made.stdout) == (bool(can and hint), bool(can or not hint))
+        assert ("only your requests" in made.stdout, hint in made.stdout) == (bool(can and hint), bool(can or not hint))
 
 
-def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: Box):
+def test_a_port_in_use_is_reported_with_its_owner_before_anything_is_asked(newest: Box):
     import subprocess
 
     server = subprocess.Popen(SERVE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -227,7 +229,7 @@ def test_a_port_in_use_is_named_with_its_owner_before_anything_is_asked(newest: 
         server.wait()
 
 
-def test_verify_tells_local_from_baseline(newest: Box):
+def test_verify_distinguishes_local_and_baseline(newest: Box):
     def verified() -> tuple[int, str]:
         asked = inv(newest, "tp.verify", WWW, "--json")
         return asked.returncode, json.loads(asked.stdout)["answered_by"]
@@ -242,16 +244,14 @@ def test_verify_tells_local_from_baseline(newest: Box):
         run.end(signal.SIGINT)
 
 
-def test_a_killed_daemon_is_noticed_and_the_session_remade(newest: Box):
-    import subprocess
-
-    listed = subprocess.run(
-        ["pgrep", "-f", "telepresence (userd|connector-foreground)"], capture_output=True, text=True, check=False
-    ).stdout.split()
-    for pid in listed:
-        environ = Path(f"/proc/{pid}/environ")
-        if environ.exists() and newest.env["REMOTE_DEV_STATE"] in environ.read_text(errors="replace"):
-            os.kill(int(pid), signal.SIGKILL)
+def test_after_a_killed_daemon_the_session_is_reconnected(newest: Box):
+    daemons = [
+        p for p in processes.running() if re.search(r"telepresence (userd|connector-foreground)", " ".join(p.argv))
+    ]
+    for daemon in daemons:
+        environ = Path(f"/proc/{daemon.pid}/environ")
+        if os.access(environ, os.R_OK) and newest.env["REMOTE_DEV_STATE"] in environ.read_text(errors="replace"):
+            os.kill(daemon.pid, signal.SIGKILL)
     done = inv(newest, *INTERCEPT, "--", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     assert held(newest) == []
@@ -273,7 +273,7 @@ def test_production_is_refused_and_nothing_is_written(newest: Box, more: dict[st
     assert len(writes(newest)) == before
 
 
-def test_the_specs_port_does_what_it_says(newest: Box):
+def test_an_unknown_remote_port_falls_back_to_the_services_only_port(newest: Box):
     there = ports.free()
     done = inv(newest, "intercept", WWW, "--port", f"{there}:3000", "--no-run", "--json")
     assert done.returncode == 0, done.stderr
@@ -283,7 +283,7 @@ def test_the_specs_port_does_what_it_says(newest: Box):
     assert inv(newest, "leave").returncode == 0
 
 
-def test_a_replaced_container_is_left_too(box: Box):
+def test_a_replaced_container_is_restored_too(box: Box):
     done = inv(box, "intercept", WWW, "--replace", "--port", PORT, "--", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     assert held(box) == []

@@ -1,4 +1,4 @@
-"""The inner loop on rough days: two runs at once, a closed terminal, typing errors, files that are somebody's."""
+"""The inner loop when things go wrong: two runs at once, a closed terminal, typing errors, existing files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def held(box: Box) -> list[str]:
     return [i["name"] for i in json.loads(inv(box, "tp.status", "--json").stdout)["session"]["intercepts"]]
 
 
-def test_of_two_runs_on_one_service_one_intercepts_and_the_other_is_told_its_pid(box: Box):
-    for _ in range(3):  # whichever comes first
+def test_of_two_runs_on_one_service_one_intercepts_and_the_other_names_its_pid(box: Box):
+    for _ in range(3):  # either run may be first
         runs = [
             subprocess.Popen(
                 program("intercept", WWW, "--port", str(ports.free()), "--", "sleep", "3"),
@@ -96,28 +96,28 @@ def test_with_json_stdout_is_one_document_whatever_the_process_prints(box: Box):
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "./no-such-command", ""])
-def test_a_command_with_a_typing_error_costs_no_pod(box: Box, command: str):
+def test_a_command_with_a_typing_error_does_not_replace_the_pod(box: Box, command: str):
     before = len(writes(box))
     done = inv(box, "intercept", WWW, "--port", PORT, "--", command)
     assert done.returncode == 1
-    assert "is not there" in done.stderr
+    assert "was not found" in done.stderr
     assert len(writes(box)) == before
 
 
-def test_an_env_file_that_is_somebodys_is_neither_overwritten_nor_removed(box: Box, tmp_path: Path):
+def test_an_existing_env_file_is_neither_overwritten_nor_removed(box: Box, tmp_path: Path):
     mine = tmp_path / ".env"
     mine.write_text("MINE=1\n")
     words = ("intercept", WWW, "--port", PORT, "--env-file", str(mine))
     refused = inv(box, *words, "--", "true")
     assert refused.returncode == 3
-    assert "is there already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert mine.read_text() == "MINE=1\n"
     assert inv(box, *words, "--yes", "--", "true").returncode == 0
     assert not mine.exists()
 
 
 @pytest.mark.parametrize("place", ["", "missing/folder/x.env"])
-def test_an_env_file_that_cannot_be_written_is_said_before_anything_changes(box: Box, tmp_path: Path, place: str):
+def test_an_env_file_that_cannot_be_written_is_reported_before_anything_changes(box: Box, tmp_path: Path, place: str):
     before = len(writes(box))
     done = inv(box, "intercept", WWW, "--port", PORT, "--env-file", str(tmp_path / place), "--", "true")
     assert done.returncode == 1
@@ -125,12 +125,12 @@ def test_an_env_file_that_cannot_be_written_is_said_before_anything_changes(box:
     assert len(writes(box)) == before
 
 
-def test_an_env_file_goes_with_its_intercept_and_tp_env_takes_nobodys(box: Box, tmp_path: Path):
+def test_an_env_file_is_removed_with_its_intercept_and_tp_env_overwrites_none(box: Box, tmp_path: Path):
     file = tmp_path / "pod.json"
     assert inv(box, "intercept", WWW, "--port", PORT, "--env-file", str(file), "--no-run").returncode == 0
     assert json.loads(file.read_text())["API_TOKEN"]
     again = inv(box, "tp.env", WWW, "--env-file", str(file))
-    assert (again.returncode, "is there already" in again.stderr) == (3, True)
+    assert (again.returncode, "already exists" in again.stderr) == (3, True)
     assert inv(box, "tp.env", WWW, "--env-file", str(file), "--yes").returncode == 0
     assert inv(box, "leave").returncode == 0
     assert not file.exists()
@@ -147,7 +147,7 @@ def test_a_run_that_was_stopped_by_ctrl_z_is_ended_by_down(box: Box):
     assert inv(box, "tp.connect").returncode == 0
 
 
-def test_a_dry_run_says_what_is_left_only_from_the_place_where_it_was_made(box: Box):
+def test_an_intercept_is_left_only_in_the_place_where_it_was_made_and_a_dry_run_says_so(box: Box):
     assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
     here = inv(box, "leave", "--dry-run").stdout
     assert here == f"would leave the intercept {WWW}\n    $ telepresence detach {WWW}\n"
@@ -163,19 +163,19 @@ def test_a_dry_run_says_what_is_left_only_from_the_place_where_it_was_made(box: 
     assert held(box) == []
 
 
-def test_a_typing_error_is_not_taken_for_something_that_is_left(box: Box):
-    assert inv(box, "leave", WWW).stdout == f"nothing of {WWW} to leave\n"
+def test_leave_reports_a_typing_error_in_the_name(box: Box):
+    assert inv(box, "leave", WWW).stdout == f"{WWW} is not intercepted: nothing to leave\n"
     wrong = inv(box, "leave", "www-ameide-plattform")
     assert wrong.returncode == 1
     assert f"did you mean {WWW}" in wrong.stderr
 
 
-def test_verify_takes_the_catalogues_port_where_a_service_has_several(box: Box):
+def test_verify_uses_the_catalogues_port_when_a_service_has_several(box: Box):
     done = inv(box, "tp.verify", "graph", "--json")
     assert json.loads(done.stdout)["answered_by"] == "baseline", done.stdout + done.stderr
 
 
-def test_verify_says_that_requests_arrive_and_nobody_listens(box: Box):
+def test_verify_says_that_requests_arrive_and_nothing_listens(box: Box):
     assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
     done = inv(box, "tp.verify", WWW)
     assert done.stdout.startswith(f"requests arrive here; nothing listens on port {PORT} yet"), done.stdout
@@ -213,7 +213,7 @@ def test_a_failure_with_json_is_one_document_too(box: Box):
 
 
 def by_hand(box: Box, *words: str) -> None:
-    """What a person does without the suite."""
+    """Run telepresence itself, without the suite."""
     done = subprocess.run(["telepresence", *words], env=box.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -227,7 +227,7 @@ def test_down_ends_no_session_that_was_opened_by_hand(box: Box):
     assert inv(box, "tp.connect").returncode == 0
 
 
-def test_neither_down_nor_quit_lose_an_intercept_that_was_made_by_hand(box: Box):
+def test_neither_down_nor_quit_loses_an_intercept_that_was_made_by_hand(box: Box):
     by_hand(box, "intercept", "www-ameide", "--port", f"{ports.free()}:http", "--mount=false")
     assert inv(box, "intercept", WWW, "--port", PORT, "--no-run").returncode == 0
     down = inv(box, "down")
@@ -242,7 +242,7 @@ def test_neither_down_nor_quit_lose_an_intercept_that_was_made_by_hand(box: Box)
 
 
 @pytest.mark.parametrize("words", [("tp.quit",), ("leave",), ("down",)])
-def test_a_dry_run_on_the_way_down_leaves_no_cache(box: Box, tmp_path: Path, words: tuple[str, ...]):
+def test_a_dry_run_of_ending_things_writes_no_cache(box: Box, tmp_path: Path, words: tuple[str, ...]):
     done = inv(box, *words, "--dry-run", env={"REMOTE_DEV_STATE": str(tmp_path / "state")})
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "state").exists()

@@ -1,13 +1,17 @@
-"""Is the session the one of the settings, and what would a switch lose? Asked without any program."""
+"""Is the session the one of the settings, and what would a switch lose? No program runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from tasks.core.config.settings import settings
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, ToolError
+from tasks.core.plan.change import Change
+from tasks.core.process.processes import Process
+from tasks.core.state import journal
 from tasks.flows.session import connect, daemons
 from tasks.flows.session.connect import Look
 from tasks.tools import kubeconfig, telepresence
@@ -15,8 +19,8 @@ from tasks.tools.telepresence import Session
 from tests.made import settings as made
 
 
-def test_who_would_lose_intercepts_by_a_switch_is_told_a_command_that_does_it(monkeypatch: pytest.MonkeyPatch):
-    """Not every task that connects has a flag for it: `inv intercept --yes` answers another question."""
+def test_a_switch_that_would_lose_intercepts_is_refused_with_the_command_that_does_it(monkeypatch: pytest.MonkeyPatch):
+    """Not every task that connects has a flag for that: `--yes` of `inv intercept` means the env file."""
     elsewhere = Session(running=True, sessions=1, root=True, intercepts=(("web", "ada@box"),))
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
     monkeypatch.setattr(connect, "look", lambda s: Look(elsewhere, False, "connected to the context other"))
@@ -41,14 +45,14 @@ HERE = Session(
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, session: Session, **changed: str) -> Look:
-    """What the suite makes of this session, with no daemon of its own on this machine."""
+    """Look at this session, without any daemon on this machine."""
     monkeypatch.setattr(telepresence, "status", lambda s: session)
     monkeypatch.setattr(daemons, "ours", lambda s: [])
     monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
     return connect.look(made(**changed))
 
 
-def test_a_session_to_the_place_of_the_settings_is_here(monkeypatch: pytest.MonkeyPatch):
+def test_a_session_to_the_target_of_the_settings_is_here(monkeypatch: pytest.MonkeyPatch):
     assert seen(monkeypatch, HERE) == Look(HERE, True)
 
 
@@ -63,23 +67,94 @@ def test_a_session_to_the_place_of_the_settings_is_here(monkeypatch: pytest.Monk
         ({"mapped_namespaces": ("shop",)}, "mapped namespaces are shop, not team"),
     ],
 )
-def test_a_session_to_another_place_says_what_differs(
+def test_a_session_to_another_target_says_what_differs(
     monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], why: str
 ):
     now = seen(monkeypatch, replace(HERE, **changed))  # type: ignore[arg-type]
     assert (now.here, now.why) == (False, why)
 
 
-def test_a_session_that_maps_fewer_namespaces_than_the_settings_is_another_one(monkeypatch: pytest.MonkeyPatch):
+def test_a_session_that_maps_fewer_namespaces_than_the_settings_is_not_here(monkeypatch: pytest.MonkeyPatch):
     now = seen(monkeypatch, HERE, cluster__mapped_namespaces="team, shop")
     assert now.why == "mapped namespaces are team, not shop, team"
 
 
-def test_the_order_of_mapped_namespaces_and_the_spelling_of_the_server_do_not_count(monkeypatch: pytest.MonkeyPatch):
+def test_the_order_of_mapped_namespaces_and_the_spelling_of_the_server_do_not_matter(monkeypatch: pytest.MonkeyPatch):
     session = replace(HERE, mapped_namespaces=("shop", "team"), server="https://dev.example/")
     assert seen(monkeypatch, session, cluster__mapped_namespaces="team, shop").here
 
 
-def test_what_the_session_does_not_tell_is_not_held_against_it(monkeypatch: pytest.MonkeyPatch):
+def test_what_status_omits_is_not_compared(monkeypatch: pytest.MonkeyPatch):
     silent = replace(HERE, context="", server="", manager_namespace="", mapped_namespaces=())
     assert seen(monkeypatch, silent).here
+
+
+def change(run: Callable[[], object]) -> Change[object]:
+    return Change("connect", ("telepresence", "connect"), run)
+
+
+def test_a_connect_to_a_daemon_that_was_killed_is_tried_once_more(monkeypatch: pytest.MonkeyPatch):
+    calls: list[str] = []
+
+    def run() -> None:
+        calls.append("connect")
+        if len(calls) == 1:
+            raise telepresence.DaemonNotRunning("telepresence connect: user daemon is not running")
+
+    monkeypatch.setattr(connect, "connect_changes", lambda s, yes: iter([change(run)]))
+    monkeypatch.setattr(connect, "_KILLED_DAEMON_IS_KNOWN", 0.0)
+    assert connect.ensure(made(), guarded=True) > 0
+    assert calls == ["connect", "connect"]
+
+
+def test_another_failure_of_connect_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    calls: list[str] = []
+
+    def run() -> None:
+        calls.append("connect")
+        raise ToolError("telepresence connect: traffic manager not found")
+
+    monkeypatch.setattr(connect, "connect_changes", lambda s, yes: iter([change(run)]))
+    with pytest.raises(ToolError, match="traffic manager not found"):
+        connect.ensure(made(), guarded=True)
+    assert calls == ["connect"]
+
+
+ORPHAN = Process(4711, 1.0, ("telepresence", "userd"))
+
+
+@pytest.mark.parametrize(("orphans", "fix"), [((ORPHAN,), "run as an ordinary user"), ((), "inv tp.quit, then")])
+def test_a_connect_that_did_not_connect_names_the_fix(
+    monkeypatch: pytest.MonkeyPatch, orphans: tuple[Process, ...], fix: str
+):
+    """A daemon that runs without an answer is what 2.31 does as root in a container."""
+    monkeypatch.setattr(telepresence, "connect", lambda s: change(lambda: None))
+    monkeypatch.setattr(connect, "look", lambda s: Look(Session(), False, "not connected", orphans))
+    monkeypatch.setattr(daemons, "ours", lambda s: [])
+    with pytest.raises(ToolError) as failed:
+        connect._connect_change(made()).run()
+    assert failed.value.what == "telepresence connect ended without an error, but: not connected"
+    assert failed.value.fix.startswith(fix)
+    assert journal.entries("session") == []
+
+
+def test_a_session_has_one_user_daemon_and_others_are_orphans(monkeypatch: pytest.MonkeyPatch):
+    older = Process(1, 1.0, ("telepresence", "userd"))
+    newer = Process(2, 2.0, ("telepresence", "userd"))
+    root = Process(3, 3.0, ("telepresence", "rootd"))
+    monkeypatch.setattr(telepresence, "status", lambda s: HERE)
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
+    monkeypatch.setattr(daemons, "ours", lambda s: [newer, older, root])
+    assert connect.look(made()) == Look(HERE, True, "", (older,))
+    monkeypatch.setattr(daemons, "ours", lambda s: [newer, root])
+    assert connect.look(made()) == Look(HERE, True)
+
+
+def test_a_daemon_that_status_does_not_know_is_unresponsive(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(telepresence, "status", lambda s: Session())
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
+    monkeypatch.setattr(daemons, "ours", lambda s: [ORPHAN])
+    now = connect.look(made())
+    assert (now.here, now.unresponsive, now.orphans) == (False, True, (ORPHAN,))
+    monkeypatch.setattr(daemons, "ours", lambda s: [])
+    assert not connect.look(made()).unresponsive

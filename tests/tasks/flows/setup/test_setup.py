@@ -13,7 +13,10 @@ import yaml
 
 from tasks.core.errors import Refused, Trouble
 from tasks.core.state import timing
+from tasks.flows.setup import select
+from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import base
+from tests.made import settings
 from tests.tasks.flows.setup.conftest import Workstation
 
 STEPS = {
@@ -31,14 +34,14 @@ STEPS = {
 CLUSTER = {"credentials", "kubelogin", "access", "connect", "ready"}
 
 
-def states(found: dict[str, dict[str, str]]) -> dict[str, set[str]]:
+def states(steps: dict[str, dict[str, str]]) -> dict[str, set[str]]:
     by_state: dict[str, set[str]] = {}
-    for key, step in found.items():
+    for key, step in steps.items():
         by_state.setdefault(step["state"], set()).add(key)
     return by_state
 
 
-def test_the_first_run_does_everything_and_the_second_writes_nothing(workstation: Workstation, capsys):
+def test_the_first_run_completes_all_steps_and_the_second_writes_nothing(workstation: Workstation, capsys):
     assert states(workstation.outcomes(capsys)) == {"done": STEPS}
     assert (workstation.core / "node_modules" / ".modules.yaml").is_file()
     assert (workstation.core / "gitops/team-gitops/values.yaml").is_file()
@@ -53,7 +56,7 @@ def test_the_first_run_does_everything_and_the_second_writes_nothing(workstation
     assert workstation.kubeconfig.read_bytes() == before
 
 
-def test_a_dry_run_on_a_new_machine_names_each_command_and_writes_nothing(workstation: Workstation, capsys):
+def test_a_dry_run_on_a_new_machine_shows_each_command_and_writes_nothing(workstation: Workstation, capsys):
     before = workstation.fingerprint()
     assert workstation.setup(dry=True) == 0
     said = capsys.readouterr().out
@@ -66,13 +69,13 @@ def test_a_dry_run_on_a_new_machine_names_each_command_and_writes_nothing(workst
     assert workstation.fingerprint() == before
 
 
-def test_check_on_a_new_machine_says_that_something_is_missing(workstation: Workstation, capsys):
+def test_a_check_on_a_new_machine_exits_2(workstation: Workstation, capsys):
     before = workstation.fingerprint()
     assert workstation.setup(check=True) == 2
     assert workstation.fingerprint() == before
 
 
-def test_every_other_context_and_the_current_one_stay(workstation: Workstation):
+def test_other_contexts_and_the_current_one_are_kept(workstation: Workstation):
     mine = (
         "apiVersion: v1\nkind: Config\ncurrent-context: mine\nclusters: [{name: mine, cluster: {server: 'https://mine'}}]\n"
         "users: [{name: mine, user: {token: abc}}]\ncontexts: [{name: mine, context: {cluster: mine, user: mine}}]\n"
@@ -88,7 +91,7 @@ def test_every_other_context_and_the_current_one_stay(workstation: Workstation):
         assert len(after[kind]) == 2
 
 
-def test_what_az_undoes_is_noticed_and_converted_again(workstation: Workstation, capsys):
+def test_a_conversion_that_az_reverted_is_detected_and_repeated(workstation: Workstation, capsys):
     assert workstation.setup() == 0
     text = workstation.kubeconfig.read_text()
     workstation.kubeconfig.write_text(text.replace("azurecli", "devicecode").replace("namespace:", "x-namespace:"))
@@ -99,7 +102,7 @@ def test_what_az_undoes_is_noticed_and_converted_again(workstation: Workstation,
     assert after["contexts"][0]["context"]["namespace"] == workstation.settings.cluster.namespace
 
 
-def test_force_fetches_the_credentials_anew(workstation: Workstation):
+def test_force_fetches_the_credentials_again(workstation: Workstation):
     only = ["login", "credentials", "kubelogin"]
     assert workstation.setup(only=only) == 0
     broken = workstation.kubeconfig.read_text().replace("https://", "https://old-")
@@ -109,15 +112,15 @@ def test_force_fetches_the_credentials_anew(workstation: Workstation):
     assert "old-" not in base.frozen_kubeconfig(workstation.settings).read_text()
 
 
-def test_without_a_login_and_a_terminal_the_local_steps_run_and_status_can_say_it_later(
+def test_without_a_login_and_a_terminal_the_local_steps_run_and_the_result_is_kept_for_status(
     workstation: Workstation, capsys
 ):
     workstation.fault("login-gone")
-    found = workstation.outcomes(capsys)
-    assert found["login"]["state"] == "blocked"
-    assert found["login"]["fix"] == "inv aks.login"
-    assert found["packages"]["state"] == found["submodules"]["state"] == "done"
-    assert {key for key in CLUSTER if found[key]["state"] == "blocked"} == CLUSTER
+    steps = workstation.outcomes(capsys)
+    assert steps["login"]["state"] == "blocked"
+    assert steps["login"]["fix"] == "inv aks.login"
+    assert steps["packages"]["state"] == steps["submodules"]["state"] == "done"
+    assert {key for key in CLUSTER if steps[key]["state"] == "blocked"} == CLUSTER
     assert workstation.setup() == 1
     kept = json.loads((Path(os.environ["REMOTE_DEV_STATE"]) / "setup.json").read_text())
     assert kept["login"]["fix"] == "inv aks.login"
@@ -125,7 +128,7 @@ def test_without_a_login_and_a_terminal_the_local_steps_run_and_status_can_say_i
 
 
 @pytest.mark.parametrize("code", ["70043", "700082", "50173", "50076", "53003"])
-def test_a_login_that_ended_is_explained_by_its_code(workstation: Workstation, capsys, code: str):
+def test_an_expired_login_is_explained_by_its_code(workstation: Workstation, capsys, code: str):
     workstation.fault(f"login-{code}")
     login = workstation.outcomes(capsys, only=["login"])["login"]
     assert login["state"] == "blocked"
@@ -166,20 +169,20 @@ def test_production_by_label_is_refused_on_the_first_and_on_a_later_run(workstat
     assert not (workstation.core / "node_modules").exists()
 
 
-def test_labels_that_may_not_be_read_are_refused_too(workstation: Workstation):
+def test_unreadable_labels_are_refused_too(workstation: Workstation):
     workstation.fault("labels-unreadable")
     with pytest.raises(Refused):
         workstation.setup()
     assert workstation.writes() == []
 
 
-def test_a_stopped_cluster_blocks_what_needs_it_and_nothing_else(workstation: Workstation, capsys):
+def test_a_stopped_cluster_blocks_only_the_steps_that_need_it(workstation: Workstation, capsys):
     assert workstation.setup(only=["login", "credentials", "kubelogin"]) == 0
     workstation.fault("cluster-stopped")
-    found = workstation.outcomes(capsys)
-    assert found["credentials"]["state"] == "blocked"
-    assert "inv aks.status" in found["credentials"]["fix"]
-    assert found["packages"]["state"] == "done"
+    steps = workstation.outcomes(capsys)
+    assert steps["credentials"]["state"] == "blocked"
+    assert "inv aks.status" in steps["credentials"]["fix"]
+    assert steps["packages"]["state"] == "done"
     assert workstation.calls("telepresence", "connect", "--context") == []
 
 
@@ -198,62 +201,64 @@ def test_a_stopped_cluster_blocks_what_needs_it_and_nothing_else(workstation: Wo
         ("manager-missing", "connect", "traffic manager"),
     ],
 )
-def test_each_fault_is_named_where_it_hurts(workstation: Workstation, capsys, fault: str, step: str, words: str):
+def test_each_fault_is_reported_by_the_step_that_it_affects(
+    workstation: Workstation, capsys, fault: str, step: str, words: str
+):
     workstation.fault(fault)
-    found = workstation.outcomes(capsys)
-    assert found[step]["state"] in {"blocked", "unknown"}
-    assert words.lower() in f"{found[step]['note']} {found[step]['why']} {found[step]['fix']}".lower()
-    assert found[step]["fix"]
+    steps = workstation.outcomes(capsys)
+    assert steps[step]["state"] in {"blocked", "unknown"}
+    assert words.lower() in f"{steps[step]['note']} {steps[step]['why']} {steps[step]['fix']}".lower()
+    assert steps[step]["fix"]
 
 
-def test_a_stale_lock_beside_the_kubeconfig_is_named(workstation: Workstation, capsys, monkeypatch):
+def test_a_stale_lock_beside_the_kubeconfig_is_reported(workstation: Workstation, capsys, monkeypatch):
     from tasks.tools.kubeconfig import file
 
     monkeypatch.setattr(file, "_WAIT", 0.1)
     workstation.kubeconfig.parent.mkdir(parents=True)
     lock = Path(f"{workstation.kubeconfig}.lock")
     lock.touch()
-    found = workstation.outcomes(capsys, only=["login", "credentials"])
-    assert f"rm {lock}" in found["credentials"]["fix"]
+    steps = workstation.outcomes(capsys, only=["login", "credentials"])
+    assert f"rm {lock}" in steps["credentials"]["fix"]
     assert lock.exists()
     assert not workstation.kubeconfig.exists()
 
 
-def test_a_broken_kubeconfig_is_named_and_left_alone(workstation: Workstation, capsys):
+def test_an_invalid_kubeconfig_is_reported_and_not_changed(workstation: Workstation, capsys):
     workstation.kubeconfig.parent.mkdir(parents=True)
     workstation.kubeconfig.write_text("clusters: [\n")
-    found = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
-    assert found["credentials"]["state"] == "blocked"
-    assert str(workstation.kubeconfig) in found["credentials"]["note"]
-    assert found["packages"]["state"] == "done"
+    steps = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
+    assert steps["credentials"]["state"] == "blocked"
+    assert str(workstation.kubeconfig) in steps["credentials"]["note"]
+    assert steps["packages"]["state"] == "done"
     assert workstation.kubeconfig.read_text() == "clusters: [\n"
 
 
-def test_a_kubeconfig_that_is_a_folder_is_named(workstation: Workstation, capsys):
+def test_a_kubeconfig_that_is_a_folder_is_reported(workstation: Workstation, capsys):
     workstation.kubeconfig.mkdir(parents=True)
-    found = workstation.outcomes(capsys, only=["login", "credentials"])
-    assert (found["credentials"]["state"], found["credentials"]["fix"]) == (
+    steps = workstation.outcomes(capsys, only=["login", "credentials"])
+    assert (steps["credentials"]["state"], steps["credentials"]["fix"]) == (
         "blocked",
         f"move it away: mv {workstation.kubeconfig} {workstation.kubeconfig}.broken",
     )
 
 
-def test_a_certificate_file_that_is_gone_blocks_one_step_and_is_mended_by_its_fix(workstation: Workstation, capsys):
+def test_a_missing_certificate_file_blocks_one_step_and_its_fix_works(workstation: Workstation, capsys):
     name = workstation.settings.cluster.context
     workstation.kubeconfig.parent.mkdir(parents=True)
     workstation.kubeconfig.write_text(
         f"clusters: [{{name: c, cluster: {{server: 'https://x', certificate-authority: gone.pem}}}}]\n"
         f"contexts: [{{name: {name}, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: x}}}}]\n"
     )
-    found = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
-    assert found["packages"]["state"] == "done"
-    assert (found["credentials"]["state"], found["credentials"]["fix"]) == ("blocked", "inv aks.credentials --force")
-    assert "gone.pem" in found["credentials"]["note"]
-    found = workstation.outcomes(capsys, only=["login", "credentials", "kubelogin"], force=True)
-    assert {step["state"] for step in found.values()} == {"done"}
+    steps = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
+    assert steps["packages"]["state"] == "done"
+    assert (steps["credentials"]["state"], steps["credentials"]["fix"]) == ("blocked", "inv aks.credentials --force")
+    assert "gone.pem" in steps["credentials"]["note"]
+    steps = workstation.outcomes(capsys, only=["login", "credentials", "kubelogin"], force=True)
+    assert {step["state"] for step in steps.values()} == {"done"}
 
 
-def test_a_submodule_at_another_commit_is_somebodys_work(workstation: Workstation, capsys):
+def test_a_submodule_at_another_commit_is_not_changed(workstation: Workstation, capsys):
     only = ["submodules"]
     assert workstation.setup(only=only) == 0
     import subprocess
@@ -261,9 +266,9 @@ def test_a_submodule_at_another_commit_is_somebodys_work(workstation: Workstatio
     module = workstation.core / "gitops/team-gitops"
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "mine"], cwd=module, check=True)
     mine = subprocess.run(["git", "rev-parse", "HEAD"], cwd=module, check=True, capture_output=True).stdout
-    found = workstation.outcomes(capsys, only=only)["submodules"]
-    assert found["state"] == "done"
-    assert "left as it is" in found["note"]
+    submodules = workstation.outcomes(capsys, only=only)["submodules"]
+    assert submodules["state"] == "done"
+    assert "left as it is" in submodules["note"]
     assert subprocess.run(["git", "rev-parse", "HEAD"], cwd=module, check=True, capture_output=True).stdout == mine
 
 
@@ -280,7 +285,7 @@ def test_packages_are_installed_again_when_the_lock_file_is_newer(workstation: W
     assert workstation.calls("pnpm") == []
 
 
-def test_a_step_that_is_not_known_names_the_nearest(workstation: Workstation):
+def test_an_unknown_step_names_the_nearest(workstation: Workstation):
     with pytest.raises(Trouble) as why:
         workstation.setup(only=["pakages"])
     assert "packages" in why.value.fix
@@ -288,7 +293,7 @@ def test_a_step_that_is_not_known_names_the_nearest(workstation: Workstation):
         workstation.setup(only=["tools"], skip=["tools"])
 
 
-def test_steps_are_skipped_and_chosen(workstation: Workstation, capsys):
+def test_skipped_steps_do_not_run(workstation: Workstation, capsys):
     assert set(workstation.outcomes(capsys, skip=["registry", "connect", "ready"])) == STEPS - {
         "registry",
         "connect",
@@ -296,14 +301,14 @@ def test_steps_are_skipped_and_chosen(workstation: Workstation, capsys):
     }
 
 
-def test_every_child_gets_the_frozen_kubeconfig(workstation: Workstation):
+def test_every_child_gets_the_session_kubeconfig(workstation: Workstation):
     assert workstation.setup() == 0
     frozen = str(base.frozen_kubeconfig(workstation.settings))
     assert {call["kubeconfig"] for call in workstation.box.calls()} == {frozen}
 
 
-def test_the_service_principal_logs_in_without_a_person(workstation: Workstation, capsys, monkeypatch):
-    from sandbox.standins.az.cloud import ROBOT_SECRET, made_id
+def test_the_service_principal_logs_in_without_interaction(workstation: Workstation, capsys, monkeypatch):
+    from sandbox.standins.az.cloud import SERVICE_PRINCIPAL_SECRET, made_id
 
     workstation.fault("login-gone")
     workstation.setup(only=["login"])
@@ -311,22 +316,22 @@ def test_the_service_principal_logs_in_without_a_person(workstation: Workstation
     tenant = "0f0e0d0c-1a1b-4c1d-8e1f-435435435435"
     monkeypatch.setenv("AZURE_TENANT_ID", tenant)
     monkeypatch.setenv("AZURE_CLIENT_ID", made_id(tenant, "robot"))
-    monkeypatch.setenv("AZURE_CLIENT_SECRET", ROBOT_SECRET)
-    found = workstation.outcomes(capsys, only=["login"])["login"]
-    assert found["state"] == "done", found["note"]
-    assert ROBOT_SECRET not in workstation.box.log.read_text()
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", SERVICE_PRINCIPAL_SECRET)
+    login = workstation.outcomes(capsys, only=["login"])["login"]
+    assert login["state"] == "done", login["note"]
+    assert SERVICE_PRINCIPAL_SECRET not in workstation.box.log.read_text()
 
 
 def test_a_hanging_az_ends_at_its_deadline_and_leaves_no_process(workstation: Workstation, capsys):
     workstation.fault("hanging-az")
     workstation.changed = {"REMOTE_DEV_DEADLINES__AZ": "1"}
     began = time.monotonic()
-    found = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
+    steps = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
     assert time.monotonic() - began < 15
-    assert found["login"]["state"] == "unknown"
-    assert "no answer in 1 s" in found["login"]["note"]
-    assert found["credentials"]["state"] == "blocked"
-    assert found["packages"]["state"] == "done"
+    assert steps["login"]["state"] == "unknown"
+    assert "no answer in 1 s" in steps["login"]["note"]
+    assert steps["credentials"]["state"] == "blocked"
+    assert steps["packages"]["state"] == "done"
     ours = f"{workstation.box.path}/bin/az"
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if ours in _read(p)]
 
@@ -339,7 +344,7 @@ def _read(path: Path) -> str:
 
 
 def test_the_credentials_are_fetched_while_the_login_is_tested(workstation: Workstation):
-    """And nothing local is written before the guard has had its say."""
+    """And nothing local is written before the guard has answered."""
     assert workstation.setup() == 0
     starts = {tuple([c["tool"], *c["argv"]][:3]): (c["start"], c["end"]) for c in reversed(workstation.box.calls())}
     token, fetched = starts["az", "account", "get-access-token"], starts["az", "aks", "get-credentials"]
@@ -356,10 +361,15 @@ def test_times_are_kept_for_the_run_and_for_each_step(workstation: Workstation):
     assert {f"setup.{key}" for key in STEPS} <= {note["what"] for note in timing.kept()}
 
 
-def test_what_another_version_kept_of_the_steps_is_passed_over():
+def test_kept_outcomes_of_another_version_are_ignored():
     from tasks.core.state import store
     from tasks.flows.setup import cli as run
 
     kept = {"state": "done", "note": "", "fix": "", "seconds": 1.0, "at": 1.0}
     store.write(store.folder(run.FILE), json.dumps({"tools": kept, "login": 5, "connect": {"state": "done"}}))
     assert run.last() == {"tools": kept}
+
+
+def test_each_step_names_commands_with_the_same_effect():
+    run = SetupRun(settings())
+    assert {step.key: bool(step.commands(run)) for step in select(run.settings)} == dict.fromkeys(STEPS, True)

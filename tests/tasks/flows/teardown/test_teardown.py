@@ -1,4 +1,4 @@
-"""The way down goes on after what cannot be looked at, and fails at the end."""
+"""`inv down` goes on after a failure, and fails at the end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def box() -> Iterator[Box]:
     control.down(box)
 
 
-def test_the_session_is_ended_although_the_releases_cannot_be_asked_for(box: Box):
+def test_the_session_is_ended_although_the_releases_cannot_be_listed(box: Box):
     assert inv(box, "setup").returncode == 0
     control.fault(box, "api-refused")
     done = inv(box, "down", "--tilt")
     assert done.returncode == 1
-    assert "not all is undone: helm list" in done.stderr
+    assert "not everything was undone: helm list" in done.stderr
     assert "ok down         end the Telepresence session" in done.stderr
     assert not json.loads(inv(box, "tp.status", "--json").stdout)["session"]["running"]
 
 
-def test_where_nobody_was_in_the_cluster_there_are_no_releases(box: Box):
+def test_without_any_connection_there_are_no_releases(box: Box):
     done = inv(box, "down", "--tilt")
     assert (done.returncode, done.stdout) == (0, "nothing to undo\n"), done.stderr

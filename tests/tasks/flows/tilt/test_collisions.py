@@ -1,4 +1,4 @@
-"""What of the baseline a release would take, asked of rendered objects."""
+"""What a release would touch of the baseline, asked of rendered objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.flows.tilt import deploy
-from tasks.flows.tilt.collisions import collisions
+from tasks.flows.tilt.collisions import Collision, Reason, collisions
 from tests.tiltfile.conftest import KNOWN, SETTINGS, SUBMODULE
 
 WWW = next(service for service in KNOWN.services if service.name == "www-ameide-platform")
@@ -40,7 +40,7 @@ def s() -> Settings:
     return settings(guard__production__namespaces="*prod*")
 
 
-def found(s: Settings, *objects: dict[str, Any], service: Service = WWW) -> list[str]:
+def found(s: Settings, *objects: dict[str, Any], service: Service = WWW) -> list[Collision]:
     return collisions(s, service, objects, BASELINE)
 
 
@@ -49,9 +49,10 @@ def test_own_names_and_hosts_are_fine(s: Settings):
     assert found(s, *objects) == []
 
 
-def test_an_object_of_the_same_kind_and_name_is_the_baselines(s: Settings):
-    assert found(s, made("Deployment", "www")) == ["Deployment www is the baseline's"]
-    assert found(s, made("Deployment", "www", namespace="team")) == ["Deployment www is the baseline's"]
+def test_an_object_of_the_same_kind_name_and_namespace_collides(s: Settings):
+    taken = [Collision("Deployment www", Reason.OBJECT_OF_BASELINE)]
+    assert found(s, made("Deployment", "www")) == taken
+    assert found(s, made("Deployment", "www", namespace="team")) == taken
     assert found(s, made("ConfigMap", "www")) == []
     assert found(s, made("Deployment", "www", namespace="other")) == []
 
@@ -65,26 +66,30 @@ def test_an_object_of_the_same_kind_and_name_is_the_baselines(s: Settings):
         made("Route", "r", spec={"host": "x.example.com"}),
     ],
 )
-def test_a_host_of_the_baseline_is_the_baselines(s: Settings, route: dict[str, Any]):
-    assert found(s, route) == ["the host x.example.com is the baseline's"]
+def test_a_host_of_the_baseline_collides(s: Settings, route: dict[str, Any]):
+    assert found(s, route) == [Collision("x.example.com", Reason.HOST_OF_BASELINE)]
 
 
-def test_a_host_of_the_catalogue_is_the_baselines_even_when_that_was_not_rendered(s: Settings):
+def test_a_host_of_the_catalogue_collides_even_when_the_baseline_was_not_rendered(s: Settings):
     route = made("HTTPRoute", "r", spec={"hostnames": [WWW.hosts["dev"]]})
-    assert collisions(s, WWW, [route], []) == [f"the host {WWW.hosts['dev']} is the baseline's"]
+    assert collisions(s, WWW, [route], []) == [Collision(WWW.hosts["dev"], Reason.HOST_OF_BASELINE)]
     assert collisions(s, WWW, [made("HTTPRoute", "r", spec={"hostnames": [WWW.hosts["tilt"]]})], []) == []
 
 
-def test_what_argo_cd_would_take_for_its_own_is_named(s: Settings):
+def test_an_object_that_argo_cd_would_take_for_its_own_collides(s: Settings):
     labelled = made("Service", "a", labels={"app.kubernetes.io/instance": WWW.component})
     tracked = made("Service", "b", annotations={"argocd.argoproj.io/tracking-id": "x"})
-    said = found(s, labelled, tracked)
-    assert "Service a has the label app.kubernetes.io/instance" in said[0]
-    assert "Service b has the annotation argocd.argoproj.io/tracking-id" in said[1]
+    label, annotation = found(s, labelled, tracked)
+    assert label == Collision("Service a", Reason.LABEL_OF_ARGO, WWW.component)
+    assert annotation == Collision("Service b", Reason.ANNOTATION_OF_ARGO)
+    assert "app.kubernetes.io/instance" in str(label)
+    assert "argocd.argoproj.io/tracking-id" in str(annotation)
 
 
-def test_a_namespace_of_production_is_named(s: Settings):
-    assert "which is production" in found(s, made("Service", "a", namespace="team-prod"))[0]
+def test_a_production_namespace_collides(s: Settings):
+    collision = Collision("Service a", Reason.PRODUCTION, "team-prod")
+    assert found(s, made("Service", "a", namespace="team-prod")) == [collision]
+    assert str(collision) == "Service a would be deployed to a production namespace (team-prod)"
 
 
 # Real charts.
@@ -114,7 +119,7 @@ def here(rendering: tuple[dict[str, str], Path], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("service", KNOWN.services, ids=lambda service: service.name)
-def test_no_chart_makes_an_object_that_the_baseline_has(here: Settings, service: Service):
+def test_no_chart_renders_an_object_of_the_baseline(here: Settings, service: Service):
     objects, baseline = deploy.rendered(here, service), deploy.rendered_baseline(here, service)
     assert len(objects) == len(baseline) >= 3
     assert collisions(here, service, objects, baseline) == []
@@ -123,12 +128,10 @@ def test_no_chart_makes_an_object_that_the_baseline_has(here: Settings, service:
 
 
 def test_without_tilts_values_every_object_collides(here: Settings):
-    """The check is no empty one: the same objects twice are found."""
+    """The check does find something: the same objects rendered twice."""
     baseline = deploy.rendered_baseline(here, WWW)
-    assert (
-        len([c for c in collisions(here, WWW, baseline, baseline) if c.endswith("is the baseline's")])
-        > len(baseline) - 1
-    )
+    reasons = [collision.reason for collision in collisions(here, WWW, baseline, baseline)]
+    assert reasons.count(Reason.OBJECT_OF_BASELINE) == len(baseline)
 
 
 # Images.
@@ -145,7 +148,7 @@ def test_without_tilts_values_every_object_collides(here: Settings):
         ({"image": "x"}, ["image.tag=tilt-1", "image.repository=r.io/a/b"]),
     ],
 )  # fmt: skip
-def test_the_image_goes_where_the_chart_reads_it(values: dict[str, Any], flags: list[str]):
+def test_the_image_is_set_where_the_chart_reads_it(values: dict[str, Any], flags: list[str]):
     assert list(deploy.image_flags(values, "r.io/a/b:tilt-1")) == flags
     assert deploy.image_flags(values, "") == ()
 
@@ -160,7 +163,7 @@ def test_values_are_merged_as_helm_merges_them(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"a: [1", b"a: \xff"])
-def test_a_values_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes):
+def test_a_values_file_that_is_not_yaml_is_named(tmp_path: Path, content: bytes):
     from tasks.tools import helm
 
     (tmp_path / "over.yaml").write_bytes(content)

@@ -1,4 +1,4 @@
-"""What Tilt is given: the tasks and the Tiltfile see the same settings."""
+"""The variables for Tilt: the tasks and the Tiltfile use the same settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def core(tmp_path: Path) -> Checkout:
     return Checkout(make_core(tmp_path / "pair"))
 
 
-def test_the_tiltfile_takes_over_what_the_tasks_have(core: Checkout):
+def test_the_tiltfile_uses_the_settings_of_the_tasks(core: Checkout):
     s = settings(
         registry__host="r.example.com",
         cluster__context="mine",
@@ -39,13 +39,13 @@ def test_the_tiltfile_takes_over_what_the_tasks_have(core: Checkout):
     assert "the context is 'dev', and only 'mine'" in core.refused(context="dev")
 
 
-def test_production_patterns_are_handed_over(core: Checkout):
+def test_production_patterns_are_passed_on(core: Checkout):
     s = settings(guard__production__contexts="mi*", cluster__context="mine")
     core.env.update(environment.environment(s))
-    assert "is production (it fits 'mi*'" in core.refused(context="mine")
+    assert "is production (it matches 'mi*'" in core.refused(context="mine")
 
 
-def test_nothing_secret_is_handed_over(monkeypatch: pytest.MonkeyPatch):
+def test_nothing_secret_is_passed_on(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KUBECONFIG", "/home/x/config")
     document = json.loads(environment.environment(settings(azure__tenant="a-tenant"))[environment.SETTINGS])
     assert set(document) == {
@@ -61,10 +61,10 @@ def test_nothing_secret_is_handed_over(monkeypatch: pytest.MonkeyPatch):
     assert document["kubeconfig"] == "/home/x/config"
 
 
-def test_the_mark_is_there_only_for_a_tilt_that_runs():
+def test_only_a_tilt_that_is_started_gets_the_mark():
     assert environment.MARK not in environment.environment(settings())
     assert environment.environment(settings(), "process-1")[environment.MARK] == "process-1"
 
 
-def test_nothing_marked_is_nothing_to_end():
+def test_without_marked_processes_there_is_nothing_to_end():
     assert orphans.end("no-such-run") == []

@@ -1,4 +1,4 @@
-"""Tilt from end to end in a sandbox: the real Tiltfile, real processes, the releases in the world's state."""
+"""Tilt from end to end in a sandbox: the real Tiltfile, real processes, releases in the sandbox's state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from sandbox import control, sample
 from sandbox.control import Box
 from tasks.core import ports
 from tests.tiltfile.conftest import KNOWN, SETTINGS, SUBMODULE
-from tests.world import HOST, ROOT, Started, inv, request, started, until, writes
+from tests.world import HOST, ROOT, Started, catalogue_port, inv, request, started, until, writes
 
 pytestmark = pytest.mark.slow
 NAME, RELEASE = "www-ameide-platform", "apps-www-ameide-platform-tilt"
@@ -29,7 +28,10 @@ NAME, RELEASE = "www-ameide-platform", "apps-www-ameide-platform-tilt"
 
 @dataclass
 class Team:
-    """A sandbox with the sample core; env: of the developer; other: of a colleague."""
+    """A sandbox with the sample core.
+
+    env: of the developer; other: of a colleague
+    """
 
     box: Box
     core: Path
@@ -45,13 +47,13 @@ class Team:
         return {r["release"]: r for r in json.loads(done.stdout)["releases"]}
 
     def listed(self) -> list[str]:
-        """As Helm itself lists them."""
+        """Return the releases that Helm itself lists."""
         call = ["helm", "list", "--all", "--short", "--namespace", SETTINGS["cluster"]["namespace"]]
         whole = {**self.box.environment(), **self.env}
         return subprocess.run(call, env=whole, capture_output=True, text=True, check=True).stdout.split()
 
     def objects(self, *more: str) -> str:
-        """The baseline's objects, byte for byte: all of the namespace that no release of Tilt owns."""
+        """Return the baseline's objects, byte for byte: all of the namespace that no release of Tilt owns."""
         kinds = "deployments,services,configmaps,serviceaccounts,httproutes"
         call = ["kubectl", "get", kinds, "-n", SETTINGS["cluster"]["namespace"], "-o", "json", *more]
         whole = {**self.box.environment(), **self.env}
@@ -59,7 +61,7 @@ class Team:
         return json.dumps([i for i in items if not i["metadata"]["name"].endswith("-tilt")], sort_keys=True)
 
     def processes(self) -> list[str]:
-        """Commands of processes that belong to this sandbox and are no daemons of Telepresence or the sandbox."""
+        """Return the commands of this sandbox's processes, without the daemons of Telepresence and of the sandbox."""
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -109,6 +111,13 @@ def nothing_left(team: Team) -> Iterator[None]:
     assert until(lambda: not [p for p in team.processes() if "tilt" in p or "intercept" in p]), team.processes()
 
 
+@pytest.fixture
+def port_of_the_service() -> Iterator[None]:
+    """Hold the port that `tilt.up --intercept` uses."""
+    with catalogue_port(3001):
+        yield
+
+
 def ready(run: Started, name: str) -> bool:
     return (
         bool(until(lambda: f"ok {name}" in run.said or run.process.poll() is not None, 30))
@@ -116,7 +125,7 @@ def ready(run: Started, name: str) -> bool:
     )
 
 
-def test_up_brings_exactly_what_was_asked_for(team: Team):
+def test_up_deploys_exactly_what_was_asked_for(team: Team):
     before = team.objects()
     for words in (("--only", NAME), ("--", f"--only={RELEASE}")):
         with started(team.box, "tilt.up", *words, env=team.env) as run:
@@ -139,7 +148,7 @@ def test_the_pod_runs_the_image_that_was_built_and_pushed(team: Team):
     assert json.loads(found.stdout)["spec"]["template"]["spec"]["containers"][0]["image"] == pushed
 
 
-def test_ci_ends_by_itself_with_tilts_own_code(team: Team):
+def test_ci_ends_by_itself_with_tilts_exit_code(team: Team):
     assert team.inv("tilt.ci", "--only", "graph").returncode == 0
     control.fault(team.box, "registry-role")
     try:
@@ -157,7 +166,7 @@ def test_ci_ends_by_itself_with_tilts_own_code(team: Team):
         assert team.inv("aks.registry").returncode == 0
 
 
-def test_a_registry_that_takes_no_push_is_explained_although_docker_is_logged_in(team: Team):
+def test_a_refused_push_is_explained_although_docker_is_logged_in(team: Team):
     control.fault(team.box, "registry-refused")
     try:
         done = team.inv("tilt.ci", "--only", "platform")
@@ -168,12 +177,12 @@ def test_a_registry_that_takes_no_push_is_explained_although_docker_is_logged_in
     assert "apps-platform-tilt" not in team.releases()
 
 
+@pytest.mark.usefixtures("port_of_the_service")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: int):
-    assert until(lambda: ports.owner(3001) is None, 60), "another run on this machine has the service's port"
     with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
         assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
-        if number == signal.SIGKILL:  # of Tilt itself; its children live on
+        if number == signal.SIGKILL:  # of Tilt itself; its children continue
             tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")
             os.kill(tilt["data"]["group"], number)
             assert run.end() == 137
@@ -183,8 +192,8 @@ def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: i
     assert [e for e in journal(team) if e["kind"] != "session"] == []
 
 
-def test_after_a_kill_of_both_the_next_command_ends_it(team: Team):
-    assert until(lambda: ports.owner(3001) is None, 60), "another run on this machine has the service's port"
+@pytest.mark.usefixtures("port_of_the_service")
+def test_after_both_were_killed_the_next_command_ends_the_intercept(team: Team):
     with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
         assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
         tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")["data"]["group"]
@@ -192,11 +201,11 @@ def test_after_a_kill_of_both_the_next_command_ends_it(team: Team):
         os.kill(tilt, signal.SIGKILL)
         run.process.wait()
     done = team.inv("tilt.down")
-    assert "end what a killed Tilt left" in done.stderr
+    assert "end what a killed Tilt left behind" in done.stderr
     assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline")
 
 
-def test_a_tilt_whose_starter_was_killed_is_ended_by_the_next_start(team: Team):
+def test_a_tilt_whose_run_was_killed_is_ended_by_the_next_start(team: Team):
     with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
         assert ready(run, "apps-graph-tilt"), run.said
         run.process.kill()
@@ -204,7 +213,7 @@ def test_a_tilt_whose_starter_was_killed_is_ended_by_the_next_start(team: Team):
     assert json.loads(team.inv("tilt.status", "--json").stdout)["tilt"]
     done = team.inv("tilt.ci", "--only", "graph")
     assert done.returncode == 0, done.stderr
-    assert "left by a run that was killed" in done.stderr
+    assert "left behind by a killed run" in done.stderr
 
 
 def test_a_second_tilt_of_this_workstation_is_refused(team: Team):
@@ -212,11 +221,11 @@ def test_a_second_tilt_of_this_workstation_is_refused(team: Team):
         assert until(lambda: "page:" in run.said, 30), run.said
         done = team.inv("tilt.up", "--only", "graph")
         assert done.returncode == 1
-        assert "Tilt already runs here" in done.stderr
+        assert "Tilt is already running here" in done.stderr
         run.end(signal.SIGTERM)
 
 
-def test_a_taken_port_is_changed_with_a_word_unless_it_was_asked_for(team: Team):
+def test_a_taken_port_is_replaced_with_a_warning_unless_it_was_asked_for(team: Team):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -230,18 +239,18 @@ def test_a_taken_port_is_changed_with_a_word_unless_it_was_asked_for(team: Team)
         assert f"port {port} is taken by" in asked.stderr
 
 
-def test_a_release_of_a_colleague_is_refused_with_the_name(team: Team):
+def test_a_release_of_a_colleague_is_refused_with_the_owners_name(team: Team):
     assert team.inv("tilt.ci", "--only", "graph", env=team.other).returncode == 0
     before = len(writes(team.box, "helm"))
     done = team.inv("tilt.up", "--only", "graph")
     assert done.returncode == 3
     assert "the release apps-graph-tilt is held by agent-02" in done.stderr
-    assert "nothing of yours" in team.inv("tilt.down").stdout
+    assert "no release of yours" in team.inv("tilt.down").stdout
     assert len(writes(team.box, "helm")) == before
     assert team.releases()["apps-graph-tilt"]["holder"] == "agent-02"
 
 
-def test_a_release_that_was_left_half_way_is_explained_and_can_be_removed(team: Team):
+def test_a_stuck_release_is_explained_and_can_be_removed(team: Team):
     control.fault(team.box, "release-stuck")
     assert team.inv("tilt.ci", "--only", "graph").returncode == 1
     done = team.inv("tilt.ci", "--only", "graph")
@@ -264,7 +273,7 @@ def test_a_release_that_was_left_half_way_is_explained_and_can_be_removed(team: 
         ("api-refused", 3, "the API server does not answer"),
     ],
 )
-def test_what_stands_in_the_way_is_one_message_and_nothing_is_deployed(team: Team, fault: str, code: int, said: str):
+def test_a_fault_is_one_error_and_nothing_is_deployed(team: Team, fault: str, code: int, said: str):
     before = len(writes(team.box, "helm", "docker", "tilt"))
     control.fault(team.box, fault)
     try:
@@ -287,7 +296,7 @@ def test_what_stands_in_the_way_is_one_message_and_nothing_is_deployed(team: Tea
         ("REMOTE_DEV_REGISTRY__HOST", "other.azurecr.io", 1),
     ],
 )
-def test_a_wrong_place_is_one_message_and_nothing_is_deployed(team: Team, name: str, value: str, code: int):
+def test_a_wrong_target_is_one_error_and_nothing_is_deployed(team: Team, name: str, value: str, code: int):
     before = len(writes(team.box, "helm", "tilt"))
     done = team.inv("tilt.up", "--only", "graph", env={**team.env, name: value})
     assert done.returncode == code, done.stderr
@@ -296,7 +305,7 @@ def test_a_wrong_place_is_one_message_and_nothing_is_deployed(team: Team, name: 
     assert len(writes(team.box, "helm", "tilt")) == before
 
 
-def test_a_missing_submodule_is_an_exit_code_and_its_command(team: Team, tmp_path: Path):
+def test_a_missing_submodule_is_an_error_with_its_command(team: Team, tmp_path: Path):
     empty = tmp_path / "gitops"
     empty.mkdir()
     done = team.inv("tilt.up", "--only", "graph", env={**team.env, "REMOTE_DEV_REPOSITORIES__GITOPS": str(empty)})
@@ -315,7 +324,7 @@ def test_values_that_would_touch_the_baseline_deploy_nothing(team: Team, tmp_pat
     before = team.objects()
     done = team.inv("tilt.ci", "--only", "graph", env={**team.env, "REMOTE_DEV_REPOSITORIES__GITOPS": str(gitops)})
     assert done.returncode == 1
-    assert "would touch the baseline: ConfigMap graph is the baseline's" in done.stdout
+    assert "would touch the baseline: ConfigMap graph belongs to the baseline" in done.stdout
     assert team.releases() == {}
     assert team.objects() == before
 
@@ -331,7 +340,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(team: Team):
     assert (len(writes(team.box)), files(team)) == before
 
 
-def test_a_dry_run_before_any_set_up_says_what_comes_first(team: Team, tmp_path: Path):
+def test_a_dry_run_before_setup_says_what_comes_first(team: Team, tmp_path: Path):
     env = {**team.env, "REMOTE_DEV_STATE": str(tmp_path / "state")}
     done = team.inv("tilt.up", "--only", "graph", "--dry-run", env=env)
     assert done.returncode == 1
@@ -340,9 +349,9 @@ def test_a_dry_run_before_any_set_up_says_what_comes_first(team: Team, tmp_path:
     assert "releases: unknown" in team.inv("tilt.status", env=env).stdout
 
 
-def test_a_plain_tilt_works_too_and_removes_only_what_is_ours(team: Team):
-    """Without the suite around it: the files alone, as a person types it."""
-    handed = json.dumps({"python": sys.executable})  # the suite's environment may lie elsewhere where tests run
+def test_a_plain_tilt_works_too_and_removes_only_our_release(team: Team):
+    """Without the suite around it: `tilt` as typed, with the files of this repository."""
+    handed = json.dumps({"python": sys.executable})  # tests may run with another environment than the suite's
     for env, there in ((team.env, True), (team.other, True), (team.env, False)):
         verb = ("ci",) if not team.listed() else ("down",)
         whole = {**team.box.environment(), **env, "TILT_REMOTE_DEV": handed, "TILT_PORT": str(ports.free())}
@@ -358,7 +367,7 @@ def test_a_plain_tilt_works_too_and_removes_only_what_is_ours(team: Team):
         assert team.listed() == (["apps-graph-tilt"] if there else [])
 
 
-def test_a_resource_that_is_switched_off_takes_its_release_along(team: Team):
+def test_disabling_a_resource_deletes_its_release(team: Team):
     with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
         assert ready(run, "apps-graph-tilt"), run.said
         whole = {**team.box.environment(), **team.env, "TILT_PORT": team.env["REMOTE_DEV_TILT__PORT"]}
@@ -378,7 +387,7 @@ def test_down_says_what_it_would_remove_and_removes_that(team: Team):
     assert list(team.releases()) == ["apps-platform-tilt"]
 
 
-def test_what_the_journal_lost_is_found_by_its_label(team: Team):
+def test_a_release_that_is_missing_in_the_journal_is_found_by_its_label(team: Team):
     assert team.inv("tilt.ci", "--only", "graph").returncode == 0
     state = Path(team.box.env["REMOTE_DEV_STATE"]) / "journal"
     for entry in state.glob("release-*.json"):
@@ -387,15 +396,8 @@ def test_what_the_journal_lost_is_found_by_its_label(team: Team):
     assert team.releases() == {}
 
 
-def test_what_the_suite_adds_before_tilt_starts_is_small(team: Team):
-    began = time.monotonic()
-    done = team.inv("tilt.up", "--only", "graph", "--dry-run")
-    assert done.returncode == 0
-    assert time.monotonic() - began < 1.5
-
-
 def files(team: Team) -> dict[str, bytes]:
-    """All that lies in HOME and in the state."""
+    """Return all files in HOME and in the state folder."""
     places = (Path(team.box.env["HOME"]), Path(team.box.env["REMOTE_DEV_STATE"]))
     return {str(p): p.read_bytes() for place in places for p in sorted(place.rglob("*")) if p.is_file()}
 

@@ -1,4 +1,4 @@
-"""The connection from a client, as a handler sees it: is it still there, print, read its stdin."""
+"""The connection to a client as a handler uses it: print, read stdin, check that the client still runs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import socket
 import time
 from typing import Any
 
-from sandbox.server.call import CallerGone
+from sandbox.protocol.call import CallerGone
 
 
 class Line:
-    """A top-level client. Messages as client.py describes them."""
+    """The connection to a client process. server/client.py describes the messages."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
 
     def send(self, *message: Any) -> None:
-        """One message to the client. Raises CallerGone."""
+        """Send one message to the client. Raises CallerGone."""
         data = marshal.dumps(message)
         try:
             self.connection.sendall(len(data).to_bytes(4, "big") + data)
@@ -26,12 +26,12 @@ class Line:
             raise CallerGone from None
 
     def receive(self) -> Any:
-        """The client's next message. Raises CallerGone."""
+        """Receive the client's next message. Raises CallerGone."""
         head = self._exactly(4)
         return marshal.loads(self._exactly(int.from_bytes(head, "big")))
 
     def check(self, seconds: float) -> None:
-        """Wait this long; raise CallerGone as soon as the client has gone."""
+        """Wait this long. Raises CallerGone as soon as the client has ended."""
         ready, _, _ = select.select([self.connection], [], [], seconds)
         if not ready:
             return
@@ -41,14 +41,14 @@ class Line:
             gone = True
         if gone:
             raise CallerGone
-        time.sleep(min(seconds, 0.02))  # it sent something that the handler has not asked for yet
+        time.sleep(min(seconds, 0.02))  # data that the handler has not asked for yet
 
     def emit(self, text: str, error: bool = False) -> None:
         """Print on the client's stdout or stderr."""
         self.send("err" if error else "out", text.encode("utf-8", "surrogateescape"))
 
     def stdin(self) -> bytes:
-        """What the client reads on its stdin until its end."""
+        """All of the client's stdin."""
         self.send("stdin")
         answer = self.receive()
         return bytes(answer[1])
@@ -71,7 +71,7 @@ class Line:
 
 
 class Nested:
-    """A call made by another stand-in: its output is kept, its stdin is given, and it ends with its caller or deadline."""
+    """A call made by another stand-in. Its output is collected, its stdin is given, and it ends with its caller or at its deadline."""
 
     def __init__(self, outer: Line | Nested, deadline: float | None, given: bytes = b"") -> None:
         self.outer, self.deadline, self._given = outer, deadline, given
@@ -79,7 +79,7 @@ class Nested:
         self._err: list[str] = []
 
     def check(self, seconds: float) -> None:
-        """Wait this long. Raises CallerGone also when the own deadline has passed."""
+        """Wait this long. Also raises CallerGone when this call's deadline has passed."""
         if self.deadline is not None:
             left = self.deadline - time.monotonic()
             if left <= seconds:
@@ -88,15 +88,15 @@ class Nested:
         self.outer.check(seconds)
 
     def emit(self, text: str, error: bool = False) -> None:
-        """Keep it for the caller."""
+        """Collect output for the caller."""
         (self._err if error else self._out).append(text)
 
     def stdin(self) -> bytes:
-        """What the caller pipes into it; mostly nothing."""
+        """What the caller pipes in; usually nothing."""
         return self._given
 
-    def taken(self) -> tuple[str, str]:
-        """What was printed."""
+    def output(self) -> tuple[str, str]:
+        """The collected stdout and stderr."""
         return "".join(self._out), "".join(self._err)
 
     def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:

@@ -1,4 +1,4 @@
-"""A workstation whose programs are the stand-ins, called in this process: no server, no client, no waiting."""
+"""A workstation whose stand-ins are called in this process, without server, client and delays."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from sandbox.faults import apply_fault
-from sandbox.server.call import Answer, Call
-from sandbox.server.line import Nested
+from sandbox.protocol.call import Answer, Call
+from sandbox.protocol.line import Nested
+from sandbox.server import apply_fault
 from sandbox.standins import TABLE
 from sandbox.world import seed
 from tasks.core.repository import repository_root
@@ -19,8 +19,8 @@ SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 
 @dataclass
-class Said:
-    """How a call ended."""
+class CallResult:
+    """The result of a call."""
 
     exit: int
     out: str
@@ -29,7 +29,7 @@ class Said:
 
 
 class _Line:
-    """The client's side of a call: what it prints at once, what it reads."""
+    """The client's side of a call: the output printed before the answer, and stdin."""
 
     def __init__(self, given: bytes) -> None:
         self.given, self.out, self.err = given, "", ""
@@ -50,8 +50,8 @@ class _Line:
         return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)  # type: ignore[arg-type]
 
 
-class Desk:
-    """One person's HOME in a world of its own, logged in to nothing."""
+class Workstation:
+    """A user's HOME in a separate world, without logins."""
 
     def __init__(self, place: Path) -> None:
         self.box = place / "box"
@@ -74,32 +74,32 @@ class Desk:
         answer: Answer = import_module(TABLE[call.tool]).handle(call, self.world)
         return answer
 
-    def __call__(self, tool: str, *argv: str, stdin: str = "", cwd: str = "", **env: str) -> Said:
+    def __call__(self, tool: str, *argv: str, stdin: str = "", cwd: str = "", **env: str) -> CallResult:
         line = _Line(stdin.encode())
         self.calls.clear()
         call = Call(tool, argv, {**self.env, **env}, cwd or str(self.home), 1, line=line)
         answer = self._dispatch(call)
-        while answer.run:  # what the client does with it, streams kept
+        while answer.run:  # as the client does, with the streams collected
             line.out, line.err = line.out + answer.stdout, line.err + answer.stderr
             done = subprocess.run(
                 answer.run, env={**call.env, **answer.run_env}, cwd=call.cwd, capture_output=True, text=True, timeout=30
             )
             line.out, line.err = line.out + done.stdout, line.err + done.stderr
             answer = import_module(TABLE[tool]).ended(call, self.world, answer.after, done.returncode)
-        return Said(answer.exit, line.out + answer.stdout, line.err + answer.stderr, answer.writes)
+        return CallResult(answer.exit, line.out + answer.stdout, line.err + answer.stderr, answer.writes)
 
-    def az(self, *argv: str, **env: str) -> Said:
+    def az(self, *argv: str, **env: str) -> CallResult:
         return self("az", *argv, **env)
 
-    def plant(self, name: str, on: bool = True) -> None:
+    def set_fault(self, name: str, on: bool = True) -> None:
         apply_fault.fault(self.world, name, on)
 
-    def login(self) -> Desk:
+    def login(self) -> Workstation:
         assert self.az("login", "--use-device-code", "-o", "none").exit == 0
         return self
 
-    def credentials(self) -> Desk:
-        """Logged in, with a converted kubeconfig."""
+    def credentials(self) -> Workstation:
+        """Log in and get a converted kubeconfig."""
         done = self.login().az("aks", "get-credentials", "-g", self.places.resource_group, "-n", self.places.cluster)
         assert done.exit == 0, done
         return self

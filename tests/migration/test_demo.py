@@ -1,4 +1,4 @@
-"""The demo of the migration holds what it tells."""
+"""`inv demo --migration`, run for real."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.world import ROOT, program
 pytestmark = pytest.mark.slow
 
 
-def test_the_five_phases_end_done_and_nothing_is_left(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_all_phases_end_done_and_no_folder_is_left(tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     done = subprocess.run(
         program("demo", "--migration"), cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Where nothing can be written, or not enough: one line, the fix, and all is as it was."""
+"""What prevents a commit: one error with its fix, and nothing changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from migration import cli
-from tests.migration.conftest import Repos, code_of
+from migration.model import Block, Reason
+from tasks.core.errors import REFUSED, Problem
+from tests.migration.conftest import Pair, code_of
 
 pytestmark = pytest.mark.slow
 ODD_SETTINGS = {
@@ -51,11 +53,11 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
 
 
-def heads(repos: Repos) -> list[str]:
+def heads(repos: Pair) -> list[str]:
     return [repos.git(name, "rev-parse", "HEAD") for name in ("core", "gitops")]
 
 
-def clean(repos: Repos) -> bool:
+def clean(repos: Pair) -> bool:
     return all(
         repos.git(name, "status", "--porcelain", "-uno", "--ignore-submodules") == "" for name in ("core", "gitops")
     )
@@ -70,7 +72,7 @@ def one_error(said: str) -> str:
     return said
 
 
-def test_a_sparse_checkout_is_refused(pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str]):
+def test_a_sparse_checkout_is_refused(pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]):
     repos = pair()
     repos.git("core", "sparse-checkout", "set", "services")
     before = heads(repos)
@@ -83,12 +85,12 @@ def test_a_sparse_checkout_is_refused(pair: Callable[..., Repos], capsys: pytest
     assert repos.run(1) == 0
 
 
-def test_a_file_system_that_may_only_be_read_is_refused(
-    pair: Callable[..., Repos], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_read_only_file_system_is_refused(
+    pair: Callable[..., Pair], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     with small_file_system(tmp_path / "small", 64) as place:
         shutil.copytree(pair().folder, place / "pair", symlinks=True)
-        repos = Repos(place / "pair")
+        repos = Pair(place / "pair")
         before = heads(repos)
         remount(place, "ro")
         try:
@@ -105,7 +107,7 @@ def test_a_file_system_that_may_only_be_read_is_refused(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 @pytest.mark.parametrize("where", [".", ".git"])
 def test_no_write_permission_is_refused(
-    pair: Callable[..., Repos], where: str, capsys: pytest.CaptureFixture[str]
+    pair: Callable[..., Pair], where: str, capsys: pytest.CaptureFixture[str]
 ):  # pragma: no cover
     repos = pair()
     before = heads(repos)
@@ -119,8 +121,8 @@ def test_no_write_permission_is_refused(
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
-def test_a_full_disk_stops_a_phase_and_all_is_as_it_was(
-    pair: Callable[..., Repos],
+def test_a_full_disk_stops_a_phase_and_changes_nothing(
+    pair: Callable[..., Pair],
     migrated_template: Path,
     tmp_path: Path,
     number: int,
@@ -128,10 +130,10 @@ def test_a_full_disk_stops_a_phase_and_all_is_as_it_was(
 ):
     template = migrated_template if number == 4 else pair().folder
     if number == 2:
-        assert Repos(template).run(1) == 0
+        assert Pair(template).run(1) == 0
     with small_file_system(tmp_path / "small", 48) as place:
         shutil.copytree(template, place / "pair", symlinks=True)
-        repos = Repos(place / "pair")
+        repos = Pair(place / "pair")
         stopped = 0
         for kilobytes in (0, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096):
             before = heads(repos)
@@ -165,7 +167,7 @@ def fill(place: Path, left: int) -> Path:
     return path
 
 
-def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
+def test_undo_after_a_push_adds_a_commit(pair: Callable[..., Pair]):
     from migration import undo
 
     repos = pair(remotes=True)
@@ -187,7 +189,7 @@ def test_undo_after_a_push_goes_on_by_new_commits(pair: Callable[..., Repos]):
     assert repos.git("core", "rev-parse", "HEAD~1") == pushed[0]
 
 
-def test_a_persons_configuration_of_git_changes_nothing(pair: Callable[..., Repos]):
+def test_unusual_git_settings_make_no_difference(pair: Callable[..., Pair]):
     repos = pair()
     for name in ("core", "gitops"):
         for key, value in ODD_SETTINGS.items():
@@ -200,8 +202,8 @@ def test_a_persons_configuration_of_git_changes_nothing(pair: Callable[..., Repo
     assert clean(repos)
 
 
-def test_who_is_not_known_to_git_may_look_but_not_commit(
-    pair: Callable[..., Repos], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_git_identity_status_works_and_commits_are_refused(
+    pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     repos = pair()
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
@@ -212,11 +214,29 @@ def test_who_is_not_known_to_git_may_look_but_not_commit(
         for key in ("user.name", "user.email"):
             repos.git(name, "config", "--unset", key)
     before = heads(repos)
-    assert code_of(lambda: cli.status(repos.asked())) == 0
+    assert code_of(lambda: cli.status(repos.flags())) == 0
     assert "does not know who commits" in capsys.readouterr().out
-    assert code_of(lambda: cli.plan(repos.asked(), str(tmp_path / "plan.json"))) == 3
+    assert code_of(lambda: cli.plan(repos.flags(), str(tmp_path / "plan.json"))) == 3
     assert not (tmp_path / "plan.json").exists()
     capsys.readouterr()
     assert repos.run(1) == 3
     assert "config user.email" in one_error(capsys.readouterr().err)
     assert heads(repos) == before
+
+
+def test_a_block_is_a_problem_with_its_place_and_its_fix(pair: Callable[..., Pair]):
+    path, other = "tools/bootstrap/configs/dev.yaml", "infra/environments/dev/bootstrap.yaml"
+    blocks = {block.path: block for result in pair("two-sources").plan((1,)).results for block in result.blocks}
+    fix = f"keep one of the two, or accept both: --accept {path}"
+    assert blocks[path] == Block.at(path, Reason.DIVERGED, other, fix)
+    assert blocks[path].problem == Problem(f"{path} is blocked: diverged", why=other, fix=fix, code=REFUSED)
+
+
+def test_a_file_in_the_way_blocks_with_its_path(pair: Callable[..., Pair]):
+    repos = pair()
+    (repos.gitops / "policies").write_text("a person's\n")
+    fix = "an untracked file is where policies/"
+    blocks = [block for result in repos.plan((1,)).results for block in result.blocks]
+    assert blocks
+    assert {(b.path, b.reason, b.where) for b in blocks} == {("policies", Reason.CUSTOM, "gitops:policies")}
+    assert all(b.fix.startswith(fix) and b.fix.endswith("belongs; move it away") for b in blocks)

@@ -1,4 +1,4 @@
-"""What control may ask of a running world: plant and take away faults, look, and play a colleague."""
+"""The requests of sandbox.control to a running sandbox: switch faults on and off, list them, issue credentials."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sandbox.world.state import TOOLS, World
 
 
 def fault(world: World, name: str, on: bool) -> dict[str, Any]:
-    """Plant or take away one fault, with what it does at once."""
+    """Switch one fault on or off, with its immediate effects."""
     if name not in FAULTS:
-        raise ValueError(f"no fault is called '{name}'")
+        raise ValueError(f"'{name}' is not a fault")
     with world.lock:
         (world.faults.add if on else world.faults.discard)(name)
     tool, _, what = name.rpartition("-")
@@ -30,7 +30,7 @@ def fault(world: World, name: str, on: bool) -> dict[str, Any]:
 
 
 def _missing(box: Path, tool: str, on: bool) -> None:
-    """Take a program off the private PATH, and out of sight where the machine has a real one."""
+    """Remove a program from the sandbox's PATH. A real program of the same name on the machine is hidden too."""
     program = box / "bin" / tool
     if on and program.is_symlink():
         program.unlink()
@@ -47,11 +47,11 @@ def _missing(box: Path, tool: str, on: bool) -> None:
 
 
 def faults(world: World) -> dict[str, Any]:
-    """All faults: help and whether planted."""
+    """All faults with their help text and state."""
     return {name: {"help": text, "on": name in world.faults} for name, text in FAULTS.items()}
 
 
-def _production(world: World, on: bool) -> None:
+def _production_labels(world: World, on: bool) -> None:
     labels = world.cluster.namespaces[world.places.namespace].labels
     for key, value in world.places.production_labels.items():
         if on:
@@ -60,12 +60,12 @@ def _production(world: World, on: bool) -> None:
             labels.pop(key, None)
 
 
-def _stopped(world: World, on: bool) -> None:
+def _cluster_stopped(world: World, on: bool) -> None:
     world.cluster.running = not on
 
 
 def _read_only(world: World, on: bool) -> None:
-    """HOME as a read-only file system where that may be mounted (root), else without the right to write."""
+    """Make HOME read-only: by a mount for root, else by its mode."""
     home = world.users["developer"].home
     if on:
         if (
@@ -80,9 +80,9 @@ def _read_only(world: World, on: bool) -> None:
 
 
 def release(box: Path) -> None:
-    """Undo what planting did to the box's folders, so that they can be removed."""
+    """Undo what faults did to the box's folders, so that they can be deleted."""
     home = box / "home"
-    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:  # a bind mount is no mount for os.path.ismount
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:  # os.path.ismount does not recognise bind mounts
         mounted = sum(line.split()[4] == str(home) for line in mounts)
     for _ in range(mounted):
         subprocess.run(["umount", "-l", str(home)], capture_output=True, check=False)
@@ -91,18 +91,18 @@ def release(box: Path) -> None:
 
 
 def _conflict(world: World, on: bool) -> None:
-    """The colleague holds the first service that a host leads to."""
+    """Let the colleague intercept the first service with a port."""
     from sandbox.world import rollout
     from sandbox.world.cluster import Intercept, new_id
 
     cluster, colleague = world.cluster, world.users["colleague"]
     with world.lock:
-        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("planted-")]
-        world.alive_sessions.discard("planted")
+        cluster.intercepts = [i for i in cluster.intercepts if not i.id.startswith("fault-")]
+        world.alive_sessions.discard("fault")
         if not on:
             return
         workload = next(w for w in cluster.workloads if w.ports)
-        session = f"planted-{new_id()}"
+        session = f"fault-{new_id()}"
         made = Intercept(
             id=f"{session}:{workload.name}",
             name=workload.name,
@@ -119,8 +119,8 @@ def _conflict(world: World, on: bool) -> None:
         cluster.intercepts.append(made)
 
 
-def _lost(world: World, on: bool) -> None:
-    """Every daemon of the developer dies as by kill -9; nobody is told."""
+def _session_lost(world: World, on: bool) -> None:
+    """Kill every daemon of the developer, as kill -9 does, without notice."""
     if not on:
         return
     for daemon in list(world.users["developer"].daemons):
@@ -133,8 +133,8 @@ def _lost(world: World, on: bool) -> None:
         time.sleep(0.01)
 
 
-def _stale(world: World, on: bool) -> None:
-    """What a container restart leaves of the daemons: cache files that name processes which are gone."""
+def _stale_sockets(world: World, on: bool) -> None:
+    """Leave what a container restart leaves: cache files that name ended daemon processes."""
     user = world.users["developer"]
     user.notes.pop("unstuck", None)
     cache = user.home / ".cache/telepresence"
@@ -147,8 +147,8 @@ def _stale(world: World, on: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def _agents(world: World, on: bool) -> None:
-    """When the agents' image can be had again, the pods that waited for it become ready."""
+def _agent_never(world: World, on: bool) -> None:
+    """Once the agent's image is available again, the pods that waited for it become ready."""
     if on:
         return
     with world.lock:
@@ -160,19 +160,19 @@ def _agents(world: World, on: bool) -> None:
 
 _EFFECTS: dict[str, Any] = {
     "conflict": _conflict,
-    "agent-orphaned": platform.plant_agents,
-    "agent-wrong-manager": platform.plant_agents,
-    "session-lost": _lost,
-    "stale-sockets": _stale,
-    "agent-never": _agents,
-    "production-labels": _production,
-    "cluster-stopped": _stopped,
+    "agent-orphaned": platform.add_agents,
+    "agent-wrong-manager": platform.add_agents,
+    "session-lost": _session_lost,
+    "stale-sockets": _stale_sockets,
+    "agent-never": _agent_never,
+    "production-labels": _production_labels,
+    "cluster-stopped": _cluster_stopped,
     "home-read-only": _read_only,
 }
 
 
 def credentials(world: World, user: str, home: str) -> dict[str, Any]:
-    """Context, namespace, server and a token for a kubeconfig that needs no az and no kubelogin."""
+    """Context, namespace, server and token for a kubeconfig that works without az and kubelogin."""
     with world.lock:
         person = world.users.get(user) or world.add_user(user, Path(home))
     where = world.places
@@ -180,4 +180,11 @@ def credentials(world: World, user: str, home: str) -> dict[str, Any]:
     return {"context": where.context, "namespace": where.namespace, "server": world.cluster.server, "token": token}
 
 
-VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials}
+def processes(world: World) -> dict[str, Any]:
+    """What the server knows of telepresence's processes: sessions with a running daemon, and pids of commands."""
+    with world.lock:
+        children = [i.child for cluster in world.clusters.values() for i in cluster.intercepts if i.child]
+        return {"sessions": sorted(world.alive_sessions), "children": children}
+
+
+VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials, "processes": processes}

@@ -1,0 +1,144 @@
+"""One run of setup: its options, and the answers that several steps need."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from tasks.checks import guard
+from tasks.checks.guard import Target
+from tasks.core.config.settings import Settings
+from tasks.core.errors import FAILED, REFUSED, Blocked, Refused, ToolError, Trouble
+from tasks.core.yaml import nodes
+from tasks.flows.setup.lazy import Lazy
+from tasks.tools import az, capabilities, kubectl, telepresence
+from tasks.tools import kubeconfig as kc
+from tasks.tools.kubeconfig import Context
+
+
+@dataclass
+class SetupRun:
+    """The context of the setup steps. Answers that take a second are fetched once, as early as possible."""
+
+    settings: Settings
+
+    force: bool = False
+    """Fetch the credentials even if the kubeconfig has them."""
+
+    relogin: bool = False
+    """Log in even if the present login works."""
+
+    yes: bool = False
+    """Allow changes that destroy something."""
+
+    login_mode: str = ""
+    """How to log in; empty for the mode in the settings."""
+
+    remarks: dict[str, str] = field(default_factory=dict)
+    """Step key to what the step reports although it is done."""
+
+    def __post_init__(self) -> None:
+        self.fetched_context = Lazy(lambda: fetch_context(self.settings))
+        self.fresh_login = False
+        self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
+        self._targets: dict[str, Lazy[Target]] = {}
+        self._lock = threading.Lock()
+
+    def prefetch(self) -> None:
+        """Start the slow reads while the login is tested. Does nothing when nobody is logged in."""
+        if not az.accounts():
+            return
+        self._telepresence_help.start()
+        try:
+            present = kc.load().context(self.settings.cluster.context)
+            if present is None or self.force:
+                self.fetched_context.start()
+            else:
+                self._target(session_context(self.settings, present)).start()
+        except Blocked:
+            return  # the step reports it
+
+    def stop(self) -> None:
+        """End the reads that are still running."""
+        self.fetched_context.stop()
+        self._telepresence_help.stop()
+        for target in list(self._targets.values()):
+            target.stop()
+
+    def logged_in(self) -> None:
+        """Invalidate the answers from before a new login."""
+        self.fresh_login = True
+        self.fetched_context.invalidate()
+        with self._lock:
+            self._targets.clear()
+
+    def checked_target(self, context: Context) -> Target:
+        """Return the target of this context if the guard allows it.
+
+        Raises Refused, which ends the run before any write, for production and when the cluster denies the look.
+        Raises Blocked when the cluster does not answer: steps that do not need it go on.
+        """
+        try:
+            return self._target(context).get()
+        except guard.UnknownTarget as why:
+            if isinstance(why.cause, kubectl.Forbidden):
+                raise
+            raise blocked(why) from None
+
+    @property
+    def cluster_answered(self) -> bool:
+        """True when the cluster has answered in this run."""
+        with self._lock:
+            return any(target.succeeded for target in self._targets.values())
+
+    def _target(self, context: Context) -> Lazy[Target]:
+        key = kc.rendered(context)
+        with self._lock:
+            return self._targets.setdefault(key, Lazy(lambda: assess_target(self.settings, context)))
+
+
+def load_telepresence_help(s: Settings) -> None:
+    """Read which flags Telepresence has, before a session waits for the answer. Its own step reports failures."""
+    try:
+        for command in ("status", "connect"):
+            capabilities.flags(telepresence.tool(s), command)
+    except ToolError:
+        return
+
+
+def assess_target(s: Settings, context: Context) -> Target:
+    """Let the guard assess the target of this context, through a private file: nothing else is written before."""
+    with kc.private(context) as file:
+        return guard.assess(s, kubeconfig=file)
+
+
+def session_context(s: Settings, context: Context) -> Context:
+    """Return the context as the session uses it: in the namespace of the settings, with its token from az."""
+    return replace(kc.through_az(s, context), namespace=s.cluster.namespace)
+
+
+def fetch_context(s: Settings) -> Context:
+    """Fetch the cluster's context from Azure, under the name and namespace of the settings. Writes no file."""
+    printed = kc.parse(az.cluster_credentials(s), "what az aks get-credentials printed")
+    context = printed.context(printed.current) or next(
+        (context for name in printed.names("contexts") if (context := printed.context(name)) is not None), None
+    )
+    if context is None or not context.server:
+        raise ToolError(
+            "az aks get-credentials ended without an error, and printed no kubeconfig",
+            tool="az",
+            exit=0,
+            fix=f"az aks get-credentials {' '.join(az.credentials_args(s)[2:])}",
+        )
+    if nodes.find(context.user_body, "auth-provider") is not None:
+        raise Blocked(
+            "the cluster gives a kubeconfig for an auth plugin that kubectl no longer has",
+            fix="ask the platform team for an AAD-integrated cluster (kubelogin)",
+        )
+    name = s.cluster.context
+    return replace(context, name=name, cluster=name, namespace=s.cluster.namespace)
+
+
+def blocked(why: Trouble) -> Blocked:
+    """Return the trouble as one that blocks a step and does not end the run. A refusal keeps its exit code."""
+    return Blocked(why.what, why=why.why, fix=why.fix, code=REFUSED if isinstance(why, Refused) else FAILED)

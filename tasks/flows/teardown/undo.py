@@ -1,0 +1,102 @@
+"""What `inv down` undoes: exactly what the journal says this workstation made. Safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tasks.core import ui
+from tasks.core.config.settings import Settings
+from tasks.core.errors import Absent, TimedOut, Trouble
+from tasks.core.plan.change import Change, perform
+from tasks.core.process import foreground, processes
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
+from tasks.flows import session
+from tasks.flows.intercept import leave
+from tasks.flows.session import daemons
+from tasks.tools import base, telepresence
+
+
+def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change[object]]:
+    """Yield what there is to undo, in a safe order: intercepts, processes, files, releases, the session.
+
+    The session comes last: leaving an intercept needs it. failures: takes what could not be looked at.
+    """
+    for part in (
+        leave.changes(s, journal.entries("intercept")),
+        _local_changes(),
+        _release_changes(s) if tilt else (),
+        _session_changes(s),
+    ):
+        try:
+            yield from part
+        except Trouble as why:
+            failures.append(why)
+
+
+def _local_changes() -> Iterator[Change[object]]:
+    """Yield what was made on this machine."""
+    for entry in journal.entries("process"):
+        name, pid = entry.data.get("name", "a process"), entry.data.get("group")
+        yield Change(f"end {name} (pid {pid})", run=partial(_end_process, entry))
+    for entry in journal.entries("file"):
+        yield Change(f"delete {entry.data.get('path')}", run=partial(_delete_file, entry))
+
+
+def _release_changes(s: Settings) -> Iterator[Change[object]]:
+    """Yield Tilt's releases. Helm is not asked where this workstation was never connected."""
+    from tasks.flows.tilt import removal
+
+    if base.frozen_kubeconfig(s).exists() or journal.entries("release"):
+        yield from removal.changes(s)
+
+
+def _session_changes(s: Settings) -> Iterator[Change[object]]:
+    """Yield the end of the session, if it is ours: made with this place's kubeconfig, holding nothing made by hand."""
+    try:
+        now = session.look(s)
+    except Absent:
+        return
+    except TimedOut:
+        if daemons.ours(s):
+            yield Change("end the daemon that does not answer", run=partial(_end_daemons, s))
+        return
+    own_daemons = daemons.ours(s)
+    recorded = _recorded_sessions(s)
+    if not own_daemons and not recorded:
+        return
+    if made_by_hand := leave.made_by_hand(now.session):
+        ui.warn(f"the session stays: {', '.join(made_by_hand)} was intercepted by hand; inv tp.quit --yes ends both")
+        return
+    if now.session.running and (own_daemons or now.here):
+        yield telepresence.quit(s)
+    if own_daemons:
+        yield Change("end the session's daemons", run=partial(_end_daemons, s))
+    for entry in recorded:
+        yield Change("remove the session from the journal", run=partial(journal.forget, entry))
+
+
+def _recorded_sessions(s: Settings) -> list[Entry]:
+    kubeconfig = str(base.frozen_kubeconfig(s))
+    return [entry for entry in journal.entries("session") if entry.data.get("kubeconfig") == kubeconfig]
+
+
+def _end_daemons(s: Settings) -> None:
+    remaining = daemons.ours(s)
+    if remaining:
+        perform(daemons.end(remaining, "did not end with quit"))
+
+
+def _end_process(entry: Entry) -> None:
+    """End the process group, if it is still the recorded one: its pid may have been reused."""
+    group = int(entry.data.get("group") or 0)
+    if group and processes.started(group) == float(entry.data.get("start") or -1):
+        foreground.end_group(group)
+    journal.forget(entry)
+
+
+def _delete_file(entry: Entry) -> None:
+    Path(str(entry.data.get("path"))).unlink(missing_ok=True)
+    journal.forget(entry)
