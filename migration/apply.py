@@ -19,7 +19,7 @@ from migration.model import ChangeKind, Commit, StepResult
 from migration.repositories import Repository
 from migration.simulation import Simulation
 from tasks.core.errors import Refused, ToolError
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 
 TAG = "before-remote-first"
 

@@ -13,7 +13,7 @@ from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 from tasks.core.repository import repository_root
 
 ALL = (1, 2, 3, 4, 5)

@@ -11,7 +11,7 @@ from migration.git.facts import shown
 from migration.git.objects import GITLINK
 from migration.mapping import any_glob
 from tasks.core.config.settings import Budgets
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 from tasks.core.state import timing
 
 _MARKS = {True: "ok", False: "..", None: "??"}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration import carried_suite, deletion, history
+from migration import carried_suite, history
+from migration.deletion import review as deletion_review
 from migration.git.facts import Facts, look
 from migration.git.objects import GITLINK, Blobs
 from migration.mapping import Mapping
@@ -19,11 +20,11 @@ from migration.simulation import Draft, Simulation, commit
 from migration.step import MigrationStep
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
-_DELETING = {step.key for step in STEPS if step.plan is phase4.gone}
+_DELETING = {step.key for step in STEPS if step.plan is phase4.delete_files}
 
 
 @dataclass
@@ -146,7 +147,7 @@ def plan(simulation: Simulation) -> MigrationPlan:
     start: dict[str, str] = {repository.name: repository.head for repository in simulation.repositories.both}
     if request.history is History.KEEP and any(key in request.keys for key in phase1.COPIES):
         simulation.graft = history.graft(simulation)
-    deletion.look_ahead(simulation)
+    deletion_review.start_searches(simulation)
     results: list[StepResult] = []
     barred: dict[str, bool] = {}
     for step in STEPS:
@@ -157,7 +158,7 @@ def plan(simulation: Simulation) -> MigrationPlan:
         result = _plan_step(simulation, step, unmet)
         results.append(result)
         if result.commits and step.key not in _DELETING:
-            simulation.memo.forget(deletion.VERDICTS)
+            simulation.memo.forget(deletion_review.VERDICTS)
     return MigrationPlan(simulation, results, start)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from migration.deletion import matching
+from migration.deletion.candidates import matching
 from migration.engine import MigrationPlan
 from migration.git.facts import shown
-from migration.git.objects import GITLINK, Tree
+from migration.git.objects import GITLINK, Tree, is_binary
 from migration.mapping import Mapping, glob
 from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
@@ -141,7 +141,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     doomed = set(matching(tree, area))
     index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.to(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     consumers = Consumers(simulation)
     for consumer in consumers.known:
@@ -165,7 +165,7 @@ def _diff(repository: Repository, path: str) -> Iterator[str]:
     if before is None or after is None or before == after or after.mode == GITLINK:
         return
     old, new = repository.blobs.get(before.oid), repository.blobs.get(after.oid)
-    if b"\0" in old[:8000] or b"\0" in new[:8000]:
+    if is_binary(old) or is_binary(new):
         return
     name = f"{repository.name}/{shown(path)}"
     old_lines, new_lines = (data.decode("utf-8", "replace").splitlines() for data in (old, new))

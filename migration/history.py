@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migration.git.objects import Git, environment
 from migration.model import Graft
-from migration.phases import phase1
+from migration.phases.destinations import destinations
 from migration.simulation import Simulation
 from tasks.core.process.pipe import Piped
 
@@ -21,7 +21,7 @@ REF = "refs/remote-first/history"
 def graft(simulation: Simulation) -> Graft | None:
     """Rewrite the history in a scratch clone of core. None when nothing is left to copy."""
     core, gitops = simulation.core.tree.files, simulation.gitops.tree.files
-    wanted = phase1.sources(simulation)
+    wanted = destinations(simulation)
     if all(gitops.get(target) == core[source] for source, target in wanted.items()):
         return None
     scratch = Path(tempfile.mkdtemp(prefix="remote-first-history-"))

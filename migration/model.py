@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core.errors import REFUSED, Problem
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import BaseOutcome
 
 Repo = Literal["core", "gitops"]
 
@@ -44,6 +44,30 @@ class Reason(StrEnum):
     CONSUMED = "consumed"
     DIVERGED = "diverged"
     CUSTOM = "custom"
+
+
+class ReferenceKind(StrEnum):
+    """What contains a reference, or how its path is written."""
+
+    CODEOWNERS = "CODEOWNERS"
+    COMPOSED = "composed path"
+    DOCKERFILE = "Dockerfile"
+    DOCKERIGNORE = ".dockerignore"
+    DOCUMENT = "document"
+    GITIGNORE = ".gitignore"
+    GITMODULES = ".gitmodules"
+    JSON = "JSON"
+    MAKEFILE = "Makefile"
+    PACKAGE_JSON = "package.json"
+    PYTHON = "Python"
+    SCRIPT = "script"
+    STARLARK = "Starlark"
+    SYMLINK = "symlink"
+    TEXT = "text"
+    TILTFILE = "Tiltfile"
+    TOML = "TOML"
+    WORKFLOW = "workflow"
+    YAML = "YAML"
 
 
 @dataclass(frozen=True)
@@ -120,8 +144,7 @@ class Reference:
     line: int
     target: str
 
-    kind: str
-    """How the file names the path, such as `script` or `composed path`."""
+    kind: ReferenceKind
 
     text: str
 
@@ -181,19 +204,14 @@ class Commit:
     """Path -> (mode, id); None where the path is deleted."""
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """What planning, or carrying out, a step led to."""
+@dataclass(frozen=True, kw_only=True)
+class StepResult(BaseOutcome):
+    """What planning, or carrying out, a step led to. A need is unmet while it still has something to change."""
 
-    key: str
     phase: int
-    title: str
-    state: State
+
     needs: tuple[str, ...] = ()
     """The steps that must have nothing left to change first."""
-
-    unmet: tuple[str, ...] = ()
-    """Those of `needs` that still have something to change."""
 
     changes: tuple[TreeChange, ...] = ()
     blocks: tuple[Block, ...] = ()

@@ -10,7 +10,7 @@ from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.model import Block, ChangeKind, Reference, StepResult, TreeChange
 from migration.repositories import Repository
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 
 _TITLES = {
     1: "the infrastructure is in gitops",

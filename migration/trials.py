@@ -14,7 +14,7 @@ from migration.simulation import Simulation
 from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, ToolError, Trouble
-from tasks.core.plan.steps import State
+from tasks.core.plan.outcome import State
 from tasks.core.process.tool import Done, Tool
 from tasks.core.state import store
 

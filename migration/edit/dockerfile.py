@@ -1,4 +1,4 @@
-"""A team's Dockerfile gets the suite's tools in one marked block; all else keeps every byte."""
+"""Add the suite's tools to a team's Dockerfile in one marked block; the rest keeps every byte."""
 
 from __future__ import annotations
 
@@ -6,42 +6,55 @@ import re
 
 _START = "# >>> remote-first: tools for the shared cluster; versions and checksums are those of config/settings.yaml"
 _END = "# <<< remote-first"
+_HADOLINT = (
+    "# hadolint global ignore=DL3008,DL3066"  # unpinned apt packages: https://github.com/hadolint/hadolint/wiki/DL3008
+)
 _NEEDED = ("telepresence", "kubelogin", "iptables", "sshfs")
 
 
 def lacks_tools(text: str) -> bool:
     """Is one of the needed tools not installed by this Dockerfile?"""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).lower()
-    return not all(word in code for word in _NEEDED)
+    return not all(tool in code for tool in _NEEDED)
 
 
 def with_tools(text: str, template: str, prefix: str) -> tuple[str, list[str]]:
-    """The Dockerfile with the block before its last USER, and the files that the block copies from the suite.
+    """The Dockerfile with the block, and the files that the block copies from the suite.
 
+    The block is inserted before the last USER of the last stage, since installing needs root.
     template: the suite's own Dockerfile; prefix: of the copied files in the build context
     """
     end = "\r\n" if "\r\n" in text else "\n"
-    block, copies = _block(template, prefix)
+    block, copied_files = _block(template, prefix)
     lines = text.splitlines()
-    users = [n for n, line in enumerate(lines) if re.match(r"USER\s", line, re.IGNORECASE)]
-    stages = [n for n, line in enumerate(lines) if re.match(r"FROM\s", line, re.IGNORECASE)]
-    last = users[-1] if users and (not stages or users[-1] > stages[-1]) else len(lines)
-    earlier = [n for n in users if n < last and (not stages or n > stages[-1])]
-    body = [_START, "# hadolint global ignore=DL3008,DL3066", *(["USER root"] if earlier else []), *block, _END, ""]
-    return end.join([*lines[:last], *body, *lines[last:]]).rstrip() + end, copies
+    users = _users_of_last_stage(lines)
+    place = users[-1] if users else len(lines)
+    become_root = ["USER root"] if len(users) > 1 else []  # an earlier USER may be another one
+    body = [_START, _HADOLINT, *become_root, *block, _END, ""]
+    return end.join([*lines[:place], *body, *lines[place:]]).rstrip() + end, copied_files
+
+
+def _users_of_last_stage(lines: list[str]) -> list[int]:
+    users: list[int] = []
+    for number, line in enumerate(lines):
+        if re.match(r"FROM\s", line, re.IGNORECASE):
+            users = []
+        elif re.match(r"USER\s", line, re.IGNORECASE):
+            users.append(number)
+    return users
 
 
 def _block(template: str, prefix: str) -> tuple[list[str], list[str]]:
-    """The template's lines below its FROM."""
+    """The template's lines below its FROM, and the files that they copy."""
     lines = template.splitlines()
-    first = next(n for n, line in enumerate(lines) if line.startswith("FROM ")) + 1
-    found: list[str] = []
-    copies: list[str] = []
+    first = next(number for number, line in enumerate(lines) if line.startswith("FROM ")) + 1
+    block: list[str] = []
+    copied_files: list[str] = []
     for line in lines[first:]:
-        copied = re.match(r"COPY ((?:[\w.-]+ )+)(\S+)$", line)
-        if copied:
-            names = copied[1].split()
-            copies += names
-            line = f"COPY {' '.join(prefix + n for n in names)} {copied[2]}"
-        found.append(line)
-    return "\n".join(found).strip("\n").split("\n"), copies
+        copy = re.match(r"COPY ((?:[\w.-]+ )+)(\S+)$", line)  # COPY install.sh checksums.txt /tmp/
+        if copy:
+            names = copy[1].split()
+            copied_files += names
+            line = f"COPY {' '.join(prefix + name for name in names)} {copy[2]}"
+        block.append(line)
+    return "\n".join(block).strip("\n").split("\n"), copied_files

@@ -1,6 +1,6 @@
-"""Texts of the core repository's documents, made from the suite's tables: settings, catalogue, signatures.
+"""Sections for the documents of core, generated from the suite's tables: settings, services, failure signatures.
 
-They come from the files in core, not from this workstation's overrides, so that everybody's run writes the same.
+The settings are those in core, without the overrides of this workstation, so that every run writes the same text.
 """
 
 from __future__ import annotations
@@ -14,49 +14,51 @@ from tasks.core.yaml.strict import loader
 
 
 def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
-    """A configuration file as core has it in the simulation, else the suite's own."""
+    """A configuration file as core has it in the simulation; without one, the suite's own."""
     import yaml
 
     data = simulation.core.text(path)
     if data is None:
         data = (repository_root() / path).read_bytes()
-    found = yaml.load(data, Loader=loader())
-    return found if isinstance(found, dict) else {}
+    content = yaml.load(data, Loader=loader())
+    return content if isinstance(content, dict) else {}
 
 
 def telepresence(simulation: Simulation) -> str:
-    """The daily use: connect, intercept, leave; what each service is called."""
+    """Daily use (connect, intercept, leave), and the names of the services."""
     settings = _yaml(simulation, "config/settings.yaml")
     cluster, header = settings["cluster"], settings.get("telepresence", {}).get("header", "")
-    rows = [
-        f"| `{s['name']}` | {', '.join(str(p['port']) for p in s.get('ports', [])) or 'none: a worker'} | `{s['release']}` |"
-        for s in _yaml(simulation, "config/services.yaml").get("services", [])
-    ]
+    rows = [_service_row(service) for service in _yaml(simulation, "config/services.yaml").get("services", [])]
     return "\n".join(
         [
             "## The shared cluster",
             "",
-            f"There is one cluster for development, `{cluster['name']}`, namespace `{cluster['namespace']}`. No local one is needed.",
+            f"There is one cluster for development, `{cluster['name']}`, namespace `{cluster['namespace']}`. You need no local cluster.",
             "",
             "```bash",
             "inv setup                          # tools, login, credentials, registry, connection",
-            "inv intercept SERVICE              # the service runs here, in the pod's environment, and gets the traffic",
-            "inv leave SERVICE                  # give it back (also happens when the command ends)",
-            "inv status                         # what there is, and who holds what",
-            "inv down                           # undo what this workstation made",
+            "inv intercept SERVICE              # run the service here with the pod's environment; it gets the traffic",
+            "inv leave SERVICE                  # end the intercept (also happens when the command ends)",
+            "inv status                         # show the state, and who intercepts what",
+            "inv down                           # delete what this workstation created",
             "```",
             "",
-            f"With a slot of your own (`telepresence.slot`) only requests with the header `{header}` come to you.",
+            f"With your own slot (`telepresence.slot`), only requests with the header `{header}` reach you.",
             "",
-            "| service | port | Tilt's release |",
+            "| service | port | Tilt release |",
             "|---|---|---|",
             *rows,
         ]
     )
 
 
+def _service_row(service: dict[str, Any]) -> str:
+    ports = ", ".join(str(port["port"]) for port in service.get("ports", []))
+    return f"| `{service['name']}` | {ports or 'none: a worker'} | `{service['release']}` |"
+
+
 def start(simulation: Simulation) -> str:
-    """The README's section."""
+    """How to start; the section of the README."""
     settings = _yaml(simulation, "config/settings.yaml")
     budgets = settings.get("budgets", {})
     return "\n".join(
@@ -65,24 +67,25 @@ def start(simulation: Simulation) -> str:
             "",
             "Open the repository in its dev container, or run `./scripts/inv setup` on a machine with the tools. Then:",
             "",
-            "| what | how |",
+            "| to | run |",
             "|---|---|",
-            "| your code gets a service's traffic | `inv intercept SERVICE` |",
-            "| build and deploy the real container beside the baseline | `inv tilt.up --only SERVICE` |",
-            "| what is wrong | `inv status`; of the cluster `inv aks.check`, of the container `inv devcontainer.check` |",
+            "| send a service's traffic to your code | `inv intercept SERVICE` |",
+            "| build and deploy the real container next to the baseline | `inv tilt.up --only SERVICE` |",
+            "| find out what is wrong | `inv status`; for the cluster `inv aks.check`, for the container `inv devcontainer.check` |",
             "",
-            f"From clone to a running service takes less than {budgets.get('clone_to_running', 600)} s. There is no work without a",
-            "network: the cluster is elsewhere. Infrastructure is changed in the gitops repository, through a pull request there.",
+            f"From clone to a running service takes less than {budgets.get('clone_to_running', 600)} s. You need a network",
+            "connection. To change the infrastructure, open a pull request in the gitops repository.",
         ]
     )
 
 
 def troubleshooting(simulation: Simulation) -> str:
-    """What the suite knows of failures."""
+    """The failures that the suite recognises."""
     from tasks.core import entra, signatures
 
     rows = [
-        f"| {_cell(', '.join(s.tools) or 'any')} | {_cell(s.why)} | {_cell(s.fix)} |" for s in signatures.SIGNATURES
+        f"| {_cell(', '.join(signature.tools) or 'any')} | {_cell(signature.why)} | {_cell(signature.fix)} |"
+        for signature in signatures.SIGNATURES
     ]
     codes = [
         f"| AADSTS{code} | {_cell(refusal.why)} | {_cell(refusal.fix)} |" for code, refusal in entra.AADSTS.items()
@@ -91,13 +94,13 @@ def troubleshooting(simulation: Simulation) -> str:
         [
             "## Troubleshooting",
             "",
-            "A command that fails says which of these it was. `inv status`, `inv aks.check` and `inv devcontainer.check` look before.",
+            "A failed command shows which of these it was. `inv status`, `inv aks.check` and `inv devcontainer.check` find them earlier.",
             "",
-            "| said by | cause | what to do |",
+            "| tool | cause | fix |",
             "|---|---|---|",
             *dict.fromkeys(rows),
             "",
-            "| login error | cause | what to do |",
+            "| login error | cause | fix |",
             "|---|---|---|",
             *codes,
         ]
@@ -105,30 +108,30 @@ def troubleshooting(simulation: Simulation) -> str:
 
 
 def access(simulation: Simulation) -> str:
-    """Who gets in, and how."""
+    """The access that a developer needs."""
     settings = _yaml(simulation, "config/settings.yaml")
     cluster, registry = settings["cluster"], settings["registry"]
     return "\n".join(
         [
             "## Access",
             "",
-            "You need, from whoever administers the Azure subscription:",
+            "Ask the administrator of the Azure subscription for:",
             "",
-            f"1. an account in the tenant (Microsoft Entra ID, formerly Azure AD) that may log in to `{cluster['name']}`;",
+            f"1. an account in the tenant (Microsoft Entra ID, formerly Azure AD) that can log in to `{cluster['name']}`;",
             f"2. on the cluster (resource group `{cluster['resource_group']}`): *Azure Kubernetes Service Cluster User Role*, and in the",
-            f"   namespace `{cluster['namespace']}` the right to edit (*Azure Kubernetes Service RBAC Writer*, or the role `edit`);",
+            f"   namespace `{cluster['namespace']}` edit permission (*Azure Kubernetes Service RBAC Writer*, or the role `edit`);",
             f"3. on the registry `{registry['host']}`: to push images with Tilt, *AcrPush*; to pull, *AcrPull*.",
             "",
             "```bash",
-            "inv aks.login          # the way that fits: browser, device code, managed identity, federated token",
-            "inv aks.credentials    # your kubeconfig gets the context",
-            "inv aks.check          # says which of the above is missing",
+            "inv aks.login          # log in: browser, device code, managed identity or federated token",
+            "inv aks.credentials    # write the context to your kubeconfig",
+            "inv aks.check          # show which of the above is missing",
             "```",
         ]
     )
 
 
 def _cell(text: str) -> str:
-    """For a table; what a signature takes from the tool's words is shown in capitals."""
-    text = re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), text)
+    """The text for a table. A placeholder such as {name}, which a failure fills in, is shown as NAME."""
+    text = re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text)
     return text.replace("|", "\\|").replace("\n", " ")

@@ -1,4 +1,8 @@
-"""Edits of JSON with comments: what is not changed keeps every byte. json-five reads, the text is spliced."""
+"""Edit JSON with comments; what is not changed keeps every byte.
+
+json-five says where each member is; the text itself is edited, because its model writer does not keep all comments.
+Dev containers use JSON with comments and trailing commas: https://containers.dev/implementors/json_reference/
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,34 @@ from typing import Any
 
 from tasks.core.errors import Trouble
 
-_NOISE = re.compile(r'("(?:[^"\\\\\n]|\\\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_LAST_COMMA = re.compile(r'("(?:[^"\\\\\n]|\\\\.)*")|,(?=\s*[}\]])')
+_STRING = r'("(?:[^"\\\n]|\\.)*")'  # matched first, so that nothing inside a string is taken for a comment or comma
+_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])")  # [1, 2,] and {"a": 1,}
+_BARE_KEY = re.compile(r"[A-Za-z_$][\w$]*")  # {name: 1}, which JSON5 allows
+_JSON5_WORDS = {"true", "false", "null", "NaN", "Infinity"}
 
 
 def plain(text: str, name: str) -> dict[str, Any]:
-    """The content as plain values, without json-five where JSON with comments and last commas is all there is to it."""
-    bare = _NOISE.sub(lambda m: m[1] or " ", text.removeprefix("\ufeff"))
+    """The content as plain values. json-five, which is slow, reads only what is more than JSON with comments."""
+    without_comments = _COMMENT.sub(lambda match: match[1] or " ", text.removeprefix("\ufeff"))
     try:
-        found = json.loads(_LAST_COMMA.sub(lambda m: m[1] or "", bare))
+        content = json.loads(_TRAILING_COMMA.sub(lambda match: match[1] or "", without_comments))
     except ValueError:
-        found = Jsonc(text, name).plain()
+        content = Jsonc(text, name).plain()
     except RecursionError:
-        raise Trouble(f"{name} is nested too deeply", fix=f"mend {name}") from None
-    if not isinstance(found, dict):
-        raise Trouble(f"{name} is not an object", fix=f"mend {name}")
-    return found
+        raise Trouble(f"{name} is nested too deeply", fix=f"fix {name}") from None
+    if not isinstance(content, dict):
+        raise Trouble(f"{name} is not an object", fix=f"fix {name}")
+    return content
 
 
 class Jsonc:
-    """A JSONC text whose objects and lists can get and lose members."""
+    """A text of JSON with comments whose objects and lists can get and lose members."""
 
     def __init__(self, text: str, name: str) -> None:
         """Raises Trouble with the place when the text cannot be read."""
         self.name = name
-        self._bom = "\ufeff" if text.startswith("\ufeff") else ""
+        self._byte_order_mark = "\ufeff" if text.startswith("\ufeff") else ""
         self.text = text.removeprefix("\ufeff")
         self._parse()
 
@@ -44,17 +51,16 @@ class Jsonc:
             self._root = loads(self.text, loader=ModelLoader()).value
         except (JSON5DecodeError, ValueError, RecursionError) as why:
             raise Trouble(
-                f"{self.name} cannot be read: {(str(why).splitlines() or ['no value'])[0][:200]}",
-                fix=f"mend {self.name}",
+                f"{self.name} cannot be parsed: {(str(why).splitlines() or ['no value'])[0][:200]}",
+                fix=f"fix {self.name}",
             ) from None
-        starts = [0]
+        self._line_starts = [0]
         for line in self.text.split("\n"):
-            starts.append(starts[-1] + len(line) + 1)
-        self._starts = starts
+            self._line_starts.append(self._line_starts[-1] + len(line) + 1)
 
     def whole(self) -> str:
         """The text with its byte order mark."""
-        return self._bom + self.text
+        return self._byte_order_mark + self.text
 
     def plain(self) -> Any:
         """The content as plain Python values."""
@@ -63,102 +69,109 @@ class Jsonc:
         return json5.loads(self.text)
 
     def has(self, *path: str) -> bool:
-        """Is there a member at this path of keys?"""
+        """Does this path of keys exist?"""
         return self._at(path) is not None
 
     def set(self, path: tuple[str, ...], value: Any) -> None:
-        """Add the member; an existing one keeps its value. Objects on the way are made."""
+        """Add the member, with the objects above it; an existing member keeps its value."""
         if self._at(path) is not None:
             return
         parent = self._at(path[:-1])
         if parent is None:
             self.set(path[:-1], {path[-1]: value})
             return
-        self._add(
-            parent,
-            [k for k, _ in self._members(parent)],
-            f"{json.dumps(path[-1])}: {json.dumps(value, ensure_ascii=False)}",
-        )
+        keys = [key for key, _ in self._members(parent)]
+        self._add(parent, keys, f"{json.dumps(path[-1])}: {json.dumps(value, ensure_ascii=False)}")
 
     def append(self, path: tuple[str, ...], values: list[Any]) -> None:
-        """Add the values to the list at this path, which is made when absent; one that is there is not added again."""
-        found = self._at(path)
-        if found is None:
+        """Add the values that the list at this path lacks. A list that does not exist is created."""
+        if self._at(path) is None:
             if values:
                 self.set(path, values)
             return
         for value in values:
             node = self._at(path)
-            if value not in [self._value(n) for n in node.values]:
+            if value not in [self._value(element) for element in node.values]:
                 self._add(node, list(node.values), json.dumps(value, ensure_ascii=False))
 
     def remove(self, *path: str) -> None:
-        """Take the member away, with the comment behind it."""
-        while (parent := self._at(path[:-1])) is not None:  # a key that is there twice goes twice
-            found = next(((k, v) for k, v in self._members(parent) if self._value(k) == path[-1]), None)
-            if found is None:
+        """Remove the member, with the comment behind it. A duplicate key is removed each time it occurs."""
+        while (parent := self._at(path[:-1])) is not None:
+            members = self._members(parent)
+            member = next(((key, value) for key, value in members if self._value(key) == path[-1]), None)
+            if member is None:
                 return
-            self._cut(self._span(found[0])[0], self._span(found[1])[1])
+            key, value = member
+            self._cut(self._span(key)[0], self._span(value)[1])
 
     def drop(self, path: tuple[str, ...], value: Any) -> None:
-        """Take the value out of the list at this path."""
-        found = self._at(path)
-        for node in found.values if found is not None else []:
-            if self._value(node) == value:
-                self._cut(*self._span(node))
+        """Remove the value from the list at this path."""
+        elements = self._at(path)
+        for element in elements.values if elements is not None else []:
+            if self._value(element) == value:
+                self._cut(*self._span(element))
                 return
 
     def _at(self, path: tuple[str, ...]) -> Any:
         node = self._root
         for part in path:
-            # Of a key that is there twice the last one counts.
-            node = next((v for k, v in reversed(self._members(node)) if self._value(k) == part), None)
+            # Of a duplicate key the last one counts, as in every JSON reader.
+            members = reversed(self._members(node))
+            node = next((value for key, value in members if self._value(key) == part), None)
             if node is None:
                 return None
         return node
 
     @staticmethod
     def _members(node: Any) -> list[tuple[Any, Any]]:
-        return [(kv.key, kv.value) for kv in getattr(node, "key_value_pairs", [])]
+        return [(pair.key, pair.value) for pair in getattr(node, "key_value_pairs", [])]
 
     def _value(self, node: Any) -> Any:
         start, end = self._span(node)
         import json5
 
         text = self.text[start:end]
-        bare = re.fullmatch(r"[A-Za-z_$][\w$]*", text) and text not in {"true", "false", "null", "NaN", "Infinity"}
-        return text if bare else json5.loads(text)
+        is_bare_key = _BARE_KEY.fullmatch(text) and text not in _JSON5_WORDS
+        return text if is_bare_key else json5.loads(text)
 
     def _span(self, node: Any) -> tuple[int, int]:
         return (
-            self._starts[node.lineno - 1] + node.col_offset,
-            self._starts[node.end_lineno - 1] + node.end_col_offset,
+            self._line_starts[node.lineno - 1] + node.col_offset,
+            self._line_starts[node.end_lineno - 1] + node.end_col_offset,
         )
 
     def _add(self, parent: Any, members: list[Any], text: str) -> None:
+        """Add the text behind the last member, in the style of the others. members: keys, or elements of a list."""
         start, end = self._span(parent)
-        kids = [v for _, v in self._members(parent)] or list(getattr(parent, "values", []))
-        if not kids:
+        values = [value for _, value in self._members(parent)] or list(getattr(parent, "values", []))
+        if not values:
             self._fill(start, end, text)
             return
-        last = self._span(kids[-1])[1]
-        after = self._skip(last)
-        comma = self.text[after : after + 1] == ","
-        first = self._span(members[0])[0]
-        line = self.text.rfind("\n", 0, first) + 1
-        indent = self.text[line:first]
+        last_end = self._span(values[-1])[1]
+        after = self._skip(last_end)
+        has_comma = self.text[after : after + 1] == ","
+        place = after + 1 if has_comma else last_end
+        indent = self._indent_before(self._span(members[0])[0])
         if "\n" not in self.text[start:end] or indent.strip():  # all in one line
-            self._splice(last, after + 1 if comma else last, f", {text}")
-            return
-        stop = self._line_end(after + 1 if comma else last)
-        ending = "\r\n" if self.text[stop - 1 : stop + 1] == "\r\n" else "\n"
-        stop -= 1 if ending == "\r\n" else 0
-        self._splice(stop, stop, f"{ending}{indent}{text}" + ("," if comma else ""), parse=comma)
-        if not comma:
-            self._splice(last, last, ",")
+            self._splice(last_end, place, f", {text}")
+        else:
+            self._add_line(place, last_end, indent + text, has_comma)
+
+    def _indent_before(self, place: int) -> str:
+        return self.text[self.text.rfind("\n", 0, place) + 1 : place]
+
+    def _add_line(self, place: int, last_end: int, line: str, has_comma: bool) -> None:
+        """Add a line below that of `place`; the last member gets a comma if it has none."""
+        stop = self._line_end(place)
+        line_end = "\n"
+        if self.text[stop - 1 : stop + 1] == "\r\n":
+            line_end, stop = "\r\n", stop - 1
+        self._splice(stop, stop, f"{line_end}{line}" + ("," if has_comma else ""), parse=has_comma)
+        if not has_comma:
+            self._splice(last_end, last_end, ",")
 
     def _fill(self, start: int, end: int, text: str) -> None:
-        """Put the first member into an empty object or list, behind the comments that are there."""
+        """Add the first member of an empty object or list, behind its comments."""
         inside = self.text[start + 1 : end - 1]
         if not inside.strip():
             self._splice(start + 1, end - 1, f" {text} " if self.text[start] == "{" else text)
@@ -168,32 +181,32 @@ class Jsonc:
         if line <= start or indent.strip():  # the bracket is not alone in its line
             self._splice(end - 1, end - 1, f" {text} ")
             return
-        ending = "\r\n" if self.text[line - 2 : line] == "\r\n" else "\n"
+        line_end = "\r\n" if self.text[line - 2 : line] == "\r\n" else "\n"
         step = "\t" if indent.startswith("\t") else "  "
-        self._splice(line, line, f"{indent}{step}{text}{ending}")
+        self._splice(line, line, f"{indent}{step}{text}{line_end}")
 
     def _cut(self, start: int, end: int) -> None:
+        """Remove the text and its comma; of a member that is alone in its lines also the comment behind it."""
         after = self._skip(end)
-        had_comma = self.text[after : after + 1] == ","
-        stop = after + 1 if had_comma else end
+        has_comma = self.text[after : after + 1] == ","
+        stop = after + 1 if has_comma else end
         line = self.text.rfind("\n", 0, start) + 1
-        rest = self._line_end(stop)
-        alone = not self.text[line:start].strip() and self._skip(stop, rest) >= rest
-        if alone:
-            start, stop = line, min(rest + 1, len(self.text))
-        elif had_comma:
+        line_end = self._line_end(stop)
+        is_alone = not self.text[line:start].strip() and self._skip(stop, line_end) >= line_end
+        if is_alone:
+            start, stop = line, min(line_end + 1, len(self.text))
+        elif has_comma:
             while self.text[stop : stop + 1] == " ":
                 stop += 1
-        if not had_comma:
-            before = self._comma_before(start)
-            if before is not None:
-                self._splice(start, stop, "", parse=False)
-                self._splice(before, before + 1, "")
-                return
-        self._splice(start, stop, "")
+        comma_before = None if has_comma else self._comma_before(start)
+        if comma_before is None:
+            self._splice(start, stop, "")
+        else:  # the last member: the comma of the one before it would be left over
+            self._splice(start, stop, "", parse=False)
+            self._splice(comma_before, comma_before + 1, "")
 
     def _comma_before(self, place: int) -> int | None:
-        """The comma that would be left over, if only blanks and comments stand between it and the place."""
+        """The comma before the place, if only blanks and comments are between them."""
         for at in range(place - 1, -1, -1):
             if self.text[at] == "," and self._skip(at + 1, place) >= place:
                 return at
@@ -202,11 +215,11 @@ class Jsonc:
         return None
 
     def _line_end(self, place: int) -> int:
-        found = self.text.find("\n", place)
-        return len(self.text) if found < 0 else found
+        newline = self.text.find("\n", place)
+        return len(self.text) if newline < 0 else newline
 
     def _skip(self, place: int, end: int | None = None) -> int:
-        """The next place that is neither blank nor comment."""
+        """The next place that is neither blank nor in a comment."""
         stop = len(self.text) if end is None else end
         while place < stop:
             if self.text[place].isspace():

@@ -309,3 +309,8 @@ class Blobs:
         if self._child is not None:
             self._child.__exit__(None, None, None)
             self._child = None
+
+
+def is_binary(data: bytes) -> bool:
+    """Does git take the content for binary? It searches the first 8000 bytes for a NUL."""
+    return b"\0" in data[:8000]

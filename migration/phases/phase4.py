@@ -1,64 +1,67 @@
-"""Phase 4: core has no infrastructure. Nothing goes that is not proven to be elsewhere, superseded or accepted."""
+"""Phase 4: delete the infrastructure from core, as far as each deletion is proven to lose nothing."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
 
-from migration.deletion import ProofKind, candidates, verdicts
-from migration.edit.replacements import mapped
+from migration.deletion.candidates import candidates
+from migration.deletion.review import review
+from migration.deletion.verdicts import ProofKind, Verdicts
+from migration.edit.replacements import apply_replacements
+from migration.model import Reference
 from migration.simulation import Draft
 from migration.step import MigrationStep
 
 
-def gone(draft: Draft) -> None:
-    """What the mapping names for this step is gone, as far as the deletion rules allow."""
+def delete_files(draft: Draft) -> None:
+    """Delete what the mapping lists for this step and the review allows."""
     paths = candidates(draft.simulation, draft.key)
     if not paths:
         return
-    found = verdicts(draft.simulation)
+    verdicts = review(draft.simulation)
     for path in paths:
-        for block in found.blocks.get(path, ()):
-            draft.block(block.path, block.reason, block.where, block.fix)
-        proof = found.proofs.get(path)
-        if proof is not None and path not in found.blocks and not draft.barred:
-            draft.delete("core", path, proof.text, path if proof.kind is ProofKind.ACCEPTED else "")
-    row = draft.simulation.mapping.cleanup_of(draft.key)
-    folders = tuple(p for p in row.paths if p.endswith("/")) if row else ()
-    draft.reference(
-        r for r in found.references if r.target.startswith(folders) or _begins(paths, re.split(r"[*?]", r.target)[0])
-    )
-    for note in found.notes:
+        _delete_or_block(draft, path, verdicts)
+    draft.reference(reference for reference in verdicts.references if _is_about(draft, paths, reference))
+    for note in verdicts.notes:
         draft.note(note)
 
 
-def _begins(paths: list[str], text: str) -> bool:
-    """Does one of these sorted paths begin with the text?"""
-    place = bisect_left(paths, text)
-    return place < len(paths) and paths[place].startswith(text)
+def _delete_or_block(draft: Draft, path: str, verdicts: Verdicts) -> None:
+    for block in verdicts.blocks.get(path, ()):
+        draft.block(block.path, block.reason, block.where, block.fix)
+    proof = verdicts.proofs.get(path)
+    if proof is not None and path not in verdicts.blocks and not draft.barred:
+        lost = path if proof.kind is ProofKind.ACCEPTED else ""
+        draft.delete("core", path, proof.text, lost)
 
 
-def repointed(draft: Draft) -> None:
-    """Files that stay name no path that goes, where the mapping says how."""
-    mapped(draft)
+def _is_about(draft: Draft, paths: list[str], reference: Reference) -> bool:
+    """Does the reference lead to one of these sorted paths, or into a folder of this step?"""
+    row = draft.simulation.mapping.cleanup_of(draft.key)
+    folders = tuple(area for area in row.paths if area.endswith("/")) if row else ()
+    literal_start = re.split(r"[*?]", reference.target)[0]
+    first_after = bisect_left(paths, literal_start)
+    is_start_of_path = first_after < len(paths) and paths[first_after].startswith(literal_start)
+    return is_start_of_path or reference.target.startswith(folders)
 
 
 STEPS = (
     MigrationStep(
         "RF-40",
         4,
-        "files that stay name the new places",
-        repointed,
+        "remaining files refer to the new paths",
+        apply_replacements,
         needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
     ),
-    MigrationStep("CLEAN-16", 4, "", gone, needs=("DC-10",)),
-    MigrationStep("CLEAN-17", 4, "", gone, needs=("TILT-11", "TILT-14")),
-    MigrationStep("CLEAN-10", 4, "", gone, needs=("INFRA-10",)),
-    MigrationStep("CLEAN-11", 4, "", gone, needs=("RF-10",)),
-    MigrationStep("CLEAN-12", 4, "", gone, needs=("INFRA-12",)),
-    MigrationStep("CLEAN-13", 4, "", gone, needs=("INFRA-13",)),
-    MigrationStep("CLEAN-14", 4, "", gone, needs=("INFRA-14",)),
-    MigrationStep("CLEAN-15", 4, "", gone, needs=("INFRA-11",)),
-    MigrationStep("RF-41", 4, "", gone),
-    MigrationStep("RF-42", 4, "", gone),
+    MigrationStep("CLEAN-16", 4, "", delete_files, needs=("DC-10",)),
+    MigrationStep("CLEAN-17", 4, "", delete_files, needs=("TILT-11", "TILT-14")),
+    MigrationStep("CLEAN-10", 4, "", delete_files, needs=("INFRA-10",)),
+    MigrationStep("CLEAN-11", 4, "", delete_files, needs=("RF-10",)),
+    MigrationStep("CLEAN-12", 4, "", delete_files, needs=("INFRA-12",)),
+    MigrationStep("CLEAN-13", 4, "", delete_files, needs=("INFRA-13",)),
+    MigrationStep("CLEAN-14", 4, "", delete_files, needs=("INFRA-14",)),
+    MigrationStep("CLEAN-15", 4, "", delete_files, needs=("INFRA-11",)),
+    MigrationStep("RF-41", 4, "", delete_files),
+    MigrationStep("RF-42", 4, "", delete_files),
 )

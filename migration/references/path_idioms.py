@@ -1,52 +1,77 @@
-"""How texts write paths: the idioms of shells, Python, JavaScript, Make, workflows, as regular expressions."""
+"""The idioms by which shell scripts, Python, JavaScript, Make and workflows write paths, as regular expressions.
+
+A part of a path that the text only implies is replaced by a control character, which no path contains:
+HERE for the folder of the file, ROOT for the root of the repository, UNKNOWN for what the text does not say.
+"""
 
 from __future__ import annotations
 
 import re
 
-HERE, ROOT, SOME = "\x01", "\x02", "\x03"  # the file's own folder, the repository root, what cannot be told
+HERE, ROOT, UNKNOWN = "\x01", "\x02", "\x03"
 
+# The folder of the file itself.
 DIRNAME = re.compile(
+    # Shell: $(dirname "$0"), $(dirname -- "${BASH_SOURCE[0]}"), $(dirname "$(readlink -f "$0")")
     r"""\$\(\s*dirname\s+(?:--\s+)?"?(?:\$\{?(?:0|BASH_SOURCE(?:\[0\])?)\}?|\$\(\s*(?:readlink|realpath)[^()]*\))"?\s*\)"""
+    # Bash: ${0%/*}, ${BASH_SOURCE[0]%/*}
     r"""|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}"""
+    # Python: dirname(__file__), os.path.dirname(os.path.abspath(__file__))
     r"""|\b(?:os\.path\.)?dirname\(\s*(?:os\.path\.(?:abspath|realpath)\(\s*)?__file__\s*\)?\s*\)"""
+    # Python: Path(__file__).resolve().parent. Node.js: __dirname, import.meta.dirname
     r"""|\bPath\(__file__\)(?:\.resolve\(\))?\.parent\b|\b__dirname\b|\bimport\.meta\.dirname\b"""
 )
+# Python: Path(__file__).parents[2]; the `.parent.parent` that follows a DIRNAME which is HERE already.
 PARENTS = re.compile(r"\bPath\(__file__\)(?:\.resolve\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
+# Shell: $(cd "$(dirname "$0")/.." && pwd), $(CDPATH= cd -- "$DIR" >/dev/null; pwd -P)
 CD_PWD = re.compile(
     r"""\$\(\s*(?:CDPATH=\S*\s+)?cd\s+(?:--\s+)?"?([^"()]*?)"?\s*(?:>\s*\S+\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"""
 )
+# The root of the repository.
 TOPLEVEL = re.compile(
+    # $(git rev-parse --show-toplevel); in workflows ${{ github.workspace }} and $GITHUB_WORKSPACE
     r"""\$\(\s*git\s+rev-parse\s+--show-toplevel[^()]*\)|\$\{\{\s*github\.workspace\s*\}\}|\$\{?GITHUB_WORKSPACE\}?"""
-    r"""|\$\{(?:localW|containerW|w)orkspaceFolder\}|\$\(CURDIR\)|\bconfig\.main_dir\b|/workspaces/[\w.-]+(?=/)|<rootDir>"""
+    # Dev Containers and VS Code: ${localWorkspaceFolder}, ${containerWorkspaceFolder}, ${workspaceFolder}; Make: $(CURDIR)
+    r"""|\$\{(?:localW|containerW|w)orkspaceFolder\}|\$\(CURDIR\)"""
+    # Tilt: config.main_dir. The usual checkout of a dev container: /workspaces/core/. Jest: <rootDir>
+    r"""|\bconfig\.main_dir\b|/workspaces/[\w.-]+(?=/)|<rootDir>"""
 )
+# Shell: ${NAME}, ${NAME:-default} and $NAME. Make: $(NAME). Python and Starlark in formatted strings: {name}
 VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^{}]*))?[^{}]*\}|\$\((\w+)\)|\$(\w+)|(?<!\$)\{(\w+)\}")
+# NAME=value, export NAME=value, const name = 'value', ENV NAME=value, NAME := value, NAME ?= value, - name: value
 ASSIGNMENT = re.compile(
     r"""^[ \t]*(?:export[ \t]+|readonly[ \t]+|local[ \t]+|declare[ \t]+(?:-\w+[ \t]+)?|const[ \t]+|let[ \t]+|var[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+)?"""
     r"""(\w+)[ \t]*(?::=|\?=|=|:[ \t])[ \t]*([^\r\n]+)""",
     re.MULTILINE,
 )
+# The operands of a composed path: a string such as "a", f'a' or `a`; a name such as base, base.dir(x) or rows[0].
 STRING = r"""(?:[fru]{0,2}"[^"\n]*"|[fru]{0,2}'[^'\n]*'|`[^`\n]*`)"""
 NAME = r"""(?:[A-Za-z_][\w.]*(?:\([^()\n]*\)|\[[^\[\]\n]*\])*|\x01|\x02|\x03)"""
-TERM = rf"(?:{STRING}|{NAME})"
-CHAIN = re.compile(rf"{TERM}(?:\s*[+/]\s*{TERM})+")
+OPERAND = rf"(?:{STRING}|{NAME})"
+OPERANDS = re.compile(OPERAND)
+# ROOT / "infra" / name, 'infra/' + layer
+CHAIN = re.compile(rf"{OPERAND}(?:\s*[+/]\s*{OPERAND})+")
+# os.path.join("a", b), path.resolve(a, 'b'), "/".join(["a", "b"]), Paths.get("a", "b"), Path.Combine("a", "b")
 JOIN = re.compile(
     rf"(?:[jJ]oin(?:path)?|resolve|Path|PurePath|Paths\.get|Path\.of|Path\.Combine)"
-    rf"\(\s*[\[(]?\s*({TERM}(?:\s*,\s*{TERM})+)\s*,?\s*[\])]?\s*\)"
+    rf"\(\s*[\[(]?\s*({OPERAND}(?:\s*,\s*{OPERAND})+)\s*,?\s*[\])]?\s*\)"
 )
 # Path("a").joinpath("b"), BASE.rglob("b"), Path::new("a").join("b")
 METHOD = re.compile(
-    rf"(?:\b(?:Pure)?Path(?:::new|\.of)?\(\s*({STRING})\s*\)|\b([A-Za-z_]\w*))\s*\.\s*(join|joinpath|r?glob)\(\s*({TERM}(?:\s*,\s*{TERM})*)\s*\)"
+    rf"(?:\b(?:Pure)?Path(?:::new|\.of)?\(\s*({STRING})\s*\)|\b([A-Za-z_]\w*))\s*\.\s*(join|joinpath|r?glob)"
+    rf"\(\s*({OPERAND}(?:\s*,\s*{OPERAND})*)\s*\)"
 )
-IMPORT = re.compile(r"(?:^\s*(?:from|import)|\s-m)\s+(\w+(?:\.\w+)+)")  # Python's
-# Where a command or a step goes before it does anything.
-INTO = r"(?:\b(?:cd|pushd)\s+(?:--\s+)?|\s-C[\s=]*|\b(?:working[-_]directory|WORKDIR|cwd|dir|directory)\b[\"']?\s*[:=(,]?\s*)"
-ENTERED = re.compile(rf"{INTO}[\"']?([^\s\"'`;&|(){{}}<>,]+)")
-# A command's operand.
-OPERAND = r"(?:\b(?:ls|find|rm|cp|mv|tar|rsync|du|tree|test|COPY|ADD)\b[^\n;&|]*?\s|\s-[defrx]\s+)"
-PIECE = re.compile(TERM)
+# Python: from a.b import c, import a.b, python -m a.b
+IMPORT = re.compile(r"(?:^\s*(?:from|import)|\s-m)\s+(\w+(?:\.\w+)+)")
+# Before a folder in which a command or a workflow step runs: cd a, make -C a, working-directory: a, cwd="a", WORKDIR a
+ENTER = r"(?:\b(?:cd|pushd)\s+(?:--\s+)?|\s-C[\s=]*|\b(?:working[-_]directory|WORKDIR|cwd|dir|directory)\b[\"']?\s*[:=(,]?\s*)"
+ENTERED = re.compile(rf"{ENTER}[\"']?([^\s\"'`;&|(){{}}<>,]+)")
+# Before an argument of a command that takes a folder: ls -l a, rm -rf a, COPY a /b, [ -d a ]
+ARGUMENT = r"(?:\b(?:ls|find|rm|cp|mv|tar|rsync|du|tree|test|COPY|ADD)\b[^\n;&|]*?\s|\s-[defrx]\s+)"
+# Brace expansion of the shell: a/{b,c}/d
 BRACES = re.compile(r"([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
 TOKEN = re.compile(r"[^\s\"'`<>|;,()\[\]=&:{}#]+")
+# Files whose lines are patterns, in which a leading `/` means the root of the repository.
 PATTERN_FILES = re.compile(
     r"(?:^|/)(?:CODEOWNERS|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$"
 )

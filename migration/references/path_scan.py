@@ -1,6 +1,6 @@
-"""The paths that a file mentions, read from its text: plain, relative, through variables, composed, in patterns.
+"""Find the paths that a text file refers to: plain, relative, through variables, composed, in patterns.
 
-A mention is a pattern of paths from the repository root, in which `*` stands for what cannot be told.
+The result is a glob from the root of the repository, in which `*` is what the text does not say.
 """
 
 from __future__ import annotations
@@ -8,312 +8,260 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from migration.git.objects import is_binary
+from migration.model import ReferenceKind
 from migration.references import path_idioms as idioms
 from migration.references.comments import split_comments
-from migration.references.path_idioms import HERE, ROOT, SOME
+from migration.references.kinds import kind_of
+from migration.references.path_idioms import HERE, ROOT, UNKNOWN
+from migration.references.search_terms import SearchTerms
+from migration.references.variables import Variables, separator_of
 
-_MODULES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".vue")  # where an import leaves the ending away
+_MODULES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".vue")  # an import may omit the extension
 _BACKSLASHES = (".ps1", ".bat", ".cmd")
+_MAX_TEXT = 200
+_MAX_BRACES = 4
+_MAX_CHECKOUT_DEPTH = 3  # folders above the repository in an absolute path, such as /home/me/core
 
 
-class Mention(NamedTuple):
-    """line: from 1; pattern: from the root; kind: for a person; sure: False where it was guessed; text: the line."""
+class ScannedPath(NamedTuple):
+    """A path in a file. line: from 1; pattern: from the root; sure: False if it is a guess; text: the line."""
 
     line: int
     pattern: str
-    kind: str
+    kind: ReferenceKind
     sure: bool
     comment: bool
     text: str
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a line must hold to be looked at.
-
-    parents: the folders of what may go; wholes: those of them of which most goes; areas: what may go
-    loose: what a file may hold instead, without any line that does; links: submodules, whose content is not core's
-    """
-
-    needles: tuple[str, ...]
-    parents: tuple[str, ...]
-    wholes: tuple[str, ...] = ()
-    areas: tuple[str, ...] = ()
-    loose: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-    _line: re.Pattern[str] = field(init=False, repr=False)
-    _bytes: tuple[bytes, ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        words = [*map(re.escape, self.needles), *(rf"(?<![\w./-]){re.escape(w)}(?![\w./-])" for w in self.wholes)]
-        object.__setattr__(self, "_line", re.compile("|".join(words) or r"(?!)"))
-        object.__setattr__(self, "_bytes", tuple(n.encode("utf-8", "surrogateescape") for n in self.sought))
-
-    @property
-    def sought(self) -> tuple[str, ...]:
-        """What a file must hold."""
-        return (*self.needles, *self.loose)
-
-    def in_data(self, data: bytes) -> bool:
-        """Could the file mention one?"""
-        return any(n in data for n in self._bytes)
-
-    def in_line(self, line: str) -> bool:
-        """Could the line?"""
-        return self._line.search(line) is not None
-
-    def below(self, folder: str) -> dict[str, bool]:
-        """The names directly in this folder through which a path leads to what may go; is it a folder?"""
-        rest = [a.removeprefix(f"{folder}/") for a in self.areas if a.startswith(f"{folder}/")]
-        return {r.partition("/")[0]: "/" in r for r in rest if "*" not in r and "?" not in r}
+class _Candidate(NamedTuple):
+    pattern: str
+    kind: ReferenceKind
+    sure: bool
 
 
-def mentions(path: str, data: bytes, words: Words) -> list[Mention]:
-    """Every mention in this text file; none in a binary one."""
-    if not words.in_data(data) or b"\0" in data[:8000]:
+def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
+    """Every path in this text file that may lead to what is deleted. A binary file has none."""
+    if not terms.in_data(data) or is_binary(data):
         return []
     text = data.decode("utf-8-sig", "surrogateescape")
-    reader = _Reader(path, text, words)
-    found: dict[tuple[int, str], Mention] = {}
+    scanner = _Scanner(path, text, terms)
+    scanned: dict[tuple[int, str], ScannedPath] = {}
     for number, code, comment in split_comments(path, text):
         for part, is_comment in ((code, False), (comment, True)):
-            if part and reader.wanted(part):
-                rows = list(reader.line(part, is_comment))
-                named = tuple(f"{p}/" for p, _, _ in rows)
-                for pattern, kind, sure in rows:
-                    if pattern in reader.guessed and any(
-                        n.startswith(pattern[:-1]) for n in named if n != f"{pattern}/"
-                    ):
-                        continue  # a word that may be the folder, beside a path in it
-                    key = (number, pattern)
-                    if key not in found or (sure and not found[key].sure):
-                        found[key] = Mention(number, pattern, kind, sure, is_comment, part.strip()[:200])
-    return list(found.values())
+            for pattern, kind, sure in scanner.candidates(part, is_comment):
+                known = scanned.get((number, pattern))
+                if known is None or (sure and not known.sure):
+                    line = part.strip()[:_MAX_TEXT]
+                    scanned[number, pattern] = ScannedPath(number, pattern, kind, sure, is_comment, line)
+    return list(scanned.values())
 
 
-class _Reader:
-    def __init__(self, path: str, text: str, words: Words) -> None:
-        self.path, self.folder, self.words = path, posixpath.dirname(path), words
-        self.rooted = bool(idioms.PATTERN_FILES.search(path))
+class _Scanner:
+    """Scans the lines of one file."""
+
+    def __init__(self, path: str, text: str, terms: SearchTerms) -> None:
+        self.path, self.folder, self.terms = path, posixpath.dirname(path), terms
         self.kind = kind_of(path)
-        self.variables: dict[str, str] = {}
-        for name, value in idioms.ASSIGNMENT.findall(text):
-            self.variables.setdefault(name, value.split(" #")[0].strip().rstrip(",;"))
-        # A line may hold a path only through a variable whose value names one.
-        self.telling = {n for n, v in self.variables.items() if words.in_line(v)}
-        for _ in range(3):
-            self.telling |= {
-                n for n, v in self.variables.items() if any(x in self.telling for x in re.findall(r"\w+", v) if x != n)
-            }
-        self._telling = (
-            re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(self.telling))) + r")\b") if self.telling else None
-        )
-        self.guessed = {f"{whole}/*" for whole in words.wholes}
-        self._below = {base: words.below(base) for base in self._entered(text)}
-        self._names = tuple(f"{n}/" if f else n for names in self._below.values() for n, f in names.items())
+        self.has_patterns = bool(idioms.PATTERN_FILES.search(path))
+        self.variables = Variables(text)
+        self._variable_uses = self._variables_with_paths()
+        self._below = {folder: terms.below(folder) for folder in self._entered_folders(text)}
+        names_below = {name: is_folder for names in self._below.values() for name, is_folder in names.items()}
+        self._bare_names = tuple(f"{name}/" if is_folder else name for name, is_folder in names_below.items())
 
-    def wanted(self, line: str) -> bool:
-        return (
-            self.words.in_line(line)
-            or (self._telling is not None and self._telling.search(line) is not None)
-            or any(n in line for n in self._names)
-        )
+    def _variables_with_paths(self) -> re.Pattern[str] | None:
+        """A line may contain a path only by a variable whose value does."""
+        with_paths = {name for name, value in self.variables.values.items() if self.terms.in_line(value)}
+        names = self.variables.using(with_paths)
+        return re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(names))) + r")\b") if names else None
 
-    def _entered(self, text: str) -> set[str]:
-        """The folders with something that may go into which the file goes before it names anything."""
-        found = set()
+    def _entered_folders(self, text: str) -> set[str]:
+        """The folders above what is deleted that the file enters before it runs anything."""
+        entered = set()
         for value in idioms.ENTERED.findall(text):
-            place = self._expanded(self._idioms(value)).strip("/")
-            for parent in self.words.parents:
-                if (
-                    place in (parent, f"./{parent}")
-                    or place.endswith(f"/{parent}")
-                    or posixpath.normpath(posixpath.join(self.folder, place)) == parent
-                ):
-                    found.add(parent)
-        return found
+            place = self.variables.expand(self.variables.replace_idioms(value)).strip("/")
+            relative = posixpath.normpath(posixpath.join(self.folder, place))
+            for parent in self.terms.parents:
+                if relative == parent or place in (parent, f"./{parent}") or place.endswith(f"/{parent}"):
+                    entered.add(parent)
+        return entered
 
-    def line(self, line: str, comment: bool = False) -> Iterator[tuple[str, str, bool]]:
-        """Pattern, kind and whether it is sure, for each path in the line."""
-        text = self._idioms(self._plain(line))
-        for whole in self.words.wholes if not comment and self.kind != "document" else ():
-            yield from self._alone(text, whole)
-        for found in idioms.IMPORT.finditer(text):
-            yield from self._imported(found[1].replace(".", "/"))
-        for chain in idioms.METHOD.finditer(text):
-            first = chain[1] or (chain[2] if chain[3] != "join" or chain[2] in self.variables else "")
-            deep = ['"**"'] if chain[3] == "rglob" else []
-            if first:
-                yield from self._composed([first, *deep, *(p.group() for p in idioms.PIECE.finditer(chain[4]))], "/")
-        for chain in idioms.JOIN.finditer(text):
-            yield from self._composed([p.group() for p in idioms.PIECE.finditer(chain.group(1))], "/")
+    def candidates(self, part: str, is_comment: bool) -> list[_Candidate]:
+        """The paths in the code or the comment of a line."""
+        if not part or not self._is_worth_scanning(part):
+            return []
+        candidates = list(self._candidates(part, is_comment))
+        folders = {f"{folder}/*": f"{folder}/" for folder in self.terms.emptied}
+
+        def is_superfluous_guess(pattern: str) -> bool:
+            """Is this a word that may be a folder, on a line that also has a path into it?"""
+            folder = folders.get(pattern)
+            return folder is not None and any(
+                f"{other.pattern}/".startswith(folder) for other in candidates if other.pattern != pattern
+            )
+
+        return [candidate for candidate in candidates if not is_superfluous_guess(candidate.pattern)]
+
+    def _is_worth_scanning(self, line: str) -> bool:
+        if self.terms.in_line(line) or any(name in line for name in self._bare_names):
+            return True
+        return self._variable_uses is not None and self._variable_uses.search(line) is not None
+
+    def _candidates(self, line: str, is_comment: bool) -> Iterator[_Candidate]:
+        text = self.variables.replace_idioms(self._with_plain_slashes(line))
+        if not is_comment and self.kind is not ReferenceKind.DOCUMENT:
+            for folder in self.terms.emptied:
+                yield from self._folder_alone(text, folder)
+        for statement in idioms.IMPORT.finditer(text):
+            yield from self._python_module(statement[1].replace(".", "/"))
+        yield from self._composed_paths(text)
+        for token in idioms.TOKEN.findall(_expand_braces(self.variables.expand(text))):
+            if token not in self.terms.emptied and self.terms.in_line(token):
+                yield from self._resolve(token, self.kind)
+            yield from self._below_entered(token)
+
+    def _with_plain_slashes(self, line: str) -> str:
+        """The line with `/` for other separators, without escaped line ends, and with UNKNOWN for `%s` and the like."""
+        if "\\" in line:
+            if self.path.endswith(_BACKSLASHES) or any("\\" in text and text in line for text in self.terms.line_texts):
+                line = re.sub(r"\\{1,2}(?=[\w.])", "/", line)
+            line = re.sub(r"\\[nrt]", " ", line.replace("\\/", "/"))
+        return re.sub(r"%(?:\[\d\])?[sv]\b", UNKNOWN, line) if "%" in line else line  # %s, %v, %[1]s
+
+    def _folder_alone(self, text: str, folder: str) -> Iterator[_Candidate]:
+        """The folder without a path below it: entered, an argument of a command, or a word that may be the folder."""
+        word = re.escape(folder)
+        uses = rf"""(?:{idioms.ENTER}|{idioms.ARGUMENT})["']?([^\s"'`;&|]*/)?{word}/?(?=["'\s;&|)\],}}]|$)"""
+        for use in re.finditer(uses, text):
+            before = (use[1] or "").strip("./")
+            if not any(before.endswith(submodule) for submodule in self.terms.submodules):
+                yield _Candidate(folder, self.kind, before in {"", ROOT})
+        if re.search(rf"""(?:["'`=]|^\s*-\s+|:\s+){word}(?:["'`]|\s*$)""", text):  # DIR=infra, "infra", - infra
+            yield _Candidate(f"{folder}/*", self.kind, False)
+
+    def _python_module(self, path: str) -> Iterator[_Candidate]:
+        """A module, which is a folder or a file, or a name in one."""
+        if not self.terms.in_line(f"{path}/"):
+            return
+        parent = posixpath.dirname(path)
+        for place in (path, f"{path}.py", parent, f"{parent}.py"):
+            yield from self._normalize(place, self.kind, place != parent or "/" in place)
+
+    def _composed_paths(self, text: str) -> Iterator[_Candidate]:
+        for call in idioms.METHOD.finditer(text):
+            literal, name, method = call[1], call[2], call[3]
+            is_path = method != "join" or name in self.variables.values  # another object may have a method `join`
+            base = literal or (name if is_path else "")
+            if base:
+                any_depth = ['"**"'] if method == "rglob" else []
+                yield from self._compose([base, *any_depth, *_operands(call[4])], "/")
+        for call in idioms.JOIN.finditer(text):
+            yield from self._compose(_operands(call[1]), "/")
         for chain in idioms.CHAIN.finditer(text):
-            pieces = [p.group() for p in idioms.PIECE.finditer(chain.group())]
-            glue = "" if "+" in re.sub(idioms.STRING, "", chain.group()) else "/"
-            yield from self._composed(pieces, glue)
-        text = self._expanded(text)
-        for _ in range(4):
-            braces = idioms.BRACES.search(text)
-            if braces is None:
-                break
-            options = " ".join(braces.group(1) + o + braces.group(3) for o in braces.group(2).split(","))
-            text = text[: braces.start()] + options + text[braces.end() :]
-        for token in idioms.TOKEN.findall(text):
-            if token not in self.words.wholes and self.words.in_line(token):
-                yield from self._places(token, self.kind)
-            name, slash, _ = token.removeprefix("./").partition("/")
-            for base, names in self._below.items():
-                if name in names and (slash or not names[name]):
-                    yield from self._normal(f"{base}/{token}", self.kind, False)
+            yield from self._compose(_operands(chain.group()), separator_of(chain.group()))
 
-    def _plain(self, text: str) -> str:
-        """The line with plain slashes, without escaped line ends and with what a format puts in as not known."""
-        if "\\" in text:
-            if self.path.endswith(_BACKSLASHES) or any("\\" in n and n in text for n in self.words.needles):
-                text = re.sub(r"\\{1,2}(?=[\w.])", "/", text)
-            text = re.sub(r"\\[nrt]", " ", text.replace("\\/", "/"))
-        return re.sub(r"%(?:\[\d\])?[sv]\b", SOME, text) if "%" in text else text
+    def _compose(self, operands: list[str], separator: str) -> Iterator[_Candidate]:
+        if not any(operand[-1:] in "\"'`" for operand in operands):
+            return  # names alone: an arithmetic expression
+        first, *rest = [self.variables.operand(operand) for operand in operands]
+        path = separator.join([first, *(part.strip("/") if separator else part for part in rest)])
+        if any(self.terms.in_line(part) for part in (path, first, *rest)):
+            yield from self._resolve(path, ReferenceKind.COMPOSED)
 
-    def _alone(self, text: str, whole: str) -> Iterator[tuple[str, str, bool]]:
-        """A folder of which most goes, named by itself: gone into, a command's operand, or a word that may be it."""
-        word = re.escape(whole)
-        for found in re.finditer(
-            rf"""(?:{idioms.INTO}|{idioms.OPERAND})["']?([^\s"'`;&|]*/)?{word}/?(?=["'\s;&|)\],}}]|$)""", text
-        ):
-            before = (found[1] or "").strip("./")
-            if not any(before.endswith(link) for link in self.words.links):
-                yield whole, self.kind, before in {"", ROOT}
-        if re.search(rf"""(?:["'`=]|^\s*-\s+|:\s+){word}(?:["'`]|\s*$)""", text):
-            yield f"{whole}/*", self.kind, False
+    def _below_entered(self, token: str) -> Iterator[_Candidate]:
+        """A path relative to a folder that the file enters."""
+        name, slash, _ = token.removeprefix("./").partition("/")
+        for folder, names in self._below.items():
+            if name in names and (slash or not names[name]):
+                yield from self._normalize(f"{folder}/{token}", self.kind, False)
 
-    def _imported(self, path: str) -> Iterator[tuple[str, str, bool]]:
-        """A module of Python's, which may be a file or a folder, or a name in one."""
-        if self.words.in_line(f"{path}/"):
-            for place in (path, f"{path}.py", posixpath.dirname(path), f"{posixpath.dirname(path)}.py"):
-                yield from self._normal(place, self.kind, place != posixpath.dirname(path) or "/" in place)
-
-    def _idioms(self, text: str) -> str:
-        text = idioms.DIRNAME.sub(HERE, text)
-        text = idioms.PARENTS.sub(lambda m: HERE + "/.." * (int(m[1]) if m[1] else m[2].count(".parent")), text)
-        text = idioms.TOPLEVEL.sub(ROOT, text)
-        for _ in range(2):
-            text = idioms.CD_PWD.sub(lambda m: self._expanded(m[1]), text)
-        return text
-
-    def _expanded(self, text: str, depth: int = 0) -> str:
-        if depth > 5 or ("$" not in text and "{" not in text):
-            return text
-
-        def value(found: re.Match[str]) -> str:
-            name = found[1] or found[3] or found[4] or found[5]
-            known = self.variables.get(name)
-            if known is not None and not re.search(rf"\$\{{?{name}\b", known):
-                return self._literal(known, depth + 1)
-            if found[2]:
-                return self._literal(found[2], depth + 1)
-            return SOME if not found[5] else (SOME if known is None else known)
-
-        return idioms.VARIABLE.sub(value, text)
-
-    def _literal(self, value: str, depth: int) -> str:
-        """A variable's value as a path: quotes gone, idioms told, composed values joined."""
-        value = self._idioms(value)
-        if any(q in value for q in "\"'`") and (idioms.CHAIN.fullmatch(value) or idioms.JOIN.search(value)):
-            joined = idioms.JOIN.search(value)
-            pieces = [p.group() for p in idioms.PIECE.finditer(joined.group(1) if joined else value)]
-            glue = "" if not joined and "+" in re.sub(idioms.STRING, "", value) else "/"
-            return glue.join(self._piece(p, depth) for p in pieces)
-        value = value.strip()
-        if value[:1] in "\"'`" and value[-1:] == value[:1]:
-            value = value[1:-1]
-        elif " " in value:
-            value = value.split()[0].strip("\"';")
-        return self._expanded(value, depth)
-
-    def _piece(self, piece: str, depth: int = 0) -> str:
-        bare = piece.lstrip("fru") if piece[-1:] in "\"'`" else piece
-        if bare[:1] in "\"'`":
-            return self._expanded(bare[1:-1], depth)
-        if bare in (HERE, ROOT, SOME):
-            return bare
-        known = self.variables.get(bare)
-        return self._literal(known, depth + 1) if known is not None and depth < 4 else SOME
-
-    def _composed(self, pieces: list[str], glue: str) -> Iterator[tuple[str, str, bool]]:
-        if not any(p[-1:] in "\"'`" for p in pieces):
-            return
-        parts = [self._piece(p) for p in pieces]
-        text = glue.join(p.strip("/") if glue and n else p for n, p in enumerate(parts))
-        if self.words.in_line(text) or any(self.words.in_line(p) for p in parts):
-            yield from self._places(text, "composed path")
-
-    def _places(self, token: str, kind: str) -> Iterator[tuple[str, str, bool]]:
-        """Where the token may point, from the root."""
-        if "\\." in token or ".*" in token or ".+" in token:  # a regular expression
-            token = token.replace("\\.", ".").replace(".*", "**").replace(".+", "**").strip("^$")
-        token = token.strip(".,!@?*+^~\\%") if not token.startswith(("./", "../", ".")) else token.rstrip(".,!?\\")
-        if token.startswith("//") or not token:
-            return
-        if token.startswith(("**/", "*/")):
-            token = token.split("/", 1)[1]
-        elif token.startswith("/"):
-            if not self.rooted and (not self.words.in_line(token) or token.count("/") < 2):
-                return
-            token = token.lstrip("/")
-            yield from self._normal(token, kind, True)
-            yield from self._elsewhere(token, kind)
-            return
-        head, _, rest = token.partition("/")
-        if head == ROOT or (head == "." and self.kind == "package.json"):
-            yield from self._normal(rest, kind, True)
-        elif head == HERE:
-            yield from self._normal(posixpath.join(self.folder, rest), kind, True)
-        elif SOME in head:
-            yield from self._normal(rest, kind, True)
-            for parent in self.words.parents:
-                yield from self._normal(f"{parent}/{rest}", kind, rest.count("/") >= 1)
+    def _resolve(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
+        """The paths from the root that the token may mean."""
+        token = _without_punctuation(_glob_of_regex(token))
+        first, _, rest = token.partition("/")
+        if not first:
+            yield from self._absolute(token, kind)
+        elif first == ROOT or (first == "." and self.kind is ReferenceKind.PACKAGE_JSON):
+            yield from self._normalize(rest, kind, True)
+        elif first == HERE:
+            yield from self._normalize(posixpath.join(self.folder, rest), kind, True)
+        elif UNKNOWN in first:
+            yield from self._normalize(rest, kind, True)
+            for parent in self.terms.parents:
+                yield from self._normalize(f"{parent}/{rest}", kind, "/" in rest)
         else:
-            yield from self._normal(posixpath.join(self.folder, token), kind, True)
-            bare = token
-            while bare.startswith(("../", "./")):
-                bare = bare.split("/", 1)[1]
-            if self.folder or bare != token:
-                yield from self._normal(bare, kind, True)
-            if bare != token and self.path.endswith(_MODULES) and "." not in posixpath.basename(token):
-                yield from self._normal(posixpath.join(self.folder, f"{token}.*"), kind, True)
+            yield from self._relative(token, kind)
 
-    def _elsewhere(self, token: str, kind: str) -> Iterator[tuple[str, str, bool]]:
-        """An absolute path that ends as one of core's does: the repository may be checked out there."""
+    def _relative(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
+        """A relative path: from the file's folder, or from the root, where most commands run."""
+        yield from self._normalize(posixpath.join(self.folder, token), kind, True)
+        from_root = token
+        while from_root.startswith(("../", "./")):
+            from_root = from_root.split("/", 1)[1]
+        if self.folder or from_root != token:
+            yield from self._normalize(from_root, kind, True)
+        is_import = from_root != token and self.path.endswith(_MODULES)
+        if is_import and "." not in posixpath.basename(token):
+            yield from self._normalize(posixpath.join(self.folder, f"{token}.*"), kind, True)
+
+    def _absolute(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
+        """An absolute path: from the root in a file of patterns; else the repository may be checked out above it."""
+        if not token or token.startswith("//"):  # what follows the scheme of a URL
+            return
+        if not self.has_patterns and (not self.terms.in_line(token) or token.count("/") < 2):
+            return
+        token = token.lstrip("/")
+        yield from self._normalize(token, kind, True)
+        yield from self._below_checkout(token, kind)
+
+    def _below_checkout(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
         parts = token.split("/")
-        for n in range(1, min(4, len(parts))):
-            before, rest = "/".join(parts[:n]), "/".join(parts[n:])
-            if any(before.endswith(link) for link in self.words.links):
+        folders = tuple(area.rstrip("/") + "/" for area in self.terms.areas if "*" not in area)
+        for depth in range(1, min(_MAX_CHECKOUT_DEPTH + 1, len(parts))):
+            checkout, rest = "/".join(parts[:depth]), "/".join(parts[depth:])
+            if any(checkout.endswith(submodule) for submodule in self.terms.submodules):
                 return
-            if any(f"{rest}/".startswith(a if a.endswith("/") else f"{a}/") for a in self.words.areas if "*" not in a):
-                yield from self._normal(rest, kind, False)
+            if f"{rest}/".startswith(folders):
+                yield from self._normalize(rest, kind, False)
 
-    def _normal(self, path: str, kind: str, sure: bool) -> Iterator[tuple[str, str, bool]]:
-        unknown = SOME in path
-        path = posixpath.normpath(path.replace(SOME, "*").replace(ROOT, "").replace(HERE, self.folder)) if path else ""
-        path = path.lstrip("/")
-        if path and path != "." and not path.startswith("..") and path.strip("*/"):
-            yield path, "composed path" if unknown else kind, sure
+    def _normalize(self, path: str, kind: ReferenceKind, sure: bool) -> Iterator[_Candidate]:
+        """The candidate, unless the path is outside the repository or says nothing."""
+        if UNKNOWN in path:
+            kind = ReferenceKind.COMPOSED
+        path = path.replace(UNKNOWN, "*").replace(ROOT, "").replace(HERE, self.folder)
+        pattern = posixpath.normpath(path).lstrip("/") if path else ""
+        is_inside = pattern not in {"", "."} and not pattern.startswith("..")
+        if is_inside and pattern.strip("*/"):
+            yield _Candidate(pattern, kind, sure)
 
 
-def kind_of(path: str) -> str:
-    """What a person calls a mention in this file."""
-    name = posixpath.basename(path)
-    if path.startswith(".github/workflows/"):
-        return "workflow"
-    if name in {"CODEOWNERS", "Makefile", "package.json", "Tiltfile", ".gitmodules", ".gitignore", ".dockerignore"}:
-        return name
-    if name.startswith("Dockerfile") or name.endswith(".Dockerfile"):
-        return "Dockerfile"
-    ending = name.rpartition(".")[2].lower()
-    return {
-        "sh": "script", "bash": "script", "py": "Python", "star": "Starlark", "tilt": "Starlark", "bzl": "Starlark",
-        "yaml": "YAML", "yml": "YAML", "json": "JSON", "jsonc": "JSON", "toml": "TOML", "md": "document", "mk": "Makefile",
-    }.get(ending, "text")  # fmt: skip
+def _operands(text: str) -> list[str]:
+    return [match.group() for match in idioms.OPERANDS.finditer(text)]
+
+
+def _expand_braces(text: str) -> str:
+    for _ in range(_MAX_BRACES):
+        braces = idioms.BRACES.search(text)
+        if braces is None:
+            break
+        before, options, after = braces.groups()
+        expanded = " ".join(before + option + after for option in options.split(","))
+        text = text[: braces.start()] + expanded + text[braces.end() :]
+    return text
+
+
+def _glob_of_regex(token: str) -> str:
+    """A regular expression as a glob: ^infra/.*\\.sh$ is infra/**.sh."""
+    if not any(mark in token for mark in ("\\.", ".*", ".+")):
+        return token
+    return token.replace("\\.", ".").replace(".*", "**").replace(".+", "**").strip("^$")
+
+
+def _without_punctuation(token: str) -> str:
+    if token.startswith("."):
+        return token.rstrip(".,!?\\")
+    return token.strip(".,!@?*+^~\\%")

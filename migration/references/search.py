@@ -1,4 +1,4 @@
-"""Who in core still names a path that is about to go."""
+"""Find the files of core that refer to paths which are about to be deleted."""
 
 from __future__ import annotations
 
@@ -6,193 +6,193 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 
-from migration.git.objects import GITLINK, SYMLINK, Entry, Tree, decode
+from migration.git.objects import GITLINK, SYMLINK, Entry, decode
 from migration.mapping import any_glob, glob
-from migration.model import Reference
-from migration.references.path_scan import Mention, Words, mentions
+from migration.model import Reference, ReferenceKind
+from migration.references.path_scan import ScannedPath, scan
+from migration.references.search_terms import is_glob, terms_for
 from migration.simulation import Simulation
 
-_MANY = 1000  # from here on git looks which files are worth reading
-_BIG = 5_000_000  # bytes; a larger file is data
+_MANY_FILES = 1000  # for more files than this, `git grep` selects those worth reading
+_MAX_BYTES = 5_000_000  # a larger file is data
 
 
 class References:
-    """The mentions in core's files, each file read once for each content."""
+    """The references in core's files. Each file is scanned once for each content."""
 
     def __init__(self, simulation: Simulation, areas: Iterable[str]) -> None:
-        """areas: the files, folders and globs that any step may take away."""
+        """areas: the files, folders and globs that any step may delete."""
         self._simulation = simulation
-        self._areas = [a for a in areas if a]
-        self._folders = tuple(a for a in self._areas if a.endswith("/") and "*" not in a and "?" not in a)
+        self._areas = [area for area in areas if area]
+        self._folders = tuple(area for area in self._areas if area.endswith("/") and not is_glob(area))
         self._listed = any_glob(simulation.mapping.references.listed)
         self._ignored = any_glob(simulation.mapping.references.ignored)
-        self._known: dict[tuple[str, str], list[Mention]] = {}
+        self._scanned: dict[tuple[str, str], list[ScannedPath]] = {}
         self._matches: dict[str, list[str]] = {}
-        self._links = [p for p, e in simulation.core.facts.tree.files.items() if e.mode == GITLINK]
-        self.words = _words(simulation.core.tree, self._areas, self._links)
+        self._submodules = [path for path, entry in simulation.core.facts.tree.files.items() if entry.mode == GITLINK]
+        self.terms = terms_for(simulation.core.tree, self._areas, self._submodules)
 
-    def read(self, paths: Iterable[str]) -> None:
-        """Read these files' mentions, as far as they are not known."""
-        tree, wanted = self._simulation.core.tree, {}
-        for path in paths:
-            entry = tree.files[path]
-            if entry.mode != GITLINK and (path, entry.oid) not in self._known:
-                if self._ignored.match(path) or path in self._simulation.own:
-                    self._known[path, entry.oid] = []
-                else:
-                    wanted[path] = entry
-        if len(wanted) > _MANY and self.words.needles:
-            inside = [p for p in wanted if p.startswith(self._folders)] if self._folders else []
-            for path in (wanted.keys() - set(inside)) - self._holding(self._outside):
-                self._drop(path, wanted)
-            if len(inside) > _MANY:
-                for path in set(inside) - self._holding(self._folders):
-                    self._drop(path, wanted)
-        by_oid: dict[str, list[tuple[str, Entry]]] = {}
-        for path, entry in wanted.items():
-            by_oid.setdefault(entry.oid, []).append((path, entry))
-        for oid, data in self._simulation.core.blobs.many(by_oid):
-            for path, entry in by_oid[oid]:
-                self._known[path, oid] = self._of(path, entry, data)
-
-    def look_ahead(self) -> None:
-        """Let git begin to search what lies outside of the folders that may go: most of it stays."""
-        if len(self._simulation.core.tree.files) > _MANY and self.words.needles:
-            self._simulation.core.facts.search(self.words.sought, self._outside)
+    def start_search(self) -> None:
+        """Let git start to search outside the folders that may be deleted, where most files are."""
+        if len(self._simulation.core.tree.files) > _MANY_FILES and self.terms.line_texts:
+            self._simulation.core.facts.search(self.terms.all_texts, self._outside)
 
     @property
     def _outside(self) -> tuple[str, ...]:
-        return (".", *(f":(exclude,literal){f}" for f in self._folders))
+        return (".", *(f":(exclude,literal){folder}" for folder in self._folders))
 
-    def _holding(self, where: tuple[str, ...]) -> set[str]:
-        return self._simulation.core.facts.holding(self.words.sought, where)
-
-    def _drop(self, path: str, wanted: dict[str, Entry]) -> None:
-        """Git found nothing in this file: it need not be read, if it is still what git searched."""
-        entry = wanted[path]
-        if entry.mode != SYMLINK and self._simulation.core.facts.tree.get(path) == entry:
-            self._known[path, entry.oid] = []
-            del wanted[path]
-
-    def _of(self, path: str, entry: Entry, data: bytes) -> list[Mention]:
-        if entry.mode == SYMLINK:
-            target = decode(data)
-            if checkout := re.match(r"/workspaces/[^/]+/", target):
-                return [Mention(0, posixpath.normpath(target[checkout.end() :]), "symlink", True, False, target)]
-            place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-            inside = not place.startswith("..") and not target.startswith("/")
-            return [Mention(0, place, "symlink", True, False, target)] if inside else []
-        return mentions(path, data, self.words) if len(data) < _BIG else []
-
-    def to(self, doomed: set[str], survivors: Iterable[str]) -> Iterator[Reference]:
-        """The references from these files to what is doomed and would dangle."""
-        paths = list(survivors)
-        self.read(paths)
-        tree = self._simulation.core.tree
+    def broken_by(self, deleted: set[str], remaining: Iterable[str]) -> Iterator[Reference]:
+        """The references in the remaining files that would lead nowhere after the deletion."""
+        paths = list(remaining)
+        self._scan(paths)
         self._matches = {}
         for path in paths:
-            entry = tree.files[path]
-            for mention in self._known.get((path, entry.oid), ()):
-                if any(mention.pattern == link or mention.pattern.startswith(link + "/") for link in self._links):
-                    continue  # the submodule's own content
-                target, sure = self._dangles(mention, doomed)
-                blocking = not mention.comment and not self._listed.match(path)
-                if target:
-                    yield Reference(path, mention.line, target, mention.kind, mention.text, sure, blocking)
-                elif mention.sure and self._was_never(mention.pattern, doomed):
-                    yield Reference(path, mention.line, mention.pattern, mention.kind, mention.text, False, False)
+            for scanned in self._scanned_in(path):
+                if self._is_in_submodule(scanned.pattern):
+                    continue
+                broken = self._broken_target(scanned, deleted)
+                if broken is not None:
+                    target, sure = broken
+                    yield self._reference(path, scanned, target, sure=sure)
+                elif scanned.sure and self._was_never_tracked(scanned.pattern, deleted):
+                    yield self._reference(path, scanned, scanned.pattern, sure=False, may_block=False)
 
-    def naming(self, area: str, survivors: Iterable[str]) -> Iterator[Reference]:
-        """The references from these files to a file or folder that is not there, or to something below it."""
-        paths, name = list(survivors), area.rstrip("/")
-        self.read(paths)
+    def naming(self, area: str, remaining: Iterable[str]) -> Iterator[Reference]:
+        """The references in these files to a file or folder that does not exist, or to a path below it."""
+        paths, name = list(remaining), area.rstrip("/")
+        self._scan(paths)
         for path in paths:
-            for mention in self._known.get((path, self._simulation.core.tree.files[path].oid), ()):
-                if mention.pattern == name or mention.pattern.startswith(name + "/"):
-                    blocking = not mention.comment and not self._listed.match(path)
-                    yield Reference(
-                        path, mention.line, mention.pattern, mention.kind, mention.text, mention.sure, blocking
-                    )
+            for scanned in self._scanned_in(path):
+                if scanned.pattern == name or scanned.pattern.startswith(name + "/"):
+                    yield self._reference(path, scanned, scanned.pattern, sure=scanned.sure)
 
-    def _dangles(self, mention: Mention, doomed: set[str]) -> tuple[str, bool]:
-        pattern = mention.pattern.rstrip("/")
-        if pattern in doomed:
+    def _scanned_in(self, path: str) -> list[ScannedPath]:
+        return self._scanned.get((path, self._simulation.core.tree.files[path].oid), [])
+
+    def _reference(
+        self, path: str, scanned: ScannedPath, target: str, *, sure: bool, may_block: bool = True
+    ) -> Reference:
+        blocking = may_block and not scanned.comment and not self._listed.match(path)
+        return Reference(path, scanned.line, target, scanned.kind, scanned.text, sure, blocking)
+
+    def _is_in_submodule(self, pattern: str) -> bool:
+        return any(pattern == submodule or pattern.startswith(submodule + "/") for submodule in self._submodules)
+
+    def _scan(self, paths: Iterable[str]) -> None:
+        """Scan those of the files that were not scanned with their present content."""
+        unread = self._unread(paths)
+        if len(unread) > _MANY_FILES and self.terms.line_texts:
+            self._skip_without_terms(unread)
+        paths_by_blob: dict[str, list[tuple[str, Entry]]] = {}
+        for path, entry in unread.items():
+            paths_by_blob.setdefault(entry.oid, []).append((path, entry))
+        for oid, data in self._simulation.core.blobs.many(paths_by_blob):
+            for path, entry in paths_by_blob[oid]:
+                self._scanned[path, oid] = self._scan_file(path, entry, data)
+
+    def _unread(self, paths: Iterable[str]) -> dict[str, Entry]:
+        tree, unread = self._simulation.core.tree, {}
+        for path in paths:
+            entry = tree.files[path]
+            if entry.mode == GITLINK or (path, entry.oid) in self._scanned:
+                continue
+            if self._ignored.match(path) or path in self._simulation.own:
+                self._scanned[path, entry.oid] = []
+            else:
+                unread[path] = entry
+        return unread
+
+    def _skip_without_terms(self, unread: dict[str, Entry]) -> None:
+        """Skip the files in which git does not find any of the terms."""
+        inside = {path for path in unread if path.startswith(self._folders)} if self._folders else set()
+        facts, texts = self._simulation.core.facts, self.terms.all_texts
+        without_terms = (unread.keys() - inside) - facts.holding(texts, self._outside)
+        if len(inside) > _MANY_FILES:
+            without_terms |= inside - facts.holding(texts, self._folders)
+        for path in without_terms:
+            entry = unread[path]
+            # git searched the commit, and the target of a symlink is not text to it: others must be read.
+            if entry.mode != SYMLINK and facts.tree.get(path) == entry:
+                self._scanned[path, entry.oid] = []
+                del unread[path]
+
+    def _scan_file(self, path: str, entry: Entry, data: bytes) -> list[ScannedPath]:
+        if entry.mode == SYMLINK:
+            return _scan_symlink(path, decode(data))
+        return scan(path, data, self.terms) if len(data) < _MAX_BYTES else []
+
+    def _broken_target(self, scanned: ScannedPath, deleted: set[str]) -> tuple[str, bool] | None:
+        """What the path leads to that is deleted, and whether that is sure; None if the path remains valid."""
+        pattern = scanned.pattern.rstrip("/")
+        if pattern in deleted:
             return pattern, True
-        if "*" not in pattern and "?" not in pattern:
-            if pattern in self._simulation.core.tree:
-                return "", True
-            alive = dead = 0
-            for path in self._simulation.core.tree.under(pattern + "/"):
-                if path in doomed:
-                    dead += 1
-                else:
-                    alive += 1
-                    break
-            return (pattern + "/", mention.sure) if dead and not alive else ("", True)
-        found = self._globbed(pattern)
-        dead = sum(path in doomed for path in found)
-        if not dead:
-            return "", True
-        target = pattern if not pattern.endswith("/**") else pattern[:-2]
-        if dead < len(found):
-            return (target, False) if not mention.sure or mention.kind == "composed path" else ("", True)
-        return target, mention.sure
-
-    def _was_never(self, pattern: str, doomed: set[str]) -> bool:
-        """Is this a path that git does not know, below a folder that goes: something made or expected there?"""
-        area = next((f for f in self._folders if pattern.startswith(f)), "")
+        if is_glob(pattern):
+            return self._broken_glob(pattern, scanned, deleted)
         tree = self._simulation.core.tree
-        if not area or "*" in pattern or "?" in pattern or pattern in tree or tree.has_folder(pattern):
-            return False
-        return next((p in doomed for p in tree.under(area)), False)
+        if pattern not in tree and _is_emptied(tree.under(pattern + "/"), deleted):
+            return pattern + "/", scanned.sure
+        return None
 
-    def _globbed(self, pattern: str) -> list[str]:
+    def _broken_glob(self, pattern: str, scanned: ScannedPath, deleted: set[str]) -> tuple[str, bool] | None:
+        matches = self._matches_of(pattern)
+        count = sum(path in deleted for path in matches)
+        if not count:
+            return None
+        target = pattern[:-2] if pattern.endswith("/**") else pattern
+        if count == len(matches):
+            return target, scanned.sure
+        # Some matches remain: a pattern of the team's stays valid, but one with unknown parts may mean the deleted ones.
+        has_unknown_parts = not scanned.sure or scanned.kind is ReferenceKind.COMPOSED
+        return (target, False) if has_unknown_parts else None
+
+    def _matches_of(self, pattern: str) -> list[str]:
         if pattern not in self._matches:
-            head = re.split(r"[*?]", pattern)[0]
-            rule = re.compile(f"(?:{glob(pattern).pattern[:-2]})(?:/.*)?\\Z", re.DOTALL)
-            known = self._simulation.core.tree.under(head) if head.strip("/") else iter(())
-            self._matches[pattern] = [p for p in known if rule.match(p)]
+            start = re.split(r"[*?]", pattern)[0]
+            rule = _at_or_below(pattern)
+            # A pattern that starts with a wildcard matches files everywhere: it says too little.
+            paths = self._simulation.core.tree.under(start) if start.strip("/") else iter(())
+            self._matches[pattern] = [path for path in paths if rule.match(path)]
         return self._matches[pattern]
 
+    def _was_never_tracked(self, pattern: str, deleted: set[str]) -> bool:
+        """Is this a path below a deleted folder that git does not have, such as a file that is made there?"""
+        tree = self._simulation.core.tree
+        folder = next((folder for folder in self._folders if pattern.startswith(folder)), "")
+        if not folder or is_glob(pattern) or pattern in tree or tree.has_folder(pattern):
+            return False
+        return next((path in deleted for path in tree.under(folder)), False)
 
-def targets(pattern: str, doomed: Iterable[str]) -> list[str]:
-    """The doomed files that a reference's target means."""
-    if "*" in pattern or "?" in pattern:
-        rule = re.compile(f"(?:{glob(pattern.rstrip('/')).pattern[:-2]})(?:/.*)?\\Z", re.DOTALL)
-        return [p for p in doomed if rule.match(p)]
+
+def targets(pattern: str, deleted: Iterable[str]) -> list[str]:
+    """The deleted files that the target of a reference means."""
+    if is_glob(pattern):
+        rule = _at_or_below(pattern.rstrip("/"))
+        return [path for path in deleted if rule.match(path)]
     if pattern.endswith("/"):
-        return [p for p in doomed if p.startswith(pattern)]
-    return [p for p in doomed if p == pattern]
+        return [path for path in deleted if path.startswith(pattern)]
+    return [path for path in deleted if path == pattern]
 
 
-def _words(tree: Tree, areas: list[str], links: list[str]) -> Words:
-    """What a line must hold: the last part of each area behind a slash or quote, files by name, and whole parents."""
-    needles: set[str] = set()
-    parents: set[str] = set()
-    wholes: set[str] = set()
-    for area in areas:
-        folder, _, name = area.rstrip("/").rpartition("/")
-        if "*" in name or "?" in name:
-            names = [p.rpartition("/")[2] for p in tree.under(folder + "/") if glob(area).match(p)]
-            needles.update(names)
-            continue
-        if not area.endswith("/"):
-            needles.add(name)
-        elif folder:
-            needles.update((f"/{name}", f"'{name}", f'"{name}', f"`{name}", f"\\{name}", area[:-1].replace("/", ".")))
-        else:
-            needles.update((f"{name}/", f"'{name}'", f'"{name}"'))
-        if folder:
-            parents.add(folder)
-    rules = [glob(a) for a in areas]
-    for parent in sorted(parents):
-        below = list(tree.under(parent + "/"))
-        going = sum(any(r.match(p) for r in rules) for p in below)
-        if below and going * 2 > len(below):
-            name = parent.rpartition("/")[2]
-            needles.update((f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"))
-            if going == len(below) and "/" not in parent:
-                wholes.add(parent)
-    loose = [f"{before}{p}" for p in parents for before in ("cd ", "pushd ", "directory: ")]
-    loose += [f"{before}{w}" for w in wholes for before in (" ", "=")]
-    return Words(*(tuple(sorted(found)) for found in (needles, parents, wholes, areas, loose, links)))
+def _at_or_below(pattern: str) -> re.Pattern[str]:
+    """What the glob matches, and all files below it."""
+    expression = glob(pattern).pattern.removesuffix(r"\Z")
+    return re.compile(rf"(?:{expression})(?:/.*)?\Z", re.DOTALL)
+
+
+def _is_emptied(files: Iterator[str], deleted: set[str]) -> bool:
+    first = next(files, None)
+    return first in deleted and all(path in deleted for path in files)
+
+
+def _scan_symlink(path: str, target: str) -> list[ScannedPath]:
+    checkout = re.match(r"/workspaces/[^/]+/", target)  # where a dev container has the repository
+    if checkout:
+        place = target[checkout.end() :]
+    elif target.startswith("/"):
+        return []
+    else:
+        place = posixpath.join(posixpath.dirname(path), target)
+    place = posixpath.normpath(place)
+    if place.startswith("..") and not checkout:
+        return []
+    return [ScannedPath(0, place, ReferenceKind.SYMLINK, True, False, target)]

@@ -1,4 +1,4 @@
-"""What may be deleted, and what holds it back: each defect blocks exactly its path."""
+"""What may be deleted, and what blocks it: each defect blocks exactly its path."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ REFERENCES = {
     ("fault", "reason"),
     [("one-byte", "differs"), ("mode-bit", "mode"), ("uncommitted", "uncommitted"), ("unpinned", "unpinned")],
 )
-def test_a_spoiled_copy_blocks_its_path_and_no_other(pair: Callable[..., Pair], fault: str, reason: str):
+def test_a_copy_with_a_defect_blocks_its_path_and_no_other(pair: Callable[..., Pair], fault: str, reason: str):
     found = blocks(pair(fault).plan((4,)))
     assert {(p, r) for p, r, _ in found if r != "referenced"} == {(VICTIMS[fault], reason)}
 
 
-def test_a_copy_that_was_not_pushed_blocks_its_path(pair: Callable[..., Pair]):
+def test_an_unpushed_copy_blocks_its_path(pair: Callable[..., Pair]):
     found = blocks(pair("unpushed", remotes=True).plan((4,)))
     assert {(p, r) for p, r, _ in found if r != "referenced"} == {(VICTIMS["unpushed"], "unpushed")}
 
 
-def test_a_copy_that_gitops_changed_afterwards_does_not_block(pair: Callable[..., Pair]):
+def test_a_copy_that_gitops_has_changed_since_does_not_block(pair: Callable[..., Pair]):
     assert {r for _, r, _ in blocks(pair("moved-on").plan((4,)))} == {"referenced"}
 
 
@@ -53,7 +53,7 @@ def test_every_kind_of_reference_is_found(pair: Callable[..., Pair], kind: str):
     assert REFERENCES[kind] in {where for _, _, where in found}
 
 
-def test_a_submodule_in_a_doomed_folder_blocks(pair: Callable[..., Pair]):
+def test_a_submodule_in_a_folder_to_delete_blocks(pair: Callable[..., Pair]):
     assert ("infra/kubernetes/policies/shared", "custom") in {
         (p, r) for p, r, _ in blocks(pair("extra-reference-submodule").plan((4,)))
     }
@@ -78,7 +78,7 @@ def test_decoys_neither_block_nor_change(pair: Callable[..., Pair]):
     assert not any("decoy" in c.path for o in with_them.results for c in o.changes)
 
 
-def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: Callable[..., Pair]):
+def test_an_application_in_gitops_that_syncs_a_path_to_delete_is_a_consumer(pair: Callable[..., Pair]):
     repos = pair("argo-consumer")
     for number in (1, 2, 3):
         repos.run(number)
@@ -87,7 +87,7 @@ def test_an_application_in_gitops_that_syncs_a_doomed_path_is_a_consumer(pair: C
     assert row[2].startswith("gitops:environments/staging/")
 
 
-def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: Callable[..., Pair], capsys):
+def test_a_dry_run_of_phase_4_on_an_unmigrated_pair_writes_nothing(pair: Callable[..., Pair], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
     assert code_of(lambda: cli.phase(repos.flags(dry=True), 4)) == 3
@@ -95,12 +95,12 @@ def test_nothing_is_written_by_a_dry_run_of_phase_4_on_an_unmigrated_pair(pair: 
     said = capsys.readouterr().out
     assert "Makefile:8" in said
     assert "fix:" in said
-    assert "inv migrate.phase1 copies it" in said
+    assert "copy it: inv migrate.phase1" in said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_dry_runs_of_each_phase_are_pure(pair: Callable[..., Pair], number: int):
+def test_a_dry_run_of_each_phase_writes_nothing(pair: Callable[..., Pair], number: int):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
     code_of(lambda: cli.phase(repos.flags(dry=True), number))
@@ -122,7 +122,7 @@ def fingerprint(*folders: Path) -> str:
 
 
 @pytest.mark.slow
-def test_files_that_git_does_not_know_survive_and_their_folder_stays(pair: Callable[..., Pair]):
+def test_untracked_files_and_their_folder_are_kept(pair: Callable[..., Pair]):
     repos = pair("ignored-files")
     for number in (1, 2, 3, 4):
         assert repos.run(number) == 0
@@ -131,7 +131,7 @@ def test_files_that_git_does_not_know_survive_and_their_folder_stays(pair: Calla
 
 
 @pytest.mark.slow
-def test_only_what_is_named_is_accepted(ready: Pair):
+def test_accept_applies_only_to_the_given_path(ready: Pair):
     ready.commit("core", "infra/kubernetes/odd/a.txt", b"a")
     ready.commit("core", "infra/kubernetes/odd/b.txt", b"b")
     assert ready.run(4, accept=["infra/kubernetes/odd/a.txt"]) == 3
@@ -142,7 +142,7 @@ def test_only_what_is_named_is_accepted(ready: Pair):
 
 
 @pytest.mark.slow
-def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_criterion(pair: Callable[..., Pair]):
+def test_unmapped_infrastructure_is_kept_and_reported_by_the_fourth_criterion(pair: Callable[..., Pair]):
     from migration.criteria import infrastructure
 
     repos = pair("terraform")
@@ -167,7 +167,7 @@ def test_infrastructure_that_no_table_names_stays_and_is_named_by_the_fourth_cri
         ("index-lock", 3, "index.lock"),
     ],
 )
-def test_each_hindrance_is_one_clear_line_and_nothing_changes(
+def test_each_obstacle_is_reported_in_one_line_and_nothing_changes(
     pair: Callable[..., Pair], capsys, fault: str, code: int, said: str
 ):
     repos = pair(fault)
@@ -179,7 +179,7 @@ def test_each_hindrance_is_one_clear_line_and_nothing_changes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["odd-names", "crlf", "bom", "team-lines", "no-default-registry"])
-def test_odd_content_goes_through_all_phases(pair: Callable[..., Pair], fault: str):
+def test_unusual_content_passes_all_phases(pair: Callable[..., Pair], fault: str):
     repos = pair(fault)
     for number in (1, 2, 3, 4):
         assert repos.run(number) == 0
@@ -187,7 +187,7 @@ def test_odd_content_goes_through_all_phases(pair: Callable[..., Pair], fault: s
     assert repos.git("gitops", "status", "--porcelain", "-uno") == ""
 
 
-def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[..., Pair]):
+def test_an_unparsable_tiltfile_blocks_with_its_line(pair: Callable[..., Pair]):
     found = blocks(pair("broken-tiltfile").plan((2, 3)), "custom")
     assert ("Tiltfile", "custom", "Tiltfile:45") in found
 
@@ -203,36 +203,34 @@ def test_a_tiltfile_that_cannot_be_read_blocks_with_its_line(pair: Callable[...,
         ("two-sources", "tools/bootstrap/configs/dev.yaml", "infra/environments/dev/bootstrap.yaml"),
     ],
 )
-def test_two_truths_are_told_with_both_paths(pair: Callable[..., Pair], fault: str, path: str, other: str):
+def test_diverged_files_are_reported_with_both_paths(pair: Callable[..., Pair], fault: str, path: str, other: str):
     assert (path, "diverged", other) in blocks(pair(fault).plan((1,)))
 
 
 def notes(plan: MigrationPlan) -> dict[str, str]:
-    """What names a path without holding it back: place and target."""
+    """The references that do not block: place and target."""
     return {r.where: r.target for o in plan.results for r in o.references}
 
 
 @pytest.mark.slow
-def test_what_only_may_name_a_path_is_told_and_holds_nothing_back(ready: Pair):
+def test_an_uncertain_reference_is_reported_but_does_not_block(ready: Pair):
     ready.commit("core", "scripts/own/all.sh", b"L=.devcontainer/lib\nfor m in argocd helm; do . $L/$m.sh; done\n")
     ready.commit("core", "services/own/compose.yaml", b"env_file: infra/environments/dev/.env\n")
     ready.commit("core", "services/own/own.toml", b'exclude = ["infra"]\n')
     found = ready.plan((4,))
     assert blocks(found) == set()
-    told = notes(found)
-    assert told["scripts/own/all.sh:2"] == ".devcontainer/lib/*.sh"
-    assert (
-        told["services/own/compose.yaml:1"] == "infra/environments/dev/.env"
-    )  # git does not know it, but it is awaited
-    assert told["services/own/own.toml:1"] == "infra/*"
+    targets = notes(found)
+    assert targets["scripts/own/all.sh:2"] == ".devcontainer/lib/*.sh"
+    assert targets["services/own/compose.yaml:1"] == "infra/environments/dev/.env"  # not tracked, but expected there
+    assert targets["services/own/own.toml:1"] == "infra/*"
 
 
 @pytest.mark.slow
-def test_documents_are_told_too_while_paths_stay_for_another_reason(pair: Callable[..., Pair]):
+def test_documents_are_also_reported_while_paths_are_blocked_for_another_reason(pair: Callable[..., Pair]):
     assert any(where.startswith("docs/") for where in notes(pair().plan((4,))))
 
 
-def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Pair):
+def test_a_symlink_to_the_checkout_of_the_repository_is_a_reference(ready: Pair):
     (ready.core / "run-it").symlink_to("/workspaces/ameide-core/infra/kubernetes/scripts/common.sh")
     ready.git("core", "add", "run-it")
     ready.git("core", "commit", "--quiet", "-m", "a link")
@@ -249,13 +247,13 @@ def test_a_link_to_where_the_repository_is_checked_out_is_one_into_it(ready: Pai
         ("sources/own/main.tf", 'module "a" {\n  source = "git::git@github.com:ameideio/ameide.git//infra/bicep"\n'),
     ],
 )  # fmt: skip
-def test_a_base_or_module_of_gitops_that_lies_in_core_is_a_consumer(ready: Pair, path: str, text: str):
+def test_a_base_or_module_in_core_that_gitops_uses_is_a_consumer(ready: Pair, path: str, text: str):
     ready.commit("gitops", path, text.encode())
     found = ready.plan((4,))
     assert ("infra/bicep/", "consumed", f"gitops:{path}:2") in blocks(found)
 
 
-def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Pair):
+def test_a_remaining_file_blocks_what_it_refers_to_and_what_that_refers_to(ready: Pair):
     ready.commit("core", "scripts/own/mode.sh", b"exec tools/dev/devcontainer-mode.sh\n")
     found = blocks(ready.plan((4,)), "referenced")
     assert {
@@ -266,8 +264,8 @@ def test_a_file_that_stays_holds_back_what_it_names_and_so_on(ready: Pair):
     } <= found
 
 
-def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_accepted(ready: Pair):
-    """A file that stays is scanned again once others stay: what it may still name is shown, and holds nothing back."""
+def test_a_pattern_that_blocks_most_files_is_reported_for_the_accepted_one(ready: Pair):
+    """A remaining file is scanned again once others remain: what it may still refer to is reported, but does not block."""
     ready.commit("core", "scripts/own/all.sh", b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
     accepted = "infra/kubernetes/helmfiles/10-bootstrap.yaml"
     found = ready.plan((4,), accept=[accepted])
@@ -276,7 +274,7 @@ def test_a_pattern_that_holds_back_most_files_is_named_for_the_one_that_was_acce
     assert notes(found)["scripts/own/all.sh:1"] == "infra/kubernetes/helmfiles/*-*.yaml"
 
 
-def test_a_base_that_lies_elsewhere_is_none(ready: Pair):
+def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
     text = (
         "resources:\n- github.com/other/one//infra/bicep?ref=v1\n# - github.com/ameideio/ameide//infra/bicep?ref=v1\n"
     )

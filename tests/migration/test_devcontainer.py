@@ -7,9 +7,9 @@ from collections.abc import Callable
 import json5
 import pytest
 
+from migration.edit.devcontainer import edits_for
 from migration.edit.jsonc import Jsonc, plain
 from migration.mapping import DevContainer
-from migration.phases.phase2 import _edits
 from tasks.core.errors import Trouble
 from tests.migration.conftest import Pair, blocks
 
@@ -23,13 +23,10 @@ WANTED = {
 
 
 def edited(text: str) -> str:
-    found = Jsonc(text, "devcontainer.json")
-    for how, keys, value in _edits(plain(text, "devcontainer.json"), WANTED, RULES):
-        if how == "remove":
-            found.remove(*keys)
-        else:
-            {"drop": found.drop, "append": found.append, "set": found.set}[how](keys, value)
-    return found.whole()
+    document = Jsonc(text, "devcontainer.json")
+    for edit in edits_for(plain(text, "devcontainer.json"), WANTED, RULES):
+        edit.apply(document)
+    return document.whole()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +43,7 @@ def edited(text: str) -> str:
         '{"a": 1\n  , "forwardPorts": [8443] // of the team\n  , "b": 2}',
     ],
 )  # fmt: skip
-def test_comments_stay_and_a_second_run_changes_nothing(text: str):
+def test_comments_are_kept_and_a_second_run_changes_nothing(text: str):
     new = edited(text)
     found = json5.loads(new.removeprefix("\ufeff"))
     assert found["capAdd"] == ["NET_ADMIN"]
@@ -57,19 +54,19 @@ def test_comments_stay_and_a_second_run_changes_nothing(text: str):
     assert edited(new) == new
 
 
-def test_of_a_key_that_is_there_twice_the_last_one_counts():
+def test_the_last_of_duplicate_keys_counts():
     assert json5.loads(edited('{"forwardPorts": [1], "forwardPorts": [8443, 2]}'))["forwardPorts"] == [2, 10350]
 
 
 @pytest.mark.parametrize("port", ['"8443"', '"localhost:8443"', "8443"])
-def test_a_port_goes_however_it_is_written(port: str):
+def test_a_port_is_removed_in_every_spelling(port: str):
     assert json5.loads(edited(f'{{"forwardPorts": [{port}, "db:5432"]}}'))["forwardPorts"] == ["db:5432", 10350]
 
 
 @pytest.mark.parametrize(
     "args", [["--device", "/dev/net/tun", "--hostname", "x"], ["--device=/dev/net/tun", "--hostname=x"]]
 )
-def test_a_flag_is_not_given_twice(args: list[str]):
+def test_a_flag_is_not_repeated(args: list[str]):
     assert json5.loads(edited(json5.dumps({"runArgs": args})))["runArgs"] == args
 
 
@@ -77,14 +74,14 @@ def test_a_flag_is_not_given_twice(args: list[str]):
     "text",
     ['{"forwardPorts": 8443}', '{"features": []}', '{"mounts": "x"}', "[]", "", "{,}", '{"a": [1', "[" * 100_000],
 )
-def test_what_cannot_be_edited_is_told(text: str):
+def test_a_document_that_cannot_be_edited_is_an_error_with_a_fix(text: str):
     with pytest.raises(Trouble) as why:
         edited(text)
-    assert why.value.fix.startswith("mend")
+    assert why.value.fix.startswith("fix ")
 
 
 @pytest.mark.slow
-def test_a_dev_container_elsewhere_blocks_and_one_without_its_script_gets_it(pair: Callable[..., Pair]):
+def test_a_dev_container_in_another_folder_blocks_and_a_missing_script_is_created(pair: Callable[..., Pair]):
     repos = pair()
     repos.git("core", "rm", "--quiet", ".devcontainer/postCreate.sh")
     repos.git("core", "commit", "--quiet", "-m", "no script")

@@ -1,4 +1,4 @@
-"""Argo CD Applications in the cluster that sync from core block the deletion of their path."""
+"""Applications in the cluster that sync from core block a deletion; so does a cluster that cannot be queried."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.migration.conftest import Pair
 from tests.world import inv
 
 pytestmark = pytest.mark.slow
-TEAM = "ameide"  # where the developer of the sandbox may write; the suite is told that Argo CD looks there
+TEAM = "ameide"  # the namespace in which the sandbox developer may write; the suite is configured to find Argo CD there
 ASKED = {"REMOTE_DEV_CLUSTER__ARGOCD_NAMESPACE": TEAM}
-DOOMED = "infra/kubernetes/scripts"
+DELETED_FOLDER = "infra/kubernetes/scripts"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def application(box: Box, name: str, url: str, path: str) -> None:
     )
 
 
-def gone(box: Box, name: str) -> None:
-    """Take the Application away."""
+def delete(box: Box, name: str) -> None:
+    """Delete the Application."""
     argv = [str(box.path / "bin" / "kubectl"), "delete", "applications.argoproj.io", name, "-n", TEAM]
     subprocess.run(argv, env=box.environment(), check=True, capture_output=True)
 
@@ -68,34 +68,34 @@ def phase4(box: Box, repos: Pair, **env: str) -> tuple[int, list[dict[str, Any]]
 @pytest.mark.parametrize(
     "url", ["https://github.com/ameideio/ameide-core.git", "git@github.com:AmeideIO/ameide-core", "ssh://git@github.com/ameideio/ameide.git/"]
 )  # fmt: skip
-def test_an_application_that_syncs_from_a_path_blocks_its_deletion(box: Box, ready: Pair, url: str):
-    application(box, "old-scripts", url, DOOMED)
+def test_an_application_that_syncs_a_path_to_delete_blocks_it(box: Box, ready: Pair, url: str):
+    application(box, "old-scripts", url, DELETED_FOLDER)
     try:
         code, blocks, _ = phase4(box, ready, **ASKED)
     finally:
-        gone(box, "old-scripts")
+        delete(box, "old-scripts")
     assert code == 3
     (block,) = [b for b in blocks if b["reason"] == "consumed"]
-    assert block["path"] == f"{DOOMED}/"
+    assert block["path"] == f"{DELETED_FOLDER}/"
     assert block["where"].endswith("Application old-scripts")
     # The scripts stay for now, and so does what they name, and what that names.
     assert [b["where"] for b in blocks if b != block and not b["where"].startswith("infra/kubernetes/")] == []
 
 
-def test_an_application_that_syncs_from_elsewhere_does_not_block(box: Box, ready: Pair):
-    application(box, "charts", "https://github.com/ameideio/ameide-gitops.git", DOOMED)
+def test_an_application_that_syncs_gitops_or_a_remaining_path_does_not_block(box: Box, ready: Pair):
+    application(box, "charts", "https://github.com/ameideio/ameide-gitops.git", DELETED_FOLDER)
     application(box, "app", "https://github.com/ameideio/ameide-core.git", "services/platform/deploy")
     try:
         code, blocks, said = phase4(box, ready, **ASKED)
     finally:
-        gone(box, "charts")
-        gone(box, "app")
+        delete(box, "charts")
+        delete(box, "app")
     assert (code, blocks) == (0, [])
     assert "unknown" not in said
 
 
 @pytest.mark.parametrize("fault", ["rbac", "api-refused"])
-def test_without_an_answer_the_live_applications_are_unknown(box: Box, ready: Pair, fault: str):
+def test_a_cluster_that_cannot_be_queried_is_unknown(box: Box, ready: Pair, fault: str):
     control.fault(box, fault)
     try:
         _, _, said = phase4(box, ready)
@@ -104,10 +104,10 @@ def test_without_an_answer_the_live_applications_are_unknown(box: Box, ready: Pa
     assert "live Argo CD Applications are unknown" in said
 
 
-def test_applications_in_core_block_while_the_cluster_cannot_be_asked(box: Box, ready: Pair):
+def test_an_application_in_core_blocks_while_the_cluster_cannot_be_queried(box: Box, ready: Pair):
     body = (
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: old}\nspec:\n  source:\n"
-        f"    repoURL: https://github.com/ameideio/ameide-core.git\n    path: {DOOMED}\n"
+        f"    repoURL: https://github.com/ameideio/ameide-core.git\n    path: {DELETED_FOLDER}\n"
     )
     ready.commit("core", "services/platform/old-app.yaml", body.encode())
     control.fault(box, "rbac")
@@ -116,5 +116,5 @@ def test_applications_in_core_block_while_the_cluster_cannot_be_asked(box: Box, 
     finally:
         control.fault(box, "rbac", False)
     assert code == 3
-    assert (f"{DOOMED}/", "consumed") in {(b["path"], b["reason"]) for b in blocks}
+    assert (f"{DELETED_FOLDER}/", "consumed") in {(b["path"], b["reason"]) for b in blocks}
     assert phase4(box, ready, **ASKED)[1] != blocks

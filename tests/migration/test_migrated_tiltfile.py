@@ -36,7 +36,7 @@ def releases_before(repos: Pair) -> set[str]:
     return set(RELEASE.findall(repos.git("core", "show", "before-remote-first:Tiltfile")))
 
 
-def test_every_release_that_was_declared_before_is_declared_still(finished: Pair, declared: Result):
+def test_every_earlier_release_is_still_declared(finished: Pair, declared: Result):
     found = {name for name in declared.manifests if RELEASE.fullmatch(name)}
     assert found == releases_before(finished)
     assert len(found) == 12
@@ -55,7 +55,7 @@ def test_each_release_uses_an_image_that_is_built(declared: Result):
             assert manifest.images, name
 
 
-def test_nothing_of_the_local_cluster_is_left(finished: Pair, declared: Result):
+def test_the_local_cluster_is_removed(finished: Pair, declared: Result):
     assert [name for name in declared.manifests if LOCAL.search(name)] == []
     for manifest in declared.manifests.values():
         for command in (manifest.update, manifest.serve, manifest.apply, manifest.delete):
@@ -64,7 +64,7 @@ def test_nothing_of_the_local_cluster_is_left(finished: Pair, declared: Result):
         assert image.command is None or not LOCAL.search(image.command.shown), image.name
 
 
-def test_no_resource_watches_or_calls_a_folder_that_is_gone(finished: Pair, declared: Result):
+def test_no_resource_watches_or_calls_a_deleted_folder(finished: Pair, declared: Result):
     core = str(finished.core)
     for manifest in declared.manifests.values():
         watched = [p.removeprefix(core + "/") for p in manifest.deps]
@@ -73,13 +73,13 @@ def test_no_resource_watches_or_calls_a_folder_that_is_gone(finished: Pair, decl
         assert [p for p in watched + called if p.startswith(FOLDERS)] == [], manifest.name
 
 
-def test_intercepts_are_resources_that_wait_for_their_button(declared: Result):
+def test_intercepts_are_resources_started_by_their_button(declared: Result):
     intercepts = [m for name, m in declared.manifests.items() if name.startswith("intercept-")]
     assert len(intercepts) >= 10
     assert [m.name for m in intercepts if m.auto_init] == []
 
 
-def test_one_release_alone_can_be_chosen(finished: Pair):
+def test_a_single_release_can_be_selected(finished: Pair):
     assert "apps-graph-tilt" in read(finished, "--only=apps-graph-tilt").enabled
     assert "apps-www-ameide-tilt" not in read(finished, "--only=apps-graph-tilt").enabled
 

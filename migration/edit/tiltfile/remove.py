@@ -1,230 +1,291 @@
-"""What is taken out of a Tiltfile, by libcst: a branch, a call, what belongs to the local cluster. The rest keeps every byte."""
+"""Remove from a Tiltfile, with libcst: what belongs to the local cluster, and single calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from migration.edit.tiltfile.names import Local, defined, parsed, plain, resource_names, strings, used
+import libcst as cst
+
+from migration.edit.tiltfile.local import LocalCluster
+from migration.edit.tiltfile.syntax import (
+    UneditableTiltfile,
+    content,
+    defined,
+    parse,
+    positions,
+    resource_names,
+    strings,
+    used,
+)
+
+Test = Callable[[Any], bool]
 
 
 @dataclass
-class _Row:
-    """A statement at the top level. first: as it was read; now: what is left of it, None when it goes."""
+class _Statement:
+    """A statement at the top level. original: as it was read; remaining: what stays of it, None for nothing."""
 
-    first: Any
-    now: Any
+    original: cst.CSTNode
+    remaining: cst.CSTNode | None
 
 
-def without_local(text: str, local: Local, keep: Callable[[str], bool]) -> tuple[str, list[tuple[int, str]]]:
-    """The text without statements and list entries of the local cluster, and what could not be taken out (line, why).
+class _Removal(NamedTuple):
+    """What remains of a statement after a removal, or the part that cannot be removed."""
 
-    Of an `if` or a loop only what is local goes; the rest of it stays.
-    keep: is this statement's text one that must stay, such as a release?
+    remaining: Any
+    stuck: cst.CSTNode | None = None
+
+
+def remove_local(text: str, local: LocalCluster, must_stay: Callable[[str], bool]) -> str:
+    """The text without the statements and list entries of the local cluster, and without what needs them.
+
+    Of a branch or a loop only the local part is removed.
+    must_stay: is this statement's text one that must stay, such as a release?
+    Raises UneditableTiltfile for the first part that cannot be removed.
     """
-    import libcst as cst
-    from libcst.metadata import MetadataWrapper, PositionProvider
-
-    module = parsed(text)
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    lines = wrapper.resolve(PositionProvider)
-    rows = [_Row(one, one) for one in module.body]
-    stuck: list[tuple[int, str]] = []
-
-    def take(row: _Row, bad: Callable[[Any], bool], why: str) -> None:
-        rest, held = _rest(row.now, bad, lambda node: keep(module.code_for_node(node)))
-        if held is None:
-            row.now = rest
-        else:
-            stuck.append((lines[held if held in lines else row.first].start.line, why))
-
-    def says_local(node: Any) -> bool:
-        return any(local.says(s) for s in strings(node, outside_lists=True))
-
-    for row in rows:
-        if says_local(row.now):
-            take(row, says_local, f"{_what(row.now)} names something local")
-    while not stuck:  # what needs a name that went goes too, if nothing else needs it
-        left = [r for r in rows if r.now is not None]
-        lost = {n for r in rows for n in defined(r.first)} - {n for r in left for n in defined(r.now)}
-        users = [r for r in left if used(r.now) & lost]
-        if not users:
-            break
-        for row in users:
-            names = ", ".join(sorted(used(row.now) & lost))
-            take(row, lambda node, lost=lost: bool(used(node) & lost), f"needs {names}, which goes")  # type: ignore[misc]
-    if stuck:
-        return text, stuck
-    resources = {n for r in rows for n in resource_names(r.first)}
-    resources -= {n for r in rows if r.now is not None for n in resource_names(r.now)}
-
-    class Entries(cst.CSTTransformer):
-        def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
-            rows = [
-                e
-                for e in updated_node.elements
-                if not (
-                    isinstance(e.value, cst.SimpleString)
-                    and (plain(e.value) in resources or local.says(plain(e.value)))
-                )
-            ]
-            return (
-                updated_node
-                if len(rows) == len(updated_node.elements)
-                else updated_node.with_changes(elements=_relisted(updated_node, rows))
-            )
-
-    return module.with_changes(body=_with_headings(rows)).visit(Entries()).code, []
+    tiltfile = _Tiltfile(parse(text), must_stay)
+    tiltfile.remove_local(local)
+    while tiltfile.remove_users():
+        pass
+    body = _keep_banners(tiltfile.statements)
+    entries = _RemoveEntries(local, tiltfile.removed_resources())
+    return tiltfile.module.with_changes(body=body).visit(entries).code
 
 
-def _what(node: Any) -> str:
-    import libcst as cst
+class _Tiltfile:
+    """The statements at the top level, from which parts are removed."""
 
-    return "a branch or a loop" if isinstance(node, cst.If | cst.For) else "a release"
+    def __init__(self, module: cst.Module, must_stay: Callable[[str], bool]) -> None:
+        self.module = module
+        self.statements = [_Statement(statement, statement) for statement in module.body]
+        self._lines = positions(module)
+        self._must_stay: Test = lambda node: must_stay(module.code_for_node(node))
+
+    def remove_local(self, local: LocalCluster) -> None:
+        """Remove what names the local cluster."""
+
+        def is_local(node: cst.CSTNode) -> bool:
+            return any(local.is_named_in(text) for text in strings(node))
+
+        for statement in self.statements:
+            if is_local(statement.original):
+                is_block = isinstance(statement.original, cst.If | cst.For)
+                what = "a branch or a loop" if is_block else "a release"
+                self._remove(statement, is_local, f"{what} refers to the local cluster")
+
+    def remove_users(self) -> bool:
+        """Remove what uses a name that is no longer defined. Was there anything?"""
+        remaining = [statement.remaining for statement in self.statements if statement.remaining is not None]
+        lost = _names(defined, [statement.original for statement in self.statements]) - _names(defined, remaining)
+        has_users = False
+        for statement in self.statements:
+            if statement.remaining is None:
+                continue
+            names = used(statement.remaining) & lost
+            if names:
+                has_users = True
+                reason = f"needs {', '.join(sorted(names))}, which is removed"
+                self._remove(statement, lambda node: bool(used(node) & lost), reason)
+        return has_users
+
+    def _remove(self, statement: _Statement, is_removed: Test, reason: str) -> None:
+        remaining, stuck = _remove_from(statement.remaining, is_removed, self._must_stay)
+        if stuck is not None:
+            # A node that an earlier removal has changed has no position: show that of the statement.
+            position = self._lines[stuck if stuck in self._lines else statement.original]
+            fix = "change this line by hand, then run this again"
+            raise UneditableTiltfile(position.start.line, reason, fix=fix)
+        statement.remaining = remaining
+
+    def removed_resources(self) -> set[str]:
+        """The resources that are no longer declared."""
+        before = [statement.original for statement in self.statements]
+        after = [statement.remaining for statement in self.statements if statement.remaining is not None]
+        return _names(resource_names, before) - _names(resource_names, after)
 
 
-def _rest(node: Any, bad: Callable[[Any], bool], keep: Callable[[Any], bool]) -> tuple[Any, Any]:
-    """What is left of a statement without the bad ones in it (None: nothing), and the part that cannot be taken out."""
-    import libcst as cst
+def _names(names_in: Callable[[cst.CSTNode], set[str]], nodes: Iterable[cst.CSTNode]) -> set[str]:
+    return {name for node in nodes for name in names_in(node)}
 
+
+def _remove_from(node: Any, is_removed: Test, must_stay: Test) -> _Removal:
+    """Remove the whole statement, or the parts of a branch or loop that `is_removed` names."""
+    whole = _Removal(None, node if must_stay(node) else None)
     if not isinstance(node, cst.If | cst.For):
-        return (node, node) if keep(node) else (None, None)
+        return whole
     headers, parts = _parts(node)
-    if any(bad(h) for h in headers):  # a condition that can never hold any more takes its branch with it
-        plain_if = isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
-        return (None, None) if plain_if and not keep(node) else (node, node)
-    hit = [p for p in parts if bad(p)]
-    if all(p in hit or _is_idle(p) for p in parts):
-        return (node, node) if keep(node) else (None, None)
-    for part in hit:
-        if keep(part) or not _is_call(part):
-            return node, part
-
-    class Without(cst.CSTTransformer):
-        def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
-            return cst.RemoveFromParent() if any(original_node is p for p in hit) else updated_node
-
-        def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
-            return cst.RemoveFromParent() if updated_node.orelse is None and _is_empty(updated_node) else updated_node
-
-        def leave_Else(self, original_node: cst.Else, updated_node: cst.Else) -> Any:
-            return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
-
-        def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
-            return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
-
-    return node.visit(Without()), None
+    if any(is_removed(header) for header in headers):
+        # The condition can no longer be true: a plain `if` is removed, anything else is not understood well enough.
+        return whole if _is_plain_if(node, headers) else _Removal(None, node)
+    removed = [part for part in parts if is_removed(part)]
+    has_other_parts = any(part not in removed and not _is_idle(part) for part in parts)
+    return _remove_parts(node, removed, must_stay) if has_other_parts else whole
 
 
-def _parts(node: Any) -> tuple[list[Any], list[Any]]:
-    """The conditions and the statements in an `if` or a loop, of those inside of it too."""
-    import libcst as cst
+def _is_plain_if(node: cst.If | cst.For, headers: list[Any]) -> bool:
+    return isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
 
-    headers = [node.test] if isinstance(node, cst.If) else [node.iter]
+
+def _remove_parts(node: cst.If | cst.For, removed: list[Any], must_stay: Test) -> _Removal:
+    for part in removed:
+        if must_stay(part) or not _is_expression(part):
+            return _Removal(None, part)
+    return _Removal(node.visit(_RemoveParts(removed)))
+
+
+class _RemoveParts(cst.CSTTransformer):
+    """Removes these lines, and the branches and loops that are empty without them."""
+
+    def __init__(self, removed: Sequence[cst.CSTNode]) -> None:
+        super().__init__()
+        self.removed = removed
+
+    def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
+        return cst.RemoveFromParent() if any(original_node is part for part in self.removed) else updated_node
+
+    def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
+        return cst.RemoveFromParent() if updated_node.orelse is None and _is_empty(updated_node) else updated_node
+
+    def leave_Else(self, original_node: cst.Else, updated_node: cst.Else) -> Any:
+        return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
+
+    def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
+        return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
+
+
+def _parts(node: cst.If | cst.For) -> tuple[list[Any], list[Any]]:
+    """The conditions and the statements of a branch or loop, also of those inside it."""
+    headers: list[Any] = [node.test if isinstance(node, cst.If) else node.iter]
     parts: list[Any] = []
-    below = list(node.body.body) if isinstance(node.body, cst.IndentedBlock) else [node.body]
-    rest = node.orelse
-    if isinstance(rest, cst.If):
-        below.append(rest)
-    elif rest is not None:
-        below += list(rest.body.body) if isinstance(rest.body, cst.IndentedBlock) else [rest.body]
-    for one in below:
-        if isinstance(one, cst.If | cst.For):
-            more, inner = _parts(one)
-            headers += more
-            parts += inner
+    for statement in _statements(node):
+        if isinstance(statement, cst.If | cst.For):
+            inner_headers, inner_parts = _parts(statement)
+            headers += inner_headers
+            parts += inner_parts
         else:
-            parts.append(one)
+            parts.append(statement)
     return headers, parts
 
 
-def _is_call(node: Any) -> bool:
-    import libcst as cst
+def _statements(node: cst.If | cst.For) -> list[Any]:
+    """The statements in the body and in `else`; an `elif` is one statement."""
+    other = node.orelse
+    if other is None:
+        return _body(node)
+    return [*_body(node), *([other] if isinstance(other, cst.If) else _body(other))]
 
-    return isinstance(node, cst.SimpleStatementLine) and all(isinstance(s, cst.Expr) for s in node.body)
+
+def _body(node: cst.If | cst.For | cst.Else) -> list[Any]:
+    return list(node.body.body) if isinstance(node.body, cst.IndentedBlock) else [node.body]
 
 
-def _is_idle(node: Any) -> bool:
+def _is_expression(node: cst.CSTNode) -> bool:
+    """A line of calls only, which defines nothing."""
+    return isinstance(node, cst.SimpleStatementLine) and all(isinstance(part, cst.Expr) for part in node.body)
+
+
+def _is_idle(node: cst.CSTNode) -> bool:
     """Does the statement do nothing, or only print?"""
-    import libcst as cst
+    if not isinstance(node, cst.SimpleStatementLine):
+        return False
+    return all(isinstance(part, cst.Pass) or _called(part) == "print" for part in node.body)
 
-    def idle(small: Any) -> bool:
-        call = small.value if isinstance(small, cst.Expr) else None
-        return isinstance(small, cst.Pass) or (
-            isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value == "print"
-        )
 
-    return isinstance(node, cst.SimpleStatementLine) and all(idle(s) for s in node.body)
+def _called(part: cst.CSTNode) -> str:
+    """The name of the function that the line calls; empty for anything else."""
+    call = part.value if isinstance(part, cst.Expr) else None
+    return call.func.value if isinstance(call, cst.Call) and isinstance(call.func, cst.Name) else ""
 
 
 def _is_empty(node: Any) -> bool:
-    import libcst as cst
-
     return isinstance(node.body, cst.IndentedBlock) and not node.body.body
 
 
-def _with_headings(rows: list[_Row]) -> list[Any]:
-    """The statements that stay. A banner of comments above one that goes stays, set above the next."""
-    found: list[Any] = []
+def _keep_banners(statements: list[_Statement]) -> list[Any]:
+    """The remaining statements. A banner of comments above a removed one is kept above the next one without a banner.
+
+    A banner ends with a line such as `# -----`.
+    """
+    kept: list[Any] = []
     banner: list[Any] = []
-    for row in rows:
-        if row.now is None:
-            lines = list(row.first.leading_lines)
-            cut = next(
-                (
-                    n
-                    for n in range(len(lines) - 1, -1, -1)
-                    if lines[n].comment and set(lines[n].comment.value) <= set("# -=")
-                ),
-                -1,
-            )
-            if cut >= 0 and not banner:
-                banner = lines[: cut + 1]
+    for statement in statements:
+        node: Any = statement.remaining
+        if node is None:
+            banner = banner or _banner_above(statement.original)
             continue
-        one = row.now
-        if banner:
-            own = list(one.leading_lines)
-            has_own = any(ln.comment and set(ln.comment.value) <= set("# -=") for ln in own)
-            one = one if has_own else one.with_changes(leading_lines=[*banner, *own])
-            banner = []
-        found.append(one)
-    return found
+        if banner and not any(_is_rule(line) for line in node.leading_lines):
+            node = node.with_changes(leading_lines=[*banner, *node.leading_lines])
+        banner = []
+        kept.append(node)
+    return kept
 
 
-def _relisted(old: Any, rows: list[Any]) -> list[Any]:
-    """The entries that are left; the last one ends as the old last one did."""
-    last = old.elements[-1]
-    if not rows or rows[-1] is last:
-        return rows
-    return [*rows[:-1], rows[-1].with_changes(comma=last.comma)]
+def _banner_above(statement: Any) -> list[Any]:
+    lines = list(statement.leading_lines)
+    while lines and not _is_rule(lines[-1]):
+        lines.pop()
+    return lines
 
 
-def without_calls(text: str, names: set[str]) -> str:
-    """The text without statements that are nothing but a call of one of these functions; comments above them stay."""
-    import libcst as cst
+def _is_rule(line: cst.EmptyLine) -> bool:
+    """Is this a comment that only draws a line?"""
+    return line.comment is not None and set(line.comment.value) <= set("# -=")
 
-    def goes(one: Any) -> bool:
-        small = one.body[0] if isinstance(one, cst.SimpleStatementLine) and len(one.body) == 1 else None
-        call = small.value if isinstance(small, cst.Expr) else None
-        return isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value in names
 
-    class Calls(cst.CSTTransformer):
-        def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> Any:
-            return updated_node.with_changes(body=_but(updated_node.body))
+class _RemoveEntries(cst.CSTTransformer):
+    """Removes the strings from lists that name the local cluster or a removed resource."""
 
-        def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> Any:
-            return updated_node.with_changes(body=_but(updated_node.body))
+    def __init__(self, local: LocalCluster, resources: set[str]) -> None:
+        super().__init__()
+        self.local, self.resources = local, resources
 
-    def _but(body: Sequence[Any]) -> list[Any]:
-        found: list[Any] = []
-        carried: list[Any] = []
-        for one in body:
-            if goes(one):
-                carried += one.leading_lines
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
+        kept: list[Any] = [element for element in updated_node.elements if not self._is_removed(element.value)]
+        if len(kept) == len(updated_node.elements):
+            return updated_node
+        last = updated_node.elements[-1]
+        if kept and kept[-1] is not last:  # the new last entry ends like the old one, with or without a comma
+            kept[-1] = kept[-1].with_changes(comma=last.comma)
+        return updated_node.with_changes(elements=kept)
+
+    def _is_removed(self, value: cst.BaseExpression) -> bool:
+        if not isinstance(value, cst.SimpleString):
+            return False
+        return content(value) in self.resources or self.local.is_named_in(content(value))
+
+
+def remove_calls(text: str, function: str) -> str:
+    """The text without the lines that only call this function; the comments above them stay."""
+    return parse(text).visit(_RemoveCalls(function)).code
+
+
+class _RemoveCalls(cst.CSTTransformer):
+    def __init__(self, function: str) -> None:
+        super().__init__()
+        self.function = function
+
+    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> Any:
+        return updated_node.with_changes(body=self._kept(updated_node.body))
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> Any:
+        return updated_node.with_changes(body=self._kept(updated_node.body))
+
+    def _kept(self, body: Sequence[Any]) -> list[Any]:
+        kept: list[Any] = []
+        comments: list[Any] = []
+        for statement in body:
+            if self._is_removed(statement):
+                comments += statement.leading_lines
                 continue
-            found.append(one.with_changes(leading_lines=[*carried, *one.leading_lines]) if carried else one)
-            carried = []
-        return found
+            if comments:
+                statement = statement.with_changes(leading_lines=[*comments, *statement.leading_lines])
+                comments = []
+            kept.append(statement)
+        return kept
 
-    return parsed(text).visit(Calls()).code
+    def _is_removed(self, statement: cst.CSTNode) -> bool:
+        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+            return False
+        return _called(statement.body[0]) == self.function

@@ -1,193 +1,226 @@
-"""A Tiltfile in which the variable that chose the remote mode is taken as set. What does not hang on it keeps every byte."""
+"""Resolve the switch that chose between the local and the remote mode: the remote mode is the only one that stays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from migration.edit.tiltfile.names import assigned, parsed, plain
+import libcst as cst
 
-if TYPE_CHECKING:
-    import libcst as cst
+from migration.edit.tiltfile.syntax import assigned, content, parse
 
-_NO = {"", "0", "false", "no", "off"}
+_FALSE_TEXTS = {"", "0", "false", "no", "off"}
+_TRUTH_OF_NAMES = {"True": True, "False": False, "None": False}
+_ASSIGNMENT_DEPTH = 3  # a variable made of a variable made of the switch
 
 
-def resolved(text: str, switch: str) -> str:
-    """The text with `switch` taken as true: its branches stay, the others go, and so does the variable.
+def resolve_switch(text: str, switch: str) -> str:
+    """The text with `switch` taken as true: the branches that need it stay, the others and the variable are removed.
 
-    It may be a variable of the Tiltfile, one of the environment, or one that is made of these alone.
+    The switch may be a variable of the Tiltfile, one of the environment, or one that is made of these alone.
     """
-    import libcst as cst
-
-    module = parsed(text)
-    truth = _truth(module, switch)
-    made: list[cst.BaseExpression] = []  # values that were put in here, told apart from the team's own True
-
-    def known(test: Any) -> bool | None:
-        return made_value(test) if any(test is m for m in made) else _known(test, truth, switch)
-
-    def value(is_true: bool) -> cst.Name:
-        made.append(cst.Name("True" if is_true else "False"))
-        return made[-1]  # type: ignore[return-value]
-
-    class Resolve(cst.CSTTransformer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.elifs: list[cst.If] = []
-
-        def visit_If(self, node: cst.If) -> None:
-            if isinstance(node.orelse, cst.If):
-                self.elifs.append(node.orelse)
-
-        def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
-            found, rest, lines = known(updated_node.test), updated_node.orelse, updated_node.leading_lines
-            if found is None:
-                return updated_node
-            if any(original_node is e for e in self.elifs):
-                if found:
-                    return cst.Else(updated_node.body, leading_lines=lines)
-                return cst.RemoveFromParent() if rest is None else rest.with_changes(leading_lines=lines)
-            if found:
-                return _unwrapped(updated_node.body, lines)
-            if rest is None:
-                return cst.RemoveFromParent()
-            return (
-                _unwrapped(rest.body, lines) if isinstance(rest, cst.Else) else rest.with_changes(leading_lines=lines)
-            )
-
-        def leave_IfExp(self, original_node: cst.IfExp, updated_node: cst.IfExp) -> Any:
-            found = known(updated_node.test)
-            if found is None:
-                return updated_node
-            return updated_node.body if found else updated_node.orelse
-
-        def leave_BooleanOperation(self, original_node: Any, updated_node: cst.BooleanOperation) -> Any:
-            left, right = known(updated_node.left), known(updated_node.right)
-            wins = isinstance(updated_node.operator, cst.Or)  # the value that decides the whole
-            if wins in (left, right):
-                return value(wins)
-            if left is not None:
-                return updated_node.right
-            if right is not None:
-                return updated_node.left
-            # `SWITCH and 'remote' or 'local'` is an older way to write a conditional expression.
-            first = updated_node.left
-            chosen = wins and first is not original_node.left and isinstance(first, cst.SimpleString) and plain(first)
-            return first if chosen else updated_node
-
-        def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> Any:
-            found = None if _is_environment(updated_node.value, switch) else known(updated_node.value)
-            return updated_node if found is None else updated_node.with_changes(value=value(found))
-
-        def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
-            return cst.RemoveFromParent() if switch in assigned(updated_node) else updated_node
-
-    class Rest(cst.CSTTransformer):
-        def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
-            return updated_node.with_changes(value="True") if updated_node.value == switch else updated_node
-
-        def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
-            return cst.SimpleString("'1'") if _is_environment(original_node, switch) else updated_node
-
-        # A name that is none of a variable stays.
-        def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
-            return updated_node.with_changes(keyword=original_node.keyword)
-
-        def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> Any:
-            return updated_node.with_changes(attr=original_node.attr)
-
-        def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> Any:
-            return updated_node.with_changes(name=original_node.name)
-
-    return module.visit(Resolve()).visit(Rest()).code
+    module = parse(text)
+    resolver = _Resolve(_Truth(module, switch))
+    return module.visit(resolver).visit(_ReplaceUses(switch)).code
 
 
-def made_value(node: Any) -> bool:
-    """What a value that was put in says."""
-    return bool(node.value == "True")
+class _Truth:
+    """Which expressions are true or false because of the switch alone."""
 
+    def __init__(self, module: cst.Module, switch: str) -> None:
+        self.switch = switch
+        self.variables = {switch: True}
+        assignments = _Assignments()
+        module.visit(assignments)
+        for _ in range(_ASSIGNMENT_DEPTH):
+            for name, values in assignments.values.items():
+                truths = {self.of(value) for value in values}
+                if len(truths) == 1 and None not in truths:
+                    self.variables.setdefault(name, True in truths)
 
-def _truth(module: cst.Module, switch: str) -> dict[str, bool]:
-    """The variables whose truth hangs on the switch alone, wherever they are assigned."""
-    import libcst as cst
+    def of(self, node: Any) -> bool | None:
+        """Is the expression true? None if that depends on more than the switch."""
+        if isinstance(node, cst.Name):
+            return self.variables.get(node.value)
+        if self.is_environment(node):
+            return True
+        if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+            operand = self.of(node.expression)
+            return None if operand is None else not operand
+        if isinstance(node, cst.Call) and _function(node) == "bool" and node.args:
+            return self.of(node.args[0].value)
+        return self._of_comparison(node) if isinstance(node, cst.Comparison) else None
 
-    assignments: dict[str, list[Any]] = {}
-
-    class Assignments(cst.CSTVisitor):
-        def visit_Assign(self, node: cst.Assign) -> None:
-            for target in node.targets:
-                if isinstance(target.target, cst.Name):
-                    assignments.setdefault(target.target.value, []).append(node.value)
-
-    module.visit(Assignments())
-    truth = {switch: True}
-    for _ in range(3):
-        for name, values in assignments.items():
-            found = {_known(v, truth, switch) for v in values}
-            if len(found) == 1 and None not in found and name not in truth:
-                truth[name] = bool(found.pop())
-    return truth
-
-
-def _known(test: Any, truth: dict[str, bool], switch: str) -> bool | None:
-    """Is this expression true, with the switch set? None when that hangs on more."""
-    import libcst as cst
-
-    if isinstance(test, cst.Name):
-        return truth.get(test.value)
-    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-        inner = _known(test.expression, truth, switch)
-        return None if inner is None else not inner
-    if _is_environment(test, switch):
-        return True
-    if isinstance(test, cst.Call) and isinstance(test.func, cst.Name) and test.func.value == "bool" and test.args:
-        return _known(test.args[0].value, truth, switch)
-    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
-        left, other = _known(test.left, truth, switch), test.comparisons[0]
-        wanted = _yes_or_no(other.comparator)
-        if left is None or wanted is None or not isinstance(other.operator, cst.Equal | cst.NotEqual):
+    def _of_comparison(self, node: cst.Comparison) -> bool | None:
+        """SWITCH == True, os.getenv('SWITCH') != '1'"""
+        if len(node.comparisons) != 1:
             return None
-        return (left == wanted) == isinstance(other.operator, cst.Equal)
-    return None
+        target = node.comparisons[0]
+        left, right = self.of(node.left), _truth_of_constant(target.comparator)
+        if left is None or right is None or not isinstance(target.operator, cst.Equal | cst.NotEqual):
+            return None
+        return (left == right) == isinstance(target.operator, cst.Equal)
+
+    def is_environment(self, node: Any) -> bool:
+        """Is this the switch as the environment has it: os.getenv(...), os.environ.get(...), also with .lower()?"""
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
+            return False
+        method = node.func.attr.value
+        if method in {"lower", "strip"} and not node.args:
+            return self.is_environment(node.func.value)
+        if method not in {"getenv", "get"} or _root(node.func) != "os" or not node.args:
+            return False
+        variable = node.args[0].value
+        return isinstance(variable, cst.SimpleString) and content(variable) == self.switch
 
 
-def _is_environment(node: Any, switch: str) -> bool:
-    """Is this the switch as the environment has it: os.getenv(...), os.environ.get(...), os.environ[...], lower case or not?"""
-    import libcst as cst
+class _Assignments(cst.CSTVisitor):
+    """Collects the values that each variable gets, wherever it is assigned to."""
 
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-        if node.func.attr.value in {"lower", "strip"} and not node.args:
-            return _is_environment(node.func.value, switch)
-        named = node.func.attr.value in {"getenv", "get"} and _root(node.func) == "os" and node.args
-        return bool(named) and isinstance(node.args[0].value, cst.SimpleString) and plain(node.args[0].value) == switch
-    return False
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, list[cst.BaseExpression]] = {}
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            if isinstance(target.target, cst.Name):
+                self.values.setdefault(target.target.value, []).append(node.value)
+
+
+class _Resolve(cst.CSTTransformer):
+    """Replaces conditions that are known by the branch that they choose."""
+
+    def __init__(self, truth: _Truth) -> None:
+        super().__init__()
+        self._truth = truth
+        self._elifs: list[cst.If] = []
+        self._inserted: list[cst.Name] = []  # True and False of this transformer, which are not the team's own
+
+    def _is_true(self, node: Any) -> bool | None:
+        if any(node is inserted for inserted in self._inserted):
+            return bool(node.value == "True")
+        return self._truth.of(node)
+
+    def _constant(self, is_true: bool) -> cst.Name:
+        name = cst.Name("True" if is_true else "False")
+        self._inserted.append(name)
+        return name
+
+    def visit_If(self, node: cst.If) -> None:
+        if isinstance(node.orelse, cst.If):
+            self._elifs.append(node.orelse)
+
+    def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
+        is_true = self._is_true(updated_node.test)
+        if is_true is None:
+            return updated_node
+        if any(original_node is elif_ for elif_ in self._elifs):
+            return _resolved_elif(updated_node, is_true)
+        return _resolved_if(updated_node, is_true)
+
+    def leave_IfExp(self, original_node: cst.IfExp, updated_node: cst.IfExp) -> Any:
+        is_true = self._is_true(updated_node.test)
+        if is_true is None:
+            return updated_node
+        return updated_node.body if is_true else updated_node.orelse
+
+    def leave_BooleanOperation(self, original_node: Any, updated_node: cst.BooleanOperation) -> Any:
+        left, right = self._is_true(updated_node.left), self._is_true(updated_node.right)
+        deciding = isinstance(updated_node.operator, cst.Or)  # `or` is decided by True, `and` by False
+        if deciding in (left, right):
+            return self._constant(deciding)
+        if left is not None:
+            return updated_node.right
+        if right is not None:
+            return updated_node.left
+        return _old_conditional(original_node, updated_node)
+
+    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> Any:
+        value = updated_node.value
+        is_true = None if self._truth.is_environment(value) else self._is_true(value)
+        return updated_node if is_true is None else updated_node.with_changes(value=self._constant(is_true))
+
+    def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
+        return cst.RemoveFromParent() if self._truth.switch in assigned(updated_node) else updated_node
+
+
+class _ReplaceUses(cst.CSTTransformer):
+    """Replaces what is left of the switch, such as in print(SWITCH)."""
+
+    def __init__(self, switch: str) -> None:
+        super().__init__()
+        self._truth = _Truth(cst.Module([]), switch)
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
+        return updated_node.with_changes(value="True") if updated_node.value == self._truth.switch else updated_node
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
+        return cst.SimpleString("'1'") if self._truth.is_environment(original_node) else updated_node
+
+    # The names of keywords, attributes and parameters are not variables: restore them.
+    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
+        return updated_node.with_changes(keyword=original_node.keyword)
+
+    def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> Any:
+        return updated_node.with_changes(attr=original_node.attr)
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> Any:
+        return updated_node.with_changes(name=original_node.name)
+
+
+def _resolved_elif(node: cst.If, is_true: bool) -> Any:
+    """`elif True` becomes `else`; what follows `elif False` takes its place."""
+    if is_true:
+        return cst.Else(node.body, leading_lines=node.leading_lines)
+    return _following(node)
+
+
+def _resolved_if(node: cst.If, is_true: bool) -> Any:
+    """The body of `if True`; of `if False` the body of its `else`, or its `elif` as an `if`."""
+    if is_true:
+        return _unindented(node.body, node.leading_lines)
+    if isinstance(node.orelse, cst.Else):
+        return _unindented(node.orelse.body, node.leading_lines)
+    return _following(node)
+
+
+def _following(node: cst.If) -> Any:
+    if node.orelse is None:
+        return cst.RemoveFromParent()
+    return node.orelse.with_changes(leading_lines=node.leading_lines)
+
+
+def _unindented(body: Any, leading_lines: Sequence[Any]) -> Any:
+    """The statements of the body instead of the `if`, with the comments above the `if`."""
+    if not isinstance(body, cst.IndentedBlock):
+        return cst.FlattenSentinel([cst.SimpleStatementLine(body.body, leading_lines=leading_lines)])
+    rows: list[Any] = list(body.body)
+    rows[0] = rows[0].with_changes(leading_lines=[*leading_lines, *rows[0].leading_lines])
+    return cst.FlattenSentinel(rows)
+
+
+def _old_conditional(original: cst.BooleanOperation, updated: cst.BooleanOperation) -> cst.BaseExpression:
+    """`SWITCH and 'remote' or 'local'` is an older way to write a conditional expression: its `and` is resolved already."""
+    first = updated.left
+    is_resolved = isinstance(updated.operator, cst.Or) and first is not original.left
+    return first if is_resolved and isinstance(first, cst.SimpleString) and content(first) else updated
+
+
+def _truth_of_constant(node: Any) -> bool | None:
+    """The truth of a constant to which the switch is compared; None for anything else."""
+    if isinstance(node, cst.Name):
+        return _TRUTH_OF_NAMES.get(node.value)
+    if isinstance(node, cst.Integer):
+        return node.value != "0"
+    return content(node).lower() not in _FALSE_TEXTS if isinstance(node, cst.SimpleString) else None
+
+
+def _function(node: cst.Call) -> str:
+    return node.func.value if isinstance(node.func, cst.Name) else ""
 
 
 def _root(node: Any) -> str:
-    import libcst as cst
-
+    """The first name of `os.environ.get`."""
     while isinstance(node, cst.Attribute):
         node = node.value
     return node.value if isinstance(node, cst.Name) else ""
-
-
-def _yes_or_no(node: Any) -> bool | None:
-    """What a value means to which the switch is compared."""
-    import libcst as cst
-
-    if isinstance(node, cst.Name):
-        return {"True": True, "False": False, "None": False}.get(node.value)
-    if isinstance(node, cst.Integer):
-        return node.value != "0"
-    return plain(node).lower() not in _NO if isinstance(node, cst.SimpleString) else None
-
-
-def _unwrapped(body: Any, leading: Sequence[Any]) -> Any:
-    import libcst as cst
-
-    if not isinstance(body, cst.IndentedBlock):
-        return cst.FlattenSentinel([cst.SimpleStatementLine(body.body, leading_lines=leading)])
-    rows: list[Any] = list(body.body)
-    rows[0] = rows[0].with_changes(leading_lines=[*leading, *rows[0].leading_lines])
-    return cst.FlattenSentinel(rows)

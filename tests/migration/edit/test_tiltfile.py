@@ -1,4 +1,4 @@
-"""Tiltfiles as teams write them: what is rewritten, what keeps every byte, what blocks with its line."""
+"""Edits of Tiltfiles as teams write them: what changes, what keeps every byte, what is an error with its line."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from migration import mapping_file
-from migration.edit.tiltfile.insert import with_lines, with_registry
-from migration.edit.tiltfile.names import parsed
-from migration.edit.tiltfile.switch import resolved
+from migration.edit.tiltfile.insert import insert_after_loads, set_registry
+from migration.edit.tiltfile.switch import resolve_switch
+from migration.edit.tiltfile.syntax import parse
 from migration.phases import phase3
 from tasks.core.errors import Trouble
 
@@ -24,7 +24,7 @@ WORLD: Any = SimpleNamespace(
 
 
 def without_local(text: str) -> str:
-    return phase3.local_gone(WORLD, text)
+    return phase3.remove_local(WORLD, text)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def without_local(text: str) -> str:
         ("if REMOTE:\n\ta()\n\tif REMOTE:\n\t\tb()\n", "a()\nb()\n"),
     ],
 )  # fmt: skip
-def test_the_switch_is_taken_as_set(text: str, wanted: str):
-    assert resolved(text, "REMOTE") == wanted
-    assert resolved(wanted, "REMOTE") == wanted
+def test_the_switch_is_resolved_as_true(text: str, wanted: str):
+    assert resolve_switch(text, "REMOTE") == wanted
+    assert resolve_switch(wanted, "REMOTE") == wanted
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (  # of a branch only the local part goes
+        (  # only the local part of a branch is removed
             "if CI:\n    local('k3d-x')\n    docker_build('a', '.')\nelse:\n    local('k3d-y')\n",
             "if CI:\n    docker_build('a', '.')\n",
         ),
@@ -66,7 +66,7 @@ def test_the_switch_is_taken_as_set(text: str, wanted: str):
         ("load('./tilt/infra_layers.tilt', 'infra_layer', two='infra_layer')\ntwo('x')\nown()\n", "own()\n"),
     ],
 )
-def test_what_is_local_goes_and_the_rest_stays(text: str, wanted: str):
+def test_local_parts_are_removed_and_the_rest_is_kept(text: str, wanted: str):
     assert without_local(text) == wanted
 
 
@@ -81,33 +81,33 @@ def test_what_is_local_goes_and_the_rest_stays(text: str, wanted: str):
         ("def image(n):\n    return 'k3d-x/' + n\nhelm_app('apps-a-tilt', image('a'))\n", 3),
     ],
 )
-def test_what_cannot_be_taken_out_blocks_with_its_line(text: str, line: int):
+def test_a_part_that_cannot_be_removed_is_an_error_with_its_line(text: str, line: int):
     with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
         without_local(text)
 
 
-def test_a_statement_that_needs_what_a_branch_defined_does_not_stay_behind():
+def test_a_statement_that_needs_a_removed_definition_is_removed():
     text = "if CI:\n    def image(n):\n        return 'k3d-x/' + n\nlocal_resource('a', image('a'))\nown()\n"
     assert without_local(text) == "own()\n"
 
 
-def test_arguments_of_the_registry_that_are_not_local_stay():
+def test_other_arguments_of_the_registry_are_kept():
     text = "default_registry(\n    host='localhost:5000',  # here\n    host_from_cluster='k3d-reg:5000',\n    single_name='ameide',\n)\n"
-    assert with_registry(text, "HOST") == "default_registry(\n    HOST,  # here\n    single_name='ameide',\n)\n"
+    assert set_registry(text, "HOST") == "default_registry(\n    HOST,  # here\n    single_name='ameide',\n)\n"
     assert (
-        with_registry("default_registry('a', single_name='b')\n", "HOST") == "default_registry(HOST, single_name='b')\n"
+        set_registry("default_registry('a', single_name='b')\n", "HOST") == "default_registry(HOST, single_name='b')\n"
     )
 
 
-def test_the_guard_stands_behind_the_first_loads():
+def test_the_guard_is_inserted_behind_the_first_loads():
     text = "# head\nload('ext://a', 'a')\nload(\n    'ext://b',  # b\n    'b',\n)\nlocal('kubectl get pods')\nload('ext://c', 'c')\n"
-    new = with_lines(text, ["GUARD"], after_loads=True)
+    new = insert_after_loads(text, ["GUARD"])
     assert new.index("'b',\n)") < new.index("GUARD") < new.index("kubectl")
 
 
 @pytest.mark.parametrize(
     ("text", "line"), [("x = 1\nprint 'x'\n", 2), ("if a:\n\tb\n        c\n", 3), ("x = 1\nasync = 2\n", 2)]
 )
-def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int):
+def test_a_syntax_error_is_reported_with_its_line(text: str, line: int):
     with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
-        parsed(text)
+        parse(text)

@@ -1,4 +1,4 @@
-"""Paths that texts mention."""
+"""Paths that text files refer to."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration.references.path_scan import Words, mentions
+from migration.references.path_scan import scan
+from migration.references.search_terms import SearchTerms
 
-WORDS = Words(
+WORDS = SearchTerms(
     ("/kubernetes", "'kubernetes", '"kubernetes', "k3d.sh", "infra/", "'infra'", '"infra"'),
     ("infra", ".devcontainer/lib"),
 )
 
 
-RICH = Words(
+RICH = SearchTerms(
     ("/kubernetes", "'kubernetes", '"kubernetes', "\\kubernetes", "infra.kubernetes", "/bootstrap", "registry-gc.sh", "infra/", "'infra'", '"infra"', "/infra"),
     ("infra", "scripts", "tools"),
-    wholes=("infra",),
+    emptied=("infra",),
     areas=("infra/kubernetes/", "scripts/registry-gc.sh", "tools/bootstrap/"),
-    loose=("cd infra", "cd tools", "pushd tools", "cd scripts", "directory: infra", " infra", "=infra"),
-    links=("gitops/x",),
+    file_texts=("cd infra", "cd tools", "pushd tools", "cd scripts", "directory: infra", " infra", "=infra"),
+    submodules=("gitops/x",),
 )  # fmt: skip
 
 
 def found(path: str, text: str, *, comment: bool = False) -> set[str]:
-    return {m.pattern for m in mentions(path, text.encode(), WORDS) if m.comment == comment}
+    return {m.pattern for m in scan(path, text.encode(), WORDS) if m.comment == comment}
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,15 @@ def test_a_path_is_found(path: str, text: str, pattern: str):
     assert pattern in found(path, text)
 
 
-def told(path: str, text: str) -> dict[str, bool]:
-    """What is mentioned in code, and whether it is sure."""
-    return {m.pattern: m.sure for m in mentions(path, text.encode(), RICH) if not m.comment}
+def sure_by_path(path: str, text: str) -> dict[str, bool]:
+    """The paths in code, and whether each is sure."""
+    return {m.pattern: m.sure for m in scan(path, text.encode(), RICH) if not m.comment}
 
 
 @pytest.mark.parametrize(
     ("path", "text", "pattern"),
     [
-        # somebody goes there first
+        # the file enters the folder first
         ("a.sh", "cd infra && ./kubernetes/x.sh", "infra/kubernetes/x.sh"),
         ("a.sh", 'cd "$ROOT/infra" || exit\nkubernetes/x.sh', "infra/kubernetes/x.sh"),
         ("a.sh", "pushd tools\nbash bootstrap/x.sh", "tools/bootstrap/x.sh"),
@@ -109,13 +110,13 @@ def told(path: str, text: str) -> dict[str, bool]:
         ("a/b.ts", '/// <reference path="../infra/kubernetes/x.d.ts" />', "infra/kubernetes/x.d.ts"),
     ],
 )
-def test_other_ways_to_name_a_path_are_found(path: str, text: str, pattern: str):
-    assert pattern in told(path, text)
+def test_other_spellings_of_a_path_are_found(path: str, text: str, pattern: str):
+    assert pattern in sure_by_path(path, text)
 
 
 @pytest.mark.parametrize("text", ["DIR=infra", '["infra"]', "exclude: infra", "- infra"])
-def test_a_word_that_may_be_the_folder_is_only_a_guess(text: str):
-    assert told("a.yaml", text) == {"infra/*": False}
+def test_a_word_that_may_be_the_folder_is_a_guess(text: str):
+    assert sure_by_path("a.yaml", text) == {"infra/*": False}
 
 
 @pytest.mark.parametrize(
@@ -133,8 +134,8 @@ def test_a_word_that_may_be_the_folder_is_only_a_guess(text: str):
         ("a.sh", "cd tools && echo bootstrap done"),
     ],
 )
-def test_words_are_no_folders(path: str, text: str):
-    assert [p for p in told(path, text) if p.startswith(("infra", "tools/bootstrap"))] == []
+def test_other_words_are_not_taken_for_the_folder(path: str, text: str):
+    assert [p for p in sure_by_path(path, text) if p.startswith(("infra", "tools/bootstrap"))] == []
 
 
 @pytest.mark.parametrize(
@@ -145,20 +146,20 @@ def test_words_are_no_folders(path: str, text: str):
         ("a.py", '"""Once: infra/kubernetes."""'),
     ],
 )
-def test_a_comment_is_told_apart(path: str, text: str):
+def test_a_path_in_a_comment_is_marked_as_such(path: str, text: str):
     assert not found(path, text)
     assert found(path, text, comment=True)
 
 
-def test_an_url_is_no_path():
+def test_a_url_is_not_a_path():
     assert not found("a.txt", "see https://example.test/infra/kubernetes/x")
 
 
-def test_a_binary_file_mentions_nothing():
-    assert mentions("a.bin", b"\0infra/kubernetes/x", WORDS) == []
+def test_a_binary_file_has_no_paths():
+    assert scan("a.bin", b"\0infra/kubernetes/x", WORDS) == []
 
 
 @given(st.text(max_size=300), st.sampled_from(["a.sh", "a.py", "Tiltfile", "a.yaml", "a.ts", "CODEOWNERS", "a.md"]))
-def test_no_text_breaks_the_reader(text: str, path: str):
-    for mention in mentions(path, (text + " infra/kubernetes/x").encode("utf-8", "surrogatepass"), WORDS):
-        assert not mention.pattern.startswith(("/", ".."))
+def test_any_text_can_be_scanned(text: str, path: str):
+    for scanned in scan(path, (text + " infra/kubernetes/x").encode("utf-8", "surrogatepass"), WORDS):
+        assert not scanned.pattern.startswith(("/", ".."))

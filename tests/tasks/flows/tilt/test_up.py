@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,25 @@ def nothing_left(team: Team) -> Iterator[None]:
     assert until(lambda: not [p for p in team.processes() if "tilt" in p or "intercept" in p]), team.processes()
 
 
-@pytest.fixture
-def port_of_the_service() -> Iterator[None]:
-    """Hold the port that `tilt.up --intercept` uses."""
+@contextmanager
+def intercepting(team: Team) -> Iterator[Started]:
+    """Run a Tilt whose intercept answers. Start it again when another checkout's test has just taken its port."""
     with catalogue_port(3001):
-        yield
+        for _ in range(5):
+            with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
+                answered = until(lambda: answers(team) == "local" or "is in use by" in run.said, 30)
+                assert answered, run.said
+                if "is in use by" not in run.said:
+                    yield run
+                    return
+                run.end(signal.SIGTERM)
+            until(lambda: ports.owner(3001) is None, 60)
+    pytest.fail("port 3001 was taken by others five times")
+
+
+def answers(team: Team) -> str:
+    """Return who answers a request with the developer's slot."""
+    return str(request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"])
 
 
 def ready(run: Started, name: str) -> bool:
@@ -177,32 +192,28 @@ def test_a_refused_push_is_explained_although_docker_is_logged_in(team: Team):
     assert "apps-platform-tilt" not in team.releases()
 
 
-@pytest.mark.usefixtures("port_of_the_service")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: int):
-    with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
-        assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
+    with intercepting(team) as run:
         if number == signal.SIGKILL:  # of Tilt itself; its children continue
             tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")
             os.kill(tilt["data"]["group"], number)
             assert run.end() == 137
         else:
             assert run.end(number) == 0
-    assert request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline"
+    assert answers(team) == "baseline"
     assert [e for e in journal(team) if e["kind"] != "session"] == []
 
 
-@pytest.mark.usefixtures("port_of_the_service")
 def test_after_both_were_killed_the_next_command_ends_the_intercept(team: Team):
-    with started(team.box, "tilt.up", "--intercept", NAME, env=team.env) as run:
-        assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "local", 30), run.said
+    with intercepting(team) as run:
         tilt = next(e for e in journal(team) if e["data"].get("name") == "tilt")["data"]["group"]
         run.process.kill()
         os.kill(tilt, signal.SIGKILL)
         run.process.wait()
     done = team.inv("tilt.down")
     assert "end what a killed Tilt left behind" in done.stderr
-    assert until(lambda: request(team.box, HOST, X_Ameide_Agent="agent-01")["answered_by"] == "baseline")
+    assert until(lambda: answers(team) == "baseline")
 
 
 def test_a_tilt_whose_run_was_killed_is_ended_by_the_next_start(team: Team):

@@ -1,0 +1,112 @@
+"""The texts that a file and a line must contain to be worth scanning for references to what is deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from migration.git.objects import Tree
+from migration.mapping import any_glob, glob
+
+_STARTS = ("cd ", "pushd ", "directory: ")  # a file that enters a parent may name what is below it by a bare name
+
+
+@dataclass(frozen=True)
+class SearchTerms:
+    """What to search for.
+
+    line_texts: a line must contain one of these
+    parents:    the folders directly above what is deleted
+    emptied:    the top-level parents of which every file is deleted
+    areas:      what is deleted: files, folders ending in `/`, globs
+    file_texts: a file may contain one of these instead of a line text, and then name a path by its variables
+    submodules: folders whose content is not core's
+    """
+
+    line_texts: tuple[str, ...]
+    parents: tuple[str, ...]
+    emptied: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    file_texts: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    _line: re.Pattern[str] = field(init=False, repr=False)
+    _bytes: tuple[bytes, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        whole_words = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.emptied]
+        alternatives = "|".join([*map(re.escape, self.line_texts), *whole_words])
+        object.__setattr__(self, "_line", re.compile(alternatives or r"(?!)"))
+        object.__setattr__(self, "_bytes", tuple(text.encode("utf-8", "surrogateescape") for text in self.all_texts))
+
+    @property
+    def all_texts(self) -> tuple[str, ...]:
+        """A file must contain one of these."""
+        return (*self.line_texts, *self.file_texts)
+
+    def in_data(self, data: bytes) -> bool:
+        """Could the file refer to what is deleted?"""
+        return any(text in data for text in self._bytes)
+
+    def in_line(self, line: str) -> bool:
+        """Could the line?"""
+        return self._line.search(line) is not None
+
+    def below(self, folder: str) -> dict[str, bool]:
+        """The names directly in this folder through which a path leads to what is deleted, and whether each is a folder."""
+        rests = [area.removeprefix(f"{folder}/") for area in self.areas if area.startswith(f"{folder}/")]
+        return {rest.partition("/")[0]: "/" in rest for rest in rests if not is_glob(rest)}
+
+
+def is_glob(text: str) -> bool:
+    """Does the text contain a wildcard?"""
+    return "*" in text or "?" in text
+
+
+def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> SearchTerms:
+    """The search terms for these areas of the tree."""
+    line_texts = {text for area in areas for text in _texts_of(tree, area)}
+    shares = {parent: _deleted_share(tree, parent, areas) for parent in _parents_of(areas)}
+    for parent, share in shares.items():
+        if share > 0.5:  # most of it is deleted: a reference to the parent itself matters too
+            name = parent.rpartition("/")[2]
+            line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
+    emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
+    groups = (line_texts, shares, emptied, areas, _file_texts(shares, emptied), submodules)
+    return SearchTerms(*(tuple(sorted(group)) for group in groups))
+
+
+def _file_texts(parents: Iterable[str], emptied: Iterable[str]) -> list[str]:
+    enters_parent = [f"{start}{parent}" for parent in parents for start in _STARTS]
+    return enters_parent + [f"{start}{folder}" for folder in emptied for start in (" ", "=")]
+
+
+def _parents_of(areas: list[str]) -> set[str]:
+    """The folders above the areas; not those of a glob over the names in a folder."""
+    parents = set()
+    for area in areas:
+        parent, _, name = area.rstrip("/").rpartition("/")
+        if parent and not is_glob(name):
+            parents.add(parent)
+    return parents
+
+
+def _deleted_share(tree: Tree, folder: str, areas: list[str]) -> float:
+    """The share of the folder's files that the areas cover."""
+    is_deleted = any_glob(areas).match
+    files = list(tree.under(folder + "/"))
+    return sum(is_deleted(path) is not None for path in files) / len(files) if files else 0.0
+
+
+def _texts_of(tree: Tree, area: str) -> Iterable[str]:
+    """What a line contains that refers to the area: a file by its name, a folder by its last part and what is around it."""
+    parent, _, name = area.rstrip("/").rpartition("/")
+    if is_glob(name):
+        pattern = glob(area)
+        return [path.rpartition("/")[2] for path in tree.under(parent + "/") if pattern.match(path)]
+    if not area.endswith("/"):
+        return [name]
+    if not parent:
+        return [f"{name}/", f"'{name}'", f'"{name}"']
+    python_package = area[:-1].replace("/", ".")
+    return [f"/{name}", f"'{name}", f'"{name}', f"`{name}", f"\\{name}", python_package]
