@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -31,8 +32,8 @@ def run(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, box("none") as world:
         Path(folder, "tasks.py").write_text(BARE)
         env = world.environment()
-        ours = [str(INV), "--search-root", str(ROOT), "--list"]
-        bare = [str(INV), "--search-root", folder, "--list"]
+        ours = [*INV, "--list"]
+        bare = [str(Path(sys.executable).parent / "inv"), "--search-root", folder, "--list"]
         spent: list[tuple[float, float]] = []
         walls: list[tuple[float, float]] = []
         for number in range(pairs + 1):

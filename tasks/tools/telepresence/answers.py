@@ -10,10 +10,12 @@ CONNECTED = "Connected"
 
 @dataclass(frozen=True)
 class Session:
-    """What `status` says. sessions: how many daemons answered; state: the tool's own word, empty when none runs."""
+    """The answer of `status`."""
 
     running: bool = False
     state: str = ""
+    """Telepresence's own word; empty when no daemon runs."""
+
     name: str = ""
     server: str = ""
     context: str = ""
@@ -25,6 +27,8 @@ class Session:
     intercepts: tuple[tuple[str, str], ...] = ()
     root: bool = False
     sessions: int = 0
+    """The number of daemons that answered."""
+
     error: str = ""
 
     @property
@@ -35,7 +39,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Held:
-    """An intercept of this client. environment: the pod's, with its secrets; empty where the version leaves it out."""
+    """An intercept of this client."""
 
     name: str
     workload: str
@@ -47,21 +51,26 @@ class Held:
     remote_port: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    """The pod's environment with its secrets; empty when this version omits it."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A line of `list`. agent: is a Traffic Agent installed; reason: why it cannot be intercepted, empty if it can."""
+    """A workload that `list` names."""
 
     name: str
     kind: str
     agent: bool
+    """A Traffic Agent is installed."""
+
     reason: str = ""
+    """Why it cannot be intercepted; empty if it can."""
+
     held: tuple[Held, ...] = ()
 
 
 def session(found: Any) -> Session:
-    """What `status` says; several daemons are counted, not chosen from."""
+    """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
     found = found or {}
     if "connections" in found:
         parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
@@ -106,7 +115,7 @@ _DISPOSITIONS = {
 
 
 def workload(item: dict[str, Any]) -> Workload:
-    """A line of `list`."""
+    """Read one workload of `list`."""
     held = [
         *(item.get("intercept_infos") or []),
         *(item.get("intercept_info") or []),
