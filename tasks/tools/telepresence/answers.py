@@ -71,16 +71,21 @@ class Workload:
 
 def session(found: Any) -> Session:
     """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
-    found = found or {}
-    if "connections" in found:
-        parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
-        if len(parts) != 1:
-            held = tuple(pair for part in parts for pair in session(part).intercepts)
-            return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
-        found = parts[0]
-    user = found.get("daemon") or found.get("user_daemon") or {}
-    root = found.get("daemon") or found.get("root_daemon") or {}
-    manager = found.get("traffic_manager") or {}
+    answer = found or {}
+    if "connections" not in answer:
+        return _one_session(answer)
+    parts = [part for part in answer["connections"] or [] if isinstance(part, dict)]
+    if len(parts) == 1:
+        return _one_session(parts[0])
+    held = tuple(pair for part in parts for pair in _one_session(part).intercepts)
+    return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+
+
+def _one_session(answer: dict[str, Any]) -> Session:
+    both = answer.get("daemon") or {}  # in a container, one daemon plays both roles
+    user = both or answer.get("user_daemon") or {}
+    root = both or answer.get("root_daemon") or {}
+    manager = answer.get("traffic_manager") or {}
     running = bool(user.get("running") or user.get("status"))
     engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
     return Session(
@@ -95,7 +100,7 @@ def session(found: Any) -> Session:
         client_version=str(user.get("version", "")).removeprefix("v"),
         manager_version=str(manager.get("version", "")).removeprefix("v"),
         intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
-        root=bool(root.get("running") or root.get("subnets") or found.get("daemon")),
+        root=bool(root.get("running") or root.get("subnets") or both),
         sessions=1 if running else 0,
         error=str(user.get("error", "")),
     )
