@@ -82,12 +82,11 @@ def session(found: Any) -> Session:
 
 
 def _one_session(answer: dict[str, Any]) -> Session:
-    both = answer.get("daemon") or {}  # in a container, one daemon plays both roles
-    user = both or answer.get("user_daemon") or {}
-    root = both or answer.get("root_daemon") or {}
+    user = (
+        answer.get("daemon") or answer.get("user_daemon") or {}
+    )  # "daemon": one process in both roles, in a container
     manager = answer.get("traffic_manager") or {}
     running = bool(user.get("running") or user.get("status"))
-    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
     return Session(
         running=running,
         state=str(user.get("status", "")),
@@ -99,11 +98,22 @@ def _one_session(answer: dict[str, Any]) -> Session:
         mapped_namespaces=tuple(user.get("mapped_namespaces") or ()),
         client_version=str(user.get("version", "")).removeprefix("v"),
         manager_version=str(manager.get("version", "")).removeprefix("v"),
-        intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
-        root=bool(root.get("running") or root.get("subnets") or both),
+        intercepts=_engaged(user),
+        root=_root_daemon_runs(answer),
         sessions=1 if running else 0,
         error=str(user.get("error", "")),
     )
+
+
+def _engaged(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return name and client of intercepts and replacements."""
+    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
+    return tuple((str(item.get("name", "")), str(item.get("client", ""))) for item in engaged)
+
+
+def _root_daemon_runs(answer: dict[str, Any]) -> bool:
+    root = answer.get("root_daemon") or {}
+    return bool(answer.get("daemon") or root.get("running") or root.get("subnets"))
 
 
 _DISPOSITIONS = {
