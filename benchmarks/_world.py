@@ -16,7 +16,7 @@ from sandbox import control
 from sandbox.control import Box
 
 ROOT = Path(__file__).resolve().parent.parent
-INV = Path(sys.executable).parent / "inv"
+INV = [sys.executable, str(ROOT / "tasks.py")]
 LOCK = "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n"
 
 
@@ -67,7 +67,7 @@ def run(argv: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Run:
 
 def inv(world: Box, *words: str, **env: str) -> Run:
     """Run `inv` in this sandbox."""
-    return run([str(INV), "--search-root", str(ROOT), *words], world.environment(**env))
+    return run([*INV, *words], world.environment(**env))
 
 
 def calls(world: Box, since: float, until: float) -> list[tuple[float, float, str]]:

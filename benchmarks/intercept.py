@@ -19,7 +19,7 @@ from tasks.core.config.catalogue import catalogue
 
 def peak(world: Box, service: str, seconds: float) -> float:
     """Return the peak resident memory, in MB, of the suite's process while an intercept with a command runs."""
-    argv = [str(INV), "--search-root", str(ROOT), "intercept", service, "--", "sleep", str(seconds + 30)]
+    argv = [*INV, "intercept", service, "--", "sleep", str(seconds + 30)]
     process = subprocess.Popen(
         argv,
         env=world.environment(),

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import venv
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import Row, of
+from benchmarks._world import INV
 from benchmarks.migration import ROOT, git, migrated, suite, timed
 
 _FILES = 1_000
@@ -38,7 +38,7 @@ def run(quick: bool) -> list[Row]:
         argv = [str(programs / "ansible-playbook"), "--check", "-i", "localhost,", "-c", "local", "-e", python]
         argv.append("playbook.json")
         pyinfra = [str(programs / "pyinfra"), "@local", "--dry", "-y"]
-        inv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "migrate.status"]
+        inv = [*INV, "migrate.status"]
         inv += ["--core", str(places[0]), "--gitops", str(places[1])]
         note = f"{len(wanted)} steps, {count:,} files"
         if why:

@@ -96,7 +96,7 @@ def _service() -> str:
 
 
 def record_of(key: str, simulation: Simulation) -> Record | None:
-    """Return the record of this trial for core's planned commit; None when there is none."""
+    """Return the record of this trial for core's planned commit; None without one."""
     text = store.read(_path(key))
     try:
         record = Record(**json.loads(text)) if text else None
@@ -158,7 +158,8 @@ def _try(result: StepResult, simulation: Simulation) -> StepResult:
 def _call(words: list[str], core: Path) -> None:
     """Run the command in core, its output shown. Raises ToolError when it fails."""
     program = str(core / words[0]) if words[0].startswith("./") else words[0]
-    ended = Tool(program, fix="inv setup", timeout=_LIMIT).call(*words[1:], cwd=str(core), echo=ui.talk)
+    command = Tool(program, fix="inv setup", timeout=_LIMIT)[tuple(words[1:])]
+    ended = command.call(cwd=str(core), echo=ui.talk)
     if ended.exit != 0:
         raise ToolError(f"{' '.join(words)}: {_reason(ended)}", tool=words[0], exit=ended.exit)
 

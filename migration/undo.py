@@ -106,6 +106,13 @@ def rollback(facts: Facts) -> Rollback:
     pushed = bool(facts.remotes()) and len(facts.unpushed(facts.head)) < len(mine) + len(foreign)
     if mine and edits and not foreign and not pushed and _is_ancestor(facts, tag):
         return Rollback(facts, tag, RollbackKind.RESET, edits, commits=len(mine), problems=_problems(facts, edits))
+    return _rollback_by_commit(facts, tag, mine, foreign, edits)
+
+
+def _rollback_by_commit(
+    facts: Facts, tag: str, mine: list[str], foreign: list[str], edits: dict[str, Entry | None]
+) -> Rollback:
+    """Work out one new commit that restores what only the migration changed; paths changed by both are kept."""
     changed_by_others = {p for c in foreign for p in _changed(facts, c, "-c")}
     changed_by_us = {p for c in mine for p in _changed(facts, c, "-m", "--first-parent")}
     wanted = {p: e for p, e in edits.items() if p in changed_by_us and p not in changed_by_others}
@@ -185,7 +192,7 @@ def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ..
 
 
 def _obstacle(facts: Facts, path: str, entry: Entry) -> str:
-    """Return the untracked file at the path or at a folder above it; empty when there is none."""
+    """Return the untracked file at the path or at a folder above it; empty without one."""
     if path in facts.tree or entry.mode == GITLINK:
         return ""
     place, parts = str(facts.folder), path.split("/")

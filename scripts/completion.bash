@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Completion of `inv` without Invoke: tasks, flags and services from a file that is written again when a task changes.
+# Completion of `inv` without Invoke: tasks, flags and services from a file that is rewritten when a task changes.
 #   bash: source scripts/completion.bash        zsh: the same, through bashcompinit
-# Only what bash and zsh have in common is used: strings, no array by its index.
+# It uses only what bash and zsh have in common: strings, no array indexes.
 
 [ -n "${ZSH_VERSION:-}" ] && autoload -Uz bashcompinit && bashcompinit
 
@@ -16,7 +16,7 @@ _remote_dev_root() { # the repository above the current folder, as inv finds it
   done
 }
 
-_remote_dev_write() { # ROOT FILE; nothing when the suite's own environment is not made yet
+_remote_dev_write() { # ROOT FILE; nothing while the suite's own environment does not exist
   local python="$1/.remote-dev/venv/bin/python" new="$2.$$"
   [ -x "$python" ] || return 1
   (
@@ -36,7 +36,7 @@ _remote_dev_fresh() { # ROOT FILE: is the file newer than every task and the cat
 _remote_dev_complete() {
   local line=${COMP_LINE:0:$COMP_POINT} root file current rest word entry name own="" flags="" tasks="" services="" task=""
   COMPREPLY=()
-  case "$line" in *" -- "*) return ;; esac # what follows is another program's
+  case "$line" in *" -- "*) return ;; esac # the rest is for another program
   root=$(_remote_dev_root)
   [ -n "$root" ] || return
   file="${REMOTE_DEV_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/remote-dev}/completion/${root//\//%}"

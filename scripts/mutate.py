@@ -47,6 +47,7 @@ HEAVY = (
 NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/core/http.py": ("core/test_ports_and_http.py",),
     "tasks/core/ports.py": ("core/test_ports_and_http.py",),
+    "tasks/core/entra.py": ("core/test_signatures.py",),
     "tasks/core/wait.py": ("core/process",),
     "tasks/core/cli/names.py": ("core/config/test_settings.py", "flows/tilt/test_request.py"),
     "tasks/core/config/catalogue.py": ("core/config/test_settings.py",),

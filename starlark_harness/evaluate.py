@@ -286,7 +286,8 @@ def _run(env: Mapping[str, str]) -> Callable[[tuple[str, ...], dict[str, str], s
         environment = {**env, **added}
         hidden = tuple(os.environ.keys() - environment.keys())
         try:
-            done = Tool(argv[0], env=environment, drop=hidden, timeout=_LOCAL_TIMEOUT).call(*argv[1:], cwd=folder)
+            tool = Tool(argv[0], env=environment, drop=hidden, timeout=_LOCAL_TIMEOUT)
+            done = tool[argv[1:]].call(cwd=folder)
         except Absent:
             raise Refusal(
                 f'command "{argv[0]}" failed.\nerror: exec: "{argv[0]}": executable file not found in $PATH'

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-MAY_STAND_ALONE = ("leave", "tp.leave", "argo.check", "sandbox.legacy")  # tasks whose one word may be left away
-
 
 def __getattr__(name: str) -> Any:
-    """`ns` is built when Invoke first asks for it: who imports a part of the package does not pay for the tree."""
+    """Build `ns` when Invoke asks for it, so that an import of one module does not build the tree of tasks."""
     if name != "ns":
         raise AttributeError(f"module 'tasks' has no attribute '{name}'")
     globals()["ns"] = tree()
@@ -19,18 +17,16 @@ def __getattr__(name: str) -> Any:
 
 
 def tree() -> Collection:
-    """The tree of tasks, as `inv --list` shows it: daily verbs at the root, one collection for each namespace.
+    """Return the tree of tasks as `inv --list` shows it: daily verbs at the root, one collection for each namespace.
 
-    `migrate` is absent in a repository where the migration is over and its files were deleted.
+    A repository that has deleted the migration has no `migrate`.
     """
     from importlib.util import find_spec
 
     from invoke.collection import Collection
 
     from tasks import aks, argo, demo, devcontainer, down, sandbox, status, suite, tilt, tp
-    from tasks.core.cli.names import as_typed
 
-    as_typed(optional=MAY_STAND_ALONE)
     root = Collection(
         devcontainer.setup,
         tp.intercept,

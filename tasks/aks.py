@@ -1,4 +1,4 @@
-"""The cluster in Azure: login, credentials, registry, what it has, and whether it is switched on."""
+"""The cluster in Azure: login, credentials, registry, what it has, and whether it runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 
 @task(
     help={
-        "mode": "auto, browser, device-code, managed-identity, service-principal or federated-token; default azure.login of the settings",
-        "force": "log in anew, also when the login still works (another account)",
+        "mode": "auto, browser, device-code, managed-identity, service-principal or federated-token (default: azure.login of the settings)",
+        "force": "log in again even if the login still works (another account)",
         "dry_run": DRY,
         "check": CHECK,
         "json": JSON,
@@ -22,7 +22,7 @@ from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 def login(
     c: Context, mode: str = "", force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
 ) -> None:
-    """Log in to Azure in the way that fits, and test the token for the cluster."""
+    """Log in to Azure in the suitable mode, and test the token for the cluster."""
     from tasks.core.config.settings import settings
     from tasks.flows.setup.cli import run
     from tasks.tools.az import login as az_login
@@ -43,13 +43,13 @@ def login(
 
 
 @task(
-    help={"force": "fetch them anew, whatever is there", "dry_run": DRY, "check": CHECK, "json": JSON},
+    help={"force": "fetch them again even if they are there", "dry_run": DRY, "check": CHECK, "json": JSON},
     auto_shortflags=False,
 )
 def credentials(
     c: Context, force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
 ) -> None:
-    """Put the cluster's context into your kubeconfig, logged in through az; nothing else in it changes."""
+    """Put the cluster's context into your kubeconfig, with its login through az; nothing else in it changes."""
     from tasks.core.config.settings import settings
     from tasks.flows.setup.cli import run
 
@@ -70,9 +70,9 @@ def registry(c: Context, dry_run: bool = False, check: bool = False, json: bool 
         raise Exit(code=code)
 
 
-@task(help={"check": "exit 2 when something is missing", "json": JSON}, auto_shortflags=False)
+@task(help={"check": "exit 2 if something is missing", "json": JSON}, auto_shortflags=False)
 def check(c: Context, check: bool = False, json: bool = False) -> None:
-    """Compare the cluster and your rights with what work needs; each ok, missing or unknown, with how to get it."""
+    """Check that the cluster and your rights suffice for daily work; each ok, missing or unknown, with its fix."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import check_cluster
 
@@ -90,7 +90,7 @@ def status(c: Context, json: bool = False) -> None:
 
 @task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
 def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
-    """Start the cluster when it is stopped; asks first."""
+    """Start the cluster if it is stopped; asks first."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import switch
     from tasks.flows.cluster.power import Verb
@@ -113,7 +113,7 @@ def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = Fal
         "hours": "START-END in whole hours, local time",
         "days": "FIRST-LAST",
         "zone": "the time zone",
-        "out": "write the file there; without it the file is printed",
+        "out": "write the file there (default: print it)",
         "dry_run": DRY,
     },
     auto_shortflags=False,
@@ -126,7 +126,7 @@ def schedule(
     out: str = "",
     dry_run: bool = False,
 ) -> None:
-    """Make the file that stops the cluster at night and at weekends, for review in the gitops repository."""
+    """Generate the file that stops the cluster at night and at weekends, to be reviewed in the gitops repository."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import write_schedule
     from tasks.flows.cluster.schedule import hours as parse

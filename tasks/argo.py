@@ -9,15 +9,16 @@ from tasks.core.cli.flags import JSON
 
 
 @task(
+    positional=["service"],
     help={
-        "service": "one service of config/services.yaml; all of them when it is left away",
-        "check": "exit 2 when something is wrong",
+        "service": "a service of config/services.yaml (default: all)",
+        "check": "exit 2 if something is wrong",
         "json": JSON,
     },
     auto_shortflags=False,
 )
-def check(c: Context, service: str, check: bool = False, json: bool = False) -> None:
-    """Who owns a workload, would Argo CD undo an intercept, has it opted in; prints the patch for gitops."""
+def check(c: Context, service: str = "", check: bool = False, json: bool = False) -> None:
+    """Show who owns a workload, whether Argo CD would undo an intercept, and the patch for gitops."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import check_argo
 

@@ -1,6 +1,6 @@
-"""What a shell may complete: `python -m tasks.completion` prints it, scripts/completion.bash keeps and reads it.
+"""What a shell can complete: `python -m tasks.completion` prints it, scripts/completion.bash caches and reads it.
 
-One line each: `- FLAGS` of inv itself, `TASK FLAGS` (with `@` where a service may follow), `@ SERVICES`.
+The lines: `- FLAGS` of inv itself, `TASK FLAGS` (with `@` if a service may follow), `@ SERVICES`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from collections.abc import Iterator
 
 
 def lines() -> Iterator[str]:
-    """The lines. A catalogue that cannot be read costs the services alone."""
-    from invoke.program import Program
-
+    """Yield the lines. Without a readable catalogue only the services are missing."""
     import tasks
+    from tasks.core.cli.program import SuiteProgram
     from tasks.core.config.catalogue import catalogue
     from tasks.core.errors import Trouble
 
-    yield " ".join(("-", *_flags(Program().initial_context.args.values())))
+    yield " ".join(("-", *_flags(SuiteProgram().initial_context.args.values())))
     for context in tasks.ns.to_contexts():
         positional = {argument.name for argument in context.positional_args}
         flags = _flags(a for a in context.args.values() if a.name not in positional)

@@ -1,4 +1,4 @@
-"""The whole story on an embedded stand-in of the world: no cluster, no Azure, nothing left behind."""
+"""A demo in a sandbox on this machine: no cluster, no Azure, and nothing remains."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tasks.core.repository import must_be_here
 
 @task(
     help={
-        "fast": "without the latencies of a real cloud",
-        "migration": "the five phases over two repositories as they were, instead",
+        "fast": "without the latency of a real cloud",
+        "migration": "show the five phases of the migration on two sample repositories instead",
     },
     auto_shortflags=False,
 )
 def demo(c: Context, fast: bool = False, migration: bool = False) -> None:
-    """Show setup, intercept, a real request, an edit, and leave, in under a minute."""
+    """Show setup, an intercept, a real request, an edit and leave, in under a minute."""
     must_be_here("sandbox")
     if migration:
         must_be_here("migration")

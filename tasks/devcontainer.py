@@ -1,4 +1,4 @@
-"""The dev container: everything that must be right before work starts."""
+"""The dev container: everything that must be in place before work starts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 @task(
     iterable=["only", "skip"],
     help={
-        "only": "run this step alone (repeatable): tools submodules packages login credentials kubelogin access registry connect ready",
-        "skip": "leave this step out (repeatable)",
+        "only": "run only this step (repeatable): tools submodules packages login credentials kubelogin access registry connect ready",
+        "skip": "skip this step (repeatable)",
         "dry_run": DRY,
         "check": CHECK,
         "json": JSON,
@@ -25,7 +25,7 @@ from tasks.core.cli.flags import CHECK, DRY, JSON, YES, dry
 )
 def setup(
     c: Context,
-    only: Sequence[str] | None = None,  # Invoke makes a list of it only without a default of another kind
+    only: Sequence[str] | None = None,  # with another default Invoke would not make a list of it
     skip: Sequence[str] | None = None,
     dry_run: bool = False,
     check: bool = False,
@@ -48,20 +48,20 @@ def setup(
     )
     if code:
         raise Exit(code=code)
-    if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh left for the first terminal no longer holds
+    if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh wrote for the first terminal is out of date
         store.folder("notice").unlink(missing_ok=True)
 
 
 @task(
     help={
-        "files": "a .devcontainer folder to look at instead of this machine",
-        "check": "exit 2 when something is missing",
+        "files": "check this .devcontainer folder instead of this machine",
+        "check": "exit 2 if something is missing",
         "json": JSON,
     },
     auto_shortflags=False,
 )
 def check(c: Context, files: str = "", check: bool = False, json: bool = False) -> None:
-    """Compare this machine, or the files of a dev container, with what Telepresence and the suite need."""
+    """Check that this machine, or the files of a dev container, have what Telepresence and the suite need."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import check_container
 

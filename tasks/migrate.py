@@ -71,7 +71,7 @@ def plan(
 
 
 @task(
-    help={"file": "the plan, as migrate.plan --out wrote it", **_help(*_WRITING)},
+    help={"file": "the plan that migrate.plan --out wrote", **_help(*_WRITING)},
     iterable=["only", "accept"],
     auto_shortflags=False,
 )
@@ -150,7 +150,7 @@ phase2 = _phase(2, "phase2", "Phase 2: the dev container needs no local cluster.
 phase3 = _phase(3, "phase3", "Phase 3: the Tiltfile works against the shared cluster.")
 phase4 = _phase(4, "phase4", "Phase 4: core has no infrastructure; nothing is deleted without proof.")
 cleanup_infra = _phase(4, "cleanup_infra", "The same as phase4.")
-phase5 = _phase(5, "phase5", "Phase 5: documented, and proven on the target.")
+phase5 = _phase(5, "phase5", "Phase 5: document it, and validate it on the target.")
 
 
 @task(

@@ -1,4 +1,4 @@
-"""Sandbox: an outside world on this machine, for trying and testing the suite without a cluster."""
+"""Sandbox: the cluster, Azure and the tools simulated on this machine, to try and test the suite."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from invoke.tasks import task
 from tasks.core.cli.flags import JSON
 from tasks.core.repository import must_be_here
 
-ID = "which sandbox; default: this shell's, or the only one"
+ID = "which sandbox (default: this shell's, or the only one)"
 START = {
-    "telepresence": "stand-in of this version: 2.19.1, 2.25.1 or 2.31.0 (default)",
+    "telepresence": "simulated version: 2.19.1, 2.25.1 or 2.31.0 (default)",
     "latency": "none (default), or aks: as slow as a real cluster",
-    "repo": "repository whose config/ names the services; default: this one",
+    "repo": "repository whose config/ names the services (default: this one)",
     "logged_out": "nobody is logged in to az",
 }
 
@@ -26,7 +26,7 @@ def up(
     logged_out: bool = False,
     json: bool = False,
 ) -> None:
-    """Start a sandbox; several can run side by side."""
+    """Start a sandbox; several can run at once."""
     must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
@@ -50,7 +50,7 @@ def env(
     logged_out: bool = False,
     json: bool = False,
 ) -> None:
-    """Print a sandbox's environment as shell exports; starts one when none runs or its kind is named."""
+    """Print a sandbox's environment as shell exports; start one if none runs or its properties are given."""
     import shlex
 
     must_be_here("sandbox")
@@ -72,7 +72,7 @@ def env(
 
 @task(help={"id": ID, "all": "every sandbox of this user"}, auto_shortflags=False)
 def down(c: Context, id: str = "", all: bool = False) -> None:
-    """End a sandbox: no process, port or file of it is left."""
+    """End a sandbox with its processes, ports and files."""
     must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
@@ -87,41 +87,42 @@ def down(c: Context, id: str = "", all: bool = False) -> None:
         ui.say("no sandbox is running")
 
 
-@task(help={"name": "as `inv sandbox.faults` lists it", "off": "take it away again", "id": ID}, auto_shortflags=False)
+@task(help={"name": "a fault that `inv sandbox.faults` lists", "off": "remove it", "id": ID}, auto_shortflags=False)
 def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
-    """Plant a named fault in a sandbox."""
+    """Apply a fault to a sandbox."""
     must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
 
     control.fault(control.find(id), name, on=not off)
-    ui.say(f"{name} is {'gone' if off else 'planted'}")
+    ui.say(f"{name} is {'removed' if off else 'applied'}")
 
 
 @task(help={"id": ID, "json": JSON}, auto_shortflags=False)
 def faults(c: Context, id: str = "", json: bool = False) -> None:
-    """List the faults, and which are planted."""
+    """List the faults, and which are applied."""
     must_be_here("sandbox")
     from sandbox import control
     from sandbox.faults.catalogue import FAULTS
     from tasks.core import ui
 
-    found = {name: {"help": text, "on": False} for name, text in FAULTS.items()}
+    known = {name: {"help": text, "on": False} for name, text in FAULTS.items()}
     if id or control.running():
-        found = control.ask(control.find(id), "faults")
+        known = control.ask(control.find(id), "faults")
     if json:
-        ui.as_json({"faults": found})
+        ui.as_json({"faults": known})
         return
-    ui.table([("on" if f["on"] else "", name, f["help"]) for name, f in found.items()])
+    ui.table([("on" if f["on"] else "", name, f["help"]) for name, f in known.items()])
 
 
 @task(
+    positional=["dir"],
     iterable=["with_"],
     help={
-        "dir": "an empty or absent folder",
+        "dir": "an empty folder, or one that does not exist yet",
         "size": "S, M, L or a number of files",
         "with_": "a fault, repeatable; see --list-faults",
-        "remotes": "bare remotes beside them (default)",
+        "remotes": "create bare remotes beside them (default)",
         "list_faults": "only list the faults",
         "json": JSON,
     },
@@ -129,14 +130,14 @@ def faults(c: Context, id: str = "", json: bool = False) -> None:
 )
 def legacy(
     c: Context,
-    dir: str,
+    dir: str = "",
     size: str = "S",
     with_: list[str] | None = None,
     remotes: bool = True,
     list_faults: bool = False,
     json: bool = False,
 ) -> None:
-    """Make two git repositories as they were before the migration, to try it on."""
+    """Create two git repositories as they were before the migration, to try it on."""
     must_be_here("sandbox")
     from sandbox.legacy import cli as making
 

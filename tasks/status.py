@@ -1,4 +1,4 @@
-"""Show the state of this workstation, and the measured times."""
+"""The state of this workstation, and the measured times."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tasks.core.cli.flags import JSON
 @task(
     help={
         "json": JSON,
-        "watch": "again every 5 s",
-        "cached": "what the last look saw, at once",
+        "watch": "show it again every 5 s",
+        "cached": "show the result of the last run, at once",
     },
     auto_shortflags=False,
 )
@@ -25,14 +25,14 @@ def status(c: Context, json: bool = False, watch: bool = False, cached: bool = F
 
 @task(
     help={
-        "what": "setup, connect, intercept or tilt, with the steps of it; default: all that was measured",
+        "what": "setup, connect, intercept or tilt, with its steps (default: everything measured)",
         "json": JSON,
-        "assert_": "end with 1 when a newest time is over its budget",
+        "assert_": "exit 1 if a newest time is over its budget",
     },
     auto_shortflags=False,
 )
 def timing(c: Context, what: str = "", json: bool = False, assert_: bool = False) -> None:
-    """Show measured times against the budgets, cold and warm apart."""
+    """Show measured times against the budgets, cold and warm runs separately."""
     from tasks.flows.status import cli
 
     cli.timing(what=what, json=json, must=assert_)

@@ -1,4 +1,4 @@
-"""The suite's own: tests, linters, benchmarks."""
+"""The suite's own tests, linters and benchmarks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import sys
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import JSON
 
 
 @task(
     help={
-        "lint": "linters, types and layers too, as CI does",
-        "contracts": "a folder with real programs to hold the contracts against",
+        "lint": "run linters, type checker and import rules too, as CI does",
+        "contracts": "also test the contracts against the real programs in this folder",
     },
     auto_shortflags=False,
 )
 def test(c: Context, lint: bool = False, contracts: str = "") -> None:
-    """Run the tests; words after -- go to pytest."""
+    """Run the tests; arguments after -- go to pytest."""
     from tasks.core import ui
     from tasks.core.errors import Trouble
     from tasks.core.repository import must_be_here, repository_root
 
-    must_be_here("tests/test_house.py")  # in a core repository pytest would run that one's own tests
+    must_be_here("tests/test_house.py")  # elsewhere pytest would run the core repository's own tests
     root = repository_root()
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-    chosen = rest()
+    chosen = remainder(c)
     commands = [
         [
             sys.executable,
@@ -47,17 +47,17 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
             if argv is commands[-1]:
                 raise SystemExit(code)
             raise Trouble(
-                f"{' '.join(argv[1:3] if argv[0] == sys.executable else argv[:2])} found something",
-                fix="mend what stands above",
+                f"{' '.join(argv[1:3] if argv[0] == sys.executable else argv[:2])} reports problems",
+                fix="fix what is listed above",
             )
 
 
 @task(
-    help={"quick": "fewer runs", "only": "a part of the names", "json": JSON},
+    help={"quick": "fewer runs", "only": "only benchmarks with this text in their name", "json": JSON},
     auto_shortflags=False,
 )
 def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:
-    """Measure the suite as ratios in one run; writes docs/benchmarks.md."""
+    """Measure the suite in one run, as ratios; write docs/benchmarks.md."""
     from tasks.core.repository import must_be_here, repository_root
 
     must_be_here("benchmarks")
@@ -73,7 +73,7 @@ def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -
 
 
 def _linters() -> list[list[str]]:
-    """What CI runs before the tests."""
+    """The commands that CI runs before the tests."""
     from tasks.core.repository import repository_root
 
     root = repository_root()

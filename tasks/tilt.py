@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, dry
 
 if TYPE_CHECKING:
     from tasks.flows.tilt.request import Request
 
-ONLY = "a service to deploy, by any of its names; repeatable, or with commas"
+ONLY = "a service to deploy, by any of its names (repeatable, or with commas)"
 
 
 @task(
     help={
         "only": ONLY,
-        "intercept": "a service to run here in an intercept; repeatable; alone it deploys nothing",
-        "port": "of Tilt's page; default from the settings, another one when that is taken",
+        "intercept": "a service to run here in an intercept (repeatable); without --only nothing is deployed",
+        "port": "the port of Tilt's page (default: from the settings, or a free one if that is in use)",
         "dry_run": DRY,
     },
     iterable=["only", "intercept"],
     auto_shortflags=False,
 )
 def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = "", dry_run: bool = False) -> None:
-    """Start Tilt: guarded, with the session's kubeconfig, and nothing left running when it ends.
+    """Start Tilt with the session's kubeconfig, after the guard's check; nothing keeps running when it ends.
 
     inv tilt.up --only SERVICE         builds it and deploys your release beside the baseline
     inv tilt.up --intercept SERVICE    runs it here in an intercept
@@ -37,39 +37,39 @@ def up(c: Context, only: Sequence[str], intercept: Sequence[str], port: str = ""
     """
     from tasks.flows.tilt import cli
 
-    cli.up(_request(only, intercept), port=port, dry=dry(c, dry_run))
+    cli.up(_request(c, only, intercept), port=port, dry=dry(c, dry_run))
 
 
 @task(
-    help={"only": ONLY, "port": "of Tilt's page; default from the settings", "dry_run": DRY},
+    help={"only": ONLY, "port": "the port of Tilt's page (default: from the settings)", "dry_run": DRY},
     iterable=["only"],
     auto_shortflags=False,
 )
 def ci(c: Context, only: Sequence[str], port: str = "", dry_run: bool = False) -> None:
-    """Build and deploy once, and end when all is ready, or with what failed."""
+    """Build and deploy once; end when everything is ready, or with what failed."""
     from tasks.flows.tilt import cli
 
-    cli.ci(_request(only, ()), port=port, dry=dry(c, dry_run))
+    cli.ci(_request(c, only, ()), port=port, dry=dry(c, dry_run))
 
 
 @task(help={"only": ONLY, "dry_run": DRY, "json": JSON}, iterable=["only"], auto_shortflags=False)
 def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = False) -> None:
-    """End Tilt and remove this workstation's releases; another's and the baseline stay."""
+    """End Tilt and delete this workstation's releases; those of others and the baseline stay."""
     from tasks.flows.tilt import cli
 
-    cli.down(_request(only, ()).only, dry=dry(c, dry_run), json=json)
+    cli.down(_request(c, only, ()).only, dry=dry(c, dry_run), json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def status(c: Context, json: bool = False) -> None:
-    """Show what Tilt runs, which of it is ready, and whose releases are in the cluster."""
+    """Show what Tilt runs, what of it is ready, and whose releases are in the cluster."""
     from tasks.flows.tilt import cli
 
     cli.status(json=json)
 
 
-def _request(only: Sequence[str], intercept: Sequence[str]) -> Request:
+def _request(c: Context, only: Sequence[str], intercept: Sequence[str]) -> Request:
     from tasks.core.config.catalogue import catalogue
     from tasks.flows.tilt import request
 
-    return request.parse(catalogue(), only, intercept, rest())
+    return request.parse(catalogue(), only, intercept, remainder(c))

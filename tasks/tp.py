@@ -5,11 +5,11 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.argv import rest
+from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, YES, dry
 
 
-@task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 when not connected", "json": JSON}, auto_shortflags=False)
+@task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 if not connected", "json": JSON}, auto_shortflags=False)
 def connect(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
     """Connect to the cluster with the session's own kubeconfig."""
     from tasks.flows.session import cli
@@ -27,7 +27,7 @@ def status(c: Context, json: bool = False) -> None:
 
 @task(name="list", help={"json": JSON}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
-    """List what can be intercepted, and what is."""
+    """List what can be intercepted, and what is intercepted."""
     from tasks.flows.intercept import cli
 
     cli.list_(json=json)
@@ -36,12 +36,12 @@ def list_(c: Context, json: bool = False) -> None:
 @task(
     help={
         "service": "any of its names in config/services.yaml",
-        "port": "LOCAL[:REMOTE], such as 3001 or 3001:http; default from the catalogue",
-        "replace": "stop the pod's own container meanwhile",
-        "personal": "only requests with your slot's header, or nothing",
-        "everyone": "all traffic, even when a slot is set",
-        "no_run": "only intercept; leave with `inv leave`",
-        "env_file": "also write the pod's environment there, mode 0600 (.json, or NAME=value lines)",
+        "port": "LOCAL[:REMOTE], such as 3001 or 3001:http (default: from the catalogue)",
+        "replace": "stop the pod's own container during the intercept",
+        "personal": "intercept only requests with your slot's header; fail if that is not possible",
+        "everyone": "intercept all traffic even if a slot is set",
+        "no_run": "only intercept, run nothing; `inv leave` ends it",
+        "env_file": "also write the pod's environment to this file, mode 0600 (.json, or NAME=value lines)",
         "mount": "mount the pod's volumes (needs sshfs)",
         "dry_run": DRY,
         "json": JSON,
@@ -63,9 +63,9 @@ def intercept(
     json: bool = False,
     yes: bool = False,
 ) -> None:
-    """Send a service's traffic to a process here, which runs with the pod's environment; leave when it ends.
+    """Send a service's traffic to a local process with the pod's environment, until it ends.
 
-    inv intercept SERVICE              runs the catalogue's dev command
+    inv intercept SERVICE              runs the dev command of the catalogue
     inv intercept SERVICE -- COMMAND   runs a command of your own
     """
     from tasks.core.config.catalogue import catalogue
@@ -83,7 +83,7 @@ def intercept(
             mount=mount,
             env_file=env_file,
             overwrite=yes,
-            command=tuple(rest(required=True)),
+            command=tuple(remainder(c, required=True)),
         ),
         dry=dry(c, dry_run),
         json=json,
@@ -91,11 +91,12 @@ def intercept(
 
 
 @task(
-    help={"service": "one service or intercept; left away: all of this workstation", "dry_run": DRY},
+    positional=["service"],
+    help={"service": "a service or an intercept (default: all of this workstation)", "dry_run": DRY},
     auto_shortflags=False,
 )
-def leave(c: Context, service: str, dry_run: bool = False) -> None:
-    """Leave the intercepts that this workstation made, or one of them."""
+def leave(c: Context, service: str = "", dry_run: bool = False) -> None:
+    """End the intercepts of this workstation, or one of them."""
     from tasks.flows.intercept import cli
 
     cli.leave(service, dry=dry(c, dry_run))
@@ -112,8 +113,8 @@ def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
 @task(
     help={
         "service": "any of its names",
-        "env_file": "write it there, mode 0600 (.json, or NAME=value lines)",
-        "names": "only the names",
+        "env_file": "write it to this file, mode 0600 (.json, or NAME=value lines)",
+        "names": "show only the names",
         "json": JSON,
         "yes": YES,
     },
@@ -122,7 +123,7 @@ def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
 def env(
     c: Context, service: str, env_file: str = "", names: bool = False, json: bool = False, yes: bool = False
 ) -> None:
-    """Show the environment of the intercepted pod (it holds secrets)."""
+    """Show the environment of the intercepted pod, which contains secrets."""
     from tasks.core.config.catalogue import catalogue
     from tasks.flows.intercept import cli
 
@@ -131,7 +132,7 @@ def env(
 
 @task(help={"service": "any of its names", "via": "ingress or service", "json": JSON}, auto_shortflags=False)
 def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
-    """Ask through the ingress who answers: the local process or the baseline."""
+    """Send a request through the ingress, and show who answers: the local process or the baseline."""
     from tasks.core.config.catalogue import catalogue
     from tasks.flows.intercept import cli
 
@@ -140,7 +141,7 @@ def verify(c: Context, service: str, via: str = "", json: bool = False) -> None:
 
 @task(help={"json": JSON}, auto_shortflags=False)
 def who(c: Context, json: bool = False) -> None:
-    """Show who holds which intercept, as far as the cluster tells."""
+    """Show who holds which intercept, as far as the cluster knows."""
     from tasks.flows.intercept import cli
 
     cli.who(json=json)

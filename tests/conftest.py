@@ -10,7 +10,7 @@ import plumbum.machines.local  # noqa: F401  # its import starts `uname`: it mus
 import pytest
 
 from tasks.core.config import catalogue, settings
-from tasks.core.process import tool
+from tasks.core.process import running
 from tests.buildings import needs_missing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "true")
     monkeypatch.chdir(ROOT)  # and back again, whatever the test did
-    tool._unwinding.clear()  # as in a process of its own: a test before may have been interrupted
+    running.reset()  # as in a process of its own: a test before may have been interrupted
     settings.settings.cache_clear()
     catalogue.catalogue.cache_clear()
     yield

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.core.config.settings import Settings
-from tasks.core.config.sources import load
+from tasks.core.config.settings import Settings, load
 from tasks.core.repository import repository_root
 
 _NAMES = {

@@ -26,7 +26,7 @@ HOST = "platform.dev.ameide.io"
 
 def program(*words: str) -> list[str]:
     """Return the command line of `inv` of this checkout."""
-    return [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+    return [sys.executable, str(ROOT / "tasks.py"), *words]
 
 
 def inv(

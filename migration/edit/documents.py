@@ -81,13 +81,15 @@ def start(simulation: Simulation) -> str:
 
 def troubleshooting(simulation: Simulation) -> str:
     """The failures that the suite recognises."""
-    from tasks.core import signatures
+    from tasks.core import entra, signatures
 
     rows = [
         f"| {_cell(', '.join(signature.tools) or 'any')} | {_cell(signature.why)} | {_cell(signature.fix)} |"
         for signature in signatures.SIGNATURES
     ]
-    codes = [f"| AADSTS{code} | {_cell(why)} | {_cell(fix)} |" for code, (why, fix) in signatures.AADSTS.items()]
+    codes = [
+        f"| AADSTS{code} | {_cell(refusal.why)} | {_cell(refusal.fix)} |" for code, refusal in entra.AADSTS.items()
+    ]
     return "\n".join(
         [
             "## Troubleshooting",

@@ -185,7 +185,7 @@ def _complete(lines: list[str], last: bool) -> bool:
     """Does bash read these lines as complete statements? last: nothing follows them."""
     if re.search(r"(?<!\\)(\\\\)*\\$", lines[-1]) and not last:
         return False  # continued in the next line, about which `bash -n` says nothing
-    done = _BASH.call(stdin="\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+    done = _BASH[()].call(stdin="\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     return done.exit == 0 and not done.stderr  # a here-document without its end is only a warning
 
 

@@ -172,16 +172,23 @@ def _with_what_it_needs(
 
     A variable that nothing reads in the script may still matter to the programs it starts (PATH, LC_ALL).
     """
-    gone = set(dropped)
-    optional = [s for s in script if (_may_return(s, brings) if s in gone else _defines(s))]
-    kept = {s for s in script if s not in gone and s not in optional}
-    kept |= {s for s in optional if s not in gone and not _is_used(s, script)}
+    returning = {s for s in dropped if _may_return(s, brings)}
+    definitions = {s for s in script if s not in set(dropped) and _defines(s)}
+    commands = set(script) - set(dropped) - definitions
+    unused = {s for s in definitions if not _is_used(s, script)}
+    return _closed_under_need(commands | unused, definitions | returning, calls, brings)
+
+
+def _closed_under_need(
+    kept: set[Statement], optional: set[Statement], calls: Sequence[Lines], brings: Brings
+) -> set[Statement]:
+    """Return the kept statements and all optional ones that they need, directly or through one another."""
     while True:
         code = "\n".join([*(s.without_comments for s in kept), *(c.text for c in calls)])
-        more = {s for s in optional if s not in kept and _needs(code, s, brings(s))}
-        if not more:
+        needed = {s for s in optional - kept if _needs(code, s, brings(s))}
+        if not needed:
             return kept
-        kept |= more
+        kept = kept | needed
 
 
 def _may_return(dropped: Statement, brings: Brings) -> bool:

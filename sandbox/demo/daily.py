@@ -160,7 +160,7 @@ def _inv(env: dict[str, str], *words: str) -> None:
 
 
 def _program(*words: str) -> list[str]:
-    return [sys.executable, "-m", "invoke", "--search-root", str(repository_root()), *words]
+    return [sys.executable, str(repository_root() / "tasks.py"), *words]
 
 
 class _Intercept:

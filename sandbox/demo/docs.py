@@ -97,7 +97,7 @@ class Stage:
         self.box, self.core, self.folder, self.ports = box, core, folder, ports
         program = folder / "bin" / "inv"
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m invoke --search-root "{core}" "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{core}/tasks.py" "$@"\n')
         program.chmod(0o755)
         self.env = box.environment(PATH=f"{program.parent}:{box.env['PATH']}", CI="true", SUITE=str(repository_root()))
 

@@ -47,7 +47,7 @@ def _inv(folder: str, task: str, *words: str, expect: int | None = 0, steps: boo
     """Run one of the migration's tasks and show its phases and steps; `expect` None accepts 0 and 1 (VAL needs a cluster)."""
     shown = [word.replace(folder, "$DEMO") for word in words]
     ui.say(f"$ inv {task} {' '.join(shown)}")
-    program = [sys.executable, "-m", "invoke", "--search-root", str(repository_root()), task, *words]
+    program = [sys.executable, str(repository_root() / "tasks.py"), task, *words]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     errors = [line for line in done.stderr.splitlines() if line.startswith(("error:", "  why:", "  fix:"))]
     for line in [*done.stdout.splitlines(), *errors]:

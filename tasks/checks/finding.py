@@ -12,7 +12,7 @@ import msgspec
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Problem, ToolError, Trouble
-from tasks.core.process.tool import end_running
+from tasks.core.process.running import end_running
 
 
 class Verdict(StrEnum):

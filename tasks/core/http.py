@@ -1,4 +1,4 @@
-"""One HTTP request, with the connection sent to another address than the host's own where that is wanted."""
+"""One HTTP request, to another address than the host's own if that is wanted."""
 
 from __future__ import annotations
 
@@ -6,52 +6,56 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 
 @dataclass(frozen=True)
 class Reply:
-    """status: 0 when there was no answer, then error says why. body: at most 64 KiB. ms: from start to the headers."""
+    """The answer to a request."""
 
     status: int
+    """0 without an answer: `error` then says why."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    """At most 64 KiB of it."""
+
     ms: float = 0.0
+    """From the start to the headers."""
+
     error: str = ""
-    unresolved: bool = False  # this way is none from here: no address for the name, or no trust in its certificate
+    unresolved: bool = False
+    """The host cannot be asked from here: its name has no address, or its certificate is not trusted."""
 
 
 def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: float = 5.0, verify: bool = True) -> Reply:
-    """GET the URL; `address` (a URL) is where to connect instead. Network trouble is a Reply with status 0."""
+    """GET the URL. A network failure is a Reply with status 0.
+
+    address: a URL to connect to instead; verify: check the certificate
+    """
     import http.client
 
     wanted = urlsplit(url)
-    there = urlsplit(address) if address else wanted
-    host, port = there.hostname or "", there.port or (443 if there.scheme == "https" else 80)
-    path = (wanted.path or "/") + (f"?{wanted.query}" if wanted.query else "")
+    target = urlsplit(address) if address else wanted
+    host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
     began = time.monotonic()
 
     def ms() -> float:
         return (time.monotonic() - began) * 1000
 
-    found = _addresses(host, port, timeout)
-    if isinstance(found, Exception):
-        return Reply(0, ms=ms(), error=f"{host}: {getattr(found, 'strerror', None) or found}", unresolved=True)
+    addresses = _addresses(host, port, timeout)
+    if isinstance(addresses, Exception):
+        return Reply(0, ms=ms(), error=f"{host}: {getattr(addresses, 'strerror', None) or addresses}", unresolved=True)
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
-        connection.sock = _connected(found, port, timeout)
-        if there.scheme == "https":  # the certificate asked for is that of the wanted host, wherever we connect
-            import ssl
-
-            context = ssl.create_default_context() if verify else ssl._create_unverified_context()
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=wanted.hostname)
-        connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", wanted.netloc.rpartition("@")[2])
-        for key, value in headers.items():
-            connection.putheader(key, value)
-        connection.putheader("Connection", "close")
-        connection.endheaders()
+        connection.sock = _connected(addresses, port, timeout)
+        if target.scheme == "https":  # the certificate must be the wanted host's, wherever we connect
+            connection.sock = _encrypted(connection.sock, wanted.hostname, verify)
+        _send(connection, wanted, headers)
         answer = connection.getresponse()
         took = ms()
         return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read(65536), took)
@@ -62,28 +66,47 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
         connection.close()
 
 
+def _send(connection: HTTPConnection, wanted: SplitResult, headers: Mapping[str, str]) -> None:
+    path = (wanted.path or "/") + (f"?{wanted.query}" if wanted.query else "")
+    connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
+    connection.putheader("Host", wanted.netloc.rpartition("@")[2])
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.putheader("Connection", "close")
+    connection.endheaders()
+
+
+def _encrypted(plain: Any, host: str | None, verify: bool) -> Any:
+    import ssl
+
+    context = ssl.create_default_context() if verify else ssl._create_unverified_context()
+    return context.wrap_socket(plain, server_hostname=host)
+
+
 def _addresses(host: str, port: int, timeout: float) -> list[str] | Exception:
-    """The host's addresses, or why there are none. A resolver without a network answers late or never, and takes no
-    deadline, so it is asked aside."""
+    """The host's addresses, or the reason without one.
+
+    Without a network a resolver answers late or never, and getaddrinfo has no deadline: a thread asks it.
+    """
     import socket
 
-    found: list[list[str] | Exception] = []
+    result: list[list[str] | Exception] = []
 
     def look() -> None:
         try:
             rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.append(list(dict.fromkeys(str(row[4][0]) for row in rows)))
+            result.append(list(dict.fromkeys(str(row[4][0]) for row in rows)))
         except (OSError, UnicodeError) as why:
-            found.append(why)
+            result.append(why)
 
-    aside = threading.Thread(target=look, daemon=True)
-    aside.start()
-    aside.join(timeout)
-    return found[0] if found else TimeoutError(f"no answer of the resolver in {timeout:g} s")
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return result[0] if result else TimeoutError(f"no answer from the resolver in {timeout:g} s")
 
 
 def _connected(addresses: list[str], port: int, timeout: float) -> Any:
-    """A socket to the first address that takes a connection, as browsers do; raises what the last one said."""
+    """A socket to the first address that accepts a connection, as browsers do. Raises the error of the last one."""
     import socket
 
     for place, address in enumerate(addresses):

@@ -1,4 +1,4 @@
-"""Local ports, as the kernel shows them: who listens, what is connected, which is free."""
+"""Local ports, as the kernel lists them: who listens, what is connected, which is free."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 from tasks.core.errors import Trouble
 from tasks.core.process.processes import pids
 
-_LISTEN = "0A"
+_LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who listens on a port. pid 0 when it belongs to another user and the kernel does not tell."""
+    """The process that listens on a port."""
 
     pid: int
+    """0 for a process of another user, which the kernel does not name."""
+
     command: str
 
     def __str__(self) -> str:
@@ -26,17 +28,17 @@ class Owner:
 
 
 def number(text: str, what: str = "--port") -> int:
-    """The port in this text. Raises Trouble for anything but 1 to 65535."""
+    """Return the port in this text. Raises Trouble for anything but 1 to 65535."""
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= 65535:
         raise Trouble(
-            f"{what}: '{text}' is no port",
+            f"{what}: '{text}' is not a valid port",
             fix=f"a port is a number from 1 to 65535, such as {what} 3001",
         )
     return int(text)
 
 
 def pair(text: str) -> tuple[int, str]:
-    """`LOCAL[:REMOTE]` as (local port, name or number of the Service's port, empty when not given)."""
+    """Split `LOCAL[:REMOTE]` into the local port and the name or number of the Service's port, empty when omitted."""
     local, colon, remote = text.partition(":")
     if colon and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?", remote):
         raise Trouble(
@@ -49,7 +51,7 @@ def pair(text: str) -> tuple[int, str]:
 
 
 def owner(port: int) -> Owner | None:
-    """Who listens on the port, on any local address; None when nobody does."""
+    """Return the process that listens on the port, on any local address; None for a free port."""
     inodes = {row.inode for row in _rows() if row.state == _LISTEN and row.local == port}
     if not inodes:
         return None
@@ -60,18 +62,18 @@ def owner(port: int) -> Owner | None:
 
 
 def connections(port: int) -> frozenset[tuple[str, str]]:
-    """The TCP connections to this local port, past ones that linger included: (client end, server end)."""
-    found = set()
+    """Return the TCP connections to this local port as (client end, server end), closed ones in TIME_WAIT too."""
+    ends = set()
     for row in _rows():
         if row.state != _LISTEN and row.local == port:
-            found.add((row.remote_end, row.local_end))
+            ends.add((row.remote_end, row.local_end))
         elif row.state != _LISTEN and row.remote == port:
-            found.add((row.local_end, row.remote_end))
-    return frozenset(found)
+            ends.add((row.local_end, row.remote_end))
+    return frozenset(ends)
 
 
 def free() -> int:
-    """A port that is free now."""
+    """Return a port that is free now."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
@@ -107,15 +109,16 @@ def _rows() -> list[_Row]:
 
 
 def _sockets(pid: int) -> set[str]:
-    found = set()
+    """The inodes of the process's sockets."""
+    inodes = set()
     try:
         for name in os.listdir(f"/proc/{pid}/fd"):
             link = os.readlink(f"/proc/{pid}/fd/{name}")
             if link.startswith("socket:["):
-                found.add(link[8:-1])
+                inodes.add(link[8:-1])
     except OSError:
         pass  # it ended, or it belongs to another user
-    return found
+    return inodes
 
 
 def _command(pid: int) -> str:

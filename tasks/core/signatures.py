@@ -1,6 +1,7 @@
-"""Why a tool failed: patterns over what it said, each with the cause and the command that fixes it.
+"""Why a tool failed: patterns over its output, each with the cause and the command that fixes it.
 
-The first match wins, so the special stands before the general. AADSTS codes have a table of their own.
+The first match wins, so special patterns come before general ones. AADSTS codes have a table of their own in `entra`.
+The sentences are recorded in tests/data/contracts/, one file for each version of a tool.
 """
 
 from __future__ import annotations
@@ -8,63 +9,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tasks.core.entra import AADSTS, LOGIN
+
 
 @dataclass(frozen=True)
 class Signature:
-    """tools: those that say it, empty for any; pattern: over stderr and stdout; why and fix: for a person, with the named
-    groups of the pattern in braces."""
+    """A failure that is recognised by its text."""
 
     pattern: str
+    """Searched in stderr and stdout. Its named groups may be used, in braces, in `why` and `fix`."""
+
     why: str
     fix: str
     tools: tuple[str, ...] = ()
+    """The programs that print it; empty for any."""
 
-
-LOGIN = "inv aks.login"
-AADSTS: dict[str, tuple[str, str]] = {
-    "70043": ("the login is older than the sign-in frequency that your company allows", LOGIN),
-    "700082": ("the login was not used for 90 days", LOGIN),
-    "700084": ("the login's lifetime has ended", LOGIN),
-    "50173": ("the login was revoked (password changed, or sessions signed out)", LOGIN),
-    "50078": ("the second factor of the login has expired", LOGIN),
-    "50076": ("the second factor is asked for this resource", LOGIN),
-    "50079": ("the second factor must be set up first", f"set it up at https://aka.ms/mfasetup, then {LOGIN}"),
-    "53003": (
-        "Conditional Access blocks this sign-in; often it blocks the device code flow",
-        f"{LOGIN} --mode browser",
-    ),
-    "530003": ("Conditional Access wants a managed device", f"{LOGIN} --mode browser on a managed device"),
-    "53000": ("Conditional Access wants a compliant device", f"{LOGIN} --mode browser on a compliant device"),
-    "50005": ("Conditional Access does not allow this platform", f"{LOGIN} --mode browser on an allowed platform"),
-    "50097": ("the device must be authenticated", f"{LOGIN} --mode browser on a registered device"),
-    "65001": (
-        "nobody has consented to this application in the tenant",
-        "ask an administrator of the tenant for consent",
-    ),
-    "50105": ("you are not assigned to this application", "ask an administrator of the tenant to assign you"),
-    "50020": (
-        "this account is not in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
-    ),
-    "50126": ("the login was declined, or the password was wrong", LOGIN),
-    "50034": (
-        "this account does not exist in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
-    ),
-    "90002": ("the tenant does not exist", "correct azure.tenant in config/settings.local.yaml"),
-    "700016": ("the application is not in this tenant", "correct AZURE_CLIENT_ID or azure.tenant"),
-    "700024": ("the federated token has expired", f"let the pipeline fetch a new one, then {LOGIN}"),
-    "7000215": (
-        "the secret of the service principal is wrong",
-        f"put the right one into AZURE_CLIENT_SECRET, then {LOGIN}",
-    ),
-    "7000222": (
-        "the secret of the service principal has expired",
-        f"make a new one, put it into AZURE_CLIENT_SECRET, then {LOGIN}",
-    ),
-    "70016": ("nobody entered the device code yet", LOGIN),
-    "70020": ("the device code expired before anybody entered it", LOGIN),
-}
 
 SIGNATURES: tuple[Signature, ...] = (
     Signature(
@@ -80,7 +39,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"does not exist in MSAL token cache|Can't find token from MSAL cache",
-        "the Azure profile is there, its token cache is not",
+        "the Azure profile exists, but its token cache does not",
         LOGIN,
     ),
     Signature(
@@ -110,7 +69,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"ResourceGroupNotFound|\(ResourceNotFound\)",
-        "no such cluster or resource group in this subscription",
+        "this subscription has no such cluster or resource group",
         "compare cluster.name, cluster.resource_group and azure.subscription in config/settings.yaml",
     ),
     Signature(
@@ -130,7 +89,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"config\.lock: file exists|open \S+\.lock: file exists",
-        "a lock of a killed kubectl or kubelogin is left",
+        "a killed kubectl or kubelogin left its lock",
         "remove the .lock file beside the kubeconfig when no kubectl is running",
     ),
     Signature(
@@ -141,7 +100,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"Failed to load config: |telepresence \S+: error: yaml: ",
         "Telepresence's own configuration is broken",
-        "mend ~/.config/telepresence/config.yml, or move it away",
+        "correct ~/.config/telepresence/config.yml, or move it away",
         ("telepresence",),
     ),
     Signature(
@@ -152,7 +111,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"is already in use by intercept",
-        "another intercept of this workstation has the local port",
+        "another intercept of this workstation uses the local port",
         "inv leave ends it; or take another port: --port",
         ("telepresence",),
     ),
@@ -164,7 +123,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"x509: certificate signed by unknown authority|CERTIFICATE_VERIFY_FAILED",
-        "the certificate is not known: the cluster was made anew, or a proxy opens TLS",
+        "the certificate is not known: the cluster was recreated, or a proxy intercepts TLS",
         "inv aks.credentials --force; behind a proxy set REQUESTS_CA_BUNDLE",
     ),
     Signature(
@@ -195,12 +154,12 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"traffic manager not found",
-        "no traffic manager in cluster.manager_namespace",
+        "there is no traffic manager in cluster.manager_namespace",
         "correct cluster.manager_namespace, or ask the platform team to install it; inv aks.check looks",
     ),
     Signature(
         r"traffic manager version .* is too old|more than 3 minor versions",
-        "client and traffic manager do not fit together",
+        "client and traffic manager are not compatible",
         "install the client of the manager's version (telepresence.version in config/settings.yaml)",
     ),
     Signature(
@@ -236,7 +195,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"telepresence-(?:daemon|connector)\.socket",
-        "a socket of a dead daemon is left",
+        "a dead daemon left its socket",
         "inv tp.quit; if it stays: sudo rm -f /run/telepresence-daemon.socket /tmp/telepresence-connector.socket",
     ),
     Signature(
@@ -257,7 +216,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"while waiting for agent|DeadlineExceeded|the intercept timed out",
         "the Traffic Agent did not come up, or the login ran out meanwhile",
-        "inv aks.login --check tells about the login, kubectl get events about the pod",
+        "check the login with inv aks.login --check, the pod with kubectl get events",
     ),
     Signature(
         r"unable to find a default route",
@@ -287,8 +246,8 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"pushing image .*(?:denied|unauthorized|authentication required)|unauthorized: authentication required",
-        "the registry does not take the login: it has ended, or a role is missing (AcrPush)",
-        "inv aks.registry; inv aks.check tells about the roles",
+        "the registry rejects the login: it has expired, or a role is missing (AcrPush)",
+        "inv aks.registry; inv aks.check shows the roles",
     ),
     Signature(
         r"CONNECTIVITY_REFRESH_TOKEN_ERROR|Access to registry .* was denied|Unable to authenticate using AAD",
@@ -308,12 +267,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(r"ERR_PNPM_NO_LOCKFILE", "there is no pnpm-lock.yaml", "pnpm install, then commit pnpm-lock.yaml"),
     Signature(
         r"ERR_PNPM_OUTDATED_LOCKFILE",
-        "pnpm-lock.yaml does not fit package.json",
+        "pnpm-lock.yaml does not match package.json",
         "pnpm install, then commit pnpm-lock.yaml",
     ),
     Signature(
         r"ERR_PNPM_BROKEN_LOCKFILE",
-        "pnpm-lock.yaml is broken (often a merge)",
+        "pnpm-lock.yaml is broken (often by a merge)",
         "git checkout pnpm-lock.yaml, then pnpm install",
     ),
     Signature(
@@ -324,7 +283,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"is forbidden: User .* cannot \w+ resource \"(?P<kind>[\w./-]+)\" in API group \"gateway\.networking\.k8s\.io\"",
-        "a right in the cluster is missing: Kubernetes' own role `edit` says nothing of {kind}",
+        "a right in the cluster is missing: Kubernetes' own role `edit` does not include {kind}",
         "ask the platform team to let developers edit {kind} (docs/access.md)",
     ),
     Signature(
@@ -345,12 +304,12 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         r"another operation \(install/upgrade/rollback\) is in progress",
-        "a Helm release was left pending by a killed run",
+        "a killed run left a Helm release pending",
         "inv tilt.down removes your own release; or helm rollback",
     ),
     Signature(
         r"Permission denied \(publickey|Host key verification failed",
-        "the server does not take your ssh key",
+        "the server does not accept your ssh key",
         "ssh-add -l shows your keys; or use the repository's https address",
         ("git",),
     ),
@@ -364,12 +323,11 @@ SIGNATURES: tuple[Signature, ...] = (
 
 
 def explain(tool: str, said: str) -> tuple[str, str]:
-    """(why, fix) for what a tool said, both empty when nothing is known."""
+    """Return why and fix for a tool's output; both empty when it is not known."""
     codes = re.findall(r"AADSTS(\d+)", said)
     for code in codes:
         if code in AADSTS:
-            why, fix = AADSTS[code]
-            return f"{why} (AADSTS{code})", fix
+            return f"{AADSTS[code].why} (AADSTS{code})", AADSTS[code].fix
     if codes:
         return (
             f"Azure AD refused (AADSTS{codes[0]})",

@@ -1,4 +1,4 @@
-"""The one place that prints. Results go to stdout, talk and progress to stderr."""
+"""The one place that prints. Results go to stdout, remarks and progress to stderr."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.core.errors import Trouble
 
 SCHEMA = 1
 _lock = threading.RLock()
-_nobody_reads = {errno.EPIPE, errno.EIO}  # the reader of a pipe has gone; the terminal was closed
-_said_json = False
+_READER_GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe has ended; the terminal was closed
+_json_printed = False
 _secrets: set[str] = set()
 _MARKS = {
     "done": "ok",
@@ -29,59 +29,59 @@ _MARKS = {
 
 
 def hide(*secrets: str) -> None:
-    """Mask these values in everything printed from here on. Values under 6 characters are not masked: they are words."""
+    """Mask these values in everything printed from here on, except those under 6 characters: they may be words."""
     _secrets.update(s for s in secrets if len(s) >= 6)
 
 
 def masked(text: str) -> str:
-    """The text with every known secret replaced by `***`."""
+    """Return the text with every known secret replaced by `***`."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
 
 def say(text: str = "") -> None:
-    """A line of the result, on stdout."""
+    """Print a line of the result, on stdout."""
     _write(sys.stdout, text + "\n")
 
 
 def talk(text: str) -> None:
-    """A line of talk or progress, on stderr."""
+    """Print a remark or progress, on stderr."""
     _write(sys.stderr, text + "\n")
 
 
 def warn(text: str) -> None:
-    """A line that wants attention, on stderr."""
+    """Print a warning, on stderr."""
     talk(f"warning: {text}")
 
 
 def as_json(document: dict[str, Any]) -> None:
-    """The one JSON document of a `--json` run, with its schema number."""
-    global _said_json
-    _said_json = True
+    """Print the one JSON document of a `--json` run, with its schema number."""
+    global _json_printed
+    _json_printed = True
     whole = {"schema": SCHEMA, **document}
     text = json.dumps(whole, indent=2, ensure_ascii=False, default=str)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:  # not a UTF-8 terminal, or half of a surrogate pair in a pod's environment
+    except UnicodeEncodeError:  # no UTF-8 terminal, or half a surrogate pair in a pod's environment
         text = json.dumps(whole, indent=2, default=str)
     _write(sys.stdout, text + "\n")
 
 
 def failure_as_json(why: Trouble) -> None:
-    """The failure of a `--json` run as its document, unless the run has printed one already."""
-    if not _said_json:
+    """Print the failure of a `--json` run as its document, unless the run has already printed one."""
+    if not _json_printed:
         as_json({"error": {"what": why.what, "why": why.why, "fix": why.fix}, "exit": why.code})
 
 
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
-    """One line per event of a step, on stderr: mark, key, text, seconds."""
+    """Print an event of a step, on stderr: mark, key, text, seconds."""
     took = f"  {seconds:.1f} s" if seconds is not None else ""
     talk(f"{paint(_MARKS.get(state, '  '), state)} {key:<12} {text}{took}")
 
 
 def paint(text: str, state: str) -> str:
-    """The text in the state's colour, only on a terminal and without NO_COLOR."""
+    """Return the text in the state's colour, only on a terminal and without NO_COLOR."""
     if not sys.stderr or not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     colours = {"done": 32, "pending": 33, "blocked": 31, "unknown": 35, "failed": 31, "running": 36}
@@ -89,7 +89,7 @@ def paint(text: str, state: str) -> str:
 
 
 def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
-    """Rows in columns, on stdout; the last column is not padded."""
+    """Print rows in columns, on stdout. The last column is not padded."""
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [
         max((len(row[i]) for row in texts if i < len(row) - 1), default=0)
@@ -101,23 +101,23 @@ def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
 
 
 def can_ask() -> bool:
-    """Is there a person at a terminal? Never so under CI."""
+    """Is there a terminal where a person can answer? Never in CI."""
     return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"))
 
 
 def confirm(question: str, *, yes: bool, fix: str) -> None:
-    """Return when confirmed by `yes` or by the person; raise Trouble otherwise. Never prompts without a terminal."""
+    """Return if `yes` is set or the person confirms, else raise Trouble. Without a terminal nobody is asked."""
     if yes:
         return
     if not can_ask():
-        raise Trouble(f"{question}: needs a yes, and there is no terminal to ask", fix=fix)
+        raise Trouble(f"{question}: needs a confirmation, and there is no terminal to ask", fix=fix)
     _write(sys.stderr, f"{question} [y/N] ")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise Trouble("not confirmed, nothing was changed", fix=fix)
 
 
 def _write(stream: Any, text: str) -> None:
-    if stream is None:  # closed before we were started
+    if stream is None:  # it was closed before the start
         return
     text = masked(text)
     with _lock:
@@ -128,14 +128,14 @@ def _write(stream: Any, text: str) -> None:
                 stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
             stream.flush()
         except OSError as why:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered must not fail again
-            if why.errno not in _nobody_reads and stream is sys.stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # the buffered rest must not fail again
+            if why.errno not in _READER_GONE and stream is sys.stdout:
                 raise Trouble(
                     f"cannot write the result: {why.strerror}", fix="free some space, then run this again"
                 ) from None
 
 
 def clear() -> None:
-    """Clear the terminal before the next picture; nothing where stdout is none."""
+    """Clear the terminal, if stdout is one, before the next output of a repeated command."""
     if sys.stdout.isatty():
         _write(sys.stdout, "\x1b[H\x1b[2J")

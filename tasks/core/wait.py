@@ -1,4 +1,4 @@
-"""Ask again until it is so. Only reads are asked again; a write is never repeated."""
+"""Ask again until the answer is true. Only for reads: a write is never repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def until(question: Callable[[], Value], *, every: float = 0.25, for_: float = 30.0) -> Value | None:
-    """The first true answer, or None when `for_` seconds passed without one. Asks at least once."""
+    """Return the first true answer, or None after `for_` seconds without one. Ask at least once."""
     end = time.monotonic() + for_
     while True:
         answer = question()

@@ -1,4 +1,4 @@
-"""What every child process of the suite is given: the frozen kubeconfig, no colours, no telemetry, no foreign login."""
+"""What every program of the suite gets: the frozen kubeconfig, no colours, no telemetry, no foreign login."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
-from tasks.core.process.tool import Tool
+from tasks.core.plan.change import Change
+from tasks.core.process.tool import Command, Tool
 from tasks.core.state import store
 from tasks.tools import private_caches
 
-# kubelogin obeys these over the kubeconfig, so a variable of another project would log in to another tenant.
+# kubelogin prefers these to the kubeconfig: a variable of another project would log in to another tenant.
 FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
 
 
 def session_folder(s: Settings) -> Path:
-    """The folder of this context and namespace below the state folder; not made here."""
+    """Return the folder of this context and namespace in the state folder, without creating it."""
     return store.folder("sessions", re.sub(r"[^A-Za-z0-9_.-]", "_", f"{s.cluster.context}.{s.cluster.namespace}"))
 
 
 def frozen_kubeconfig(s: Settings) -> Path:
-    """The session's own kubeconfig: one context, mode 0600. Every child gets it; it may not be there yet."""
+    """Return the path of the session's own kubeconfig: one context, mode 0600. It may not exist yet."""
     return session_folder(s) / "kubeconfig"
 
 
 def environment(s: Settings) -> dict[str, str]:
-    """The variables that every child gets on top of the developer's own."""
+    """Return the variables that every program gets on top of the developer's own."""
     return {
         "KUBECONFIG": str(frozen_kubeconfig(s)),
         "NO_COLOR": "1",
@@ -41,7 +42,7 @@ def environment(s: Settings) -> dict[str, str]:
 def tool(
     s: Settings, name: str, *base: str, timeout: float, env: Mapping[str, str] | None = None, drop: tuple[str, ...] = ()
 ) -> Tool:
-    """The program with its pinned arguments and environment. `timeout` in seconds, for calls that name none."""
+    """Return the program with its pinned arguments and environment. timeout: seconds, for calls that name none."""
     return Tool(
         name,
         fix=how_to_get(s, name),
@@ -52,8 +53,13 @@ def tool(
     )
 
 
+def change(command: Command, text: str, *, destroys: str = "", timeout: float = 300) -> Change[str]:
+    """Return the write that this command makes. Its result is the command's stdout."""
+    return Change(text, command.argv, lambda: command.run(timeout=timeout), destroys)
+
+
 def how_to_get(s: Settings, name: str) -> str:
-    """What a person does when the program is not there."""
+    """Return how to get the program when it is absent."""
     pin = s.tools.get(name)
     where = (
         f" {pin.container} from {pin.source.format(version=pin.container, arch='amd64')}" if pin and pin.source else ""

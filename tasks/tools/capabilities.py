@@ -1,4 +1,7 @@
-"""What the installed program can do, asked of its own help. Never branch on a version: flags come, go and come back."""
+"""What the installed program can do, read from its own help. Never branch on a version: flags come, go and come back.
+
+Telepresence had `--format`, then `--output`, then both; see tests/data/contracts.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,20 @@ _COMMANDS = re.compile(r"^Available Commands:\n((?:[ \t]+\S.*\n?)+)", re.MULTILI
 
 
 def flags(tool: Tool, *command: str) -> frozenset[str]:
-    """The flags that `PROGRAM COMMAND --help` names, without dashes. Hidden flags are not among them."""
+    """Return the flags that `PROGRAM COMMAND --help` names, without dashes. Hidden flags are not among them."""
     return frozenset(_FLAG.findall(_help(tool, *command)))
 
 
 def commands(tool: Tool) -> frozenset[str]:
-    """The commands that the program's own help lists. The help of an unknown command proves nothing: exit 0 too."""
+    """Return the commands that the program's own help lists.
+
+    The help of one command proves nothing: Telepresence exits with 0 for the help of an unknown command too.
+    """
     return frozenset(line.split()[0] for block in _COMMANDS.findall(_help(tool)) for line in block.splitlines())
 
 
 def _help(tool: Tool, *command: str) -> str:
-    """The help text, kept by the program's identity: path, size and time of its file."""
+    """Return the help text. It is cached by the identity of the program: path, size and time of its file."""
     place = shutil.which(tool.name, path=dict(tool.env).get("PATH") or os.environ.get("PATH"))
     if place is None:
         raise Absent(f"{tool.name} is not installed", tool=tool.name, fix=tool.fix)
@@ -38,7 +44,7 @@ def _help(tool: Tool, *command: str) -> str:
     key = " ".join(command)
     known = _known(path)
     if key not in known:
-        done = tool.call(*command, "--help")
+        done = tool[(*command, "--help")].call()
         text = done.stdout or done.stderr
         if done.exit == 0 and text:
             store.cache(path, json.dumps({**_known(path), key: text}))
@@ -48,7 +54,7 @@ def _help(tool: Tool, *command: str) -> str:
 
 def _known(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(store.read(path) or "{}")
+        known = json.loads(store.read(path) or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return known if isinstance(known, dict) else {}

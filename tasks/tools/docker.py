@@ -1,4 +1,4 @@
-"""Docker: whether an engine answers, and whether the login to a registry is alive, read from its own files."""
+"""Docker: whether an engine answers, and whether the login to a registry still works, read from its own files."""
 
 from __future__ import annotations
 
@@ -16,52 +16,59 @@ from tasks.core.errors import Blocked
 from tasks.core.process.tool import Tool
 from tasks.tools import base
 
-_MARGIN = 600  # seconds a login must still live: an image build takes minutes
+_MARGIN = 600  # seconds that a login must still last: an image build takes minutes
 
 
 @dataclass(frozen=True)
 class Login:
-    """What the Docker client has for a registry. expires: seconds since the epoch, 0 when it cannot be told from
-    here; helper: the credential helper that holds it, empty for the file itself."""
+    """What the Docker client has for a registry."""
 
     present: bool
     expires: float = 0.0
+    """In seconds since the epoch; 0 when it is not known."""
+
     helper: str = ""
+    """The credential helper that holds it; empty when the file itself does."""
 
     @property
     def alive(self) -> bool:
-        """Is it known to live for some minutes more?"""
+        """Is it known to last for some minutes more?"""
         return self.present and self.expires > time.time() + _MARGIN
 
 
 def tool(s: Settings) -> Tool:
-    """docker, or what DOCKER_COMMAND names, as az has it."""
+    """Return docker, or the program that DOCKER_COMMAND names, as az does."""
     return base.tool(s, os.environ.get("DOCKER_COMMAND") or "docker", timeout=s.deadlines.docker)
 
 
 def engine(s: Settings) -> str:
-    """The engine's version. Raises ToolError when none answers: every docker command then exits 1."""
-    return tool(s).run("info", "--format", "{{.ServerVersion}}").strip()
+    """Return the engine's version. Raises ToolError when no engine answers: every docker command then exits 1."""
+    return tool(s)["info", "--format", "{{.ServerVersion}}"].run().strip()
 
 
 def login(host: str) -> Login:
-    """The login to this registry as it stands in the client's configuration; no program is called."""
+    """Return the login to this registry from the client's configuration, without starting a program."""
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return Login(False)
     except (OSError, ValueError) as why:
-        raise Blocked(f"cannot read {path}: {why}", fix=f"mend it, or move it away: mv {path} {path}.broken") from None
-    config: dict[str, Any] = found if isinstance(found, dict) else {}
-    helpers = config.get("credHelpers")
-    helper = str((helpers.get(host) if isinstance(helpers, dict) else "") or config.get("credsStore") or "")
-    entries = config.get("auths")
-    entry = next((v for k, v in entries.items() if _host(k) == host), None) if isinstance(entries, dict) else None
+        raise Blocked(
+            f"cannot read {path}: {why}", fix=f"correct it, or move it away: mv {path} {path}.broken"
+        ) from None
+    config = _mapping(document)
+    helper = str(_mapping(config.get("credHelpers")).get(host) or config.get("credsStore") or "")
+    entries = {_host(key): value for key, value in reversed(_mapping(config.get("auths")).items())}
+    entry = entries.get(host)
     if not isinstance(entry, dict):
         return Login(False, helper=helper)
     token = str(entry.get("identitytoken") or _password(str(entry.get("auth") or "")))
     return Login(bool(token or helper), _expiry(token), helper)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _host(key: str) -> str:
@@ -76,7 +83,7 @@ def _password(auth: str) -> str:
 
 
 def _expiry(token: str) -> float:
-    """The `exp` of a token in JWT shape; 0 for anything else (a password has none)."""
+    """The `exp` of a JWT; 0 for anything else, such as a password."""
     parts = token.split(".")
     if len(parts) != 3:
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
@@ -10,34 +11,46 @@ from tasks.core.plan.change import Change
 from tasks.core.process.tool import Tool
 from tasks.tools import base
 
+_NO_SUCH_PATH = "did not match any file"  # git 2.39: `error: pathspec 'x' did not match any file(s) known to git`
 
-def tool(s: Settings, folder: Path) -> Tool:
-    """git in this folder. It asks nobody for a password, takes no lock for a read, obeys no surrounding git."""
+
+class Submodule(StrEnum):
+    """git's own sign for a submodule."""
+
+    AS_PINNED = " "
+    NOT_CHECKED_OUT = "-"
+    OTHER_COMMIT = "+"
+    IN_CONFLICT = "U"
+    ABSENT = ""
+    """There is no submodule at this path: git prints no line."""
+
+
+def tool(s: Settings) -> Tool:
+    """Return git. It never asks for a password, takes no lock to read, ignores a surrounding git."""
     env = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     if not os.environ.get("GIT_SSH_COMMAND") and not os.environ.get("GIT_SSH"):
         env["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     drop = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
-    return base.tool(s, "git", "-C", str(folder), timeout=s.deadlines.git, env=env, drop=drop)
+    return base.tool(s, "git", timeout=s.deadlines.git, env=env, drop=drop)
 
 
-def submodule_state(s: Settings, folder: Path, path: str) -> str:
-    """git's own sign for the submodule at this path: `-` not checked out, `+` at another commit than the pin, `U` in
-    conflict, a blank for as pinned; empty when there is no submodule at this path. Raises ToolError without a repository.
-    """
-    done = tool(s, folder).call("submodule", "status", "--", path)
-    if done.exit != 0:
-        if "did not match any file" in done.stderr:
-            return ""
-        raise tool(s, folder).failed(("submodule", "status"), done)
-    return done.stdout[:1]
+def submodule_state(s: Settings, folder: Path, path: str) -> Submodule:
+    """Return the state of the submodule at this path. Raises ToolError without a repository."""
+    command = tool(s)["submodule", "status", "--", path]
+    done = command.call(cwd=str(folder))
+    if done.exit == 0:
+        return Submodule(done.stdout[:1])
+    if _NO_SUCH_PATH in done.stderr:
+        return Submodule.ABSENT
+    raise command.failed(done)
 
 
-def submodule_update(s: Settings, folder: Path, path: str) -> Change[object]:
+def submodule_update(s: Settings, folder: Path, path: str) -> Change[str]:
     """Check the submodule out at the commit that is pinned."""
-    args = submodule_args(path)
-    return Change(f"check out the submodule {path}", ("git", *args), lambda: tool(s, folder).run(*args))
+    command = tool(s)[submodule_args(path)]
+    return Change(f"check out the submodule {path}", command.argv, lambda: command.run(cwd=str(folder)))
 
 
 def submodule_args(path: str) -> tuple[str, ...]:
-    """The arguments of the checkout."""
+    """Return the arguments of the checkout, for a person in the repository."""
     return ("submodule", "update", "--init", "--", path)

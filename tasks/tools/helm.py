@@ -1,4 +1,4 @@
-"""Helm, pinned to the frozen kubeconfig's context and the namespace. A release says in a label who holds it."""
+"""Helm, pinned to the frozen kubeconfig's context and the namespace. A label of a release names its holder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.config.settings import Settings
-from tasks.core.errors import ToolError, Trouble
+from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Tool
 from tasks.core.yaml.strict import loader
 from tasks.tools import base, capabilities, kubectl
 
-HOLDER = "held-by"  # the label of a release; Helm keeps it with every revision, and lists by it
+HOLDER = "held-by"  # a label; Helm keeps it with every revision and can list by it
 Object = dict[str, Any]
-# They would send helm to another place than its flags say, or hide releases in another store.
+# They would send Helm to another place than its flags say, or hide releases in another store.
 _FOREIGN = (
     "HELM_NAMESPACE",
     "HELM_KUBECONTEXT",
@@ -26,126 +26,109 @@ _FOREIGN = (
     "HELM_KUBEASUSER",
     "HELM_DRIVER",
 )
-_READ = 30.0
+_READ = 30.0  # seconds
+_NO_RELEASE = "not found"  # `Error: uninstall: Release not loaded: x: release: not found`, Helm 3.22
 
 
 @dataclass(frozen=True)
 class Release:
-    """status: deployed, failed, pending-install, pending-upgrade, pending-rollback, uninstalling ...
-    mine: its label names the holder that was asked for."""
+    """A line of `helm list`."""
 
     name: str
     status: str
+    """Helm's word: deployed, failed, pending-install, pending-upgrade, pending-rollback, uninstalling ..."""
+
     revision: int
     updated: str = ""
     mine: bool = False
+    """Its label names the holder that was asked for."""
 
     @property
     def stuck(self) -> bool:
-        """Was it left half way? Helm then refuses every upgrade with `another operation is in progress`."""
+        """Did a killed run leave it half-way? Helm then refuses upgrades: `another operation is in progress`."""
         return self.status.startswith("pending-") or self.status == "uninstalling"
 
 
 def tool(s: Settings) -> Tool:
-    """helm for this session."""
+    """Return helm for this session."""
     place = ("--kube-context", s.cluster.context, "--namespace", s.cluster.namespace)
     return base.tool(s, "helm", *place, timeout=_READ, drop=_FOREIGN)
 
 
 def releases(s: Settings, holder: str) -> list[Release]:
-    """All releases of the namespace, whatever their status; those that `holder` holds are marked."""
+    """Return all releases of the namespace, whatever their status. Those that `holder` holds are marked."""
     known = capabilities.flags(tool(s), "list")
-    everything = ("list", *(["--all"] if "all" in known else []), "--max", "0", "--output", "json")
-    with ThreadPoolExecutor(max_workers=2) as pool:  # each asks the credential plugin, which takes a second
-        all_of = pool.submit(tool(s).json, *everything)
-        held_by = pool.submit(tool(s).json, *everything, "--selector", f"{HOLDER}={holder}")
-        found, held = all_of.result() or [], {str(r["name"]) for r in held_by.result() or []}
+    every = tool(s)["list", *(["--all"] if "all" in known else []), "--max", "0", "--output", "json"]
+    with ThreadPoolExecutor(max_workers=2) as pool:  # each call asks the credential plugin, which takes a second
+        all_of = pool.submit(every.json)
+        held_by = pool.submit(every["--selector", f"{HOLDER}={holder}"].json)
+        listed, held = all_of.result() or [], {str(r["name"]) for r in held_by.result() or []}
     return [
         Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), str(r["name"]) in held)
-        for r in found
+        for r in listed
     ]
 
 
 def holder_of(s: Settings, release: str) -> str:
-    """Who holds the release, from the label of Helm's own record; empty when it has none."""
+    """Return the holder of the release, from the label of Helm's own record; empty without one."""
     records = kubectl.get(s, "secrets", selector=f"owner=helm,name={release}")
     labels = [dict((record.get("metadata") or {}).get("labels") or {}) for record in records]
-    newest = max(labels, key=lambda found: int(found.get("version") or 0), default={})
+    newest = max(labels, key=lambda label: int(label.get("version") or 0), default={})
     return str(newest.get(HOLDER, ""))
 
 
 def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets: Sequence[str] = ()) -> list[Object]:
-    """The objects that the chart makes with these values. No cluster is asked. Raises ToolError with Helm's reason."""
+    """Return the objects that the chart makes with these values, without asking a cluster. Raises ToolError."""
     import yaml
 
-    out = tool(s).run("template", release, str(chart), *_values(values), *_sets(sets))
-    return [found for found in yaml.load_all(out, Loader=loader()) if isinstance(found, dict)]
+    out = tool(s)["template", release, str(chart), *_values(values), *_sets(sets)].run()
+    return [document for document in yaml.load_all(out, Loader=loader()) if isinstance(document, dict)]
 
 
 def upgrade(
     s: Settings, release: str, chart: Path, values: Sequence[Path], sets: Sequence[str], *, holder: str
-) -> Change[object]:
-    """Install or upgrade the release, held by `holder`. Helm refuses objects that another owner has."""
-    seconds = max(20, int(s.tilt.upsert_timeout) - 10)  # done before Tilt kills whoever called, and helm with it
-    return tool(s).change(
-        f"deploy the release {release} to {s.cluster.namespace}",
-        "upgrade",
-        "--install",
-        release,
-        str(chart),
-        *_values(values),
-        *_sets(sets),
-        "--labels",
-        f"{HOLDER}={holder}",
-        "--history-max",
-        "5",
-        "--timeout",
-        f"{seconds}s",
-        timeout=seconds + 5,
-    )
+) -> Change[str]:
+    """Install or upgrade the release and label it with `holder`. Helm refuses objects of another owner."""
+    seconds = max(20, int(s.tilt.upsert_timeout) - 10)  # shorter than Tilt's own limit: Tilt would kill the caller
+    command = tool(s)["upgrade", "--install", release, str(chart), *_values(values), *_sets(sets)]
+    command = command["--labels", f"{HOLDER}={holder}", "--history-max", "5", "--timeout", f"{seconds}s"]
+    return base.change(command, f"deploy the release {release} to {s.cluster.namespace}", timeout=seconds + 5)
 
 
-def uninstall(s: Settings, release: str) -> Change[object]:
-    """Remove the release with its objects; one that is gone is fine. What was left half way can be removed too."""
-    args = ("uninstall", release, "--timeout", f"{int(s.tilt.upsert_timeout)}s")
-    change = tool(s).change(
-        f"remove the release {release} from {s.cluster.namespace}",
-        *args,
-        destroys=f"the release {release} with its objects",
-        timeout=s.tilt.upsert_timeout + 30,
-    )
+def uninstall(s: Settings, release: str) -> Change[None]:
+    """Delete the release with its objects, one that an interrupted upgrade left too. One that is gone is fine."""
+    command = tool(s)["uninstall", release, "--timeout", f"{int(s.tilt.upsert_timeout)}s"]
 
     def run() -> None:
-        try:
-            change.run()
-        except ToolError as why:
-            if "not found" not in why.stderr:
-                raise
+        done = command.call(timeout=s.tilt.upsert_timeout + 30)
+        if done.exit != 0 and _NO_RELEASE not in done.stderr:
+            raise command.failed(done)
 
-    return Change(change.text, change.argv, run, change.destroys)
+    text = f"remove the release {release} from {s.cluster.namespace}"
+    return Change(text, command.argv, run, f"the release {release} with its objects")
 
 
 def applied(s: Settings, release: str) -> str:
-    """The release's objects as they stand in the cluster, as YAML: with the uids by which Tilt finds their pods."""
-    manifest = tool(s).run("get", "manifest", release)
+    """Return the release's objects as the cluster has them, as YAML: Tilt finds their pods by the uids."""
+    manifest = tool(s)["get", "manifest", release].run()
     if not manifest.strip():
         return ""
-    place = ("--namespace", s.cluster.namespace)
-    return kubectl.tool(s).run("get", *place, "--output", "yaml", "--filename", "-", stdin=manifest.encode())
+    read = kubectl.tool(s)["get", "--namespace", s.cluster.namespace, "--output", "yaml", "--filename", "-"]
+    return read.run(stdin=manifest.encode())
 
 
 def chart_values(chart: Path, values: Sequence[Path]) -> Object:
-    """The chart's own values with these files over them, as Helm merges them. Raises Trouble for what is no YAML."""
+    """Return the chart's own values with these files over them, as Helm merges them. Raises Trouble for invalid YAML."""
     import yaml
 
     merged: Object = {}
     for path in (chart / "values.yaml", *values):
         if path.is_file():
             try:
-                found = yaml.load(path.read_text("utf-8"), Loader=loader())
+                document = yaml.load(path.read_text("utf-8"), Loader=loader())
             except (yaml.YAMLError, UnicodeDecodeError) as why:
-                raise Trouble(f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"mend {path}") from None
-            merged = _over(merged, found if isinstance(found, dict) else {})
+                raise Trouble(f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
+            merged = _over(merged, document if isinstance(document, dict) else {})
     return merged
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.plan.change import Change
-from tasks.core.process.tool import Done, Tool
+from tasks.core.process.tool import Command, Done, Tool
 from tasks.tools import base
 
 Object = dict[str, Any]
@@ -31,7 +31,10 @@ class Unauthorized(ToolError):
 
 
 def tool(s: Settings, *, kubeconfig: str = "") -> Tool:
-    """kubectl for this session. A request may take half of the whole call, so that kubectl is there to say the cause."""
+    """Return kubectl for this session.
+
+    One request may take half of the deadline of the call: kubectl then still has time to print the cause.
+    """
     limit = s.deadlines.kubectl
     return base.tool(
         s,
@@ -55,84 +58,74 @@ def get(
     everywhere: bool = False,
     kubeconfig: str = "",
 ) -> list[Object]:
-    """Objects of these kinds (`deployments,services`). Namespaced by default; `everywhere` asks all namespaces.
+    """Return the objects of these kinds (`deployments,services`), of one namespace or `everywhere`.
 
-    Raises NotFound for a name that is not there, Forbidden, Unauthorized, ToolError. kubectl prints an empty list on
-    stdout when it is forbidden, so stdout counts only with exit code 0.
+    Raises NotFound for a name that does not exist, Forbidden, Unauthorized, ToolError. When it is forbidden, kubectl
+    prints an empty list on stdout all the same, so stdout is read only after exit code 0.
     """
-    args = ["get", kinds, *([name] if name else [])]
-    args += ["--all-namespaces"] if everywhere else ["--namespace", namespace or s.cluster.namespace]
-    args += ["--selector", selector] if selector else []
-    found = _answer(s, [*args, "--output", "json"], kubeconfig)
-    if found.get("kind", "").endswith("List") or "items" in found:
-        return list(found.get("items") or [])
-    return [found]
+    command = tool(s, kubeconfig=kubeconfig)["get", kinds, *([name] if name else [])]
+    place = ("--all-namespaces",) if everywhere else ("--namespace", namespace or s.cluster.namespace)
+    command = command[place]
+    answer = _answer(command[*(("--selector", selector) if selector else ()), "--output", "json"])
+    if answer.get("kind", "").endswith("List") or "items" in answer:
+        return list(answer.get("items") or [])
+    return [answer]
 
 
 def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str = "") -> dict[str, str]:
-    """The labels of one namespace. Getting one needs less than listing all, which developers often may not."""
-    found = _answer(s, ["get", "namespace", namespace, "--output", "json"], kubeconfig)
-    return dict((found.get("metadata") or {}).get("labels") or {})
+    """Return the labels of one namespace. To get one needs fewer rights than to list all."""
+    answer = _answer(tool(s, kubeconfig=kubeconfig)["get", "namespace", namespace, "--output", "json"])
+    return dict((answer.get("metadata") or {}).get("labels") or {})
 
 
 def ready(s: Settings, *, kubeconfig: str = "") -> None:
-    """Raise ToolError when the API server does not answer. One request; /version is open to everybody."""
-    _run(s, ["get", "--raw", "/version"], kubeconfig)
+    """Raise ToolError when the API server does not answer. One request; /version needs no rights."""
+    _run(tool(s, kubeconfig=kubeconfig)["get", "--raw", "/version"])
 
 
 def can_i(
     s: Settings, verb: str, resource: str, *, namespace: str = "", subresource: str = "", kubeconfig: str = ""
 ) -> bool:
-    """May this login do it? Judged by stdout: the exit code is 1 for `no` and for "could not ask".
+    """May this login do it? Only stdout says: the exit code is 1 for `no`, and for a question that could not be asked.
 
-    A subresource has its own flag: `pods/portforward` would mean a pod named portforward, and the answer would be no.
+    A subresource has its own flag: `pods/portforward` would be a pod named portforward, and the answer `no`.
     """
-    args = ["auth", "can-i", verb, resource, "--namespace", namespace or s.cluster.namespace]
-    done = tool(s, kubeconfig=kubeconfig).call(*args, *([f"--subresource={subresource}"] if subresource else []))
-    word = (done.stdout.split() or [""])[0]
-    if word in {"yes", "no"}:
-        return word == "yes"
-    raise error(s, tuple(args), done)
+    command = tool(s, kubeconfig=kubeconfig)["auth", "can-i", verb, resource]
+    command = command["--namespace", namespace or s.cluster.namespace]
+    done = command[(f"--subresource={subresource}",) if subresource else ()].call()
+    answer = (done.stdout.split() or [""])[0]
+    if answer in {"yes", "no"}:
+        return answer == "yes"
+    raise error(command, done)
 
 
 def applications(s: Settings) -> list[Object]:
-    """The Argo CD Applications of the cluster's Argo CD namespace."""
+    """Return the Argo CD Applications in Argo CD's own namespace."""
     return get(s, "applications.argoproj.io", namespace=s.cluster.argocd_namespace)
 
 
 def delete(
     s: Settings, kind: str, name: str, *, namespace: str = "", destroys: str, timeout: float = 300
-) -> Change[object]:
-    """Remove one object; one that is gone is fine."""
+) -> Change[str]:
+    """Delete one object. One that is gone is fine."""
     place = namespace or s.cluster.namespace
-    return tool(s).change(
-        f"delete {kind} {name} in {place}",
-        "delete",
-        kind,
-        name,
-        "--namespace",
-        place,
-        "--ignore-not-found",
-        "--wait=false",
-        destroys=destroys,
-        timeout=timeout,
-    )
+    command = tool(s)["delete", kind, name, "--namespace", place, "--ignore-not-found", "--wait=false"]
+    return base.change(command, f"delete {kind} {name} in {place}", destroys=destroys, timeout=timeout)
 
 
-def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> Change[object]:
-    """Create the object or change it to this. Its manifest goes over stdin, not through argv."""
-    args = ("apply", "--filename", "-")
-    program, data = tool(s), json.dumps(manifest).encode()
+def put(s: Settings, manifest: Object, *, timeout: float | None = None) -> Change[str]:
+    """Create the object, or change it to this. Its manifest goes through stdin."""
+    command, data = tool(s)["apply", "--filename", "-"], json.dumps(manifest).encode()
     return Change(
         f"write {manifest['kind']} {manifest['metadata']['name']}",
-        (program.name, *program.base, *args),
-        lambda: program.run(*args, stdin=data, timeout=timeout),
+        command.argv,
+        lambda: command.run(stdin=data, timeout=timeout),
     )
 
 
-def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
-    """The typed error for how kubectl ended."""
-    plain = tool(s).failed(args, done)
+def error(command: Command, done: Done) -> ToolError:
+    """Return the typed error for how kubectl ended. The sentences are recorded in tests/data/contracts/kubectl-*.yaml."""
+    plain = command.failed(done)
     kind: type[ToolError] = ToolError
     if "(Forbidden)" in done.stderr or "is forbidden: User" in done.stderr:
         kind = Forbidden
@@ -149,19 +142,15 @@ def error(s: Settings, args: tuple[str, ...], done: Done) -> ToolError:
     return plain.reworded(kind=kind)
 
 
-def _answer(s: Settings, args: list[str], kubeconfig: str = "") -> Object:
-    out = _run(s, args, kubeconfig)
-    try:
-        found = json.loads(out or "{}")
-    except ValueError:
-        raise ToolError(f"kubectl {args[0]}: the answer is not JSON", tool="kubectl", exit=0) from None
-    if not isinstance(found, dict):
-        raise ToolError(f"kubectl {args[0]}: the answer is no object", tool="kubectl", exit=0)
-    return found
+def _answer(command: Command) -> Object:
+    answer = command.parsed(_run(command) or "{}")
+    if not isinstance(answer, dict):
+        raise ToolError(f"{command.name}: the answer is not an object", tool="kubectl", exit=0)
+    return answer
 
 
-def _run(s: Settings, args: list[str], kubeconfig: str = "") -> str:
-    done = tool(s, kubeconfig=kubeconfig).call(*args)
+def _run(command: Command) -> str:
+    done = command.call()
     if done.exit != 0:
-        raise error(s, tuple(args), done)
+        raise error(command, done)
     return done.stdout

@@ -1,4 +1,4 @@
-"""Questions that leave no trace: az and kubectl write caches whenever they are asked, so a dry run gives them copies."""
+"""Private copies of the caches of az and kubectl, for a dry run: both write caches whenever they are asked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.core.errors import Trouble
 from tasks.core.state import store
 
-# What az reads of its folder; the rest (logs, telemetry, extensions) is big, or of no use to a question.
+# The files that az reads. The others (logs, telemetry, extensions) are big, or not needed to answer a question.
 _AZ_FILES = (
     "azureProfile.json",
     "msal_token_cache.json",
@@ -25,15 +25,15 @@ _given: dict[str, str] = {}
 
 
 def variables() -> dict[str, str]:
-    """What children are given in such a block; empty outside."""
+    """Return the variables that lead programs to the copies; empty outside of a block."""
     return dict(_given)
 
 
 @contextmanager
 def without_trace() -> Iterator[None]:
-    """In this block programs work on private copies of their caches, and the suite keeps none of its own.
+    """Let programs use private copies of their caches in the block, and write no cache of the suite.
 
-    A token that az renews meanwhile is lost with the copy; the login stays as it was.
+    A token that az renews meanwhile is lost with the copy. The login stays as it was.
     """
     global _given
     before = _given
@@ -48,7 +48,7 @@ def without_trace() -> Iterator[None]:
 def _copies(folder: Path) -> dict[str, str]:
     try:
         return _copied(folder)
-    except PermissionError as why:  # a volume that belongs to root, in a container that was just made
+    except PermissionError as why:  # a volume that belongs to root, in a new container
         place = why.filename or "az's own files"
         raise Trouble(
             f"cannot read {place}: {why.strerror}",
@@ -62,7 +62,7 @@ def _copies(folder: Path) -> dict[str, str]:
 
 
 def _azure() -> Path:
-    """Where az keeps its files."""
+    """The folder of az."""
     return Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
 
 

@@ -1,7 +1,7 @@
 """Tilt: what the Tiltfile declares, what a running Tilt says of its resources, and how it is started.
 
-A running Tilt is asked at its port. Neither its exit code nor its line "Tilt started" says that anything is ready
-(Tilt 0.37 stays alive on a Tiltfile error, and prints that line before it finds its port taken): resources do.
+A running Tilt is asked at its port. Only its resources say that something is ready: Tilt 0.37 stays alive after an
+error of the Tiltfile, and prints "Tilt started" before it notices that its port is in use.
 """
 
 from __future__ import annotations
@@ -14,27 +14,38 @@ from typing import Any
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
-from tasks.core.process.tool import Tool, clean
+from tasks.core.process.output import clean
+from tasks.core.process.tool import Tool
 from tasks.tools import base
 
 TILTFILE = "(Tiltfile)"
 _TILTFILE_ERROR = 5  # exit code of `tilt alpha tiltfile-result`, from its help
-_MOMENT = 15.0
+_MOMENT = 15.0  # seconds
+_NOT_RUNNING = re.compile(r"No tilt apiserver found|was refused|Could not connect to Tilt")  # tilt-0.37.6.yaml
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a running Tilt. ready: its condition; update, runtime: ok, pending, error, in_progress, none,
-    not_applicable or "" (not known yet); enabled: not switched off; error: of its last update."""
+    """A resource of a running Tilt."""
 
     name: str
     ready: bool = False
     update: str = ""
+    """Tilt's word for its last update: ok, pending, error, in_progress, none, not_applicable; empty when not known yet."""
+
     runtime: str = ""
+    """Tilt's word for what it runs, from the same words."""
+
     enabled: bool = True
-    waits: bool = False  # only for somebody to start it
+    waits: bool = False
+    """It waits for a person who starts it."""
+
     waiting: str = ""
+    """Tilt's reason why its update waits."""
+
     error: str = ""
+    """The error of its last update."""
+
     pid: int = 0
 
     @property
@@ -44,7 +55,7 @@ class Resource:
 
 
 class Refusal(ToolError):
-    """The Tiltfile ended with an error; `said` of it is in `what`."""
+    """The Tiltfile ended with an error, which is `what`."""
 
 
 class NotRunning(ToolError):
@@ -52,44 +63,42 @@ class NotRunning(ToolError):
 
 
 def tool(s: Settings, port: int = 0, env: Mapping[str, str] | None = None) -> Tool:
-    """tilt. port: of the running Tilt that is meant, or of the one to start; 0 where none is."""
+    """Return tilt. port: of the running Tilt, or of the one to start; 0 for neither."""
     at = {"TILT_PORT": str(port)} if port else {}
     return base.tool(s, "tilt", timeout=_MOMENT, env={**at, **(env or {})})
 
 
 def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """The names of the resources that would be enabled. Evaluates the Tiltfile, and touches nothing.
+    """Return the names of the resources that would be enabled. Evaluates the Tiltfile and changes nothing.
 
-    Raises Refusal with the Tiltfile's error. Of the answer only names are kept: it holds secrets in clear.
+    Raises Refusal with the Tiltfile's error. Only the names of the answer are kept, because it holds secrets.
     """
-    words = ("alpha", "tiltfile-result", "--file", str(tiltfile), "--context", s.cluster.context, "--", *args)
-    program = tool(s, env=env)
-    done = program.call(*words, timeout=60, cwd=str(tiltfile.parent))
+    command = tool(s, env=env)["alpha", "tiltfile-result", "--file", str(tiltfile), "--context", s.cluster.context]
+    command = command["--", *args]
+    done = command.call(timeout=60, cwd=str(tiltfile.parent))
     if done.exit == _TILTFILE_ERROR:
-        said = clean(done.stderr)
-        raise Refusal(_error_in(said), tool="tilt", exit=done.exit, stderr=said)
+        stderr = clean(done.stderr)
+        raise Refusal(_error_in(stderr), tool="tilt", exit=done.exit, stderr=stderr)
     if done.exit != 0:
-        raise program.failed(words, done)
-    import json
-
-    try:
-        return [str(name) for name in json.loads(done.stdout).get("EnabledManifests") or []]
-    except (ValueError, AttributeError):
-        raise ToolError("tilt alpha tiltfile-result: the answer is not JSON", tool="tilt", exit=0) from None
+        raise command.failed(done)
+    answer = command.parsed(done.stdout)
+    if not isinstance(answer, dict):
+        raise ToolError(f"{command.name}: the answer is not an object", tool="tilt", exit=0)
+    return [str(name) for name in answer.get("EnabledManifests") or []]
 
 
 def resources(s: Settings, port: int) -> list[Resource]:
-    """The resources of the running Tilt, the Tiltfile itself among them. Raises NotRunning."""
+    """Return the resources of the running Tilt, one of which is the Tiltfile. Raises NotRunning."""
     return [_resource(item) for item in _get(s, port, "uiresources").get("items") or []]
 
 
 def up(s: Settings, tiltfile: Path, *, port: int, flags: Sequence[str], args: Sequence[str]) -> list[str]:
-    """The argv of `tilt up`. It streams: its own screen would need a terminal of its own."""
+    """Return the command line of `tilt up`. It streams: its own screen would need a terminal of its own."""
     return ["tilt", "up", *_start(s, tiltfile, port), "--stream=true", *flags, "--", *args]
 
 
 def ci(s: Settings, tiltfile: Path, *, port: int, flags: Sequence[str], args: Sequence[str]) -> list[str]:
-    """The argv of `tilt ci`: it ends with 0 when all is ready, and with 1 when anything fails."""
+    """Return the command line of `tilt ci`: it ends with 0 when all is ready, with 1 when anything fails."""
     return ["tilt", "ci", *_start(s, tiltfile, port), *flags, "--", *args]
 
 
@@ -99,24 +108,18 @@ def _start(s: Settings, tiltfile: Path, port: int) -> tuple[str, ...]:
 
 
 def _get(s: Settings, port: int, kind: str) -> dict[str, Any]:
-    program = tool(s, port)
-    words = ("get", kind, "--output", "json")
-    done = program.call(*words)
+    command = tool(s, port)["get", kind, "--output", "json"]
+    done = command.call()
     if done.exit != 0:
-        if re.search(r"No tilt apiserver found|was refused|Could not connect to Tilt", done.stderr):
+        if _NOT_RUNNING.search(done.stderr):
             raise NotRunning(f"no Tilt answers at port {port}", tool="tilt", exit=done.exit, fix="inv tilt.up")
-        raise program.failed(words, done)
-    import json
-
-    try:
-        found = json.loads(done.stdout or "{}")
-    except ValueError:
-        raise ToolError(f"tilt get {kind}: the answer is not JSON", tool="tilt", exit=0) from None
-    return found if isinstance(found, dict) else {}
+        raise command.failed(done)
+    answer = command.parsed(done.stdout)
+    return answer if isinstance(answer, dict) else {}
 
 
 def _resource(item: Mapping[str, Any]) -> Resource:
-    """Every key of the status may be absent: in the first second all are."""
+    """Read one resource. Every key of its status may be absent; in the first second all of them are."""
     status = item.get("status") or {}
     conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
     history = status.get("buildHistory") or [{}]
@@ -134,10 +137,10 @@ def _resource(item: Mapping[str, Any]) -> Resource:
     )
 
 
-def _error_in(said: str) -> str:
-    """The error of a Tiltfile without the traceback: from `Error in fail: ` to the end, or the last lines."""
-    text = re.sub(r"\ALoading Tiltfile at: .*\n", "", said).strip()
-    found = re.search(r"^Error in ([\w.]+): (.*)\Z", text, re.MULTILINE | re.DOTALL)
-    if found:
-        return found[2].strip() if found[1] == "fail" else f"{found[1]}: {found[2].strip()}"
+def _error_in(stderr: str) -> str:
+    """The error of a Tiltfile without the traceback: from `Error in fail: ` to the end, or all lines."""
+    text = re.sub(r"\ALoading Tiltfile at: .*\n", "", stderr).strip()
+    match = re.search(r"^Error in ([\w.]+): (.*)\Z", text, re.MULTILINE | re.DOTALL)
+    if match:
+        return match[2].strip() if match[1] == "fail" else f"{match[1]}: {match[2].strip()}"
     return text or "the Tiltfile ended with an error"

@@ -1,4 +1,4 @@
-"""Completion as a shell asks for it: from the kept file, without Invoke."""
+"""Completion as a shell asks for it: from the cached file, without Invoke."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_file_is_made_once_and_private(repository: Path, tmp_path: Path):
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_without_the_suites_environment_nothing_is_installed_and_nothing_said(repository: Path):
+def test_without_the_suites_environment_nothing_is_installed_and_nothing_printed(repository: Path):
     (repository / ".remote-dev/venv/bin/python").unlink()
     assert ask(repository, "inv se") == [[]]
 

@@ -1,4 +1,4 @@
-"""`scripts/inv` makes its own environment: in any folder, for any words, and never twice."""
+"""`scripts/inv` creates its own environment: in any folder, for any arguments, and only once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# A stand-in for uv: an environment whose `inv` prints its own words, and a note of each lock that was installed.
+PROGRAM = "import sys\nprint(*sys.argv)\n"  # prints what it was started as
+# A stand-in for uv: it makes an environment without packages, and notes each lock that was to be installed.
 UV = """#!/bin/sh
 set -e
 case "$1" in
@@ -19,10 +20,7 @@ case "$1" in
   pip)
     for last in "$@"; do :; done
     basename "$last" >>"$NOTES"
-    sleep "${SLOW:-0}"
-    while [ "$1" != --python ]; do shift; done
-    printf '#!/bin/sh\\n%s\\n' "exec \\"$2\\" -c 'import sys; print(*sys.argv[1:])' \\"\\$@\\"" >"${2%/python}/inv"
-    chmod +x "${2%/python}/inv" ;;
+    sleep "${SLOW:-0}" ;;
 esac
 """
 
@@ -33,6 +31,7 @@ def clone(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     (root / "scripts").mkdir(parents=True)
     for name in ("inv", "requirements.lock", "requirements-test.lock"):
         shutil.copy2(ROOT / "scripts" / name, root / "scripts" / name)
+    (root / "tasks.py").write_text(PROGRAM)
     bin = tmp_path / "bin"
     bin.mkdir()
     (bin / "uv").write_text(UV)
@@ -59,13 +58,13 @@ def installed(clone: Path) -> list[str]:
     return (clone.parent.parent / "notes").read_text().split()
 
 
-def test_it_works_wherever_the_clone_lies_and_the_second_run_makes_nothing(clone: Path):
-    assert inv(clone, "--list") == f"--search-root {clone} --list\n"
-    assert inv(clone, "--list") == f"--search-root {clone} --list\n"
+def test_it_works_wherever_the_clone_is_and_the_second_run_creates_nothing(clone: Path):
+    assert inv(clone, "--list") == f"{clone}/tasks.py --list\n"
+    assert inv(clone, "--list") == f"{clone}/tasks.py --list\n"
     assert installed(clone) == ["requirements.lock"]
 
 
-def test_the_words_of_another_program_do_not_ask_for_the_test_packages(clone: Path):
+def test_the_arguments_of_another_program_do_not_ask_for_the_test_packages(clone: Path):
     inv(clone, "intercept", "www", "--", "pnpm", "test", "bench")
     assert installed(clone) == ["requirements.lock"]
     inv(clone, "test")
@@ -78,14 +77,14 @@ def test_a_first_run_that_was_killed_is_not_trusted(clone: Path):
         time.sleep(0.02)
     run.kill()
     run.wait()
-    assert inv(clone, "--list") == f"--search-root {clone} --list\n"
+    assert inv(clone, "--list") == f"{clone}/tasks.py --list\n"
     assert installed(clone) == ["requirements.lock"] * 2
 
 
-def test_two_first_runs_at_once_make_one_environment(clone: Path):
+def test_two_first_runs_at_once_create_one_environment(clone: Path):
     runs = [start(clone, "--list", slow="1") for _ in range(2)]
     said = [run.communicate(timeout=60)[0] for run in runs]
-    assert said == [f"--search-root {clone} --list\n"] * 2
+    assert said == [f"{clone}/tasks.py --list\n"] * 2
     assert installed(clone) == ["requirements.lock"]
 
 
@@ -93,7 +92,6 @@ def test_everything_is_compiled_once_even_where_python_is_told_not_to(clone: Pat
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     (clone / "tasks").mkdir()
     (clone / "tasks" / "__init__.py").write_text("x = 1\n")
-    (clone / "tasks.py").write_text("x = 1\n")
     (clone.parent.parent / "bin" / "uv").write_text(UV.replace('basename "$last"', 'echo "$*"'))
     inv(clone, "status")
     assert (clone / "tasks" / "__pycache__").is_dir()

@@ -1,4 +1,4 @@
-"""The tree of tasks as people meet it: help, both spellings, the words that may be left away."""
+"""The tree of tasks as a user sees it: help, both spellings, optional words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def inv(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+    program = [sys.executable, str(ROOT / "tasks.py"), *words]
     return subprocess.run(program, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
@@ -40,7 +40,7 @@ def test_every_task_and_namespace_has_one_line_of_help(tree: dict):
         assert collection["help"], collection["name"]
 
 
-def test_the_daily_verbs_stand_at_the_root(tree: dict):
+def test_the_daily_verbs_are_at_the_root(tree: dict):
     names = {task["name"] for task in tree["tasks"]}
     assert {"setup", "intercept", "leave", "status", "down", "demo", "test"} <= names
 
@@ -65,7 +65,7 @@ def test_help_after_the_service_is_help():
     assert "Usage:" in inv("intercept", "web", "--help").stdout
 
 
-def test_leave_may_stand_alone_or_name_a_service():
+def test_leave_works_with_and_without_a_service():
     assert inv("leave").stdout == "nothing to leave\n"
     assert inv("leave", "www-ameide").stdout == "www-ameide is not intercepted: nothing to leave\n"
     assert inv("tp.leave", "www_ameide", "--dry-run").stdout == "www_ameide is not intercepted: nothing to leave\n"
@@ -94,7 +94,7 @@ def test_listing_imports_no_heavy_library():
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_a_repeatable_flag_is_never_taken_to_pieces():
+def test_the_word_of_a_repeatable_flag_is_never_split():
     import inspect
 
     import tasks
@@ -128,7 +128,7 @@ NAMED = re.compile(
 )
 
 
-def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
+def test_every_task_and_flag_that_a_text_names_exists(tree: dict):
     """Fixes, hints and docs name commands: a task or flag that was renamed would send people nowhere."""
     from tasks import ns
 
@@ -159,7 +159,7 @@ def test_every_task_and_flag_that_a_text_names_is_there(tree: dict):
 def test_the_help_of_setup_names_its_steps_and_no_other():
     from tasks.flows.setup import STEPS
 
-    said = inv("--help", "setup").stdout.split("run this step alone (repeatable):")[1].split("  -")[0]
+    said = inv("--help", "setup").stdout.split("run only this step (repeatable):")[1].split("  -")[0]
     assert set(said.split()) == {step.key for step in STEPS}
 
 
@@ -174,8 +174,8 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("words", [("test",), ("bench",), ("demo", "--migration"), ("sandbox.legacy", "pair")])
-def test_what_is_not_carried_into_a_core_repository_is_said(carried: Path, words: tuple[str, ...]):
-    program = [sys.executable, "-m", "invoke", "--search-root", str(carried), *words]
+def test_what_is_not_copied_into_a_core_repository_is_reported(carried: Path, words: tuple[str, ...]):
+    program = [sys.executable, str(carried / "tasks.py"), *words]
     done = subprocess.run(program, cwd=carried, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")

@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks.checks.argo import rules as argo_rules
 from tasks.checks.argo.agents import agents, read_manager
-from tasks.checks.finding import Finding, could_not_look, missing, ok, unknown, warning
+from tasks.checks.finding import Finding, Verdict, could_not_look, missing, ok, unknown, warning
 from tasks.checks.workload import PREFIXES, ClusterService, annotation
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
@@ -164,33 +164,48 @@ def _ignore_rule(
 ) -> Finding:
     own = argo_rules.of_application(application)
     rules = [r for r in (*own, *(common or ())) if r.applies_to(service.kind, service.name, service.namespace)]
-    key = f"{PREFIXES[1] if parts(s.telepresence.version) < (2, 22) else PREFIXES[0]}/restartedAt"
-    wide = next((rule for rule in rules if rule.is_wide), None)
-    narrow = any(rule.ignores(key) for rule in rules if not rule.is_wide)
+    key = _restart_annotation(s)
     respects = argo_rules.respects(application)
-    if not wide and narrow and respects:
-        return ok("ignore rule", f"narrow: {key} alone, and syncs respect it")
+    wide = next((rule for rule in rules if rule.is_wide), None)
     if wide:
         finding = _wide_rule(wide, respects)
-    elif narrow:
-        finding = warning(
-            "ignore rule",
-            f"narrow, but without RespectIgnoreDifferences every sync still reverts {key}",
-            fix="add the sync option in the gitops repository",
-        )
-    elif common is None:
-        finding = unknown(
-            "ignore rule",
-            f"none in the Application; the rules for all of them (ConfigMap argocd-cm in {s.cluster.argocd_namespace}) may not be read",
-            fix="ask the owners of Argo CD, or add the rule to the Application",
-        )
+    elif any(rule.ignores(key) for rule in rules):
+        finding = _narrow_rule(key, respects)
     else:
-        finding = missing(
+        finding = _no_rule(key, common is not None, s.cluster.argocd_namespace)
+    if finding.verdict is Verdict.OK:
+        return finding
+    return replace(finding, patch=argo_rules.patch(application, service.kind, service.name, PREFIXES))
+
+
+def _restart_annotation(s: Settings) -> str:
+    """Return the annotation that the traffic manager sets to restart pods; its prefix changed in 2.22."""
+    prefix = PREFIXES[1] if parts(s.telepresence.version) < (2, 22) else PREFIXES[0]
+    return f"{prefix}/restartedAt"
+
+
+def _narrow_rule(key: str, respects: bool) -> Finding:
+    if respects:
+        return ok("ignore rule", f"narrow: {key} alone, and syncs respect it")
+    return warning(
+        "ignore rule",
+        f"narrow, but without RespectIgnoreDifferences every sync still reverts {key}",
+        fix="add the sync option in the gitops repository",
+    )
+
+
+def _no_rule(key: str, common_rules_are_readable: bool, argocd_namespace: str) -> Finding:
+    if common_rules_are_readable:
+        return missing(
             "ignore rule",
             f"none for {key}: a sync after the traffic manager had to restart the pods would restart them again",
             fix="add it in the gitops repository",
         )
-    return replace(finding, patch=argo_rules.patch(application, service.kind, service.name, PREFIXES))
+    return unknown(
+        "ignore rule",
+        f"none in the Application; the rules for all of them (ConfigMap argocd-cm in {argocd_namespace}) may not be read",
+        fix="ask the owners of Argo CD, or add the rule to the Application",
+    )
 
 
 def _wide_rule(rule: argo_rules.Rule, respects: bool) -> Finding:

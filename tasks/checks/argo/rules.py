@@ -104,23 +104,29 @@ def patch(application: Object, kind: str, name: str, prefixes: Sequence[str]) ->
     rules = [kept for entry in spec.get("ignoreDifferences") or [] if (kept := _narrowed(entry))]
     pointers = [f"/{'/'.join(ANNOTATIONS)}/{prefix}~1restartedAt" for prefix in prefixes]
     narrow_rule = {"group": "apps", "kind": kind, "name": name, "jsonPointers": pointers}
-    rules += [narrow_rule] if narrow_rule not in rules else []
-    options = [o for o in (spec.get("syncPolicy") or {}).get("syncOptions") or [] if not o.startswith("RespectIgnore")]
+    if narrow_rule not in rules:
+        rules.append(narrow_rule)
     body = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "metadata": {"name": application["metadata"]["name"], "namespace": application["metadata"].get("namespace")},
-        "spec": {"ignoreDifferences": rules, "syncPolicy": {"syncOptions": [*options, RESPECT]}},
+        "spec": {"ignoreDifferences": rules, "syncPolicy": {"syncOptions": _options_with_respect(spec)}},
     }
-    generator = next(
-        (
-            f" The ApplicationSet {o['name']} generates it: change the template there."
-            for o in application["metadata"].get("ownerReferences") or []
-            if o.get("kind") == "ApplicationSet"
-        ),
-        "",
-    )
-    return f"# merge patch for the Application in the gitops repository.{generator}\n{yaml.safe_dump(body, sort_keys=False)}"
+    title = f"# merge patch for the Application in the gitops repository.{_generator_hint(application)}"
+    return f"{title}\n{yaml.safe_dump(body, sort_keys=False)}"
+
+
+def _options_with_respect(spec: dict[str, Any]) -> list[str]:
+    options = (spec.get("syncPolicy") or {}).get("syncOptions") or []
+    return [*(option for option in options if not option.startswith("RespectIgnore")), RESPECT]
+
+
+def _generator_hint(application: Object) -> str:
+    """Name the ApplicationSet that generates the Application; empty when none does."""
+    for owner in application["metadata"].get("ownerReferences") or []:
+        if owner.get("kind") == "ApplicationSet":
+            return f" The ApplicationSet {owner['name']} generates it: change the template there."
+    return ""
 
 
 def _narrowed(entry: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _azure_questions(s: Settings) -> list[Question]:
 
 def api_groups(s: Settings) -> frozenset[str]:
     """Return the API groups that the cluster serves. Every login may ask for them."""
-    answer = kubectl.tool(s).json("get", "--raw", "/apis")
+    answer = kubectl.tool(s)["get", "--raw", "/apis"].json()
     return frozenset(str(group.get("name")) for group in (answer or {}).get("groups") or [])
 
 

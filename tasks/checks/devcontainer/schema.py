@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -82,21 +82,45 @@ def _is(value: Any, kind: Kind) -> bool:
 
 
 def _nested(key: str, value: Any) -> Iterator[str]:
-    if key == "build":
-        yield from (f"'build.{word}' is not a property of build" for word in sorted(set(value) - _BUILD_PROPERTIES))
-        if not isinstance(value.get("dockerfile"), str):
-            yield "'build.dockerfile' must name the Dockerfile"
-    if key == "forwardPorts":
-        yield from (f"'forwardPorts' holds {port!r}, which is not a valid port" for port in value if not _is_port(port))
-    if key == "portsAttributes":
-        for port, attributes in value.items():
-            yield from _port_attributes(port, attributes)
-    if key in {"capAdd", "securityOpt", "runArgs", "runServices", "overrideFeatureInstallOrder"}:
+    if key in _STRING_LISTS:
         yield from (f"'{key}' holds {word!r}, which is not a string" for word in value if not isinstance(word, str))
-    if key == "containerEnv":
-        yield from (f"'{key}.{name}' must be a string" for name, text in value.items() if not isinstance(text, str))
-    if key == "mounts":
-        yield from (f"'mounts' holds {mount!r}" for mount in value if not isinstance(mount, str | dict))
+    elif key in _NESTED:
+        yield from _NESTED[key](value)
+
+
+def _build(build: dict[str, Any]) -> Iterator[str]:
+    yield from (f"'build.{word}' is not a property of build" for word in sorted(set(build) - _BUILD_PROPERTIES))
+    if not isinstance(build.get("dockerfile"), str):
+        yield "'build.dockerfile' must name the Dockerfile"
+
+
+def _forward_ports(ports: list[Any]) -> Iterator[str]:
+    yield from (f"'forwardPorts' holds {port!r}, which is not a valid port" for port in ports if not _is_port(port))
+
+
+def _ports_attributes(by_port: dict[str, Any]) -> Iterator[str]:
+    for port, attributes in by_port.items():
+        yield from _port_attributes(port, attributes)
+
+
+def _container_env(variables: dict[str, Any]) -> Iterator[str]:
+    for name, text in variables.items():
+        if not isinstance(text, str):
+            yield f"'containerEnv.{name}' must be a string"
+
+
+def _mounts(mounts: list[Any]) -> Iterator[str]:
+    yield from (f"'mounts' holds {mount!r}" for mount in mounts if not isinstance(mount, str | dict))
+
+
+_STRING_LISTS = {"capAdd", "securityOpt", "runArgs", "runServices", "overrideFeatureInstallOrder"}
+_NESTED: dict[str, Callable[[Any], Iterator[str]]] = {
+    "build": _build,
+    "forwardPorts": _forward_ports,
+    "portsAttributes": _ports_attributes,
+    "containerEnv": _container_env,
+    "mounts": _mounts,
+}
 
 
 def _port_attributes(port: str, attributes: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The service catalogue: what the team's services are called, where they lie, and how they run."""
+"""The service catalogue: the names of the team's services, their folders, and how they run."""
 
 from __future__ import annotations
 
@@ -21,54 +21,72 @@ class _Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ServicePort(_Entry, frozen=True):
-    """port: where the process listens locally and in the container; name: of the Service's port."""
+    """A port of a service."""
 
     name: Name
+    """The name of the Service's port."""
+
     port: Port
+    """Where the process listens, locally and in the container."""
+
     protocol: Literal["http", "grpc", "h2c", "tcp"] = "http"
 
 
 class Dev(_Entry, frozen=True):
-    """How the service runs on a workstation. command: argv, no shell. folder: from the core repository, default the
-    service's own. env: set last, over the pod's. drop: variables of the pod that must not reach the process."""
+    """How the service runs on a workstation."""
 
     command: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """The program and its arguments. No shell reads them."""
+
     folder: str = ""
+    """From the root of the core repository; empty for the service's own folder."""
+
     env: dict[str, str] = {}
+    """Variables that override those of the pod."""
+
     drop: list[str] = []
+    """Variables of the pod that the process does not get."""
 
 
 class Chart(_Entry, frozen=True):
-    """Paths in the gitops repository: the chart, and the values files in their order, without and with Tilt."""
+    """Paths in the gitops repository."""
 
     path: str
     values: list[str] = []
+    """The values files, in their order."""
+
     tilt_values: list[str] = []
+    """The values files of a release of Tilt, after the others."""
 
 
 class Service(_Entry, frozen=True):
-    """One service. The first port is the one that is intercepted when none is named; no ports: a worker.
-
-    name:      as people type it, and of the baseline's workload
-    component: of the Argo CD component and Helm release; release: Tilt's own
-    workloads: further names the workload has in some environments
-    guessed:   keys whose value was not proven by a source
-    """
+    """One service."""
 
     name: Name
+    """As people type it, and the name of the baseline's workload."""
+
     component: Name
+    """The name of the Argo CD component and of the Helm release."""
+
     folder: str
     language: Literal["node", "go", "python"]
     kind: Literal["http", "grpc", "worker"]
     image: Name
     release: Name
+    """The name of Tilt's own release."""
+
     chart: Chart
     dev: Dev
     ports: list[ServicePort] = []
+    """The first one is intercepted when no port is named. A worker has none."""
+
     workloads: list[Name] = []
+    """Further names of the workload, in some environments."""
+
     hosts: dict[str, str] = {}
     health: str = ""
     guessed: list[str] = []
+    """Keys whose value was not found in a source, but guessed."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,7 +99,7 @@ class Service(_Entry, frozen=True):
 
     @property
     def workload_names(self) -> tuple[str, ...]:
-        """What its workload may be called in the cluster, the likeliest first."""
+        """The possible names of its workload in the cluster, the likeliest first."""
         return tuple(dict.fromkeys((self.name, *self.workloads, self.component)))
 
 
@@ -91,37 +109,39 @@ class Catalogue(_Entry, frozen=True):
     services: list[Service]
 
     def named(self, word: str, task: str = "intercept") -> Service:
-        """The service that has this name. An unknown one is a Trouble with the nearest names."""
+        """Return the service that has this name. Raises Trouble with the nearest names for an unknown one."""
         must_be_name(word, task)
-        for service in self.services:
-            if word in service.names:
-                return service
-        near = nearest(word, [name for s in self.services for name in s.names])
-        names = list(dict.fromkeys(s.name for n in near for s in self.services if n in s.names))
-        hint = f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(s.name for s in self.services)}"
-        raise Trouble(f"no service '{word}' in config/services.yaml", fix=hint)
+        by_name = {name: service for service in reversed(self.services) for name in service.names}
+        if word in by_name:
+            return by_name[word]
+        near = dict.fromkeys(by_name[name].name for name in nearest(word, by_name))
+        known = ", ".join(service.name for service in self.services)
+        raise Trouble(
+            f"no service '{word}' in config/services.yaml",
+            fix=f"did you mean {' or '.join(near)}?" if near else f"known: {known}",
+        )
 
 
 def read(path: Path) -> Catalogue:
-    """The catalogue in this file. Raises Trouble with file, line and the nearest known key."""
+    """Return the catalogue in this file. Raises Trouble with file, line and the nearest known key."""
     from tasks.core.config.sources import convert, known_keys
     from tasks.core.yaml import strict
 
     document = strict.read(path)
     known_keys(document, Catalogue)
-    found: Catalogue = convert(document.data, Catalogue, [document])
+    loaded = convert(document.data, Catalogue, [document])
     seen: dict[str, str] = {}
-    for place, service in enumerate(found.services):
+    for place, service in enumerate(loaded.services):
         for name in service.names:
             if seen.setdefault(name, service.name) != service.name:
                 raise Trouble(
                     f"{document.where(('services', str(place)))}: '{name}' names {seen[name]} and {service.name}",
                     fix="give one of them another name",
                 )
-    return found
+    return loaded
 
 
 @functools.cache
 def catalogue() -> Catalogue:
-    """The catalogue of this repository, read once."""
+    """Return the catalogue of this repository, read once."""
     return read(repository_root() / "config" / "services.yaml")

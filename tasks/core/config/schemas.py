@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,27 @@ def schema_of(name: str, kind: Any) -> str:
     import msgspec
 
     schema = _dedented(msgspec.json.schema(kind))
-    for definition in schema.get("$defs", {}).values():
+    documented = field_docstrings(kind)
+    for struct, definition in schema.get("$defs", {}).items():
+        for field, text in documented.get(struct, {}).items():
+            if field in definition.get("properties", {}):
+                definition["properties"][field].setdefault("description", text)
         for own in [key for key in definition.get("properties", {}) if key.startswith("_")]:
-            del definition["properties"][own]  # set by the loader, never by a person
+            del definition["properties"][own]  # the loader sets it
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"config/{name}.yaml", **schema}
     return json.dumps(body, indent=1, sort_keys=True) + "\n"
+
+
+def field_docstrings(kind: Any) -> dict[str, dict[str, str]]:
+    """Return the text below each field, by class and field, of the module that defines this struct."""
+    tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    found: dict[str, dict[str, str]] = {}
+    for node in [node for node in tree.body if isinstance(node, ast.ClassDef)]:
+        for field, below in pairwise(node.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found.setdefault(node.name, {})[name] = inspect.cleandoc(text)
+    return found
 
 
 def _dedented(node: Any) -> Any:

@@ -1,9 +1,10 @@
-"""The suite's settings: typed, frozen, read once. Unknown keys and wrong types are refused with their place."""
+"""The suite's settings: typed, frozen, read once. Unknown keys and wrong types are rejected with their place."""
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from msgspec import Meta, Struct, field
 
 Text = Annotated[str, Meta(min_length=1)]
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-# A slot stands in a header and in the intercept's name.
+# A slot is part of a header and of the intercept's name.
 Slot = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")]
 Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$")]
 Address = Annotated[str, Meta(pattern=r"^(https?://[^/\s]+.*)?$")]
@@ -24,30 +25,39 @@ class _Group(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Azure(_Group, frozen=True, kw_only=True):
-    """subscription, tenant: ids or names, empty for the login's own. login: the way to log in."""
+    """How to reach Azure."""
 
     subscription: str = ""
+    """Its id or name; empty for the login's default."""
+
     tenant: str = ""
+    """Its id or domain; empty for the login's own."""
+
     login: Login = "auto"
+    """The login mode; `auto` takes the one that fits the machine."""
+
     server_id: Text = "6dae42f8-4368-4678-94ff-3960e28e3630"  # the AKS AAD server application, the same in every tenant
 
 
 class Component(_Group, frozen=True, kw_only=True):
-    """Something the cluster must have before work starts, as `inv aks.check` looks for it.
-
-    api: an API group it serves, empty for none. workload: a pattern (`*`, `?`) of its Deployments and StatefulSets.
-    namespace: theirs, empty for the cluster's own. by: who installs it, as people say it.
-    """
+    """Something the cluster must have before work starts, as `inv aks.check` looks for it."""
 
     name: Text
     api: str = ""
+    """The API group that it serves; empty when it serves none."""
+
     workload: str = ""
+    """A pattern (`*`, `?`) of its Deployments and StatefulSets."""
+
     namespace: str = ""
+    """The namespace of its workloads; empty for cluster.namespace."""
+
     by: str = "the gitops repository"
+    """Who installs it, as it is shown."""
 
 
 class Cluster(_Group, frozen=True, kw_only=True):
-    """The shared cluster and the place in it. mapped_namespaces: those Telepresence makes reachable."""
+    """The shared cluster, and the namespaces in it."""
 
     name: Text
     resource_group: Text
@@ -56,37 +66,47 @@ class Cluster(_Group, frozen=True, kw_only=True):
     manager_namespace: Namespace = "ambassador"
     argocd_namespace: Namespace = "argocd"
     mapped_namespaces: list[Namespace] = []
+    """The namespaces whose Services Telepresence makes reachable; empty for `namespace` alone."""
+
     components: list[Component] = []
 
 
 class Registry(_Group, frozen=True, kw_only=True):
-    """host: as in image names. kind: acr logs in through az, docker with what `docker login` has."""
+    """The registry of the team's images."""
 
     host: Text
+    """As in image names."""
+
     kind: Literal["acr", "docker"] = "acr"
+    """acr: az logs in. docker: the login that `docker login` made is used."""
 
 
 class Telepresence(_Group, frozen=True, kw_only=True):
-    """version: the wanted client. slot: this developer's name for personal intercepts, empty for none.
-    header: the request header that carries the slot."""
+    """The client, and personal intercepts."""
 
     version: Text
+    """The wanted version of the client."""
+
     slot: Slot = ""
+    """This developer's name for personal intercepts; empty to intercept all traffic."""
+
     header: Header
+    """The request header that carries the slot."""
 
 
 class Ingress(_Group, frozen=True, kw_only=True):
-    """How requests reach the cluster's ingress.
-
-    scheme: of the catalogue's hosts. environment: which of them is this cluster's (`dev`). address: where to connect
-    instead of the host's own address (URL), the Host header stays; empty for DNS. service_url: for services without a
-    host; {service} {namespace} {port} are filled in.
-    """
+    """How requests reach the cluster's ingress."""
 
     scheme: Literal["http", "https"] = "https"
     environment: Text = "dev"
+    """The key of this cluster's host in the `hosts` of a service."""
+
     address: Address = ""
+    """A URL to connect to instead of the host's own address, with the same Host header; empty for DNS."""
+
     service_url: Text = "http://{service}.{namespace}.svc.cluster.local:{port}/"
+    """The URL of a service without a host; {service}, {namespace} and {port} are filled in."""
+
     verify_tls: bool = True
 
 
@@ -113,31 +133,46 @@ class Repositories(_Group, frozen=True, kw_only=True):
 
 
 class Packages(_Group, frozen=True, kw_only=True):
-    """The package installation of the core repository. folder: from the repository root."""
+    """The package installation of the core repository."""
 
     folder: Text = "."
+    """The folder of package.json, from the repository root."""
+
     frozen: bool = True
+    """An installation must not change the lock file."""
 
 
 class Tilt(_Group, frozen=True, kw_only=True):
-    """port: of Tilt's page. upsert_timeout: seconds Tilt waits for a release. platform: of the images built."""
+    """How Tilt runs."""
 
     port: Annotated[int, Meta(ge=1, le=65535)] = 10350
+    """The port of its page."""
+
     upsert_timeout: Seconds = 300
+    """Seconds that it waits for a release."""
+
     platform: Text = "linux/amd64"
+    """The platform of the images that it builds."""
 
 
 class Pin(_Group, frozen=True, kw_only=True):
-    """A wanted program. version: exact, or a minimum when `at_least`. pinned: the one the dev container gets, `version`
-    when empty. sha256: of the pinned one, by architecture; empty where the vendor publishes it beside the file.
-    source: where it comes from; {version} and {arch} are filled in. optional: its absence is said, not an error."""
+    """A wanted program."""
 
     version: Text
+    """The exact version, or the minimum when `at_least` is set."""
+
     pinned: str = ""
+    """The version that the dev container gets; empty for `version`."""
+
     source: str = ""
+    """The URL of the program; {version} and {arch} are filled in."""
+
     sha256: dict[str, str] = {}
+    """The checksum of the pinned version by architecture; empty when the vendor publishes it beside the file."""
+
     at_least: bool = False
     optional: bool = False
+    """Its absence is reported, but not an error."""
 
     @property
     def container(self) -> str:
@@ -146,7 +181,7 @@ class Pin(_Group, frozen=True, kw_only=True):
 
 
 class Budgets(_Group, frozen=True, kw_only=True):
-    """Seconds, after the spec's success criteria."""
+    """Seconds, from the success criteria of the specification."""
 
     setup: Seconds = 300
     connect: Seconds = 30
@@ -155,7 +190,7 @@ class Budgets(_Group, frozen=True, kw_only=True):
 
 
 class Deadlines(_Group, frozen=True, kw_only=True):
-    """Seconds after which a program that gives no answer is ended."""
+    """Seconds after which a program that does not answer is ended."""
 
     az: Seconds = 60
     login: Seconds = 900
@@ -184,8 +219,11 @@ class Settings(_Group, frozen=True, kw_only=True):
     tools: dict[str, Pin] = {}
     budgets: Budgets = Budgets()
     deadlines: Deadlines = Deadlines()
-    root: str = field(default="", name="_root")  # the repository root; set by the loader, not a setting
-    origins: dict[str, str] = field(default={}, name="_origins")  # key path -> where its override stands
+    root: str = field(default="", name="_root")
+    """The repository root. The loader sets it."""
+
+    origins: dict[str, str] = field(default={}, name="_origins")
+    """The place of each override, by key path. The loader sets it."""
 
     @property
     def core(self) -> Path:
@@ -198,10 +236,19 @@ class Settings(_Group, frozen=True, kw_only=True):
         return (Path(self.root) / self.repositories.gitops).resolve()
 
 
+def load(root: Path, environment: Mapping[str, str]) -> Settings:
+    """Read the settings of this repository and environment.
+
+    Raises Trouble with file and line, or the variable, and the nearest known key.
+    """
+    from tasks.core.config import sources
+
+    return sources.load(Settings, root, environment)
+
+
 @functools.cache
 def settings() -> Settings:
-    """The settings of this run. Raises Trouble with file, line or variable and the nearest known key."""
-    from tasks.core.config.sources import load
+    """Return the settings of this run, read once."""
     from tasks.core.repository import repository_root
     from tasks.core.state import store
 

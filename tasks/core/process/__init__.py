@@ -1,1 +1,1 @@
-"""Child processes: captured, piped or in the foreground, and the processes of this machine."""
+"""Child processes: `child` starts each of them, `tool`, `pipe` and `foreground` are the ways to use one."""

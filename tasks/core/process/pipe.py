@@ -1,24 +1,28 @@
-"""Children whose bytes matter: git's objects, read and written in bulk. No shell, a deadline, an own process group.
+"""Children whose bytes matter: git's objects, read and written in bulk.
 
-`core/tool.py` decodes what a program says; here it stays bytes, several children can run at once, and a child can
-be talked with. plumbum is not needed for that, which saves its import where milliseconds count.
+`tool` decodes what a program prints and waits for its end; here it stays bytes, several children run at once, and a
+child can be asked and answer many times.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
-import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from tasks.core.errors import Absent, TimedOut, ToolError
+from tasks.core.errors import TimedOut, ToolError
+from tasks.core.process.child import DEVNULL, PIPE, start
+from tasks.core.process.output import clean, decoded
 from tasks.core.process.processes import deliver
 
-_FIXES = (  # what a child says when the file system fails it, and what a person does then
+_MOST_ERROR_LINES = 200
+_MOMENT = 5.0  # seconds for a thread to read what is left of an ended child
+_FIXES = (  # what git prints when the file system refuses, and what helps
     (re.compile(r"No space left|[Oo]ut of disk ?space|quota exceeded"), "free some space: df -h {cwd}"),
     (re.compile(r"Permission denied|Read-only file system"), "look at the owner and the mount: ls -ld {cwd}"),
     (
@@ -29,105 +33,114 @@ _FIXES = (  # what a child says when the file system fails it, and what a person
 
 
 class Piped:
-    """A running child. Use as a context: it is ended, with its whole group, when the block is left.
+    """A running child. Use it as a context: at its end the child is ended with its whole group.
 
-    said: what an error calls it, such as `git cat-file`; never the whole argv
+    said: what an error calls it, such as `git cat-file`; never the whole command line
+    stdin: the child reads what is written to `stdin`
     """
 
     def __init__(
         self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], said: str, stdin: bool = False
     ) -> None:
         self.said, self._cwd = said, cwd
+        self._child = start(argv, cwd=cwd, env=env, stdin=PIPE if stdin else DEVNULL)
         self._errors: list[bytes] = []
-        try:
-            self._process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=cwd,
-                env=dict(env),
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise Absent(f"{argv[0]} is not installed", tool=argv[0], fix=f"install {argv[0]}") from None
-        except OSError as why:
-            raise ToolError(f"{said} could not be started: {why.strerror}", tool=argv[0]) from None
-        self._reader = threading.Thread(target=self._read_errors, daemon=True)
-        self._reader.start()
+        self._error_reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._error_reader.start()
         self._gathered: list[bytes] = []
-        self._gathering: threading.Thread | None = None
+        self._gatherer: threading.Thread | None = None
 
     def gather(self) -> Piped:
-        """Read its stdout in the background until `result` wants it: a full pipe would hold the child meanwhile."""
-        self._gathering = threading.Thread(target=lambda: self._gathered.append(self.stdout.read()), daemon=True)
-        self._gathering.start()
+        """Read stdout in the background until `result` is called: a full pipe would stop the child meanwhile."""
+        self._gatherer = threading.Thread(target=lambda: self._gathered.append(self.stdout.read()), daemon=True)
+        self._gatherer.start()
         return self
 
     @property
     def stdin(self) -> IO[bytes]:
-        """Where to write to the child; only when it was started with `stdin`."""
-        assert self._process.stdin is not None
-        return self._process.stdin
+        """Where to write to the child, when it was started with `stdin`."""
+        assert self._child.stdin is not None
+        return self._child.stdin
 
     @property
     def stdout(self) -> IO[bytes]:
-        """What the child writes."""
-        assert self._process.stdout is not None
-        return self._process.stdout
+        """What the child prints."""
+        assert self._child.stdout is not None
+        return self._child.stdout
 
     def result(self, *, ok: tuple[int, ...] = (0,), timeout: float = 300.0) -> bytes:
-        """Read to the end and return all of stdout. Raises ToolError with the last line of stderr, TimedOut."""
-        timer = threading.Timer(timeout, self.end)
-        timer.daemon = True
-        timer.start()
-        try:
-            if self._process.stdin is not None and not self._process.stdin.closed:
-                try:
-                    self._process.stdin.close()
-                except BrokenPipeError:
-                    pass  # it has ended; its exit code tells why
-            if self._gathering is not None:
-                self._gathering.join()
-                out = self._gathered.pop() if self._gathered else b""
-            else:
-                out = self.stdout.read()
-            code = self._process.wait()
-        except BaseException:
-            self.end()
-            raise
-        finally:
-            late = not timer.is_alive()
-            timer.cancel()
-        self._reader.join(5.0)
-        if late and code < 0:
-            raise TimedOut(f"{self.said}: no answer in {timeout:g} s", tool=self.said.split()[0])
+        """Read to the end and return all of stdout.
+
+        Raises ToolError with its line of stderr for an exit code that is not in `ok`, TimedOut after `timeout` seconds.
+        """
+        with self._ended_after(timeout) as late:
+            self._close_stdin()
+            out = self._rest()
+            code = self._child.wait()
+        self._error_reader.join(_MOMENT)
+        if late.is_set() and code < 0:
+            raise TimedOut(f"{self.said}: no answer in {timeout:g} s", tool=self._program)
         if code not in ok:
             raise self.failed()
         return out
 
     def failed(self) -> ToolError:
-        """The error for a child that ended badly, with what it said."""
-        from tasks.core.process.tool import clean
-
-        code = self._process.wait()
-        self._reader.join(5.0)
-        text = clean(b"".join(self._errors).decode("utf-8", "replace"))
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        first = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
-        how = first or (f"killed by signal {-code}" if code < 0 else f"exit code {code}")
-        fix = next((f.format(cwd=self._cwd) for sign, f in _FIXES if sign.search(text)), "")
-        return ToolError(f"{self.said}: {how}", fix=fix, tool=self.said.split()[0], exit=code, stderr=text)
+        """The error for a child that ended badly, with the line that says why."""
+        code = self._child.wait()
+        self._error_reader.join(_MOMENT)
+        stderr = clean(decoded(b"".join(self._errors)))
+        lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        ended = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        reason = (fatal[:1] or lines[-1:] or [ended])[0]
+        fix = next((fix.format(cwd=self._cwd) for pattern, fix in _FIXES if pattern.search(stderr)), "")
+        return ToolError(f"{self.said}: {reason}", fix=fix, tool=self._program, exit=code, stderr=stderr)
 
     def end(self) -> None:
-        """End the child and its group at once; harmless when it has ended."""
-        deliver(self._process.pid, signal.SIGKILL)
+        """Kill the child and its group; harmless when it has ended."""
+        deliver(self._child.pid, signal.SIGKILL)
+
+    @property
+    def _program(self) -> str:
+        return self.said.split()[0]
+
+    @contextlib.contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[threading.Event]:
+        """End the child when the block takes longer, which sets the event, or when it fails."""
+        late = threading.Event()
+
+        def expire() -> None:
+            late.set()
+            self.end()
+
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield late
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            timer.cancel()
+
+    def _close_stdin(self) -> None:
+        if self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # the child has ended; its exit code says why
+                self._child.stdin.close()
+
+    def _rest(self) -> bytes:
+        """What is left of stdout, up to its end."""
+        if self._gatherer is None:
+            return self.stdout.read()
+        self._gatherer.join()
+        return self._gathered.pop() if self._gathered else b""
 
     def _read_errors(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
+        assert self._child.stderr is not None
+        for line in self._child.stderr:
             self._errors.append(line)
-            del self._errors[:-200]
+            del self._errors[:-_MOST_ERROR_LINES]
 
     def __enter__(self) -> Piped:
         return self
@@ -135,15 +148,13 @@ class Piped:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
+        if self._child.poll() is None:
             self.end()
-        self._process.wait()
-        self._reader.join(5.0)
-        if self._gathering is not None:
-            self._gathering.join(5.0)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            try:
-                if stream is not None:
+        self._child.wait()
+        self._error_reader.join(_MOMENT)
+        if self._gatherer is not None:
+            self._gatherer.join(_MOMENT)
+        for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-            except BrokenPipeError:
-                pass

@@ -1,4 +1,4 @@
-"""Processes of this machine, as /proc shows them, and signals to groups of them."""
+"""Processes of this machine, as /proc lists them, and signals to groups of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """argv as started; start in clock ticks since boot, so that a pid used again is told apart."""
+    """A process."""
 
     pid: int
     start: float
+    """In clock ticks since boot: it distinguishes a process from a later one with the same pid."""
+
     argv: tuple[str, ...]
 
     def variable(self, name: str) -> str:
-        """An environment variable it was started with; empty when unset or when it belongs to somebody else."""
+        """Return an environment variable from its start; empty when unset, or for another user's process."""
         try:
             data = Path(f"/proc/{self.pid}/environ").read_bytes()
         except OSError:
@@ -29,30 +31,30 @@ class Process:
 
     @property
     def lives(self) -> bool:
-        """Is it still there, and still the same?"""
+        """Does it still run?"""
         return self.start != 0 and started(self.pid) == self.start
 
 
 def pids() -> list[int]:
-    """Every process there is now."""
+    """Return the pids of all processes."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def running() -> Iterator[Process]:
-    """Every process whose command line can be read."""
+    """Yield every process whose command line can be read."""
     for pid in pids():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
-            continue  # it ended while we looked
+            continue  # it has ended meanwhile
         if words[0]:
             yield Process(pid, started(pid), tuple(w.decode("utf-8", "replace") for w in words[:-1]))
 
 
 def stat(pid: int) -> list[str]:
-    """What /proc/PID/stat tells behind the command's name: state, parent, group, session ...; empty when it has gone.
+    """Return the fields of /proc/PID/stat after the command's name: state, parent, group, session ...; empty if gone.
 
-    The name itself may hold blanks, brackets, and half a character: the kernel cuts it at 15 bytes.
+    The name may contain blanks, brackets and half a character, because the kernel cuts it at 15 bytes.
     """
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
@@ -61,18 +63,18 @@ def stat(pid: int) -> list[str]:
 
 
 def started(pid: int) -> float:
-    """When the process started, in clock ticks since boot; 0 when there is no such process (or it is a zombie)."""
+    """Return when the process started, in clock ticks since boot; 0 for one that has ended, a zombie too."""
     fields = stat(pid)
     return float(fields[19]) if fields and fields[0] != "Z" else 0.0
 
 
 def group_lives(group: int) -> bool:
-    """Is there a process of this group that is no zombie?"""
+    """Does a process of this group run? A zombie does not."""
     return any(fields[2] == str(group) and fields[0] != "Z" for pid in pids() if (fields := stat(pid)))
 
 
 def deliver(group: int, number: int) -> None:
-    """Send the signal to the process group; one that has ended, or belongs to another user, is fine."""
+    """Send the signal to the process group. One that has ended, or belongs to another user, is ignored."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -1,50 +1,38 @@
-"""The one place that starts a captured child process: no shell, no stdin, a deadline, an own process group."""
+"""Programs whose output is read: a Tool pins what every call has, a Command is one call of it that can be shown and run.
+
+plumbum makes the commands: `az["account", "show"]` is a value that can be extended, and `formulate` is its argv. How a
+child is started, given a deadline and ended is ours (see `child`): plumbum's own `timeout=` waits for a grandchild that
+holds the pipe, as az's shell wrapper does, and its error texts hold the whole command line with its secrets.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from tasks.core import ui
-from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.plan.change import Change
+from tasks.core.errors import TimedOut, ToolError
+from tasks.core.process import running
+from tasks.core.process.child import DEVNULL, PIPE, Child, TimeoutExpired, start
+from tasks.core.process.output import Lines, clean, decoded, last_line
 from tasks.core.process.processes import deliver
-
-_running: set[int] = set()  # process groups of captured children, for whoever has to end them all
-_unwinding = threading.Event()  # the run was interrupted: its threads start nothing any more
-_GRACE = 0.5  # seconds between SIGTERM and SIGKILL at a deadline: az removes its lock files on SIGTERM
-_NOISE = re.compile(
-    r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated"
-    # advice that follows the error: kubectl about a missing plug-in, Helm about a kind, cobra and pnpm about their help
-    r"|^ensure CRDs are installed first|^It looks like you are trying to use a client-go|^To learn more|^\s*https?://\S+$|^(?:See|Run) '[^']+' for |^For help, run"
-)
-_SECRET = re.compile(
-    r"(?i)\b(?:"
-    r"(password|secret|authorization)(\"?\s*[:=]\s*\"?)(?:bearer\s+)?"
-    # kubelogin says `failed to get token: AzureCLICredential: ...`: a plain word there is a text, not a token
-    r"|((?:access|refresh|id)?_?token)(\"?\s*[:=]\s*\"?)(?![a-z]+:?(?:\s|$))"
-    r")[^\s\"',]{6,}"
-)
-_IN_URL = re.compile(r"(?<=://)(?:[^/\s@:]*:[^/\s@]+|[^/\s@:]{20,})(?=@)")  # git names a remote as it is written
-_JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]*")
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a child ended. `exit` is negative for a signal. Streams are decoded once, bad bytes as U+FFFD."""
+    """How a child ended."""
 
     exit: int
+    """Its exit code; negative when a signal ended it."""
+
     stdout: str
+    """Decoded once, invalid bytes as U+FFFD; stderr likewise."""
+
     stderr: str
     seconds: float
 
@@ -56,116 +44,124 @@ class Done:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program with what is pinned for every call of it.
-
-    name: bare, looked up on PATH when called
-    fix:  what a person does when it is absent
-    base: pinned arguments before the others (context, kubeconfig); env: pinned variables; drop: variables taken out
-    """
+    """A program with what is pinned for every call of it."""
 
     name: str
+    """Without a path: it is looked up on PATH when it is called."""
+
     fix: str = ""
+    """How to get the program when it is absent."""
+
     base: tuple[str, ...] = ()
+    """Arguments before all others, such as the context."""
+
     env: Mapping[str, str] = field(default_factory=dict)
+    """Variables on top of the environment of this process."""
+
     drop: tuple[str, ...] = ()
+    """Variables that the program does not get."""
+
     timeout: float = 60.0
+    """Seconds that a call may take when it names no time of its own."""
+
+    def __getitem__(self, args: str | tuple[str, ...]) -> Command:
+        """The command with these arguments: `tool["get", "pods"]`."""
+        # Not `local[name]`: that looks the program up now, and raises an AttributeError when it is absent.
+        from plumbum.machines.local import LocalCommand  # 40 ms: not for `inv --list`
+
+        return Command(self, LocalCommand(self.name)[self.base])[args]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All variables of a child."""
+        return {name: value for name, value in {**os.environ, **self.env}.items() if name not in self.drop}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A tool with arguments, not started yet: what a dry run shows and what runs are the same value."""
+
+    tool: Tool
+    bound: Any = field(repr=False)
+    """plumbum's command with these arguments."""
+
+    def __getitem__(self, args: str | tuple[str, ...]) -> Command:
+        """The command with more arguments."""
+        return Command(self.tool, self.bound[args])
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The program's name and all arguments, the pinned ones first."""
+        return tuple(self.bound.formulate())
+
+    @property
+    def name(self) -> str:
+        """What an error calls it: the program and its verbs, never an argument that may be a secret."""
+        args = self.argv[1 + len(self.tool.base) :]
+        return " ".join((self.tool.name, *takewhile(lambda word: not word.startswith("-"), args[:2])))
 
     def call(
         self,
-        *args: str,
+        *,
         timeout: float | None = None,
         stdin: bytes | None = None,
         cwd: str | None = None,
         echo: Callable[[str], None] | None = None,
     ) -> Done:
-        """Run to its end and return how it ended, whatever its exit code. Raises ToolError when it did not start or end.
+        """Run to the end and return how it ended, whatever the exit code is. Raises ToolError when it cannot run.
 
-        echo: is told each line of stderr as it comes, for a child that a person has to watch (the code of a login).
+        timeout: seconds, by default the tool's
+        stdin: what the child reads; by default there is nothing to read
+        echo: called with each line of stderr as it comes, for a child that a person must watch (the code of a login)
         """
-        if threading.current_thread() is threading.main_thread():
-            _unwinding.clear()  # it has unwound so far that it cleans up
-        elif stopping():
-            raise ToolError(f"{self._said(args)}: not started, the run was interrupted", tool=self.name)
-        limit = self.timeout if timeout is None else timeout
-        environment = {k: v for k, v in {**os.environ, **self.env}.items() if k not in self.drop}
+        if not running.may_start():
+            raise ToolError(f"{self.name}: not started, the run was interrupted", tool=self.tool.name)
         began = time.monotonic()
         lines = Lines(echo) if echo is not None else None
         try:
-            process: Any = local_command(self.name).popen(
-                [*self.base, *args],
-                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                stderr=subprocess.PIPE if lines is None else lines.writing,
-                new_session=True,
+            child = start(
+                self.argv,
+                env=self.tool.environment,
                 cwd=cwd,
-                env=environment,
+                stdin=DEVNULL if stdin is None else PIPE,
+                stderr=lines.writing if lines else PIPE,
+                fix=self.tool.fix,
             )
-        except FileNotFoundError:
-            raise Absent(f"{self.name} is not installed", tool=self.name, fix=self.fix) from None
-        except PermissionError:
-            raise Absent(f"{self.name} is on PATH but may not be executed", tool=self.name, fix=self.fix) from None
-        except OSError as why:
-            raise ToolError(f"{self.name} could not be started: {why.strerror}", tool=self.name, fix=self.fix) from None
         finally:
-            if lines is not None:
+            if lines:
                 lines.started()
-        _running.add(process.pid)
-        try:
-            out, err = process.communicate(stdin, timeout=limit)
-        except BaseException as why:  # a deadline or Ctrl-C: the whole group goes, whatever it was
-            out, err = _end_group(process)
-            if isinstance(why, subprocess.TimeoutExpired):
-                raise TimedOut(
-                    f"{self._said(args)}: no answer in {limit:g} s",
-                    tool=self.name,
-                    fix=f"see whether `{self._said(args)}` answers by hand: a VPN, a proxy or a lock may hold it up",
-                    stdout=clean(_text(out)),
-                    stderr=clean(_text(err)),
-                ) from None
-            raise
-        finally:
-            _running.discard(process.pid)
-        if lines is not None:
+        out, err = self._output(child, stdin, self.tool.timeout if timeout is None else timeout)
+        if lines:
             err = lines.all()
-        return Done(process.returncode, _text(out), _text(err), time.monotonic() - began)
+        return Done(child.returncode, decoded(out), decoded(err), time.monotonic() - began)
 
-    def run(
-        self,
-        *args: str,
-        timeout: float | None = None,
-        ok: tuple[int, ...] = (0,),
-        stdin: bytes | None = None,
-        cwd: str | None = None,
-    ) -> str:
-        """Run and return stdout. Raises ToolError with the tool's last line when the exit code is not in `ok`."""
-        done = self.call(*args, timeout=timeout, stdin=stdin, cwd=cwd)
-        if done.exit not in ok:
-            raise self.failed(args, done)
+    def run(self, *, timeout: float | None = None, stdin: bytes | None = None, cwd: str | None = None) -> str:
+        """Run and return stdout. Raises ToolError with the tool's last line for another exit code than 0."""
+        done = self.call(timeout=timeout, stdin=stdin, cwd=cwd)
+        if done.exit != 0:
+            raise self.failed(done)
         return done.stdout
 
-    def json(self, *args: str, timeout: float | None = None, cwd: str | None = None) -> Any:
-        """Run and return the JSON of stdout. Warnings on stderr do not count; an empty stdout is None."""
-        out = self.run(*args, timeout=timeout, cwd=cwd)
+    def json(self, *, timeout: float | None = None, cwd: str | None = None) -> Any:
+        """Run and return the JSON of stdout, None for an empty one. Warnings on stderr do not matter."""
+        return self.parsed(self.run(timeout=timeout, cwd=cwd))
+
+    def parsed(self, stdout: str) -> Any:
+        """The JSON that this command printed, None for nothing. Raises ToolError for anything else."""
         try:
-            return json.loads(out or "null")
+            return json.loads(stdout or "null")
         except ValueError:
-            raise ToolError(f"{self._said(args)}: the answer is not JSON", tool=self.name, exit=0) from None
+            raise ToolError(f"{self.name}: the answer is not JSON", tool=self.tool.name, exit=0) from None
 
-    def change(
-        self, text: str, *args: str, destroys: str = "", timeout: float = 300, shown: tuple[str, ...] | None = None
-    ) -> Change[object]:
-        """The write as a value. `shown` replaces the arguments in what people see, where they hold a secret."""
-        visible = (self.name, *self.base, *(args if shown is None else shown))
-        return Change(text, visible, lambda: self.run(*args, timeout=timeout), destroys)
-
-    def failed(self, args: tuple[str, ...], done: Done) -> ToolError:
-        """The error for this end of this call, explained where a signature knows it."""
+    def failed(self, done: Done) -> ToolError:
+        """The error for this end of the command, with cause and fix where a signature knows it."""
         from tasks.core.signatures import explain
 
-        why, fix = explain(self.name, f"{done.stderr}\n{done.stdout}")
-        how = f"killed by signal {-done.exit}" if done.exit < 0 else done.last_line
+        why, fix = explain(self.tool.name, f"{done.stderr}\n{done.stdout}")
+        reason = f"killed by signal {-done.exit}" if done.exit < 0 else done.last_line
         return ToolError(
-            f"{self._said(args)}: {how}",
-            tool=self.name,
+            f"{self.name}: {reason}",
+            tool=self.tool.name,
             exit=done.exit,
             stdout=clean(done.stdout),
             stderr=clean(done.stderr),
@@ -173,105 +169,37 @@ class Tool:
             fix=fix,
         )
 
-    def _said(self, args: tuple[str, ...]) -> str:
-        verbs = takewhile(lambda word: not word.startswith("-"), args[:2])  # never the whole argv: it may hold a secret
-        return " ".join((self.name, *verbs))
+    def _output(self, child: Child, stdin: bytes | None, limit: float) -> tuple[bytes, bytes]:
+        """All that the child prints. At the deadline, or when this process is interrupted, its whole group is ended."""
+        with running.captured(child.pid):
+            try:
+                return child.communicate(stdin, timeout=limit)
+            except TimeoutExpired:
+                out, err = _end_group(child)
+                raise self._timed_out(limit, out, err) from None
+            except BaseException:
+                _end_group(child)
+                raise
+
+    def _timed_out(self, limit: float, out: bytes, err: bytes) -> TimedOut:
+        return TimedOut(
+            f"{self.name}: no answer in {limit:g} s",
+            tool=self.tool.name,
+            fix=f"see whether `{self.name}` answers by hand: a VPN, a proxy or a lock may hold it up",
+            stdout=clean(decoded(out)),
+            stderr=clean(decoded(err)),
+        )
 
 
-class Lines:
-    """The reading end of a child's stderr, told on line by line from a thread."""
-
-    def __init__(self, echo: Callable[[str], None]) -> None:
-        self._reading, self.writing = os.pipe()
-        self._kept: list[bytes] = []
-        self._thread = threading.Thread(target=self._read, args=(echo,), daemon=True)
-        self._thread.start()
-
-    def _read(self, echo: Callable[[str], None]) -> None:
-        with os.fdopen(self._reading, "rb") as stream:
-            for line in stream:
-                self._kept.append(line)
-                echo(clean(_text(line).rstrip()))
-
-    def started(self) -> None:
-        """The child has its end (or never came to be): close ours, so that reading ends with the child."""
-        os.close(self.writing)
-
-    def all(self) -> bytes:
-        """What was said. A grandchild that keeps the stream open is waited for one second, not longer."""
-        self._thread.join(1.0)
-        return b"".join(self._kept)
-
-
-def stopping() -> bool:
-    """Was the run interrupted, and is this one of its threads that shall start nothing more?"""
-    return _unwinding.is_set() and threading.current_thread() is not threading.main_thread()
-
-
-def end_running(*, interrupted: bool = False) -> None:
-    """Ask every captured child to end now, from whichever thread it was started; kill what has not after a moment.
-
-    interrupted: the run unwinds: other threads start nothing more until the main one does, to clean up. Asked once
-    more meanwhile, it kills at once.
-    """
-    asked = tuple(_running)
-    if interrupted and _unwinding.is_set():
-        _tell(asked, signal.SIGKILL)
-        return
-    if interrupted:
-        _unwinding.set()
-    _tell(asked, signal.SIGTERM)
-    later = threading.Timer(_GRACE, lambda: _tell(tuple(set(asked) & _running), signal.SIGKILL))
-    later.daemon = True
-    later.start()
-
-
-@contextmanager
-def not_needed_after_a_failure() -> Iterator[None]:
-    """What other threads still run is told to end when the block fails: nobody waits for an answer that counts no more."""
-    try:
-        yield
-    except BaseException:
-        end_running()
-        raise
-
-
-def _tell(groups: tuple[int, ...], number: signal.Signals) -> None:
-    for group in groups:
-        deliver(group, number)
-
-
-def local_command(name: str) -> Any:
-    """plumbum's command of this name: no lookup on PATH before it is started, and no environment of its own."""
-    from plumbum.machines.local import LocalCommand, local  # 40 ms: not for `inv --list`
-
-    local.env.clear()  # its snapshot of the environment would bring back variables that are dropped here
-    return LocalCommand(name)
-
-
-def last_line(text: str) -> str:
-    """The last line that is no known noise, shortened to 300 characters, without secrets."""
-    lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
-    return clean(lines[-1])[:300] if lines else ""
-
-
-def clean(text: str) -> str:
-    """The text without tokens and passwords, known or recognised by their shape."""
-    return ui.masked(_JWT.sub("***", _IN_URL.sub("***", _SECRET.sub(r"\1\2\3\4***", text))))
-
-
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8", "replace")
-
-
-def _end_group(process: Any) -> tuple[bytes, bytes]:
-    for number, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, 5.0)):
-        deliver(process.pid, number)
+def _end_group(child: Child) -> tuple[bytes, bytes]:
+    """End the child's process group and return what it printed."""
+    for number, wait in ((signal.SIGTERM, running.GRACE), (signal.SIGKILL, 5.0)):
+        deliver(child.pid, number)
         try:
-            out, err = process.communicate(timeout=wait)
-        except subprocess.TimeoutExpired:
+            out, err = child.communicate(timeout=wait)
+        except TimeoutExpired:
             continue
-        if number == signal.SIGTERM:  # the leader obeyed; a grandchild that ignores SIGTERM must go too
-            deliver(process.pid, signal.SIGKILL)
+        if number == signal.SIGTERM:  # the leader obeyed; a grandchild that ignores SIGTERM must be killed
+            deliver(child.pid, signal.SIGKILL)
         return out or b"", err or b""
     return b"", b""

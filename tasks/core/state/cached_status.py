@@ -1,6 +1,6 @@
 """`inv status --cached`: what the last `inv status` saw, each fact with its age.
 
-Imports next to nothing, so that a prompt or an editor can ask often: run as `python3 -S -E cached_status.py [--json]`.
+It imports very little, so that a prompt or an editor can run it often: `python3 -S -E cached_status.py [--json]`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import time
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself takes longer to import than all that is done here
+if TYPE_CHECKING:  # importing typing takes longer than everything done here
     from typing import Any
 
 _MARKS = {"ok": "  ", "warn": "! ", "bad": "!!", "unknown": "? "}
@@ -32,7 +32,7 @@ def path() -> str:
 
 
 def age(seconds: float) -> str:
-    """An age as people say it."""
+    """Return a number of seconds as people write an age."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit} ago"
@@ -40,8 +40,8 @@ def age(seconds: float) -> str:
 
 
 def lines(document: dict[str, Any], now: float) -> list[str]:
-    """The facts as a person reads them, sections in their order."""
-    found = []
+    """Return the facts as lines for a person, in the order of their sections."""
+    shown = []
     facts = document["facts"]
     width = max((len(f["section"]) for f in facts), default=0)
     names = max((len(f["name"]) for f in facts), default=0)
@@ -51,35 +51,43 @@ def lines(document: dict[str, Any], now: float) -> list[str]:
         before = fact["section"]
         old = now - fact["at"]
         tail = f"   ({age(old)})" if old > 5 else ""
-        found.append(
+        shown.append(
             f"{_MARKS.get(fact['state'], '  ')} {section:<{width}}  {fact['name']:<{names}}  {fact['value']}{tail}".rstrip()
         )
         if fact.get("fix") and fact["state"] != "ok":
-            found.append(f"   {'':<{width}}  {'':<{names}}  fix: {fact['fix']}")
-    return found
+            shown.append(f"   {'':<{width}}  {'':<{names}}  fix: {fact['fix']}")
+    return shown
 
 
 def main(words: list[str]) -> int:
-    """Print the kept facts; 1 when there are none."""
+    """Print the kept facts. Return the exit code: 1 without facts."""
+    as_json = "--json" in words
     try:
         with open(path(), encoding="utf-8") as file:
             document = json.load(file)
         shown = lines(document, time.time())
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # none there, or of another version
-        sys.stderr.write("error: no status is kept yet\n  fix: inv status\n")
-        if "--json" in words:
-            error = {"what": "no status is kept yet", "why": "", "fix": "inv status"}
-            sys.stdout.write(json.dumps({"schema": 1, "error": error, "exit": 1}) + "\n")
-        return 1
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # no file, or one of another version
+        return _nothing_kept(as_json)
     unknown = [word for word in words if word != "--json"]
     if unknown:
         sys.stderr.write(f"error: inv status --cached does not know {unknown[0]}\n  fix: inv --help status\n")
         return 1
-    text = json.dumps({**document, "cached": True}) if "--json" in words else "\n".join(shown)
+    return _print(json.dumps({**document, "cached": True}) if as_json else "\n".join(shown))
+
+
+def _nothing_kept(as_json: bool) -> int:
+    sys.stderr.write("error: no status is kept yet\n  fix: inv status\n")
+    if as_json:
+        error = {"what": "no status is kept yet", "why": "", "fix": "inv status"}
+        sys.stdout.write(json.dumps({"schema": 1, "error": error, "exit": 1}) + "\n")
+    return 1
+
+
+def _print(text: str) -> int:
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except OSError as why:  # a reader that has gone is no error; a full disk is one
+    except OSError as why:  # a full disk is an error, a reader that has ended is not
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(why, BrokenPipeError):
             return 0

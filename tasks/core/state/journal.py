@@ -1,7 +1,7 @@
 """What this workstation made and has not undone yet: one file for each thing.
 
-Written before the thing is made, removed after it is undone, so that a kill at any moment leaves at most an entry
-for something that is not there; undoing that is harmless. Nothing is decided from the journal but what to undo.
+An entry is written before the thing is made and deleted after it is undone. A kill at any moment leaves at most an
+entry for something that does not exist, which is harmless to undo. The journal only decides what to undo.
 """
 
 from __future__ import annotations
@@ -20,24 +20,30 @@ from tasks.core.state import store
 
 @dataclass(frozen=True)
 class Entry:
-    """kind: intercept, process, file, session, release ...; data: what undoing it needs, without secrets;
-    made: seconds since the epoch; pid and start: of the run that made it, so that a living run is left alone."""
+    """A thing to undo."""
 
     id: str
     kind: str
+    """intercept, process, file, session, release ..."""
+
     made: float
+    """In seconds since the epoch."""
+
     pid: int
+    """Of the run that made it, together with its start: what a living run made is left alone."""
+
     start: float
     data: dict[str, Any] = field(default_factory=dict)
+    """What is needed to undo it, without secrets."""
 
     @property
     def owner_lives(self) -> bool:
-        """Is the run that made it still there? The start time tells a reused pid apart."""
+        """Does the run that made it still run? The start time distinguishes it from a later one with the same pid."""
         return self.start != 0 and started(self.pid) == self.start
 
 
 def record(kind: str, **data: Any) -> Entry:
-    """Note that something is about to be made."""
+    """Record that something is about to be made."""
     entry = Entry(
         f"{kind}-{int(time.time())}-{secrets.token_hex(3)}", kind, time.time(), os.getpid(), started(os.getpid()), data
     )
@@ -46,7 +52,7 @@ def record(kind: str, **data: Any) -> Entry:
 
 
 def update(entry: Entry, **data: Any) -> Entry:
-    """Add to what is known of it (such as a pid that came later); what was added meanwhile stays."""
+    """Add data that came later, such as a pid. Keep what others added meanwhile."""
     kept = next((e for e in entries(entry.kind) if e.id == entry.id), entry)
     newer = replace(kept, data={**kept.data, **data})
     store.write(_path(entry.id), json.dumps(asdict(newer)))
@@ -54,23 +60,24 @@ def update(entry: Entry, **data: Any) -> Entry:
 
 
 def forget(entry: Entry) -> None:
-    """It is undone."""
+    """Delete the entry."""
     _path(entry.id).unlink(missing_ok=True)
 
 
 def entries(kind: str = "") -> list[Entry]:
-    """What is open, oldest first; of one kind if given. A file that is none of ours is passed over."""
-    found = []
-    for path in sorted(store.folder("journal").glob("*.json")):
-        try:
-            entry = Entry(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
-            continue
-        if not (isinstance(entry.data, dict) and isinstance(entry.made, int | float) and isinstance(entry.pid, int)):
-            continue
-        if not kind or entry.kind == kind:
-            found.append(entry)
-    return sorted(found, key=lambda e: (e.made, e.id))
+    """Return the entries of this kind, or all, oldest first. Files that are not valid entries are ignored."""
+    read = (_read(path) for path in store.folder("journal").glob("*.json"))
+    wanted = [entry for entry in read if entry is not None and kind in {"", entry.kind}]
+    return sorted(wanted, key=lambda entry: (entry.made, entry.id))
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    valid = isinstance(entry.data, dict) and isinstance(entry.made, int | float) and isinstance(entry.pid, int)
+    return entry if valid else None
 
 
 def _path(id: str) -> Path:

@@ -1,4 +1,4 @@
-"""The state folder of this workstation: folders 0700, files 0600, written whole or not at all."""
+"""The state folder of this workstation: folders 0700, files 0600, each written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ _only_read = False
 
 
 def only_read() -> None:
-    """From here on this process writes no caches: a dry run leaves no trace."""
+    """Write no caches in this process from here on, because a dry run writes nothing."""
     global _only_read
     _only_read = True
 
 
 def cache(path: Path, data: str | bytes) -> None:
-    """Write what can be found out again. Not in a dry run, and no error when it cannot be written."""
+    """Write something that can be found out again. Skip it in a dry run, and ignore failures."""
     if _only_read:
         return
     try:
         write(path, data)
     except Trouble:
-        pass  # a cache that cannot be written costs time, nothing else
+        pass  # without the cache the next run only takes longer
 
 
 def must_be_usable() -> None:
-    """Raise Trouble when there is no home folder, or when what is kept cannot be read: it belongs to somebody else,
-    after a `sudo inv` perhaps. Not to be able to look must not read as `nothing is there`."""
+    """Raise Trouble without a home folder, or when the state cannot be read, as after a `sudo inv`.
+
+    An unreadable folder must not look like an empty one.
+    """
     if os.path.expanduser("~") == "~":
         raise Trouble(
             "HOME is not set, and this user is not in /etc/passwd", fix="export HOME=FOLDER, then run this again"
@@ -61,7 +63,7 @@ def folder(*parts: str) -> Path:
 
 
 def made(path: Path) -> Path:
-    """The folder, made with mode 0700 together with its parents."""
+    """Create the folder, and its parents, with mode 0700; return it."""
     if path.is_dir():
         return path
     parent = path.parent
@@ -75,7 +77,7 @@ def made(path: Path) -> Path:
 
 
 def write(path: Path, data: str | bytes) -> None:
-    """Write the file with mode 0600 by a rename, so that a kill leaves the old one or the new one."""
+    """Write the file with mode 0600 by a rename: a kill leaves the old one or the new one."""
     made(path.parent)
     body = data.encode() if isinstance(data, str) else data
     name = ""
@@ -92,12 +94,12 @@ def write(path: Path, data: str | bytes) -> None:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """A folder with mode 0700 that is gone after the block. Raises Trouble when none can be made."""
+    """Create a folder with mode 0700 that is deleted after the block. Raises Trouble when it cannot be created."""
     try:
         made_here = tempfile.TemporaryDirectory(prefix="remote-dev-")
-    except OSError as why:  # also when there is no folder at all for what is temporary
+    except OSError as why:  # also when no temporary folder exists at all
         raise Trouble(
-            f"no temporary folder can be made: {why.strerror}",
+            f"cannot create a temporary folder: {why.strerror}",
             fix="free some space, or set TMPDIR to a folder that can be written",
         ) from None
     with made_here as name:
@@ -106,7 +108,7 @@ def temporary() -> Iterator[Path]:
 
 @contextmanager
 def only_reading() -> Iterator[None]:
-    """No cache is written in the block: a dry run leaves nothing behind, not even what it learnt."""
+    """Write no caches in the block."""
     global _only_read
     before, _only_read = _only_read, True
     try:
@@ -116,7 +118,7 @@ def only_reading() -> Iterator[None]:
 
 
 def read(path: Path) -> str | None:
-    """The file's text, or None when there is none."""
+    """Return the file's text, None when it does not exist."""
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
@@ -126,19 +128,20 @@ def read(path: Path) -> str | None:
 
 
 def load_locks() -> None:
-    """Load what `lock` needs (it brings all of asyncio) at a moment when there is something else to wait for."""
+    """Import what `lock` needs, while the caller waits for something else: it brings all of asyncio."""
     import filelock  # noqa: F401
 
 
 @contextmanager
 def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Hold the lock of this name; a lock of a dead process is none (the kernel drops it).
+    """Hold the lock of this name. The kernel releases the lock of a process that ends.
 
-    wait: seconds at most, none of them once the run is interrupted; waiting: called when somebody else holds it.
+    wait: seconds at most; an interrupted run does not wait
+    waiting: called when another process holds it
     """
     import filelock
 
-    from tasks.core.process.tool import stopping
+    from tasks.core.process.running import interrupted
 
     path = made(folder("locks")) / f"{name}.lock"
     held = filelock.FileLock(path, mode=0o600)
@@ -147,7 +150,7 @@ def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambd
             held.acquire(timeout=0)
         except filelock.Timeout:
             waiting()
-            held.acquire(timeout=wait, cancel_check=stopping)
+            held.acquire(timeout=wait, cancel_check=interrupted)
     except filelock.Timeout:
         raise Trouble(
             f"another run holds the lock '{name}' for more than {wait:g} s",
@@ -164,5 +167,5 @@ def lock(name: str, *, wait: float = 30.0, waiting: Callable[[], object] = lambd
 def _cannot_write(path: Path, why: OSError) -> Trouble:
     return Trouble(
         f"cannot write {path}: {why.strerror}",
-        fix=f"free some space or mend the owner of {path.parent}; or set {VARIABLE} to a folder that can be written",
+        fix=f"free some space or correct the owner of {path.parent}; or set {VARIABLE} to a folder that can be written",
     )

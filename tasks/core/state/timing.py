@@ -1,4 +1,4 @@
-"""Measured times, kept for `inv timing` and `inv status`: one JSON line each, the newest 2,000."""
+"""Measured times for `inv timing` and `inv status`: one JSON line each, the newest 2,000."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LONG = 400_000  # bytes
 
 
 def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
-    """Note that `what` (such as `setup`, `connect`, `intercept`) took so long; cold is a first run.
+    """Record how long `what` took (`setup`, `connect`, `intercept` ...). cold: it was a first run.
 
-    Raises Trouble when it cannot be kept: what was measured is done all the same, so callers go on.
+    Raises Trouble when it cannot be written. What was measured is done all the same, so callers continue.
     """
     path = _path()
     line = json.dumps({"what": what, "seconds": round(seconds, 3), "at": round(time.time(), 1), "cold": cold, **more})
     store.made(path.parent)
     try:
-        # One write of one line to a file opened for appending: the kernel does not mix it with another's, so no lock.
+        # No lock: the kernel does not mix one write of a line to a file opened for appending with another one.
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(handle, f"{line}\n".encode())
@@ -41,14 +41,14 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
 
 
 def _shorten(path: Path) -> None:
-    """Keep the newest lines. A line that another run appends meanwhile may be lost: it is a measurement, no more."""
+    """Keep the newest lines. A line that another run appends meanwhile may be lost."""
     with store.lock("timings"):
         newest = (store.read(path) or "").splitlines()[-_KEEP:]
         store.write(path, "".join(f"{old}\n" for old in newest))
 
 
 def keep_if_possible(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
-    """The same where a failure must not stop anything, such as between an intercept and its leaving: it is only said."""
+    """Record it, but only warn when that fails: between an intercept and its end nothing may stop the run."""
     try:
         keep(what, seconds, cold=cold, **more)
     except Trouble as why:
@@ -56,17 +56,19 @@ def keep_if_possible(what: str, seconds: float, *, cold: bool = False, **more: A
 
 
 def kept(what: str = "") -> list[dict[str, Any]]:
-    """The noted times, oldest first; of one thing if given. Broken lines are passed over, and runs that stopped half
-    way: how soon a setup failed says nothing of its length."""
-    found = []
+    """Return the recorded times, of one thing or of all, oldest first.
+
+    Broken lines are ignored, and runs that failed: how soon a setup failed does not say how long it takes.
+    """
+    records = []
     for line in (store.read(_path()) or "").splitlines():
         try:
-            note = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(note, dict) and note.get("done", True) and (not what or note.get("what") == what):
-            found.append(note)
-    return found
+        if isinstance(record, dict) and record.get("done", True) and what in {"", record.get("what")}:
+            records.append(record)
+    return records
 
 
 def _path() -> Path:

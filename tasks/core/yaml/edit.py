@@ -1,4 +1,4 @@
-"""A YAML text of another program, changed in a few places: comments, quoting and every other byte stay."""
+"""Edit the YAML text of another program in a few places: comments, quoting and every other byte stay."""
 
 from __future__ import annotations
 
@@ -8,64 +8,74 @@ from tasks.core.yaml import nodes
 from tasks.core.yaml.nodes import Node
 from tasks.core.yaml.strict import loader
 
-Place = tuple[int, int, str]  # from, to, and what stands there then
+Edit = tuple[int, int, str]  # start, end, and the new text between them
 _NULL = "tag:yaml.org,2002:null"
 
 
-class _Anew(Exception):
-    """Not a change that this can make; the whole is written anew."""
+class _NotLocal(Exception):
+    """The change cannot be made in a few places."""
 
 
 def changed(text: str, wanted: Node) -> str:
-    """The text so that it reads as `wanted`, a mapping: entries of its lists replaced or added, keys set.
+    """Return the text edited so that it reads as `wanted`, a mapping: keys set, list entries replaced or added.
 
-    Where that takes more (another program wrote it as JSON), the whole is written anew.
+    Where that needs more, such as a file that another program wrote as JSON, return the whole newly serialized.
     """
     import yaml
 
-    anew = nodes.serialized(wanted)
-    lines = "\r\n" if "\r\n" in text else "\n"
+    rewritten = nodes.serialized(wanted)
     try:
         old = yaml.compose(text, Loader=loader())
-        places = list(_places(text, old, wanted)) if old is not None else [(len(text), len(text), _after(text) + anew)]
-        order = sorted(range(len(places)), key=lambda number: (places[number][0], number))
-        for start, end, new in (places[number] for number in reversed(order)):  # from behind: no place moves another
-            text = text[:start] + new.replace("\n", lines) + text[end:]
-        return text if _same(yaml.compose(text, Loader=loader()), wanted) else anew
-    except (_Anew, yaml.YAMLError):
-        return anew
+        edits = list(_edits(text, old, wanted)) if old is not None else [_appended(text, rewritten)]
+        edited = _applied(text, edits)
+        return edited if _same(yaml.compose(edited, Loader=loader()), wanted) else rewritten
+    except (_NotLocal, yaml.YAMLError):
+        return rewritten
 
 
-def _places(text: str, old: Node, new: Node) -> Iterator[Place]:
-    """What differs between two mappings, the second of which has each key of the first."""
+def _applied(text: str, edits: list[Edit]) -> str:
+    """The text with these edits, made from the end so that none moves another; those at one place in their order."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    order = sorted(range(len(edits)), key=lambda number: (edits[number][0], number), reverse=True)
+    for start, end, new in (edits[number] for number in order):
+        text = text[:start] + new.replace("\n", newline) + text[end:]
+    return text
+
+
+def _appended(text: str, more: str) -> Edit:
+    return len(text), len(text), _missing_newline(text) + more
+
+
+def _edits(text: str, old: Node, new: Node) -> Iterator[Edit]:
+    """The edits from one mapping to another, which has each key of the first."""
     _must(_block(old, "mapping") and new.id == "mapping")
-    there = {nodes.text(key): (key, value) for key, value in old.value}
+    existing = {nodes.text(key): (key, value) for key, value in old.value}
     added = []
     for key, value in new.value:
-        name, at = there.get(nodes.text(key), (None, None))
-        if at is None:
+        old_key, old_value = existing.get(nodes.text(key), (None, None))
+        if old_value is None:
             added.append((key, value))
-        elif _block(at, "sequence") and value.id == "sequence":
-            yield from _items(text, at, value)
-        elif not _same(at, value):
-            yield _replaced(text, at, value, name.start_mark.column)
+        elif _block(old_value, "sequence") and value.id == "sequence":
+            yield from _item_edits(text, old_value, value)
+        elif not _same(old_value, value):
+            yield _replaced(text, old_value, value, old_key.start_mark.column)
     if added:
         yield _inserted(text, old, _mapping(added))
 
 
-def _items(text: str, old: Node, new: Node) -> Iterator[Place]:
-    """What differs between two lists of mappings, the second of which is at least as long."""
+def _item_edits(text: str, old: Node, new: Node) -> Iterator[Edit]:
+    """The edits from one list of mappings to another, which is at least as long."""
     _must(len(new.value) >= len(old.value))
     for before, after in zip(old.value, new.value, strict=False):
         if not _same(before, after):
-            yield from _places(text, before, after)
+            yield from _edits(text, before, after)
     more = new.value[len(old.value) :]
     if more:
         yield _inserted(text, old, nodes.sequence(*more))
 
 
-def _replaced(text: str, old: Node, new: Node, column: int) -> Place:
-    """The new value where the old one stands; column: of its key."""
+def _replaced(text: str, old: Node, new: Node, column: int) -> Edit:
+    """The new value in the place of the old one. column: of its key."""
     start, end = old.start_mark.index, _end(old)
     if new.id == "scalar":
         return start, end, _after_key(new).strip("\n")
@@ -75,12 +85,12 @@ def _replaced(text: str, old: Node, new: Node, column: int) -> Place:
     return start, end, "\n" + _indented(new, column + (2 if new.id == "mapping" else 0)).rstrip("\n")
 
 
-def _inserted(text: str, old: Node, more: Node) -> Place:
-    """More of a block, behind its last line."""
+def _inserted(text: str, old: Node, more: Node) -> Edit:
+    """More of a block, after its last line."""
     at = _end(old)
     if text[at - 1 : at] != "\n":
         at = text.find("\n", at) + 1 or len(text)
-    return at, at, _after(text[:at]) + _indented(more, old.start_mark.column)
+    return at, at, _missing_newline(text[:at]) + _indented(more, old.start_mark.column)
 
 
 def _indented(node: Node, column: int) -> str:
@@ -92,19 +102,19 @@ def _after_key(node: Node) -> str:
     return nodes.serialized(nodes.mapping(("k", node))).removeprefix("k:").removeprefix(" ")
 
 
-def _after(text: str) -> str:
-    """The end of the last line, where it has none."""
+def _missing_newline(text: str) -> str:
+    """The newline that the last line lacks."""
     return "\n" if text and not text.endswith("\n") else ""
 
 
 def _mapping(pairs: list[tuple[Node, Node]]) -> Node:
-    found = nodes.mapping()
-    found.value.extend(pairs)
-    return found
+    mapping = nodes.mapping()
+    mapping.value.extend(pairs)
+    return mapping
 
 
 def _end(node: Node) -> int:
-    """Where the node's text ends: the parser counts comments and blank lines behind a block to it."""
+    """Where the node's text ends. The parser's own mark of a block is after the comments and blank lines below it."""
     if node.id == "scalar" or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
@@ -127,4 +137,4 @@ def _same(a: Node, b: Node) -> bool:
 
 def _must(holds: bool) -> None:
     if not holds:
-        raise _Anew
+        raise _NotLocal

@@ -1,4 +1,4 @@
-"""YAML files that people write: read strictly, every complaint with its file and line."""
+"""YAML files that people write: read strictly, every error with file and line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """A mapping read from a file. `lines` tells the line (from 1) of each key path; list places count as `0`, `1` ..."""
+    """A mapping read from a file."""
 
     path: Path
     data: dict[str, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict, repr=False)
+    """The line, from 1, of each key path. An item of a list has its place as key: `0`, `1` ..."""
 
     def where(self, keys: KeyPath) -> str:
-        """`file:line` of the key path, or of the nearest parent that has a line."""
+        """Return `file:line` of the key path, or of the nearest parent that has a line."""
         for end in range(len(keys), 0, -1):
             if keys[:end] in self.lines:
                 return f"{self.path}:{self.lines[keys[:end]]}"
@@ -28,11 +29,36 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """The file's mapping; empty for an empty file. Raises Trouble for what cannot be read, in one line."""
+    """Return the file's mapping, empty for an empty file. Raises Trouble for what cannot be read."""
     import yaml
 
+    text = _text(path)
+    lines: dict[KeyPath, int] = {}
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        node = yaml.compose(text, Loader=loader())
+        data = _Reader(path, lines).plain(node, ()) if node is not None else {}
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark or why.context_mark
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise Trouble(
+            f"{place}: {why.problem or why.context}", fix="correct the line (YAML allows no tabs for indentation)"
+        ) from None
+    except RecursionError:  # an alias to itself, or a thousand brackets
+        raise Trouble(
+            f"{path} is nested too deeply", fix=f"correct {path}, or restore it: git checkout -- {path}"
+        ) from None
+    except yaml.YAMLError as why:
+        raise Trouble(
+            f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"restore it: git checkout -- {path}"
+        ) from None
+    if not isinstance(data, dict):
+        raise Trouble(f"{path}:1: a mapping is expected (key: value)", fix=f"correct {path}")
+    return Document(path, data, lines)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise Trouble(
             f"{path} is missing", fix=f"git checkout {path.name}, or copy it from the suite's repository"
@@ -41,31 +67,10 @@ def read(path: Path) -> Document:
         raise Trouble(f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {path}") from None
     except OSError as why:
         raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
-    try:
-        node = yaml.compose(text, Loader=loader())
-        lines: dict[KeyPath, int] = {}
-        data = _plain(node, (), lines, path) if node is not None else {}
-    except yaml.MarkedYAMLError as why:
-        mark = why.problem_mark or why.context_mark
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise Trouble(
-            f"{place}: {why.problem or why.context}", fix="mend the line (YAML knows no tabs for indentation)"
-        ) from None
-    except RecursionError:  # an alias to itself, or a thousand brackets
-        raise Trouble(
-            f"{path} is nested too deeply", fix=f"mend {path}, or restore it: git checkout -- {path}"
-        ) from None
-    except yaml.YAMLError as why:
-        raise Trouble(
-            f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"restore it: git checkout -- {path}"
-        ) from None
-    if not isinstance(data, dict):
-        raise Trouble(f"{path}:1: a mapping is expected (key: value)", fix=f"mend {path}")
-    return Document(path, data, lines)
 
 
 def value(text: str) -> Any:
-    """A value from the environment: YAML where it looks like a list or mapping, else the text itself."""
+    """Return a value of the environment: YAML when it looks like a list or a mapping, else the text itself."""
     if text.startswith(("[", "{")):
         import yaml
 
@@ -77,41 +82,54 @@ def value(text: str) -> Any:
 
 
 def loader() -> Any:
-    """The safe loader, in C where this PyYAML has it: ten times as fast."""
+    """Return the safe loader, in C when PyYAML has it: ten times as fast."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _plain(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> Any:
-    import yaml
+@dataclass(frozen=True)
+class _Reader:
+    """Turns the nodes of one file into data, and notes the line of each key."""
 
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+    path: Path
+    lines: dict[KeyPath, int]
+
+    def plain(self, node: Any, at: KeyPath) -> Any:
+        """The node as data. Raises Trouble for what a person can write wrongly in valid YAML."""
+        import yaml
+
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, at)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*at, str(number))) for number, item in enumerate(node.value)]
+        try:
+            return _scalar(node)
+        except ValueError as why:  # it looks like a date or a number but is not valid: 2024-13-45
+            raise Trouble(
+                f"{self._place(node)}: '{node.value}' is not a valid value: {why}", fix="put it in quotes"
+            ) from None
+
+    def _mapping(self, node: Any, at: KeyPath) -> dict[str, Any]:
+        import yaml
+
+        data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise Trouble(f"{path}:{key_node.start_mark.line + 1}: a key must be a word", fix=f"mend {path}")
+                raise Trouble(f"{self._place(key_node)}: a key must be a word", fix=f"correct {self.path}")
             key = str(key_node.value)
-            if key in found:
-                raise Trouble(
-                    f"{path}:{key_node.start_mark.line + 1}: the key '{key}' stands here twice",
-                    fix="remove one of them",
-                )
-            lines[(*at, key)] = key_node.start_mark.line + 1
-            found[key] = _plain(value_node, (*at, key), lines, path)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        places = []
-        for number, item in enumerate(node.value):
-            lines[(*at, str(number))] = item.start_mark.line + 1
-            places.append(_plain(item, (*at, str(number)), lines, path))
-        return places
-    try:
-        return _scalar(node)
-    except ValueError as why:  # looks like a date or a number, and is none: 2024-13-45
-        raise Trouble(
-            f"{path}:{node.start_mark.line + 1}: '{node.value}' is no value: {why}", fix="put it in quotes"
-        ) from None
+            if key in data:
+                raise Trouble(f"{self._place(key_node)}: the key '{key}' is here twice", fix="remove one of them")
+            self.lines[(*at, key)] = key_node.start_mark.line + 1
+            data[key] = self.plain(value_node, (*at, key))
+        return data
+
+    def _item(self, node: Any, at: KeyPath) -> Any:
+        self.lines[at] = node.start_mark.line + 1
+        return self.plain(node, at)
+
+    def _place(self, node: Any) -> str:
+        return f"{self.path}:{node.start_mark.line + 1}"
 
 
 def _scalar(node: Any) -> Any:

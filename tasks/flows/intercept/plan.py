@@ -14,7 +14,7 @@ from tasks.core import ui
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
-from tasks.core.process.tool import not_needed_after_a_failure
+from tasks.core.process.running import cancel_on_failure
 from tasks.core.state import journal, store
 from tasks.flows import session
 from tasks.flows.intercept import login
@@ -109,7 +109,7 @@ def _note(line: str) -> None:
 
 def _read_cluster(s: Settings, service: Service) -> _Read:
     """Read everything at the same time. Raises the login's failure first, then the guard's, then the others."""
-    with ThreadPoolExecutor(max_workers=5) as pool, not_needed_after_a_failure():
+    with ThreadPoolExecutor(max_workers=5) as pool, cancel_on_failure():
         guarded = pool.submit(guard.assess, s)
         cluster_service = pool.submit(workload.find, s, service)
         policy = pool.submit(_inject_policy, s)

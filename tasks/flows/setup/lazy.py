@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from tasks.core.process.tool import end_running
+from tasks.core.process.running import end_running
 
 Value = TypeVar("Value")
 _JOIN_DEADLINE = 5.0  # seconds

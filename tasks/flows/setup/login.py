@@ -19,7 +19,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     why = LoginNeeded("a new login was asked for") if relogin else login_needed(setup)
     if why is None:
         return
-    if not why.mended_by_login:
+    if not why.login_helps:
         raise why
     change = login.login(setup.settings, login.mode(setup.settings, setup.login_mode), after=why)
 

@@ -11,7 +11,7 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import FAILED, REFUSED, Problem, Trouble
 from tasks.core.plan.change import Change
-from tasks.core.process.tool import not_needed_after_a_failure
+from tasks.core.process.running import cancel_on_failure
 from tasks.flows import session
 from tasks.flows.tilt import environment, ownership
 from tasks.flows.tilt.request import Request
@@ -38,7 +38,7 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
     """
     guard.check_names(s)
     session.prepare(s, dry=dry)
-    with ThreadPoolExecutor(max_workers=4) as pool, not_needed_after_a_failure():
+    with ThreadPoolExecutor(max_workers=4) as pool, cancel_on_failure():
         guarded = pool.submit(guard.assess, s)
         declared = pool.submit(_declared, s, request)
         existing = pool.submit(helm.releases, s, ownership.owner(s))

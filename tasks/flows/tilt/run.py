@@ -15,7 +15,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted, Signals
-from tasks.core.process.tool import Lines, Tool
+from tasks.core.process.output import Lines
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.flows.tilt import environment, orphans, show
@@ -100,7 +100,7 @@ def _run_tilt(
 
     return foreground.run(
         argv,
-        env=_environment(tilt.tool(s, port, environment.environment(s, entry.id))),
+        env=tilt.tool(s, port, environment.environment(s, entry.id)).environment,
         cwd=Path(s.root),
         taken=signals,
         started=started,
@@ -122,7 +122,3 @@ def _must_not_be_own_tilt(port: int) -> None:
 def _preferred_port(s: Settings) -> int:
     text = os.environ.get("TILT_PORT", "")
     return ports.number(text, "TILT_PORT") if text else s.tilt.port
-
-
-def _environment(tool: Tool) -> dict[str, str]:
-    return {k: v for k, v in {**os.environ, **tool.env}.items() if k not in tool.drop}

@@ -21,15 +21,19 @@ class RegistryDenied(ToolError):
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool. low, high: the autoscaler's bounds, both 0 without one; count: nodes now."""
+    """A node pool."""
 
     name: str
     mode: str
     size: str
     spot: bool
     count: int
+    """Its nodes now."""
+
     low: int = 0
     high: int = 0
+    """The bounds of the autoscaler, both 0 without one."""
+
     power: str = "Running"
 
     @property
@@ -39,15 +43,17 @@ class Pool:
 
     @property
     def burstable(self) -> bool:
-        """Is it of the B-series, which is cheap while it idles?"""
+        """Is it of the B-series, which is cheap while it is idle?"""
         return self.size.lower().startswith("standard_b")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """power: Running or Stopped; tags: of the resource."""
+    """The cluster as Azure knows it."""
 
     power: str
+    """Azure's word: Running or Stopped."""
+
     state: str
     version: str
     location: str
@@ -61,25 +67,27 @@ class Cluster:
 
 
 def show(s: Settings) -> Cluster:
-    """The cluster with its pools, in one call. Raises ToolError, also when the role to read it is missing."""
-    found = _json(s, "aks", "show", *_names(s))
+    """Return the cluster with its pools, from one call. Raises ToolError, also when the role to read it is missing."""
+    shown = _answer(s, "aks", "show", *_names(s))
+    if not isinstance(shown, dict):
+        raise ToolError("az aks show: the answer is not an object", tool="az", exit=0)
     return Cluster(
-        power=str((found.get("powerState") or {}).get("code") or ""),
-        state=str(found.get("provisioningState") or ""),
-        version=str(found.get("currentKubernetesVersion") or found.get("kubernetesVersion") or ""),
-        location=str(found.get("location") or ""),
-        pools=tuple(_pool(item) for item in found.get("agentPoolProfiles") or []),
-        tags=dict(found.get("tags") or {}),
+        power=str((shown.get("powerState") or {}).get("code") or ""),
+        state=str(shown.get("provisioningState") or ""),
+        version=str(shown.get("currentKubernetesVersion") or shown.get("kubernetesVersion") or ""),
+        location=str(shown.get("location") or ""),
+        pools=tuple(_pool(item) for item in shown.get("agentPoolProfiles") or []),
+        tags=dict(shown.get("tags") or {}),
     )
 
 
-def start(s: Settings) -> Change[object]:
-    """Switch the cluster on. az returns when it runs, minutes later."""
+def start(s: Settings) -> Change[None]:
+    """Start the cluster. az returns when it runs, minutes later."""
     return _switch(s, "start", f"start the cluster {s.cluster.name}", "")
 
 
-def stop(s: Settings) -> Change[object]:
-    """Switch the cluster off, for everybody."""
+def stop(s: Settings) -> Change[None]:
+    """Stop the cluster, for everybody."""
     return _switch(
         s,
         "stop",
@@ -100,48 +108,37 @@ def registry_login(s: Settings) -> str:
 
 
 def roles(s: Settings, assignee: str) -> list[str]:
-    """The names of the roles that this user has on the registry, by groups and from above too; empty for none seen."""
+    """Return the names of the user's roles on the registry, those from groups and from parent scopes too."""
     scope = str(_answer(s, "acr", "show", "--name", az.registry_name(s), "--query", "id"))
-    found = _answer(
+    names = _answer(
         s, "role", "assignment", "list", "--assignee", assignee, "--scope", scope,
         "--include-groups", "--include-inherited", "--query", "[].roleDefinitionName",
     )  # fmt: skip
-    return sorted({str(name) for name in found}) if isinstance(found, list) else []
+    return sorted({str(name) for name in names}) if isinstance(names, list) else []
 
 
-def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change[object]:
-    args = ("aks", verb, *_names(s), *az.subscription(s))
+def _switch(s: Settings, verb: str, text: str, destroys: str) -> Change[None]:
+    command = az.tool(s)["aks", verb, *_names(s), *az.subscription(s)]
 
     def run() -> None:
-        done = az.tool(s).call(*args, timeout=_TO_SWITCH)
+        done = command.call(timeout=_TO_SWITCH)
         if done.exit != 0:
-            raise az.failed(s, args, done)
+            raise az.failed(command, done)
 
-    return Change(text, ("az", *args), run, destroys)
+    return Change(text, command.argv, run, destroys)
 
 
 def _names(s: Settings) -> tuple[str, ...]:
     return ("--resource-group", s.cluster.resource_group, "--name", s.cluster.name)
 
 
-def _json(s: Settings, *args: str) -> dict[str, Any]:
-    found = _answer(s, *args)
-    if not isinstance(found, dict):
-        raise ToolError(f"az {args[0]} {args[1]}: the answer is no object", tool="az", exit=0)
-    return found
-
-
 def _answer(s: Settings, *args: str) -> Any:
-    import json
-
-    full = (*args, *az.subscription(s), "--output", "json")
-    done = az.tool(s).call(*full)
+    """The JSON that az prints for these arguments."""
+    command = az.tool(s)[*args, *az.subscription(s), "--output", "json"]
+    done = command.call()
     if done.exit != 0:
-        raise az.failed(s, full, done)
-    try:
-        return json.loads(done.stdout or "null")
-    except ValueError:
-        raise ToolError(f"az {args[0]} {args[1]}: the answer is not JSON", tool="az", exit=0) from None
+        raise az.failed(command, done)
+    return command.parsed(done.stdout)
 
 
 def _pool(item: dict[str, Any]) -> Pool:

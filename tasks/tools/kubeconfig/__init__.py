@@ -1,7 +1,7 @@
-"""The user's kubeconfig files as kubectl reads them, and the session's frozen one that is cut out of them.
+"""The user's kubeconfig files as kubectl reads them, and the session's frozen kubeconfig with one context of them.
 
-YAML is kept as nodes, so that what is copied is copied exactly: key order, unknown keys, and words such as `on`,
-`0123` or `12:30` that a YAML reader would turn into something else.
+YAML is kept as nodes, so that entries are copied exactly: the order of keys, unknown keys, and words such as `on`,
+`0123` or `12:30`, which reading would change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serializ
 from tasks.core.yaml.strict import loader
 from tasks.tools import base
 
-THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gives the token, whatever way az was logged in
+THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gets the token, in whatever mode az was logged in
 _INLINED = {
     "cluster": {"certificate-authority": "certificate-authority-data"},
     "user": {"client-certificate": "client-certificate-data", "client-key": "client-key-data"},
@@ -38,11 +38,11 @@ class Plugin:
 
     @property
     def is_kubelogin(self) -> bool:
-        """As Azure's kubelogin itself decides what it converts."""
+        """Does kubelogin convert it? Azure's kubelogin decides by the same rule."""
         return "kubelogin" in self.command.lower()
 
     def option(self, *names: str) -> str:
-        """The value of an option in the arguments, in either spelling (`--login x`, `--login=x`); empty when absent."""
+        """Return the value of an option, written `--login x` or `--login=x`; empty when absent."""
         for arg, following in zip(self.args, (*self.args[1:], ""), strict=True):
             if arg in names:
                 return following
@@ -54,10 +54,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Context:
-    """A context with the cluster and the user that it names; `cluster_body` and `user_body` are YAML nodes.
-
-    user_body is None for a context without a user (or whose user is missing): the API server is asked anonymously.
-    """
+    """A context with the cluster and the user that it names."""
 
     name: str
     cluster: str
@@ -65,6 +62,7 @@ class Context:
     namespace: str
     cluster_body: Node = field(repr=False)
     user_body: Node = field(repr=False)
+    """None for a context without a user, or whose user is missing: the API server is then asked anonymously."""
 
     @property
     def server(self) -> str:
@@ -82,22 +80,22 @@ class Context:
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """Several files as one: of what stands in two of them the first counts, as kubectl has it.
-
-    homes: which file an entry comes from, by (list, name) such as ("users", "dev").
-    """
+    """Several files as one. Of an entry that is in two of them the first is used, as kubectl does."""
 
     files: tuple[Path, ...]
     current: str = ""
     entries: dict[tuple[str, str], Node] = field(default_factory=dict, repr=False)
+    """The bodies by list and name, such as ("users", "dev")."""
+
     homes: dict[tuple[str, str], Path] = field(default_factory=dict, repr=False)
+    """The file of each entry."""
 
     def names(self, kind: str) -> list[str]:
-        """The names in one of the lists `contexts`, `clusters`, `users`."""
-        return [name for found, name in self.entries if found == kind]
+        """Return the names in one of the lists `contexts`, `clusters`, `users`."""
+        return [name for listed, name in self.entries if listed == kind]
 
     def context(self, name: str) -> Context | None:
-        """The context of this name; None when it, or the cluster it names, is not there."""
+        """Return the context of this name; None when it, or the cluster it names, does not exist."""
         body = self.entries.get(("contexts", name))
         if body is None:
             return None
@@ -110,13 +108,13 @@ class Kubeconfig:
 
 
 def files() -> tuple[Path, ...]:
-    """The user's kubeconfig files in the order kubectl reads them. They need not exist."""
+    """Return the user's kubeconfig files in the order kubectl reads them. They may not exist."""
     listed = [Path(entry).expanduser() for entry in os.environ.get("KUBECONFIG", "").split(os.pathsep) if entry]
     return tuple(dict.fromkeys(path.absolute() for path in listed)) or (Path.home() / ".kube" / "config",)
 
 
 def load(paths: Iterable[Path] | None = None) -> Kubeconfig:
-    """The merged view of the user's files, or of these. A file that is missing or empty counts as empty.
+    """Return the merged view of these files, by default the user's. A missing file is an empty one.
 
     Raises Blocked for one that cannot be read.
     """
@@ -138,7 +136,7 @@ def load(paths: Iterable[Path] | None = None) -> Kubeconfig:
 
 
 def parse(content: str, source: str) -> Kubeconfig:
-    """A kubeconfig that a program printed. `source` names it in errors."""
+    """Read a kubeconfig that a program printed. `source` names it in errors."""
     document = _composed(content, source)
     entries: dict[tuple[str, str], Node] = {}
     for kind, singular in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
@@ -146,10 +144,10 @@ def parse(content: str, source: str) -> Kubeconfig:
     return Kubeconfig((), text(find(document, "current-context")), entries)
 
 
-def freeze(s: Settings, source: Context | None = None) -> Change[object] | None:
-    """Cut the session's own kubeconfig out of the user's (or of `source`); None when it is already right.
+def freeze(s: Settings, source: Context | None = None) -> Change[None] | None:
+    """Write the session's own kubeconfig from the user's, or from `source`; None when it is already right.
 
-    In it kubelogin takes its token from az, whatever the user's own says: nothing that runs with it can ask a person.
+    In it kubelogin gets its token from az, whatever the user's own says, so that nothing asks a person for a login.
     Raises Blocked when the user's files have no such context.
     """
     path = base.frozen_kubeconfig(s)
@@ -158,25 +156,25 @@ def freeze(s: Settings, source: Context | None = None) -> Change[object] | None:
     if store.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
         return None
     return Change(
-        f"cut the context {s.cluster.context} into the session's own kubeconfig {display(path)}",
+        f"write the context {s.cluster.context} to the session's own kubeconfig {display(path)}",
         run=lambda: store.write(path, wanted),
     )
 
 
 def wanted_context(s: Settings) -> Context:
-    """The context of the settings in the user's files. Raises Blocked when it is not there."""
-    found = load().context(s.cluster.context)
-    if found is None:
+    """Return the context of the settings from the user's files. Raises Blocked when it does not exist."""
+    context = load().context(s.cluster.context)
+    if context is None:
         raise Blocked(
             f"the context '{s.cluster.context}' is not in {' or '.join(map(str, files()))}",
             fix="inv aks.credentials",
         )
-    return found
+    return context
 
 
 @contextmanager
 def private(context: Context) -> Iterator[str]:
-    """The context as a file that only this user can read and that is gone afterwards; its path."""
+    """Write the context to a file that only this user can read, and delete it after the block. Yields its path."""
     with store.temporary() as folder:
         file = folder / "config"
         try:
@@ -190,19 +188,19 @@ def private(context: Context) -> Iterator[str]:
 
 
 def display(path: Path) -> str:
-    """The path as people write it, with ~ for the home folder."""
+    """Return the path with ~ for the home folder."""
     home = os.path.expanduser("~")
     return f"~{str(path)[len(home) :]}" if str(path).startswith(home + os.sep) else str(path)
 
 
 def server_of(s: Settings, path: str = "") -> str:
-    """The API server of the settings' context in this file (default: the frozen one); empty when it is not there."""
-    found = load([Path(path) if path else base.frozen_kubeconfig(s)]).context(s.cluster.context)
-    return found.server if found else ""
+    """Return the API server of the settings' context in this file (default: the frozen one); empty without it."""
+    context = load([Path(path) if path else base.frozen_kubeconfig(s)]).context(s.cluster.context)
+    return context.server if context else ""
 
 
 def wrong_plugin(s: Settings, plugin: Plugin | None) -> str:
-    """Why kubelogin would not take its token from az; empty when it does, or when no kubelogin is in the way."""
+    """Return why kubelogin would not get its token from az; empty when it does, or when it is not used."""
     if plugin is None or not plugin.is_kubelogin:
         return ""
     way = plugin.option("--login", "-l") or "devicecode"
@@ -215,9 +213,9 @@ def wrong_plugin(s: Settings, plugin: Plugin | None) -> str:
 
 
 def through_az(s: Settings, context: Context) -> Context:
-    """The context as kubelogin's own conversion leaves it, computed here, so that a question can be asked with it.
+    """Return the context as kubelogin's own conversion makes it, without running kubelogin.
 
-    Recorded of kubelogin 0.2.22: the arguments are exactly these; tenant, client and environment are gone.
+    kubelogin 0.2.22 writes exactly these arguments, without tenant, client and environment (kubelogin-0.2.22.yaml).
     """
     if not wrong_plugin(s, context.plugin):
         return context
@@ -227,7 +225,7 @@ def through_az(s: Settings, context: Context) -> Context:
 
 
 def rendered(context: Context) -> str:
-    """A kubeconfig of this one context, that needs no other file: certificates and keys stand in it."""
+    """Return a kubeconfig of this one context as text. It needs no other file: certificates and keys are in it."""
     entry = mapping(("cluster", word(context.cluster)), ("user", word(context.user)))
     if context.namespace:
         entry.value.append((word("namespace"), word(context.namespace)))
@@ -244,12 +242,12 @@ def rendered(context: Context) -> str:
 
 
 def compose(path: Path) -> Node:
-    """The file's mapping as a node; None when it is missing or empty. Raises Blocked for what is no kubeconfig."""
+    """Return the file's mapping as a node; None for a missing or empty one. Raises Blocked for anything else."""
     return _composed(content(path), str(path))
 
 
 def content(path: Path) -> str:
-    """The file's text; empty when it is missing. Raises Blocked for what cannot be read."""
+    """Return the file's text, empty when it does not exist. Raises Blocked when it cannot be read."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -258,14 +256,14 @@ def content(path: Path) -> str:
         return ""
     except UnicodeDecodeError:
         raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: mv {path} {path}.broken") from None
-    except IsADirectoryError:  # Docker makes one where a file to mount is missing
+    except IsADirectoryError:  # Docker creates a folder where a file to mount is missing
         raise Blocked(f"{path} is a folder", fix=f"move it away: mv {path} {path}.broken") from None
     except OSError as why:
         raise Blocked(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
 
 
 def named(document: Node, kind: str, singular: str) -> Iterator[tuple[str, Node]]:
-    """The entries of one of the three lists: name and body (`contexts`, `context`)."""
+    """Yield name and body of the entries of one list, such as `contexts` with `context` bodies."""
     for item in items(find(document, kind)):
         name, body = text(find(item, "name")), find(item, singular)
         if name and body is not None:
@@ -285,16 +283,20 @@ def _composed(content: str, source: str) -> Node:
         mark = getattr(why, "problem_mark", None)
         place = f"{source}:{mark.line + 1}" if mark else source
         problem = getattr(why, "problem", None) or str(why).splitlines()[0]
-        raise Blocked(f"{place}: {problem}", why="it is not YAML", fix=f"mend it, or move it away: {source}") from None
+        raise Blocked(
+            f"{place}: {problem}", why="it is not YAML", fix=f"correct it, or move it away: {source}"
+        ) from None
     if node is None or node.tag == "tag:yaml.org,2002:null":
         return None
     if not isinstance(node, yaml.MappingNode):
-        raise Blocked(f"{source} is no kubeconfig: a mapping is expected", fix=f"mend it, or move it away: {source}")
+        raise Blocked(
+            f"{source} is not a kubeconfig: a mapping is expected", fix=f"correct it, or move it away: {source}"
+        )
     return node
 
 
 def _absolute(body: Node, singular: str, folder: Path) -> Node:
-    """The body with paths made absolute: they are meant from the folder of the file they stand in."""
+    """The body with absolute paths. In the file they are relative to the file's own folder."""
     for key in (*_INLINED.get(singular, {}), *(("tokenFile",) if singular == "user" else ())):
         path = text(find(body, key))
         if path and not os.path.isabs(path):
@@ -312,7 +314,7 @@ def _inlined(body: Node, singular: str) -> Node:
         path = text(find(body, key))
         if not path:
             continue
-        if not text(find(body, data_key)):  # kubectl too prefers the data where both are given
+        if not text(find(body, data_key)):  # like kubectl, prefer the data when both are given
             try:
                 data = base64.b64encode(Path(path).read_bytes()).decode()
             except OSError as why:

@@ -1,7 +1,7 @@
-"""How the user's kubeconfig is written: under kubectl's lock and an own one, whole or not at all.
+"""Write the user's kubeconfig under kubectl's lock and one of ours, as a whole or not at all.
 
 Mode, owner and a link's target stay. A file that cannot be replaced by a rename (a mounted file, a hard link, a
-folder that may not be written) is written in place, with a copy kept until that has succeeded.
+folder that may not be written) is written in place, with a backup until that has succeeded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NO_RENAME = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM}
 
 @contextmanager
 def locked(files: Sequence[Path]) -> Iterator[None]:
-    """Hold the own lock and, for each file, the lock of client-go. Raises Blocked for a lock that stays."""
+    """Hold our own lock and client-go's lock of each file. Raises Blocked for a lock that stays."""
     with store.lock("kubeconfig"), ExitStack() as held:
         for path in sorted(files):  # always in the same order, as client-go does
             if path.is_file() or path == files[-1] or not path.parent.exists():
@@ -35,7 +35,7 @@ def locked(files: Sequence[Path]) -> Iterator[None]:
 
 @contextmanager
 def _client_go_lock(path: Path) -> Iterator[None]:
-    """`<file>.lock`, made with O_EXCL: kubectl and kubelogin refuse to write while it is there (az does not look)."""
+    """Hold `<file>.lock`, created with O_EXCL: kubectl and kubelogin do not write while it exists; az ignores it."""
     lock = Path(f"{path}.lock")
     _folder(path.parent)
     end = time.monotonic() + _WAIT
@@ -64,7 +64,7 @@ def _client_go_lock(path: Path) -> Iterator[None]:
 
 
 def _left_by_us(lock: Path) -> bool:
-    """Was it made by a run of this suite that was killed? client-go's own locks are empty."""
+    """Did a killed run of this suite leave it? client-go's own locks are empty."""
     try:
         words = lock.read_text().split()
     except (OSError, UnicodeDecodeError):
@@ -79,11 +79,11 @@ def _left_by_us(lock: Path) -> bool:
 
 def _stale(lock: Path) -> Blocked:
     try:
-        age = f", made {time.time() - lock.stat().st_mtime:.0f} s ago"
+        age = f", created {time.time() - lock.stat().st_mtime:.0f} s ago"
     except OSError:
         age = ""
     return Blocked(
-        f"{lock} is there{age}",
+        f"{lock} exists{age}",
         why="kubectl or kubelogin is writing, or one was killed while it wrote",
         fix=f"when no kubectl is running: rm {lock}",
     )
@@ -124,7 +124,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def _in_place(path: Path, content: bytes) -> None:
-    """Overwrite the file; what stood in it is put back when that fails, and a copy lies in the state until then."""
+    """Overwrite the file. Restore the old content when that fails; until then the state folder holds a backup."""
     backup = store.folder("backups", f"{path.name}.{os.getpid()}")
     try:
         old = path.read_bytes()

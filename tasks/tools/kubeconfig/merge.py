@@ -1,4 +1,4 @@
-"""One context is put into the user's kubeconfig; every other entry, key and the current context stay as they are."""
+"""Put one context into the user's kubeconfig. Every other entry and key, and the current context, stay as they are."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tasks.tools.kubeconfig.file import locked, replace_file
 _SINGULAR = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
 
-def merge(wanted: Context, *, text: str, equivalent: tuple[str, ...] = ()) -> Change[object] | None:
-    """Put the context with its cluster and user into the user's files; None when they are there like that.
+def merge(wanted: Context, *, text: str, equivalent: tuple[str, ...] = ()) -> Change[None] | None:
+    """Put the context with its cluster and user into the user's files; None when they already have it.
 
-    text, equivalent: for display, see Change. The files are read again under the lock, so that what somebody else writes
-    meanwhile stays.
+    The files are read again under the lock, so that what another program writes meanwhile is kept.
+
+    equivalent: a command with the same effect
     """
     if same(kc.load().context(wanted.name), wanted):
         return None
@@ -29,7 +30,7 @@ def merge(wanted: Context, *, text: str, equivalent: tuple[str, ...] = ()) -> Ch
 
 
 def same(have: Context | None, wanted: Context) -> bool:
-    """Do both lead to the same place in the same way? Names of cluster and user do not count."""
+    """Do both connect to the same place in the same way? The names of cluster and user may differ."""
     return (
         have is not None
         and have.namespace == wanted.namespace
@@ -43,7 +44,7 @@ def same(have: Context | None, wanted: Context) -> bool:
 
 
 def place() -> Path:
-    """The file that takes new entries: the only one, else the first that exists, else the last; as kubectl has it."""
+    """Return the file for new entries: the first that exists, else the last, as kubectl does."""
     files = kc.files()
     return next((path for path in files if path.exists()), files[-1])
 
@@ -72,7 +73,7 @@ def _write(wanted: Context) -> None:
 
 
 def _entries(wanted: Context, have: Kubeconfig) -> Iterable[tuple[str, str, Node]]:
-    """Cluster and user before the context that names them: whoever reads in between finds nothing that dangles."""
+    """Yield cluster and user before the context that names them: a reader in between sees no dangling name."""
     yield "clusters", wanted.cluster, wanted.cluster_body
     if wanted.user_body is not None:
         yield "users", wanted.user, wanted.user_body
@@ -105,13 +106,13 @@ def _with_entry(document: Node, kind: str, name: str, body: Node, path: Path) ->
     singular = _SINGULAR[kind]
     listed = nodes.find(document, kind)
     if listed is not None and listed.id != "sequence":
-        raise Blocked(f"{path}: {kind} is no list", fix=f"mend it, or move it away: {path}")
-    entries, found = [], False
+        raise Blocked(f"{path}: {kind} is not a list", fix=f"correct it, or move it away: {path}")
+    entries, replaced = [], False
     for item in nodes.items(listed):
-        if not found and nodes.text(nodes.find(item, "name")) == name:
-            item, found = nodes.with_value(item, singular, body), True
+        if not replaced and nodes.text(nodes.find(item, "name")) == name:
+            item, replaced = nodes.with_value(item, singular, body), True
         entries.append(item)
-    if not found:
+    if not replaced:
         entries.append(nodes.mapping(("name", nodes.word(name)), (singular, body)))
     flow = bool(listed is not None and listed.flow_style and listed.value)
     return nodes.with_value(document, kind, yaml.SequenceNode("tag:yaml.org,2002:seq", entries, flow_style=flow))

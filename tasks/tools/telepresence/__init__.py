@@ -1,7 +1,7 @@
-"""Telepresence: verbs over what 2.19, 2.25 and 2.31 have in common, asked of `--help` where they differ.
+"""Telepresence: what 2.19, 2.25 and 2.31 have in common. Where they differ, `--help` is asked.
 
-`list`, `intercept` and `leave` without a session start a daemon and connect to wherever the kubeconfig points
-(every version), so whoever calls them asks `status` first.
+Without a session, `list`, `intercept` and `leave` start a daemon and connect to wherever the kubeconfig points (every
+version), so callers ask `status` first. Answers and errors are recorded in tests/data/contracts/telepresence-*.yaml.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, TimedOut, ToolError
 from tasks.core.plan.change import Change
-from tasks.core.process.tool import Done, Tool, clean
+from tasks.core.process.output import clean
+from tasks.core.process.tool import Command, Done, Tool
 from tasks.tools import base, capabilities
 from tasks.tools.telepresence import answers
 from tasks.tools.telepresence.answers import Held as Held
@@ -24,24 +25,28 @@ from tasks.tools.telepresence.answers import Session as Session
 from tasks.tools.telepresence.answers import Workload as Workload
 
 _GONE = re.compile(r"Intercept named .* not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
-_CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept", re.IGNORECASE)
+_CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept|filters overlap", re.IGNORECASE)
+_MOUNT = {True: "--mount=true", False: "--mount=false"}
+_NO_ROOT_DAEMON = "root daemon is not running"
+_SEVERAL_DAEMONS = "multiple daemons are running"
 _HOLDER = re.compile(
     r"intercept \"?(?P<id>[\w-]+:[\w.:-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
 )
 
 
 class Conflict(Refused):
-    """Somebody else holds the intercept. client: `user@host` where the version tells it, id: for `revoke`.
+    """Somebody else holds the intercept.
 
-    said: Telepresence's line; ways: what can be done besides asking the holder, with `{id}` for the intercept's id.
+    said: Telepresence's line; ways: what can be done besides asking, with `{id}` for the intercept
+    client: `user@host`, where this version names it; id: the intercept's, for `revoke`
     """
 
     def __init__(self, workload: str, said: str, ways: Sequence[str] = ()) -> None:
-        found = _HOLDER.search(said)
-        self.client = (found.group("client") if found else "") or ""
-        self.id = (found.group("id") if found else "") or ""
+        holder = _HOLDER.search(said)
+        self.client = (holder["client"] if holder else "") or ""
+        self.id = (holder["id"] if holder else "") or ""
         self.ways = tuple(way.format(id=self.id) for way in ways)
-        who = self.client or "somebody else (this version does not tell who)"
+        who = self.client or "somebody else (this version does not say who)"
         reason = said.rpartition(": ")[2] if self.client else ""
         super().__init__(
             f"{workload} is held by {who}",
@@ -55,84 +60,88 @@ class DaemonNotRunning(ToolError):
 
 
 def tool(s: Settings) -> Tool:
-    """The program with the session's environment."""
+    """Return the program with the session's environment."""
     return base.tool(s, "telepresence", timeout=s.deadlines.telepresence)
 
 
 def status(s: Settings) -> Session:
-    """What runs and where it is connected. Never starts anything. One daemon that is half up is no error."""
+    """Return what runs and where it is connected. Starts nothing. One daemon of the two, or several, is not an error."""
     try:
-        found = _ask(s, "status")
-        if not isinstance(found, dict):  # silence is no answer: it would read as `nothing runs`
+        answer = _ask(s, "status")
+        if not isinstance(answer, dict):  # an empty answer must not read as `nothing runs`
             raise ToolError(
                 "telepresence status: the answer is not JSON",
                 tool="telepresence",
                 exit=0,
                 fix="telepresence status shows what it says",
             )
-        return answers.session(found)
+        return answers.session(answer)
     except TimedOut as why:
         raise TimedOut(
             why.what,
             tool="telepresence",
-            why="its daemon gives no answer",
+            why="its daemon does not answer",
             fix="inv down ends the daemon, then inv tp.connect",
         ) from None
     except ToolError as why:
-        if "root daemon is not running" in why.output or "root daemon is not running" in why.what:
+        if _NO_ROOT_DAEMON in why.output:
             return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
-        if "multiple daemons are running" in f"{why.what}{why.output}":
+        if _SEVERAL_DAEMONS in why.output:
             return Session(running=True, sessions=2, error="several daemons run")
         raise
 
 
 def version(s: Settings) -> str:
-    """The client's version, without `v`."""
-    found = re.search(r"Client\s*:\s*v(\S+)", tool(s).run("version"))
-    return found.group(1) if found else ""
+    """Return the client's version, without `v`."""
+    match = re.search(r"Client\s*:\s*v(\S+)", tool(s)["version"].run())
+    return match[1] if match else ""
 
 
 def workloads(s: Settings) -> list[Workload]:
-    """What can be intercepted in the session's namespace, with this client's intercepts. Needs a session."""
-    found = _ask(s, "list") or []
-    if isinstance(found, str) and found.startswith("No "):  # 2.19 says it in a sentence
+    """Return what can be intercepted in the session's namespace, with this client's intercepts. Needs a session."""
+    listed = _ask(s, "list") or []
+    if isinstance(listed, str) and listed.startswith("No "):  # 2.19: `No Workloads (Deployments, ...)`
         return []
-    if not isinstance(found, list):
-        raise ToolError("telepresence list: the answer is no list", tool="telepresence", exit=0, fix="inv tp.status")
-    return [answers.workload(item) for item in found if isinstance(item, dict)]
+    if not isinstance(listed, list):
+        raise ToolError("telepresence list: the answer is not a list", tool="telepresence", exit=0, fix="inv tp.status")
+    return [answers.workload(item) for item in listed if isinstance(item, dict)]
 
 
-def connect(s: Settings) -> Change[object]:
-    """Open the session of these settings. Killed at the deadline, it leaves its daemon: see steps/session."""
-    args = [
+def connect(s: Settings) -> Change[None]:
+    """Open the session of these settings. Killed at its deadline, it leaves its daemon: see flows/session."""
+    command = tool(s)[
         "connect",
         "--context", s.cluster.context,
         "--namespace", s.cluster.namespace,
         "--manager-namespace", s.cluster.manager_namespace,
         "--mapped-namespaces", ",".join(s.cluster.mapped_namespaces or [s.cluster.namespace]),
     ]  # fmt: skip
-    return Change(
-        f"connect to {s.cluster.context}, namespace {s.cluster.namespace}",
-        ("telepresence", *args),
-        lambda: _ask(s, *args, timeout=s.deadlines.connect),
-    )
+
+    def run() -> None:
+        _answer(command, timeout=s.deadlines.connect)
+
+    return Change(f"connect to {s.cluster.context}, namespace {s.cluster.namespace}", command.argv, run)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """An intercept to be made. remote: name or number of the Service's port; headers: empty for all traffic."""
+    """An intercept to be made."""
 
     name: str
     workload: str
     local_port: int
     remote_port: str
+    """The name or the number of the Service's port."""
+
     service: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    """The requests that it takes; empty for all traffic."""
+
     mount: bool = False
 
 
 def can_filter(s: Settings) -> bool:
-    """Does this client know personal intercepts by header?"""
+    """Does this client know intercepts of single requests, by header?"""
     return "http-header" in capabilities.flags(tool(s), "intercept")
 
 
@@ -142,81 +151,71 @@ def can_replace(s: Settings) -> bool:
 
 
 def intercept(s: Settings, wanted: Wanted) -> Change[Held]:
-    """Make the intercept; running it returns a Held with the pod's environment.
+    """Make the intercept and return it with the pod's environment.
 
-    The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines and
+    The environment is read from `--detailed-output` on stdout: `--env-file` corrupts values of several lines, and
     `--env-json` leaves the pod's secrets in a file of mode 0644 (every version).
     """
-    args = [
-        "intercept",
-        wanted.name,
-        "--workload",
-        wanted.workload,
-        "--port",
-        f"{wanted.local_port}:{wanted.remote_port}",
-    ]
-    args += ["--service", wanted.service] if wanted.service else []
-    for key, value in wanted.headers:
-        args += ["--http-header", f"{key}={value}"]
-    args += ["--mount=true" if wanted.mount else "--mount=false", "--detailed-output"]
+    command = _engage(s, wanted)
+    if wanted.service:
+        command = command["--service", wanted.service]
+    for name, value in wanted.headers:
+        command = command["--http-header", f"{name}={value}"]
+    command = command[_MOUNT[wanted.mount], "--detailed-output"]
     mode = f"requests with {wanted.headers[0][0]}: {wanted.headers[0][1]}" if wanted.headers else "all traffic"
     return Change(
         f"intercept {wanted.workload}: {mode} to local port {wanted.local_port}",
-        ("telepresence", *args),
-        lambda: _intercepted(s, wanted, args),
+        command.argv,
+        lambda: _intercepted(s, wanted, command),
     )
 
 
 def replace(s: Settings, wanted: Wanted, container_port: str) -> Change[Held]:
-    """Replace the workload's container; where the client has no such command, `intercept --replace` does it."""
+    """Replace the workload's container. A client without this command does it with `intercept --replace`."""
     if can_replace(s):
-        args = ["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
+        command = tool(s)["replace", wanted.workload, "--port", f"{wanted.local_port}:{container_port}"]
     else:
-        args = [
-            "intercept",
-            wanted.name,
-            "--workload",
-            wanted.workload,
-            "--port",
-            f"{wanted.local_port}:{wanted.remote_port}",
-            "--replace",
-        ]
-    args += ["--mount=true" if wanted.mount else "--mount=false", "--detailed-output"]
+        command = _engage(s, wanted)["--replace"]
+    command = command[_MOUNT[wanted.mount], "--detailed-output"]
     return Change(
         f"replace the container of {wanted.workload}, its traffic to local port {wanted.local_port}",
-        ("telepresence", *args),
-        lambda: _intercepted(s, wanted, args),
+        command.argv,
+        lambda: _intercepted(s, wanted, command),
     )
 
 
-def leave(s: Settings, name: str) -> Change[object]:
-    """End the intercept. One that is gone is fine. Needs a session, or it would open one."""
-    verb = "detach" if "detach" in capabilities.commands(tool(s)) else "leave"
-    return Change(f"leave the intercept {name}", ("telepresence", verb, name), lambda: _left(s, verb, name))
+def leave(s: Settings, name: str) -> Change[None]:
+    """End the intercept. One that is gone is fine. Needs a session, else it would open one."""
+    command = tool(s)["detach" if "detach" in capabilities.commands(tool(s)) else "leave", name]
+    return Change(f"leave the intercept {name}", command.argv, lambda: _left(command))
 
 
-def quit(s: Settings, *, daemons: bool = True) -> Change[object]:
-    """End the session, and the daemons with it. Ends what is intercepted."""
-    args = ["quit", "--stop-daemons"] if daemons else ["quit"]
-    return Change("end the Telepresence session", ("telepresence", *args), lambda: tool(s).run(*args, timeout=45))
+def quit(s: Settings, *, daemons: bool = True) -> Change[str]:
+    """End the session with its intercepts, and the daemons too."""
+    command = tool(s)["quit", *(["--stop-daemons"] if daemons else [])]
+    return base.change(command, "end the Telepresence session", timeout=45)
 
 
-def _left(s: Settings, verb: str, name: str) -> None:
+def _engage(s: Settings, wanted: Wanted) -> Command:
+    ports = f"{wanted.local_port}:{wanted.remote_port}"
+    return tool(s)["intercept", wanted.name, "--workload", wanted.workload, "--port", ports]
+
+
+def _left(command: Command) -> None:
     try:
-        _ask(s, verb, name)
+        _answer(command)
     except ToolError as why:
-        if not _GONE.search(f"{why.what}\n{why.output}"):
+        if not _GONE.search(why.output):
             raise
 
 
-def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
+def _intercepted(s: Settings, wanted: Wanted, command: Command) -> Held:
     try:
-        info = _ask(s, *args, timeout=s.deadlines.intercept) or {}
+        info = _answer(command, timeout=s.deadlines.intercept) or {}
     except ToolError as why:
-        said = f"{why.what}\n{why.output}"
-        if _CONFLICT.search(said) or "filters overlap" in said:
-            line = next((line for line in said.splitlines() if "onflict" in line), why.what)
-            raise Conflict(wanted.workload, line, list(_beside_asking(s, wanted))) from None
+        if _CONFLICT.search(why.output):
+            lines = [line for line in why.output.splitlines() if "onflict" in line]
+            raise Conflict(wanted.workload, (lines or [why.what])[0], list(_besides_asking(s, wanted))) from None
         raise
     if not isinstance(info, dict):
         raise ToolError(
@@ -235,33 +234,42 @@ def _intercepted(s: Settings, wanted: Wanted, args: list[str]) -> Held:
     )
 
 
-def _beside_asking(s: Settings, wanted: Wanted) -> Iterator[str]:
+def _besides_asking(s: Settings, wanted: Wanted) -> Iterator[str]:
     """What this client can do about an intercept that somebody else holds."""
     if can_filter(s):
         yours = "" if wanted.headers else ": set telepresence.slot for yours"
         yield f"where both sides use a slot, personal intercepts live side by side{yours}"
-    if "revoke" in capabilities.commands(tool(s)):  # a dead holder reads like a living one, and holds for ever
+    if "revoke" in capabilities.commands(tool(s)):  # a holder that is gone looks like a living one, and holds for ever
         yield "when that workstation is gone for good: telepresence revoke {id}"
 
 
-def _ask(s: Settings, *args: str, timeout: float | None = None) -> Any:
-    """Run with JSON output and return the payload. Raises ToolError with the tool's own message."""
-    program = tool(s)
-    form = "--format" if "format" in capabilities.flags(program, args[0]) else "--output"
-    done = program.call(*args, form, "json", timeout=timeout)
-    payload = _payload(done)
-    message = ""
-    if isinstance(payload, dict) and (
-        (set(payload) <= {"cmd", "stdout", "stderr", "err"} and "cmd" in payload) or set(payload) == {"error"}
-    ):
-        message = str(payload.get("err") or payload.get("error") or "")
-        payload = payload.get("stdout")
+def _ask(s: Settings, *args: str) -> Any:
+    return _answer(tool(s)[args])
+
+
+def _answer(command: Command, *, timeout: float | None = None) -> Any:
+    """Run with JSON output and return the payload. Raises ToolError with Telepresence's own message."""
+    verb = command.argv[1]
+    form = "--format" if "format" in capabilities.flags(command.tool, verb) else "--output"
+    asked = command[form, "json"]
+    done = asked.call(timeout=timeout)
+    payload, message = _unwrapped(_payload(done))
     if done.exit == 0 and not message:
         return payload
-    error = _error(program, args, done, message)
-    if "user daemon is not running" in f"{error.what}\n{error.output}":
+    error = _error(asked, done, message)
+    if "user daemon is not running" in error.output:
         raise error.reworded(kind=DaemonNotRunning)
     raise error
+
+
+def _unwrapped(payload: Any) -> tuple[Any, str]:
+    """The payload and the error message in it. 2.19 wraps both: `{"cmd": ..., "stdout": ..., "err": ...}`."""
+    if not isinstance(payload, dict):
+        return payload, ""
+    keys = set(payload)
+    if ("cmd" in keys and keys <= {"cmd", "stdout", "stderr", "err"}) or keys == {"error"}:
+        return payload.get("stdout"), str(payload.get("err") or payload.get("error") or "")
+    return payload, ""
 
 
 def _payload(done: Done) -> Any:
@@ -275,20 +283,17 @@ def _payload(done: Done) -> Any:
     return None
 
 
-def _error(program: Tool, args: tuple[str, ...], done: Done, message: str) -> ToolError:
+def _error(command: Command, done: Done, message: str) -> ToolError:
     from tasks.core.signatures import explain
 
-    # What stands on stdout beside a failure may be the pod's environment: it is never quoted.
-    plain = program.failed(args, dataclasses.replace(done, stdout=""))
-    if not message:
-        lines = [line for line in done.stderr.splitlines() if line.strip() and "deprecated" not in line]
-        message = re.sub(r"^telepresence \S+: error: ", "", lines[-1].strip()) if lines else ""
+    # stdout is never quoted: beside a failure it may hold the pod's environment.
+    plain = command.failed(dataclasses.replace(done, stdout=""))
+    message = message or _message_in(done.stderr)
     if not message:
         return plain
     why, fix = explain("telepresence", f"{message}\n{done.stderr}")
-    first = message.strip().splitlines()[0]
     return ToolError(
-        f"telepresence {args[0]}: {clean(first)[:300]}",
+        f"telepresence {command.argv[1]}: {clean(message.strip().splitlines()[0])[:300]}",
         tool="telepresence",
         exit=done.exit,
         stdout=clean(message),
@@ -296,3 +301,9 @@ def _error(program: Tool, args: tuple[str, ...], done: Done, message: str) -> To
         why=why,
         fix=fix,
     )
+
+
+def _message_in(stderr: str) -> str:
+    """The last line that is not a deprecation, without `telepresence VERB: error: `."""
+    lines = [line for line in stderr.splitlines() if line.strip() and "deprecated" not in line]
+    return re.sub(r"^telepresence \S+: error: ", "", lines[-1].strip()) if lines else ""

@@ -10,10 +10,12 @@ CONNECTED = "Connected"
 
 @dataclass(frozen=True)
 class Session:
-    """What `status` says. sessions: how many daemons answered; state: the tool's own word, empty when none runs."""
+    """The answer of `status`."""
 
     running: bool = False
     state: str = ""
+    """Telepresence's own word; empty when no daemon runs."""
+
     name: str = ""
     server: str = ""
     context: str = ""
@@ -25,6 +27,8 @@ class Session:
     intercepts: tuple[tuple[str, str], ...] = ()
     root: bool = False
     sessions: int = 0
+    """The number of daemons that answered."""
+
     error: str = ""
 
     @property
@@ -35,7 +39,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Held:
-    """An intercept of this client. environment: the pod's, with its secrets; empty where the version leaves it out."""
+    """An intercept of this client."""
 
     name: str
     workload: str
@@ -47,33 +51,42 @@ class Held:
     remote_port: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    """The pod's environment with its secrets; empty when this version omits it."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A line of `list`. agent: is a Traffic Agent installed; reason: why it cannot be intercepted, empty if it can."""
+    """A workload that `list` names."""
 
     name: str
     kind: str
     agent: bool
+    """A Traffic Agent is installed."""
+
     reason: str = ""
+    """Why it cannot be intercepted; empty if it can."""
+
     held: tuple[Held, ...] = ()
 
 
 def session(found: Any) -> Session:
-    """What `status` says; several daemons are counted, not chosen from."""
-    found = found or {}
-    if "connections" in found:
-        parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
-        if len(parts) != 1:
-            held = tuple(pair for part in parts for pair in session(part).intercepts)
-            return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
-        found = parts[0]
-    user = found.get("daemon") or found.get("user_daemon") or {}
-    root = found.get("daemon") or found.get("root_daemon") or {}
-    manager = found.get("traffic_manager") or {}
+    """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
+    answer = found or {}
+    if "connections" not in answer:
+        return _one_session(answer)
+    parts = [part for part in answer["connections"] or [] if isinstance(part, dict)]
+    if len(parts) == 1:
+        return _one_session(parts[0])
+    held = tuple(pair for part in parts for pair in _one_session(part).intercepts)
+    return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+
+
+def _one_session(answer: dict[str, Any]) -> Session:
+    user = (
+        answer.get("daemon") or answer.get("user_daemon") or {}
+    )  # "daemon": one process in both roles, in a container
+    manager = answer.get("traffic_manager") or {}
     running = bool(user.get("running") or user.get("status"))
-    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
     return Session(
         running=running,
         state=str(user.get("status", "")),
@@ -85,11 +98,22 @@ def session(found: Any) -> Session:
         mapped_namespaces=tuple(user.get("mapped_namespaces") or ()),
         client_version=str(user.get("version", "")).removeprefix("v"),
         manager_version=str(manager.get("version", "")).removeprefix("v"),
-        intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
-        root=bool(root.get("running") or root.get("subnets") or found.get("daemon")),
+        intercepts=_engaged(user),
+        root=_root_daemon_runs(answer),
         sessions=1 if running else 0,
         error=str(user.get("error", "")),
     )
+
+
+def _engaged(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return name and client of intercepts and replacements."""
+    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
+    return tuple((str(item.get("name", "")), str(item.get("client", ""))) for item in engaged)
+
+
+def _root_daemon_runs(answer: dict[str, Any]) -> bool:
+    root = answer.get("root_daemon") or {}
+    return bool(answer.get("daemon") or root.get("running") or root.get("subnets"))
 
 
 _DISPOSITIONS = {
@@ -106,7 +130,7 @@ _DISPOSITIONS = {
 
 
 def workload(item: dict[str, Any]) -> Workload:
-    """A line of `list`."""
+    """Read one workload of `list`."""
     held = [
         *(item.get("intercept_infos") or []),
         *(item.get("intercept_info") or []),

@@ -1,7 +1,7 @@
-"""What Telepresence's daemons wrote into their logs: causes that its commands do not tell.
+"""The logs of Telepresence's daemons: causes that its commands do not print.
 
-An expired login reads `executable kubelogin failed with exit code 1` on every stream; kubelogin's own words, and a
-missing iptables, stand in the daemons' logs alone (2.19 to 2.31).
+For an expired login every stream says `executable kubelogin failed with exit code 1`. Only the daemons' logs have
+kubelogin's own message, or the missing iptables (2.19 to 2.31).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _MOST = 256_000  # bytes read at most from the end of each
 
 
 def folder() -> Path:
-    """Where the logs lie."""
+    """Return the folder of the logs."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "telepresence" / "logs"
 
 
 def mark() -> dict[str, int]:
-    """How long each log is now."""
+    """Return the size of each log, to read from there later."""
     return {name: _size(folder() / name) for name in _NAMES}
 
 
 def since(before: dict[str, int]) -> str:
-    """What was written after the mark. A log that became shorter was begun anew."""
-    found = []
+    """Return what was written since the mark. A log that became shorter was started again."""
+    texts = []
     for name in _NAMES:
         path = folder() / name
         size, start = _size(path), before.get(name, 0)
@@ -36,16 +36,16 @@ def since(before: dict[str, int]) -> str:
         try:
             with path.open("rb") as file:
                 file.seek(start)
-                found.append(file.read(_MOST).decode("utf-8", "replace"))
+                texts.append(file.read(_MOST).decode("utf-8", "replace"))
         except OSError:
             continue
-    return "\n".join(found)
+    return "\n".join(texts)
 
 
 def cause(before: dict[str, int]) -> tuple[str, str]:
-    """(why, fix) that the new lines of the logs tell; both empty when they tell nothing known."""
+    """Return why and fix from the new lines of the logs; both empty when nothing in them is known."""
     text = since(before)
-    # Only lines of trouble: a log at level debug quotes names of everything.
+    # Only lines about failures: a log at level debug quotes all kinds of names.
     lines = [
         line
         for line in text.splitlines()

@@ -229,8 +229,7 @@ def test_unreadable_applications_are_unknown_but_the_mark_on_the_workload_names_
 
 def test_a_cluster_without_argo_is_reported():
     why = kubectl.error(
-        settings(),
-        ("get", "applications.argoproj.io"),
+        kubectl.tool(settings())["get", "applications.argoproj.io"],
         Done(1, "", 'error: the server doesn\'t have a resource type "applications"\n', 0.1),
     )
     where = locate([deployment()], ("web",), "team")

@@ -54,9 +54,9 @@ def test_a_bug_in_a_check_is_not_a_finding():
 
 
 def test_a_hanging_program_is_unknown_in_time_and_is_ended():
-    sleep = Tool("sleep")
+    sleep = Tool("sleep")["30"]
     began = time.monotonic()
-    late = ask_all([Question(("hangs",), lambda: [sleep.run("30")]), answer("quick")], seconds=0.5)  # type: ignore[list-item]
+    late = ask_all([Question(("hangs",), lambda: [sleep.run()]), answer("quick")], seconds=0.5)  # type: ignore[list-item]
     assert time.monotonic() - began < 20
     assert [(f.subject, f.verdict) for f in late] == [("hangs", Verdict.UNKNOWN), ("quick", Verdict.OK)]
     assert late[0].text == "could not look: no answer in 0.5 s"

@@ -11,7 +11,7 @@ import yaml
 
 from sandbox import control
 from sandbox.control import Box
-from tasks.core.config.sources import load
+from tasks.core.config.settings import load
 from tasks.core.repository import repository_root
 from tests.world import WWW, inv, writes
 

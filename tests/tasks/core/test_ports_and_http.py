@@ -34,7 +34,7 @@ def server() -> Iterator[int]:
         running.shutdown()
 
 
-def test_the_owner_of_a_port_is_told_by_pid(server: int):
+def test_the_owner_of_a_port_is_named_by_pid(server: int):
     owner = ports.owner(server)
     assert owner is not None
     assert owner.pid == os.getpid()
@@ -57,11 +57,11 @@ def test_the_host_header_stays_when_the_connection_goes_elsewhere(server: int):
     assert (reply.status, reply.body) == (200, b"platform.example /healthz?x=1 ada")
 
 
-def test_no_answer_is_a_reply_and_no_exception():
+def test_no_answer_is_a_reply_and_not_an_exception():
     assert client.ask(f"http://127.0.0.1:{ports.free()}/", headers={}).status == 0
 
 
-def test_a_name_that_does_not_resolve_is_told_apart():
+def test_a_name_that_does_not_resolve_is_marked():
     reply = client.ask("http://nowhere.invalid/", headers={})
     assert (reply.status, reply.unresolved) == (0, True)
 
@@ -74,7 +74,7 @@ def test_a_port_is_local_and_perhaps_remote(text: str, expected: tuple[int, str]
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "70000", "3000:", "3000:70000", "3000:-x", "", "1:2:3", "٣"])
-def test_what_is_no_port_is_refused(text: str):
+def test_an_invalid_port_is_refused(text: str):
     with pytest.raises(Trouble, match="--port"):
         ports.pair(text)
 
@@ -98,11 +98,11 @@ def test_a_resolver_that_never_answers_does_not_hold_up(monkeypatch: pytest.Monk
     over.set()
 
 
-def test_a_host_that_cannot_be_encoded_is_no_traceback():
+def test_a_host_that_cannot_be_encoded_causes_no_traceback():
     assert client.ask("http://" + "a" * 70 + ".example/", headers={}).unresolved
 
 
-def test_an_address_that_takes_no_connection_gives_over_to_the_next(server: int, monkeypatch: pytest.MonkeyPatch):
+def test_after_a_refused_connection_the_next_address_is_tried(server: int, monkeypatch: pytest.MonkeyPatch):
     import socket
 
     rows = [(0, 0, 0, "", (address, server)) for address in ("127.0.0.9", "127.0.0.1")]

@@ -1,4 +1,4 @@
-"""What tools say on failure, as recorded, and what the suite makes of it."""
+"""Recorded failures of tools, and how the suite explains them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from tasks.core.process.tool import last_line
-from tasks.core.signatures import AADSTS, SIGNATURES, explain
+from tasks.core.entra import AADSTS
+from tasks.core.process.output import last_line
+from tasks.core.signatures import SIGNATURES, explain
 
 FORBIDDEN = 'Error from server (Forbidden): {0}s.{1} is forbidden: User "d@example.com" cannot list resource "{0}s" in API group "{1}" in the namespace "argocd"'
 ROUTES = 'Error: could not get information about the resource HTTPRoute "x" in namespace "ameide": httproutes.gateway.networking.k8s.io "x" is forbidden: User "d@example.com" cannot get resource "httproutes" in API group "gateway.networking.k8s.io" in the namespace "ameide"'
@@ -21,7 +22,7 @@ ensure CRDs are installed first
     ("tool", "said", "why", "fix"),
     [
         ("kubectl", FORBIDDEN.format("application", "argoproj.io"), "a right", "list applications in argocd"),
-        ("helm", ROUTES, "`edit` says nothing of httproutes", "edit httproutes (docs/access.md)"),
+        ("helm", ROUTES, "`edit` does not include httproutes", "edit httproutes (docs/access.md)"),
         ("kubectl", 'nodes is forbidden: User "d" cannot list resource "nodes" in API group "" at the cluster scope', "a right", "the role `edit`"),
         ("helm", NO_KIND, "does not know HTTPRoute (gateway.networking.k8s.io/v1)", "inv aks.check"),
         ("az", "ERROR: AADSTS70043: The refresh token has expired", "(AADSTS70043)", "inv aks.login"),
@@ -35,7 +36,7 @@ ensure CRDs are installed first
         ("git", "fatal: nothing that is known", "", ""),
     ],
 )  # fmt: skip
-def test_a_failure_is_explained_with_the_names_that_it_tells(tool: str, said: str, why: str, fix: str):
+def test_a_failure_is_explained_with_the_names_in_it(tool: str, said: str, why: str, fix: str):
     found = explain(tool, said)
     assert why in found[0]
     assert fix in found[1]
@@ -55,7 +56,7 @@ def test_a_signature_of_one_tool_does_not_explain_what_another_says(said: str, o
     assert explain(other, said) != explain(own, said)
 
 
-def test_the_cause_is_told_and_not_what_helm_adds():
+def test_the_cause_is_quoted_and_not_what_helm_adds():
     assert 'no matches for kind "HTTPRoute"' in last_line(NO_KIND)
 
 
@@ -65,11 +66,11 @@ def test_a_signature_names_only_what_its_pattern_catches(signature):
     assert set(re.findall(r"\{(\w+)\}", signature.why + signature.fix)) <= caught
 
 
-def test_each_code_of_entra_has_a_cause_and_a_way():
-    assert all(why and fix for why, fix in AADSTS.values())
+def test_each_code_of_entra_has_a_cause_and_a_fix():
+    assert all(refusal.why and refusal.fix for refusal in AADSTS.values())
 
 
 @pytest.mark.parametrize("code", AADSTS)
-def test_each_code_of_azure_is_explained_and_not_as_another(code: str):
-    why, fix = AADSTS[code]
-    assert explain("az", f"AADSTS{code}: something.") == (f"{why} (AADSTS{code})", fix)
+def test_each_code_of_entra_is_explained_and_not_as_another(code: str):
+    refusal = AADSTS[code]
+    assert explain("az", f"AADSTS{code}: something.") == (f"{refusal.why} (AADSTS{code})", refusal.fix)

@@ -1,4 +1,4 @@
-"""The one place that prints, where nobody reads or nothing can be written."""
+"""The one place that prints, when its output cannot be read or written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def python(code: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, **more)  # type: ignore[call-overload]
 
 
-def test_a_full_disk_behind_stdout_is_a_failure_that_says_so():
+def test_a_full_disk_behind_stdout_is_reported():
     with open("/dev/full", "w") as full:
         done = python("ui.say('result')", stdout=full)
     assert done.returncode == 1
@@ -31,7 +31,7 @@ def test_a_full_disk_behind_stdout_is_a_failure_that_says_so():
     assert "Exception ignored" not in done.stderr
 
 
-def test_talk_to_a_terminal_that_was_closed_does_not_stop_the_run():
+def test_a_closed_terminal_does_not_stop_the_run():
     leader, follower = os.openpty()
     code = "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.read(0, 1); ui.talk('still'); ui.say('here'); open('{}', 'w').close()"
     done = Path(os.environ["HOME"]) / "done"
@@ -51,7 +51,7 @@ def test_talk_to_a_terminal_that_was_closed_does_not_stop_the_run():
     assert done.exists()
 
 
-def test_streams_that_were_closed_before_the_start_are_no_traceback():
+def test_streams_closed_before_the_start_cause_no_traceback():
     done = subprocess.run(
         [
             "sh",
@@ -74,8 +74,8 @@ def test_half_a_surrogate_pair_stays_valid_json():
     assert json.loads(done.stdout)["value"] == "\ud800 ü"
 
 
-def test_a_failure_is_told_in_json_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setattr(ui, "_said_json", False)
+def test_a_failure_is_printed_as_json_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(ui, "_json_printed", False)
     ui.failure_as_json(Trouble("it broke", why="it was old", fix="make a new one", code=3))
     ui.failure_as_json(Trouble("it broke again"))
     assert json.loads(capsys.readouterr().out) == {
@@ -95,7 +95,7 @@ def test_a_failure_is_told_in_json_once(monkeypatch: pytest.MonkeyPatch, capsys:
         (False, {}, False),
     ],
 )
-def test_colours_are_for_a_terminal_without_no_color(
+def test_colours_are_used_only_on_a_terminal_without_no_color(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, variables: dict[str, str], coloured: bool
 ):
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -192,7 +192,7 @@ def test_secrets_of_six_characters_are_masked_and_shorter_ones_are_words(
 def test_a_failure_is_the_document_only_when_there_is_none_yet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(ui, "_said_json", False)
+    monkeypatch.setattr(ui, "_json_printed", False)
     why = Trouble("no", why="because", fix="do", code=3)
     ui.failure_as_json(why)
     assert json.loads(capsys.readouterr().out) == {
@@ -200,7 +200,7 @@ def test_a_failure_is_the_document_only_when_there_is_none_yet(
     }  # fmt: skip
     ui.failure_as_json(why)
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(ui, "_said_json", False)
+    monkeypatch.setattr(ui, "_json_printed", False)
     ui.as_json({"a": "ä"})
     ui.failure_as_json(why)
     assert capsys.readouterr().out == '{\n  "schema": 1,\n  "a": "ä"\n}\n'

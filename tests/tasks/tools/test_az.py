@@ -1,4 +1,4 @@
-"""az, after recordings of 2.91: who is logged in, whether the login lives, what an error is made of."""
+"""az, from recordings of 2.91: who is logged in, whether the login works, how errors are read."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_the_profile_is_read_with_its_byte_order_mark():
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"subscriptions": null}', b"\xff\xfe", b'{"subscriptions": []}']
 )
-def test_a_broken_or_empty_profile_is_no_login(content: bytes):
+def test_a_broken_or_empty_profile_means_no_login(content: bytes):
     profile(content=content)
     with pytest.raises(LoginNeeded, match="nobody is logged in") as why:
         az.account(settings())
     assert why.value.fix == "inv aks.login"
 
 
-def test_the_folder_of_azure_config_dir_counts(monkeypatch, tmp_path: Path):
+def test_the_folder_of_azure_config_dir_is_used(monkeypatch, tmp_path: Path):
     profile(subscription())
     monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "other"))
     assert az.accounts() == ()
@@ -85,7 +85,7 @@ def test_a_subscription_that_the_login_does_not_see_is_named():
     assert "Ameide Dev" in why.value.why
 
 
-def test_another_tenant_is_a_case_for_another_login():
+def test_another_tenant_needs_another_login():
     profile(subscription())
     assert az.account(settings(azure__tenant="ameide.example")).tenant == TENANT
     with pytest.raises(LoginNeeded, match=r"ameide\.example, not to contoso"):
@@ -181,7 +181,7 @@ def test_a_missing_role_or_cluster_is_for_a_person(fp, stderr: str, code: int, f
     assert not isinstance(why.value, LoginNeeded)
 
 
-def test_az_that_is_not_there_is_said_with_where_it_comes_from(monkeypatch, tmp_path: Path):
+def test_a_missing_az_is_reported_with_its_source(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Absent) as why:
         az.token_expiry(settings())
@@ -195,7 +195,7 @@ def test_the_registry_is_named_by_the_first_label_in_lower_case(fp):
     assert change.command == "az acr login --name dev"
 
 
-def test_a_refused_registry_login_tells_the_role(fp):
+def test_a_refused_registry_login_names_the_role(fp):
     said = (
         "WARNING: Unable to get AAD authorization tokens with message: An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR\n"
         "Access to registry 'dev.azurecr.io' was denied. Response code: 401. Please try running 'az login' again to refresh permissions.\n"
@@ -223,7 +223,7 @@ def test_a_refused_registry_login_tells_the_role(fp):
         ({"BROWSER": "no-such-program"}, "device-code"),
     ],
 )
-def test_the_way_that_fits(monkeypatch, variables: dict[str, str], mode: str):
+def test_the_suitable_mode_is_chosen(monkeypatch, variables: dict[str, str], mode: str):
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "CODESPACES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -233,7 +233,7 @@ def test_the_way_that_fits(monkeypatch, variables: dict[str, str], mode: str):
     assert login.mode(settings(), "browser") == "browser"
 
 
-def test_an_unknown_way_names_the_nearest():
+def test_an_unknown_mode_names_the_nearest():
     with pytest.raises(Trouble) as why:
         login.mode(settings(), "devicecode")
     assert why.value.fix == "inv aks.login --mode device-code"
@@ -276,7 +276,7 @@ def real_az(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path / "notes"
 
 
-def test_the_secret_reaches_az_and_stands_in_no_argument(real_az: Path, monkeypatch, capfd):
+def test_the_secret_reaches_az_but_is_in_no_argument(real_az: Path, monkeypatch, capfd):
     for name, value in {"CLIENT_ID": "robot", "CLIENT_SECRET": "s3cret-value", "TENANT_ID": "T"}.items():
         monkeypatch.setenv(f"AZURE_{name}", value)
     change = login.login(settings(), "service-principal")

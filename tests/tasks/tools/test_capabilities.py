@@ -1,4 +1,4 @@
-"""What a program can do is asked of its help, and asked again when the program is another one."""
+"""What a program can do is read from its help, and read again when the program changes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_two_programs_of_equal_size_and_time_in_two_folders_are_two(tmp_path: Pa
     assert flags(other) == {"format"}
 
 
-def test_a_program_that_is_not_there_has_no_flags_to_tell(tmp_path: Path):
+def test_a_program_that_does_not_exist_has_no_flags(tmp_path: Path):
     with pytest.raises(Absent, match="program is not installed"):
         flags(tmp_path / "program")
 

@@ -1,4 +1,4 @@
-"""Docker's own files tell whether a registry login is alive."""
+"""Whether a registry login still works is read from Docker's own files."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def no_docker_config(monkeypatch):
     monkeypatch.delenv("DOCKER_COMMAND", raising=False)
 
 
-def test_no_file_is_no_login():
+def test_without_a_file_there_is_no_login():
     assert docker.login(HOST) == docker.Login(False)
 
 
 @pytest.mark.parametrize("key", [HOST, f"https://{HOST}", f"https://{HOST}/v1/"])
-def test_the_end_of_an_identity_token_is_read_from_it(key: str):
+def test_the_expiry_of_an_identity_token_is_read_from_it(key: str):
     end = time.time() + 3 * 3600
     config({"auths": {key: {"auth": "eA==", "identitytoken": token(end)}}})
     found = docker.login(HOST)
@@ -52,18 +52,18 @@ def test_the_end_of_an_identity_token_is_read_from_it(key: str):
     assert found.expires == pytest.approx(end)
 
 
-def test_a_token_as_the_password_counts_too():
+def test_a_token_as_the_password_is_read_too():
     auth = base64.b64encode(f"00000000-0000-0000-0000-000000000000:{token(time.time() + 7200)}".encode()).decode()
     config({"auths": {HOST: {"auth": auth}}})
     assert docker.login(HOST).alive
 
 
-def test_a_login_that_ends_soon_is_none():
+def test_a_login_that_expires_soon_does_not_count():
     config({"auths": {HOST: {"identitytoken": token(time.time() + 60)}}})
     assert not docker.login(HOST).alive
 
 
-def test_with_a_helper_the_end_cannot_be_told_from_here():
+def test_with_a_helper_the_expiry_is_unknown():
     config({"auths": {HOST: {}}, "credsStore": "desktop"})
     assert docker.login(HOST) == docker.Login(True, 0.0, "desktop")
     config({"credHelpers": {HOST: "acr"}})
@@ -92,7 +92,7 @@ def test_any_json_is_a_login_or_none(content: Any):
     assert isinstance(docker.login(HOST), docker.Login)
 
 
-def test_no_engine_is_said_in_dockers_words(fp):
+def test_a_missing_engine_is_reported_in_dockers_words(fp):
     fp.register(["docker", fp.any()], stdout=b"\n", stderr=NO_ENGINE, returncode=1)
     with pytest.raises(ToolError) as why:
         docker.engine(settings())

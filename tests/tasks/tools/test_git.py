@@ -46,18 +46,18 @@ def test_a_missing_submodule_is_checked_out(clone: Path):
     assert git.submodule_state(s, clone, "gitops/x") == " "
 
 
-def test_an_unpinned_one_is_told_from_a_missing_one(clone: Path):
+def test_an_unpinned_submodule_is_distinguished_from_a_missing_one(clone: Path):
     s = settings()
     perform(git.submodule_update(s, clone, "gitops/x"))
     run(clone / "gitops/x", "commit", "-q", "--allow-empty", "-m", "mine")
     assert git.submodule_state(s, clone, "gitops/x") == "+"
 
 
-def test_no_submodule_at_the_path_is_no_error(clone: Path):
+def test_a_path_without_a_submodule_is_not_an_error(clone: Path):
     assert git.submodule_state(settings(), clone, "nothing/here") == ""
 
 
-def test_no_repository_is_one(tmp_path: Path):
+def test_a_folder_without_a_repository_is_an_error(tmp_path: Path):
     with pytest.raises(ToolError, match="not a git repository"):
         git.submodule_state(settings(), tmp_path, "x")
 

@@ -1,4 +1,4 @@
-"""kubelogin, after recordings of 0.2.22: converted is what reads as converted."""
+"""kubelogin, from recordings of 0.2.22: a conversion is proven by reading the file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def program(tmp_path: Path, monkeypatch):
     return make
 
 
-def test_an_unconverted_user_is_told_from_a_converted_one():
+def test_an_unconverted_user_is_distinguished_from_a_converted_one():
     s = settings()
     assert "devicecode" in kubeconfig.wrong_plugin(s, fetched().plugin)
     after = kubeconfig.through_az(s, fetched())
@@ -109,7 +109,7 @@ def test_exit_code_0_without_a_conversion_is_an_error(program):
         kubelogin.convert(settings(), fetched())
 
 
-def test_int128s_program_is_told_by_its_words(program):
+def test_int128s_program_is_recognised_by_its_output(program):
     program("x", "x", exit=1, stderr='error: unknown command "convert-kubeconfig" for "kubelogin"\n')
     with pytest.raises(ToolError) as why:
         kubelogin.convert(settings(), fetched())

@@ -1,4 +1,4 @@
-"""pnpm's own files tell whether the lock file is installed."""
+"""Whether the lock file is installed is read from pnpm's own files."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_installation_is_frozen_and_asks_nobody(project: Path, fp):
     assert pnpm.install_args(settings(packages__frozen="false")) == ("install", "--no-frozen-lockfile")
 
 
-def test_an_outdated_lock_file_is_explained_though_pnpm_says_it_on_stdout(project: Path, fp):
+def test_an_outdated_lock_file_is_explained_although_pnpm_prints_it_on_stdout(project: Path, fp):
     said = (
         '\u2009ERR_PNPM_OUTDATED_LOCKFILE\u2009 Cannot install with "frozen-lockfile" because pnpm-lock.yaml is not up to date\n\n'
         "    Failure reason:\n  * 1 dependencies were added: left-pad@1.3.0\n\n"
@@ -83,7 +83,7 @@ def test_an_outdated_lock_file_is_explained_though_pnpm_says_it_on_stdout(projec
     fp.register(["pnpm", fp.any()], stdout=said.encode(), returncode=1)
     with pytest.raises(ToolError) as why:
         perform(pnpm.install(of(project), "why"))
-    assert "does not fit package.json" in why.value.why
+    assert "does not match package.json" in why.value.why
     assert why.value.fix == "pnpm install, then commit pnpm-lock.yaml"
 
 

@@ -1,4 +1,4 @@
-"""Questions that leave no trace work on copies of az's files."""
+"""A dry run works on copies of az's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def profile() -> Path:
     return file
 
 
-def test_programs_are_given_a_copy_for_the_time_of_the_block(profile: Path):
+def test_programs_get_a_copy_during_the_block(profile: Path):
     with without_trace():
         copy = Path(variables()["AZURE_CONFIG_DIR"])
         assert (copy / profile.name).read_text() == "{}"
@@ -28,7 +28,7 @@ def test_programs_are_given_a_copy_for_the_time_of_the_block(profile: Path):
     assert variables() == {}
 
 
-def test_files_of_another_user_are_named_with_what_mends_it(profile: Path, monkeypatch: pytest.MonkeyPatch):
+def test_files_of_another_user_are_named_with_the_fix(profile: Path, monkeypatch: pytest.MonkeyPatch):
     def denied(source: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied", str(source))
 

@@ -1,4 +1,4 @@
-"""Telepresence's answers as recorded, of 2.19, 2.25 and 2.31: what is read from them and what is made of its errors."""
+"""Recorded answers and errors of Telepresence 2.19, 2.25 and 2.31, and how they are read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def answer(fp, monkeypatch):
 
 
 @pytest.mark.parametrize("text", [IDLE_219, IDLE_231])
-def test_nothing_running_is_no_error(answer, text: str):
+def test_nothing_running_is_not_an_error(answer, text: str):
     answer(text)
     assert telepresence.status(settings()) == telepresence.Session()
 
@@ -80,7 +80,7 @@ def test_a_user_daemon_that_is_not_running_is_an_error_of_its_own(answer):
         perform(telepresence.connect(settings()))
 
 
-def test_several_daemons_are_told(answer):
+def test_several_daemons_are_reported(answer):
     answer(json.dumps({"connections": [json.loads(CONNECTED_231), json.loads(CONNECTED_231)]}))
     session = telepresence.status(settings())
     assert (session.sessions, session.connected, len(session.intercepts)) == (2, False, 2)
@@ -136,9 +136,9 @@ def test_a_conflict_names_the_colleague_and_exits_3(answer):
     assert (caught.value.code, caught.value.client, caught.value.id) == (3, "bob@dev2", "3b0f-aa:www")
 
 
-def test_where_the_version_tells_no_holder_that_is_said(answer):
+def test_where_the_version_names_no_holder_that_is_reported(answer):
     answer(CONFLICT_219, returncode=1)
-    with pytest.raises(telepresence.Conflict, match="does not tell who"):
+    with pytest.raises(telepresence.Conflict, match="does not say who"):
         perform(telepresence.intercept(settings(), WANTED))
 
 
@@ -175,7 +175,7 @@ def test_the_list_is_read_in_both_shapes(answer, text: str):
     assert (found.held[0].name, found.held[0].remote_port, found.held[0].environment) == ("www-a", "http", {"A": "1"})
 
 
-def test_a_leave_that_could_not_look_is_no_success(answer):
+def test_a_leave_that_could_not_look_is_a_failure(answer):
     """Recorded of 2.31 without a session: detach connects by itself, and this is how that fails."""
     answer(
         '{"error":"traffic manager not found, if it is not installed, please run \'telepresence helm install\'."}',
@@ -198,7 +198,7 @@ def test_leaving_what_is_gone_is_fine_in_every_version(answer, said: str, code: 
 
 
 @pytest.mark.parametrize("said", ["", "OSS User Daemon: Not running\n", "null"])
-def test_a_status_that_says_nothing_readable_is_not_taken_for_nothing_runs(answer, said: str):
+def test_an_unreadable_status_is_not_treated_as_nothing_runs(answer, said: str):
     answer(said)
     with pytest.raises(ToolError, match="not JSON"):
         telepresence.status(settings())
@@ -215,7 +215,7 @@ def test_an_intercept_without_its_details_is_an_error_and_not_an_empty_environme
         perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
 
 
-def test_a_failure_quotes_nothing_of_stdout_where_the_pods_environment_stands(answer):
+def test_a_failure_does_not_quote_stdout_which_holds_the_pods_environment(answer):
     answer('{"name":"www","environment":{"DB_LOGIN":"s3cr3t-of-the-pod"}}\n', returncode=1)
     with pytest.raises(ToolError) as caught:
         perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
@@ -231,7 +231,7 @@ def test_a_failure_quotes_nothing_of_stdout_where_the_pods_environment_stands(an
         ("connector.CreateIntercept: Port 127.0.0.1:3001 is already in use by intercept www: id = x", "inv leave"),
     ],
 )
-def test_a_recorded_error_has_a_fix_that_fits(answer, said: str, fix: str):
+def test_a_recorded_error_has_a_suitable_fix(answer, said: str, fix: str):
     answer(json.dumps({"error": said}), returncode=1)
     with pytest.raises(ToolError) as caught:
         telepresence.workloads(settings())

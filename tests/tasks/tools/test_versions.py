@@ -1,4 +1,4 @@
-"""Which version is installed: each program's own words, as recorded, and a memory that a changed file ends."""
+"""Installed versions: each program's recorded answer, cached until its file changes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def program(tmp_path: Path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", list(SAID))
-def test_each_programs_words_are_understood(program, name: str):
+def test_each_programs_answer_is_understood(program, name: str):
     program(name, SAID[name])
     found = versions.installed(settings(), name)
     assert found is not None
@@ -69,21 +69,21 @@ def test_nothing_is_remembered_while_only_reading(program):
     assert not Path(os.environ["REMOTE_DEV_STATE"]).exists()
 
 
-def test_int128s_kubelogin_is_told_from_azures(program):
+def test_int128s_kubelogin_is_distinguished_from_azures(program):
     program("kubelogin", "kubelogin version v1.28.0 (go1.20 darwin_arm64)\n")
     found = versions.installed(settings(), "kubelogin")
     assert found is not None
     assert "int128" in found.wrong
 
 
-def test_what_is_not_on_path_is_not_there(monkeypatch, tmp_path: Path):
+def test_what_is_not_on_path_is_not_installed(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert versions.installed(settings(), "az") is None
 
 
 def test_a_program_that_says_nothing_is_an_error(program):
     program("tilt", "", exit=1)
-    with pytest.raises(ToolError, match="tilt does not tell its version"):
+    with pytest.raises(ToolError, match="tilt does not show its version"):
         versions.installed(settings(), "tilt")
 
 

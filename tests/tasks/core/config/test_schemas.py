@@ -1,4 +1,4 @@
-"""The JSON Schemas in config/schema/ are those of the structs, and the committed files fit them."""
+"""The JSON schemas in config/schema/ are those of the structs, and the committed files match them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_the_committed_schema_is_current(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_committed_file_fits_its_schema(name: str):
+def test_the_committed_file_matches_its_schema(name: str):
     schema = json.loads((repository_root() / schemas.FOLDER / name).read_text())
     document = yaml.safe_load((repository_root() / "config" / name.replace(".json", ".yaml")).read_text())
     jsonschema.Draft202012Validator(schema).validate(document)
 
 
-def test_an_unknown_key_does_not_fit():
+def test_an_unknown_key_does_not_match_the_schema():
     schema = json.loads((repository_root() / schemas.FOLDER / "settings.json").read_text())
     document = yaml.safe_load((repository_root() / "config/settings.yaml").read_text())
     with pytest.raises(jsonschema.ValidationError):

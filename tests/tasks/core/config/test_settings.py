@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import catalogue
-from tasks.core.config.sources import load
+from tasks.core.config.settings import load
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
 
@@ -69,16 +69,16 @@ WRONG = {
     "a tab": ("tilt:\n\tport: 1\n", r"settings\.local\.yaml:2", "tabs"),
     "a key twice": (
         "tilt: {port: 1}\ntilt: {port: 2}\n",
-        r"settings\.local\.yaml:2: the key 'tilt' stands here twice",
+        r"settings\.local\.yaml:2: the key 'tilt' is here twice",
         "remove",
     ),
-    "a list": ("- a\n", r"a mapping is expected", "mend"),
-    "a date that is none": (
+    "a list": ("- a\n", r"a mapping is expected", "correct"),
+    "a date that does not exist": (
         "azure: {tenant: 2024-13-45}\n",
-        r"settings\.local\.yaml:1: '2024-13-45' is no value",
+        r"settings\.local\.yaml:1: '2024-13-45' is not a valid value",
         "quotes",
     ),
-    "an alias to itself": ("azure: &a [*a]\n", r"nested too deeply", "mend"),
+    "an alias to itself": ("azure: &a [*a]\n", r"nested too deeply", "correct"),
     "a namespace that reads as a flag": ("cluster: {namespace: -x}\n", r"cluster\.namespace", "cluster.namespace"),
     "a slot of two lines": ('telepresence: {slot: "a\\nb"}\n', r"telepresence\.slot", "telepresence.slot"),
     "a slot that no header can carry": ("telepresence: {slot: 日本}\n", r"telepresence\.slot", "telepresence.slot"),
@@ -88,7 +88,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_said_in_one_line_with_its_place(root: Path, case: str):
+def test_an_error_is_one_line_with_its_place(root: Path, case: str):
     text, said, fix = WRONG[case]
     (root / "config/settings.local.yaml").write_text(text)
     with pytest.raises(Trouble, match=said) as caught:
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_said_in_one_line_with_its_place(root: Path, case: str)
     assert "\n" not in caught.value.what
 
 
-def test_a_binary_file_is_no_traceback(root: Path):
+def test_a_binary_file_causes_no_traceback(root: Path):
     (root / "config/settings.local.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     with pytest.raises(Trouble, match="not text in UTF-8"):
         load(root, {})
@@ -135,7 +135,7 @@ def test_the_platform_listens_on_3001():
         ("", "inv tp.list"),
     ],
 )
-def test_a_word_that_is_no_service_is_refused_with_the_way_out(word: str, fix: str):
+def test_an_unknown_service_is_refused_with_a_fix(word: str, fix: str):
     with pytest.raises(Trouble) as caught:
         catalogue.catalogue().named(word)
     assert fix in caught.value.fix

@@ -1,4 +1,4 @@
-"""Signals to a task that takes none itself."""
+"""Signals to a task that does not handle them itself."""
 
 from __future__ import annotations
 

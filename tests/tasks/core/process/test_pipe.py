@@ -28,7 +28,7 @@ def test_a_child_that_is_gathered_need_not_wait_to_be_read(tmp_path: Path):
         assert len(other.result()) == MUCH
 
 
-def test_what_is_not_wanted_any_more_is_ended(tmp_path: Path):
+def test_an_unused_child_is_ended(tmp_path: Path):
     with child(f"import sys, time; sys.stdout.write('x' * {MUCH}); time.sleep(600)", tmp_path).gather() as gathered:
         pass
     with pytest.raises(ToolError, match="killed by signal 9"):
@@ -42,7 +42,7 @@ def test_a_deadline_ends_the_child_and_its_group(tmp_path: Path, gather: bool):
         (late.gather() if gather else late).result(timeout=0.3)
 
 
-def test_a_failure_tells_the_line_that_says_why(tmp_path: Path):
+def test_a_failure_quotes_the_line_that_says_why(tmp_path: Path):
     said = "warning: x\\nfatal: no such thing\\nusage: y"
     code = f"import sys; print('{said}', file=sys.stderr); sys.exit(3)"
     with child(code, tmp_path) as failing, pytest.raises(ToolError, match="child: fatal: no such thing") as why:

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them, whatever they are called."""
+"""Processes as /proc lists them, whatever their names are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def child(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_a_process_is_told_from_another_by_its_start_whatever_its_name(child: subprocess.Popen[bytes]):
+def test_a_process_is_identified_by_its_start_whatever_its_name(child: subprocess.Popen[bytes]):
     assert processes.started(child.pid) > processes.started(os.getppid())
     assert processes.stat(child.pid)[1:4] == [str(os.getpid()), str(child.pid), str(child.pid)]
 

@@ -14,14 +14,16 @@ import pytest
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
 from tasks.core.process import processes
-from tasks.core.process.tool import Tool, clean, last_line, not_needed_after_a_failure
+from tasks.core.process.output import clean, last_line
+from tasks.core.process.running import cancel_on_failure
+from tasks.core.process.tool import Tool
 from tasks.core.wait import until
 
 PYTHON = Tool(sys.executable)
 
 
 def python(code: str, *args: str, **more):
-    return PYTHON.call("-c", code, *args, **more)
+    return PYTHON["-c", code, *args].call(**more)
 
 
 def test_stdout_and_stderr_are_kept_apart_and_decoded():
@@ -31,29 +33,29 @@ def test_stdout_and_stderr_are_kept_apart_and_decoded():
 
 def test_a_failure_quotes_the_last_line_of_stderr_that_says_something():
     with pytest.raises(ToolError, match="the cause") as caught:
-        PYTHON.run("-c", "import sys; sys.stderr.write('first\\nthe cause\\nE1123 noise of a log\\n'); sys.exit(4)")
+        PYTHON["-c", "import sys; sys.stderr.write('first\\nthe cause\\nE1123 noise of a log\\n'); sys.exit(4)"].run()
     assert caught.value.exit == 4
 
 
 def test_an_absent_program_says_how_to_get_it():
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
-        Tool("nowhere-to-be-found", fix="install it").run()
+        Tool("nowhere-to-be-found", fix="install it")[()].run()
     assert caught.value.fix == "install it"
 
 
-def test_a_file_that_may_not_be_executed_is_no_traceback(tmp_path: Path):
+def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
     program = tmp_path / "program"
     program.write_text("x")
     with pytest.raises(Absent, match="may not be executed"):
-        Tool(str(program)).run()
+        Tool(str(program))[()].run()
 
 
-def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
+def test_children_of_other_threads_are_ended_when_the_block_fails():
     def ask() -> None:
-        with ThreadPoolExecutor(max_workers=1) as pool, not_needed_after_a_failure():
-            pool.submit(Tool("sleep").run, "473")
+        with ThreadPoolExecutor(max_workers=1) as pool, cancel_on_failure():
+            pool.submit(Tool("sleep")["473"].run)
             time.sleep(0.2)
-            Tool("sh").run("-c", "exit 3")
+            Tool("sh")["-c", "exit 3"].run()
 
     began = time.monotonic()
     with pytest.raises(ToolError, match="sh"):
@@ -61,23 +63,23 @@ def test_what_other_threads_still_ask_is_ended_when_it_counts_no_more():
     assert time.monotonic() - began < 60
 
 
-def test_at_the_deadline_the_grandchild_goes_too():
+def test_at_the_deadline_the_grandchild_is_ended_too():
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
-        Tool("sh").run("-c", "sleep 471 & sleep 471; echo", timeout=0.3)
+        Tool("sh")["-c", "sleep 471 & sleep 471; echo"].run(timeout=0.3)
     assert time.monotonic() - began < 60
     assert not [p for p in processes.running() if p.argv == ("sleep", "471")]
 
 
 def test_a_child_that_ignores_sigterm_is_killed():
     with pytest.raises(TimedOut):
-        Tool("sh").run("-c", "trap '' TERM; sleep 472", timeout=0.2)
+        Tool("sh")["-c", "trap '' TERM; sleep 472"].run(timeout=0.2)
     assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
 
 
 def test_a_grandchild_that_ignores_sigterm_is_killed_although_its_parent_obeys():
     with pytest.raises(TimedOut):
-        Tool("sh").run("-c", "(trap '' TERM; exec sleep 20.74) >/dev/null 2>&1 & sleep 20.75", timeout=0.5)
+        Tool("sh")["-c", "(trap '' TERM; exec sleep 20.74) >/dev/null 2>&1 & sleep 20.75"].run(timeout=0.5)
     assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=2)
 
 
@@ -92,23 +94,23 @@ def test_no_shell_looks_at_the_arguments():
 def test_dropped_variables_do_not_reach_the_child(monkeypatch):
     monkeypatch.setenv("AAD_LOGIN_METHOD", "msi")
     tool = Tool(sys.executable, env={"MINE": "1"}, drop=("AAD_LOGIN_METHOD",))
-    shown = tool.run("-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])")
+    shown = tool["-c", "import os; print(os.environ.get('AAD_LOGIN_METHOD'), os.environ['MINE'])"].run()
     assert shown == "None 1\n"
 
 
 def test_a_pinned_variable_beats_the_developers_own(monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/of/the/developer")
     tool = Tool(sys.executable, env={"KUBECONFIG": "/of/the/session"})
-    assert tool.run("-c", "import os; print(os.environ['KUBECONFIG'])") == "/of/the/session\n"
+    assert tool["-c", "import os; print(os.environ['KUBECONFIG'])"].run() == "/of/the/session\n"
 
 
-def test_an_answer_that_is_no_json_is_said():
+def test_an_answer_that_is_not_json_is_an_error():
     with pytest.raises(ToolError, match="the answer is not JSON"):
-        PYTHON.json("-c", "print('hello')")
+        PYTHON["-c", "print('hello')"].json()
 
 
 def test_a_last_newline_may_be_missing_in_json():
-    assert PYTHON.json("-c", "import sys; sys.stdout.write('{\"a\": 1}')") == {"a": 1}
+    assert PYTHON["-c", "import sys; sys.stdout.write('{\"a\": 1}')"].json() == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -137,11 +139,11 @@ def test_what_looks_like_a_secret_is_masked(said: str):
         "fatal: cannot reach ssh://git@git.example.com:22/gitops.git, nor http://127.0.0.1:8080/a@b",
     ],
 )
-def test_a_sentence_about_a_token_is_no_secret(said: str):
+def test_a_sentence_about_a_token_is_not_masked(said: str):
     assert clean(said) == said
 
 
-def test_the_last_line_is_the_error_and_not_the_advice_behind_it():
+def test_the_last_line_is_the_error_and_not_the_advice_after_it():
     said = (
         "Unable to connect to the server: getting credentials: exec: executable kubelogin not found\n\n"
         "It looks like you are trying to use a client-go credential plugin that is not installed.\n\n"
@@ -155,14 +157,14 @@ def test_the_last_line_is_the_error_and_not_the_advice_behind_it():
     )
 
 
-def test_a_known_secret_is_masked_wherever_it_stands():
+def test_a_known_secret_is_masked_everywhere():
     ui.hide("s3cr3t-value")
     assert ui.masked("a s3cr3t-value b") == "a *** b"
 
 
 def test_an_error_never_holds_the_arguments_after_the_first_flag():
     with pytest.raises(ToolError) as caught:
-        Tool("false").run("login", "--password", "hunter2hunter2")
+        Tool("false")["login", "--password", "hunter2hunter2"].run()
     assert "hunter2" not in str(caught.value)
 
 
@@ -180,7 +182,7 @@ from tasks.core.errors import Trouble
 take_signals()
 def ask(number):
     try:
-        Tool(sys.executable, timeout=60).run("-c", sys.argv[1])
+        Tool(sys.executable, timeout=60)["-c", sys.argv[1]].run()
     except Trouble as why:
         sys.stdout.write(why.what.rpartition(": ")[2] + chr(10))
 try:
@@ -188,7 +190,7 @@ try:
         asked = [pool.submit(ask, n) for n in range(6)]
         time.sleep(20)
 finally:
-    print(Tool("echo").run("cleaned up"), end="")
+    print(Tool("echo")["cleaned up"].run(), end="")
 """
 
 

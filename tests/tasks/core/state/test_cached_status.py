@@ -1,4 +1,4 @@
-"""The kept status at a glance: whatever lies in the file, and whoever reads."""
+"""The cached status: any content of its file, and any reader."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_what_was_kept_is_shown():
 
 
 @pytest.mark.parametrize("content", ["{}", "[1]", "nonsense", '{"facts": [5]}', '{"facts": [{"section": 1}]}'])
-def test_a_file_of_another_version_is_as_good_as_none(content: str):
+def test_a_file_of_another_version_is_ignored(content: str):
     keep(content)
     done = glance()
     assert (done.returncode, done.stderr) == (1, "error: no status is kept yet\n  fix: inv status\n")
     assert json.loads(glance("--json").stdout)["error"]["fix"] == "inv status"
 
 
-def test_a_reader_that_has_gone_is_no_error():
+def test_a_reader_that_has_ended_is_not_an_error():
     keep(json.dumps({"schema": 1, "facts": [FACT]}))
     reading, writing = os.pipe()
     os.close(reading)
@@ -49,7 +49,7 @@ def test_a_reader_that_has_gone_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_full_disk_is_one():
+def test_a_full_disk_is_an_error():
     keep(json.dumps({"schema": 1, "facts": [FACT]}))
     with open("/dev/full", "w") as full:
         done = glance(stdout=full)

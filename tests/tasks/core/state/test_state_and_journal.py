@@ -1,4 +1,4 @@
-"""State files are private and whole; the journal tells the living from the dead."""
+"""State files are private and complete; the journal distinguishes living owners from dead ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_clear_line(monkeypatch: pytes
         store.write(store.folder("x"), "")
 
 
-def test_an_entry_is_there_until_it_is_forgotten():
+def test_an_entry_exists_until_it_is_deleted():
     entry = journal.record("intercept", name="www")
     assert [e.data["name"] for e in journal.entries("intercept")] == ["www"]
     assert entry.owner_lives
@@ -70,7 +70,7 @@ def test_an_entry_whose_pid_was_reused_has_no_living_owner():
     assert (entry.owner_lives, earlier.owner_lives) == (True, False)
 
 
-def test_a_file_that_is_no_entry_is_passed_over():
+def test_a_file_that_is_not_an_entry_is_ignored():
     journal.record("file", path="x")
     store.folder("journal", "broken.json").write_text("{")
     assert len(journal.entries()) == 1
@@ -113,21 +113,21 @@ def test_a_time_that_cannot_be_kept_stops_nothing(tmp_path: Path, capsys: pytest
     assert "the time was not kept" in capsys.readouterr().err
 
 
-def test_an_entry_of_a_machine_that_tells_no_start_times_has_no_living_owner():
+def test_an_entry_without_a_start_time_has_no_living_owner():
     entry = journal.record("intercept", name="x")
     assert entry.owner_lives
     assert not journal.Entry(entry.id, entry.kind, entry.made, 2**22 + 1, 0.0).owner_lives
 
 
 @pytest.mark.parametrize("content", ['{"id":1,"kind":"x","made":"x","pid":1,"start":0,"data":5}', "[]", "{", "\x00"])
-def test_a_journal_file_that_is_none_of_ours_is_passed_over(content: str):
+def test_a_journal_file_that_is_not_ours_is_ignored(content: str):
     mine = journal.record("intercept", name="x")
     (store.folder("journal") / "x.json").write_text(content)
     assert journal.entries() == [mine]
 
 
 @pytest.mark.parametrize("place", ["", "journal", "sessions/dev.ameide"])
-def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(place: str, monkeypatch: pytest.MonkeyPatch):
+def test_an_unreadable_state_is_not_treated_as_empty(place: str, monkeypatch: pytest.MonkeyPatch):
     unreadable = str(store.made(store.folder(*place.split("/")) if place else store.folder()))
     usual = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != unreadable and usual(path, mode))
@@ -136,24 +136,24 @@ def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(place: str, m
     assert "chown" in caught.value.fix
 
 
-def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch):
+def test_a_user_without_a_home_gets_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(Trouble, match="HOME is not set"):
         settings.settings()
 
 
-def test_where_nothing_temporary_can_be_made_it_is_said(monkeypatch: pytest.MonkeyPatch):
+def test_a_temporary_folder_that_cannot_be_created_is_an_error(monkeypatch: pytest.MonkeyPatch):
     def none(**more: object) -> None:
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", none)
-    with pytest.raises(Trouble, match="no temporary folder") as caught, store.temporary():
+    with pytest.raises(Trouble, match="cannot create a temporary folder") as caught, store.temporary():
         pass
     assert "TMPDIR" in caught.value.fix
 
 
-def test_an_error_of_its_own_block_is_no_error_of_the_temporary_folder():
+def test_an_error_in_the_block_is_not_an_error_of_the_temporary_folder():
     places = []
 
     def block() -> None:

@@ -1,4 +1,4 @@
-"""A kubeconfig that a person wrote, changed in places: what is not ours keeps every byte."""
+"""Edits of a kubeconfig that a person wrote: everything else keeps every byte."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_entry_of_ours_is_replaced_and_its_neighbours_stay():
         "users: []\n",
     ],
 )
-def test_it_reads_as_wanted_whatever_stood_there(text: str):
+def test_it_reads_as_wanted_whatever_was_there_before(text: str):
     wanted = with_cluster(text)
     found = edit.changed(text, wanted)
     assert nodes.plain(yaml.compose(found)) == nodes.plain(wanted)

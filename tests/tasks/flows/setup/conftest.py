@@ -16,8 +16,7 @@ import pytest
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ui
-from tasks.core.config.settings import Settings
-from tasks.core.config.sources import load
+from tasks.core.config.settings import Settings, load
 from tasks.core.repository import repository_root
 from tasks.flows.setup.cli import run
 

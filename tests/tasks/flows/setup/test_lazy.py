@@ -67,7 +67,7 @@ def test_an_invalidated_value_is_computed_again():
 
 
 def test_stop_ends_the_child_of_a_running_computation(tmp_path: Path):
-    lazy = Lazy(lambda: Tool("sh").run("-c", f"touch {tmp_path}/runs; exec sleep 60"))
+    lazy = Lazy(lambda: Tool("sh")["-c", f"touch {tmp_path}/runs; exec sleep 60"].run())
     lazy.start()
     assert until((tmp_path / "runs").exists)
     began = time.monotonic()

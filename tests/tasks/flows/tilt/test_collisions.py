@@ -106,7 +106,7 @@ def rendering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[s
 
 @pytest.fixture
 def here(rendering: tuple[dict[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    from tasks.core.config.sources import load
+    from tasks.core.config.settings import load
     from tasks.core.repository import repository_root
 
     env, _ = rendering

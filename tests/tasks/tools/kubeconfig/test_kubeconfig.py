@@ -1,4 +1,4 @@
-"""The user's kubeconfig: read as kubectl reads it, cut for the session."""
+"""The user's kubeconfig: read as kubectl reads it, and frozen for the session."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_default_file_is_read_without_kubeconfig(home: Path) -> None:
     assert context.plugin.option("--login", "-l") == "azurecli"
 
 
-def test_of_several_files_the_first_counts_and_missing_ones_do_not(tmp_path: Path, monkeypatch) -> None:
+def test_of_several_files_the_first_wins_and_missing_ones_are_ignored(tmp_path: Path, monkeypatch) -> None:
     one = write(tmp_path / "one", "contexts: [{name: dev, context: {cluster: dev, user: mine}}]\n")
     two = write(tmp_path / "two", DEV)
     monkeypatch.setenv("KUBECONFIG", f":{one}:{tmp_path}/missing:{two}:{one}")
@@ -96,7 +96,7 @@ def test_no_file_no_context_is_blocked_with_the_command() -> None:
     assert why.value.fix == "inv aks.credentials"
 
 
-def test_a_context_whose_cluster_is_gone_is_no_context(home: Path) -> None:
+def test_a_context_whose_cluster_is_missing_does_not_exist(home: Path) -> None:
     write(home, "contexts: [{name: dev, context: {cluster: gone, user: gone}}]\n")
     assert kubeconfig.load().context("dev") is None
 
@@ -120,7 +120,7 @@ def test_the_frozen_file_has_one_context_the_namespace_and_mode_0600(home: Path)
     assert kubeconfig.server_of(s) == "https://dev.example:443"
 
 
-def test_a_frozen_file_that_others_can_read_is_cut_again(home: Path) -> None:
+def test_a_frozen_file_that_others_can_read_is_written_again(home: Path) -> None:
     write(home, DEV)
     s = settings()
     change = kubeconfig.freeze(s)
@@ -171,7 +171,7 @@ contexts: [{name: dev, context: {cluster: c, user: u}}]
     "content",
     [b"a: [", b"\xff\xfe\x00", b"- just\n- a list\n", b"a:\n\tb: 1\n", b"just a word"],
 )
-def test_what_is_no_kubeconfig_is_blocked_in_one_line(home: Path, content: bytes) -> None:
+def test_an_invalid_kubeconfig_is_blocked_in_one_line(home: Path, content: bytes) -> None:
     home.parent.mkdir(parents=True)
     home.write_bytes(content)
     with pytest.raises(Blocked) as why:
@@ -193,7 +193,7 @@ def test_a_folder_in_place_of_the_file_is_blocked(home: Path) -> None:
 
 
 @given(st.text(min_size=1).filter(lambda t: not os.path.isabs(t)), st.sampled_from(["token", "unknown"]))
-def test_any_value_survives_the_cut(value: str, key: str) -> None:
+def test_any_value_survives_freezing(value: str, key: str) -> None:
     document = {
         "clusters": [{"name": "c", "cluster": {"server": "https://c", "extra": value}}],
         "users": [{"name": "u", "user": {key: value}}],

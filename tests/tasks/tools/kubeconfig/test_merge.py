@@ -102,7 +102,7 @@ def test_a_user_of_the_same_name_that_another_context_needs_is_left_alone(home: 
     assert kubeconfig_merge.merge(fetched(), text="merge") is None
 
 
-def test_an_own_entry_of_old_is_replaced_in_its_place(home: Path) -> None:
+def test_an_own_older_entry_is_replaced_in_its_place(home: Path) -> None:
     home.write_text(FETCHED.replace("azurecli", "devicecode").replace(", namespace: team", ", extra: kept"))
     merge()
     data = yaml.safe_load(home.read_text())
@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_renamed_over_is_written_in_place(home: Path, monk
     assert [p.name for p in home.parent.iterdir()] == ["config"]
 
 
-def test_entries_go_where_they_stand_and_new_ones_into_the_first_file_that_exists(tmp_path: Path, monkeypatch) -> None:
+def test_entries_stay_in_their_file_and_new_ones_go_into_the_first_that_exists(tmp_path: Path, monkeypatch) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     two.write_text(FETCHED.replace("azurecli", "devicecode"))
     monkeypatch.setenv("KUBECONFIG", f"{one}{os.pathsep}{two}")
@@ -176,7 +176,7 @@ def test_a_lock_of_a_killed_kubectl_is_named_and_nothing_is_written(home: Path, 
     assert lock.exists()
 
 
-def test_a_lock_that_a_killed_run_of_our_own_left_is_none(home: Path) -> None:
+def test_a_lock_that_a_killed_run_of_our_own_left_is_ignored(home: Path) -> None:
     Path(f"{home}.lock").write_text("remote-dev 1 12345.0\n")
     merge()
     assert not Path(f"{home}.lock").exists()
@@ -187,12 +187,12 @@ def test_a_lock_of_a_run_of_our_own_that_still_lives_is_respected(home: Path, mo
     lock = Path(f"{home}.lock")
     lock.write_text(f"remote-dev {os.getpid()} {processes.started(os.getpid())}\n")
     monkeypatch.setattr(file, "_WAIT", 0.1)
-    with pytest.raises(Blocked, match=r"config\.lock is there, made \d s ago"):
+    with pytest.raises(Blocked, match=r"config\.lock exists, created \d s ago"):
         merge()
     assert lock.exists()
 
 
-def test_a_lock_whose_owners_pid_was_reused_does_not_count(home: Path) -> None:
+def test_a_lock_whose_owners_pid_was_reused_is_ignored(home: Path) -> None:
     Path(f"{home}.lock").write_text(f"remote-dev {os.getpid()} {processes.started(os.getpid()) - 1}\n")
     merge()
     assert not Path(f"{home}.lock").exists()
@@ -207,9 +207,9 @@ def test_the_lock_of_client_go_is_private_whatever_the_umask(home: Path) -> None
         os.umask(umask)
 
 
-def test_lists_that_are_none_are_named(home: Path) -> None:
+def test_lists_that_are_not_lists_are_named(home: Path) -> None:
     home.write_text("clusters: word\n")
-    with pytest.raises(Blocked, match="clusters is no list"):
+    with pytest.raises(Blocked, match="clusters is not a list"):
         merge()
 
 
