@@ -47,6 +47,7 @@ HEAVY = (
 NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/core/http.py": ("core/test_ports_and_http.py",),
     "tasks/core/ports.py": ("core/test_ports_and_http.py",),
+    "tasks/core/entra.py": ("core/test_signatures.py",),
     "tasks/core/wait.py": ("core/process",),
     "tasks/core/cli/names.py": ("core/config/test_settings.py", "flows/tilt/test_request.py"),
     "tasks/core/config/catalogue.py": ("core/config/test_settings.py",),
@@ -59,6 +60,29 @@ NEAREST = {  # tests that a mirrored path does not lead to, below tests/tasks
     "tasks/core/yaml/strict.py": ("core/config/test_settings.py",),
     "tasks/checks/report.py": ("checks/test_finding.py",),
     "tasks/checks/workload.py": ("checks/test_preflight.py",),
+    "tasks/flows/intercept/cli.py": ("flows/intercept/test_leave.py", "flows/intercept/test_run.py"),
+    "tasks/flows/intercept/establish.py": ("flows/intercept/test_run.py",),
+    "tasks/flows/intercept/listener.py": ("flows/intercept/test_proof.py",),
+    "tasks/flows/intercept/notice.py": ("flows/intercept/test_cli.py",),
+    "tasks/flows/intercept/plan.py": ("flows/intercept/test_run.py",),
+    "tasks/flows/intercept/request.py": ("flows/intercept/test_run.py",),
+    "tasks/flows/intercept/show.py": ("flows/intercept/test_cli.py", "flows/intercept/test_run.py"),
+    "tasks/flows/intercept/team.py": ("flows/intercept/test_cli.py",),
+    "tasks/flows/session/connect.py": ("flows/session/test_cli.py",),
+    "tasks/flows/session/daemons.py": ("flows/session/test_cli.py",),
+    "tasks/flows/setup/__init__.py": ("flows/setup/test_cli.py",),
+    "tasks/flows/setup/access.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/connect.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/login.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/packages.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/ready.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/submodules.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/setup/tools.py": ("flows/setup/test_registry.py",),
+    "tasks/flows/tilt/cli.py": ("flows/tilt/test_status.py", "flows/tilt/test_run.py"),
+    "tasks/flows/tilt/ownership.py": ("flows/tilt/test_status.py", "flows/tilt/test_deploy.py"),
+    "tasks/flows/tilt/preflight.py": ("flows/tilt/test_run.py",),
+    "tasks/flows/tilt/removal.py": ("flows/tilt/test_status.py",),
+    "tasks/flows/tilt/show.py": ("flows/tilt/test_status.py", "flows/tilt/test_run.py"),
 }
 PASSED, FAILED, NO_TESTS, TIMEOUT = 0, 1, 5, 124
 NEW_NAMESPACES, NEW_USER = 0x20000 | 0x20000000, 0x10000000  # CLONE_NEWNS | CLONE_NEWPID, CLONE_NEWUSER
@@ -101,8 +125,9 @@ def nearest(file: str) -> tuple[str, ...]:
 
 
 def chosen(file: str, sample: int, seed: int) -> list[Mutant]:
-    """The mutants of this file or of all packages; a sample of them if one is asked for."""
-    paths = [ROOT / file] if file else [p for name in PACKAGES for p in sorted((ROOT / "tasks" / name).rglob("*.py"))]
+    """The mutants of this file or folder or of all packages; a sample of them if one is asked for."""
+    places = [ROOT / file] if file else [ROOT / "tasks" / name for name in PACKAGES]
+    paths = [p for place in places for p in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
     every = [m for p in paths for m in mutants(str(p.relative_to(ROOT)), p.read_bytes())]
     if not sample or sample >= len(every):
         return every
@@ -226,7 +251,7 @@ def judge(picked: Sequence[Mutant], copies: Sequence[Path]) -> Iterator[Result]:
             log = "".join((copy / "tmp/log").read_text() for copy in copies)
             raise SystemExit(f"{log}\nerror: {' '.join(job.tests)} fails on the unchanged code")
         if code == PASSED:
-            deadlines[job.tests] = 6 * seconds + 20  # other work may slow the machine down meanwhile
+            deadlines[job.tests] = 20 * seconds + 60  # other work may slow the machine down meanwhile
     yield from (Result(m, "untested") for m in picked if near[m.file] not in deadlines)
     jobs = [Job(near[m.file], m, deadlines[near[m.file]]) for m in picked if near[m.file] in deadlines]
     for job, code, seconds in run_all(jobs, copies):
@@ -247,7 +272,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.mutate")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="N mutants, picked at random")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--file", default="", metavar="PATH", help="the mutants of this file alone")
+    parser.add_argument("--file", default="", metavar="PATH", help="the mutants of this file or folder alone")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=2)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     asked = parser.parse_args()

@@ -17,5 +17,10 @@ _NAMES = {
 
 def settings(**changed: str) -> Settings:
     """The settings with these values, by key path with `__` for the dot: `azure__tenant="T"`."""
+    return load(repository_root(), variables(**changed))
+
+
+def variables(**changed: str) -> dict[str, str]:
+    """Return the environment variables that make these settings."""
     values = {**_NAMES, **{key.replace("__", "."): value for key, value in changed.items()}}
-    return load(repository_root(), {f"REMOTE_DEV_{k.upper().replace('.', '__')}": v for k, v in values.items()})
+    return {f"REMOTE_DEV_{k.upper().replace('.', '__')}": v for k, v in values.items()}

@@ -250,3 +250,21 @@ def test_a_cluster_without_argo_is_reported():
 def test_the_marks_of_argo_on_a_workload(metadata, name):
     workload = {**deployment(), "metadata": {"name": "web", "namespace": "team", **metadata}}
     assert argo.mark(locate([workload], ("web",), "team")) == name
+
+
+@pytest.mark.parametrize(
+    ("pointer", "wide", "ignored"),
+    [
+        ("/spec/template/metadata/annotations", True, False),
+        ("/spec/template", True, False),
+        ("/spec/template/metadata/labels", False, False),
+        ("/spec/template/metadata/annotations/a~1b~0c", False, True),
+        ("/spec/template/metadata/annotations/other", False, False),
+    ],
+)
+def test_a_rule_is_wide_when_it_covers_all_annotations(pointer: str, wide: bool, ignored: bool):
+    entry = {"group": "apps", "kind": "Deployment", "jsonPointers": [pointer]}
+    application = {"metadata": {"name": "a"}, "spec": {"ignoreDifferences": [entry]}}
+    (rule,) = argo_rules.of_application(application)
+    assert rule.is_wide is wide
+    assert rule.ignores("a/b~c") is ignored

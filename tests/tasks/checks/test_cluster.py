@@ -253,3 +253,9 @@ def test_the_components_come_from_the_settings(world):
     s = settings()
     other = msgspec.structs.replace(s, cluster=msgspec.structs.replace(s.cluster, components=[]))
     assert "Keycloak" not in {f.subject for f in cluster.look(other)}
+
+
+def test_the_rights_at_the_manager_are_those_of_telepresence_connect():
+    assert [right.text for right in cluster_manager.RIGHTS] == [
+        "get services/traffic-manager", "list pods", "create pods/portforward",
+    ]  # fmt: skip

@@ -198,3 +198,13 @@ def test_a_terminating_pod_does_not_count():
     going = pod()
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert locate([workload(), going], ("www",), "ns").pods == ()
+
+
+@pytest.mark.parametrize(("name", "shown"), [("web", "web"), ("", "http")])
+def test_a_numeric_target_port_gets_the_name_of_the_port(name: str, shown: str):
+    target = locate(
+        [workload(), service(ports=[{"name": name, "port": 80, "targetPort": 3000}]), pod(agent=True)], ("www",), "ns"
+    )
+    (warning,) = obstacles(target, target.ports[0])
+    assert f"name: {shown}, containerPort: 3000" in warning.problem.fix
+    assert not warning.refuses

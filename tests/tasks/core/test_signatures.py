@@ -68,3 +68,9 @@ def test_a_signature_names_only_what_its_pattern_catches(signature):
 
 def test_each_code_of_entra_has_a_cause_and_a_fix():
     assert all(refusal.why and refusal.fix for refusal in AADSTS.values())
+
+
+@pytest.mark.parametrize("code", AADSTS)
+def test_each_code_of_entra_is_explained_and_not_as_another(code: str):
+    refusal = AADSTS[code]
+    assert explain("az", f"AADSTS{code}: something.") == (f"{refusal.why} (AADSTS{code})", refusal.fix)

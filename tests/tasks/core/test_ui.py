@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,3 +104,110 @@ def test_colours_are_used_only_on_a_terminal_without_no_color(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert ui.paint("done", "done") == ("\x1b[32mdone\x1b[0m" if coloured else "done")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Stdin and stderr are a terminal, outside of CI. What is written to stderr is its text."""
+    shown = Terminal()
+    for name in ("CI", "NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    # pytest replaces the streams of `sys` itself between the fixture and the test
+    monkeypatch.setattr(ui, "sys", SimpleNamespace(stdin=Terminal(), stdout=Terminal(), stderr=shown))
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "confirmed"), [("y\n", True), (" YES \n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_only_yes_confirms(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, answer: str, confirmed: bool):
+    monkeypatch.setattr("tasks.core.ui.sys.stdin", Terminal(answer))
+    if confirmed:
+        ui.confirm("stop it?", yes=False, fix="--yes")
+    else:
+        with pytest.raises(Trouble) as refused:
+            ui.confirm("stop it?", yes=False, fix="inv aks.stop --yes")
+        assert refused.value.fix == "inv aks.stop --yes"
+    assert terminal.getvalue() == "stop it? [y/N] "
+
+
+def test_a_confirmed_question_is_not_asked(terminal: Terminal):
+    ui.confirm("stop it?", yes=True, fix="")
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("missing", ["CI", "stdin", "stderr"])
+def test_without_a_person_at_a_terminal_nothing_is_asked(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, missing: str
+):
+    assert ui.can_ask()
+    if missing == "CI":
+        monkeypatch.setenv("CI", "true")
+    else:
+        monkeypatch.setattr(f"tasks.core.ui.sys.{missing}", io.StringIO("y\n"))
+    assert not ui.can_ask()
+    with pytest.raises(Trouble):
+        ui.confirm("stop it?", yes=False, fix="--yes")
+
+
+@pytest.mark.parametrize(
+    ("state", "mark", "colour"),
+    [
+        ("done", "ok", 32),
+        ("pending", "..", 33),
+        ("blocked", "!!", 31),
+        ("waiting", "--", 0),
+        ("unknown", "??", 35),
+        ("running", "->", 36),
+        ("failed", "xx", 31),
+        ("another", "  ", 0),
+    ],
+)
+def test_each_state_has_its_mark_and_colour(terminal: Terminal, state: str, mark: str, colour: int):
+    ui.progress(state, "connect", "the session", 1.26)
+    assert terminal.getvalue() == f"\x1b[{colour}m{mark}\x1b[0m connect      the session  1.3 s\n"
+
+
+def test_there_is_no_colour_without_a_terminal(capsys: pytest.CaptureFixture[str]):
+    ui.progress("done", "connect", "the session")
+    assert capsys.readouterr().err == "ok connect      the session\n"
+
+
+def test_secrets_of_six_characters_are_masked_and_shorter_ones_are_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(ui, "_secrets", set())
+    ui.hide("secret", "secret-and-more", "words")
+    ui.say("secret secret-and-more words")
+    assert capsys.readouterr().out == "*** *** words\n"
+
+
+def test_a_failure_is_the_document_only_when_there_is_none_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(ui, "_json_printed", False)
+    why = Trouble("no", why="because", fix="do", code=3)
+    ui.failure_as_json(why)
+    assert json.loads(capsys.readouterr().out) == {
+        "schema": 1, "error": {"what": "no", "why": "because", "fix": "do"}, "exit": 3,
+    }  # fmt: skip
+    ui.failure_as_json(why)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(ui, "_json_printed", False)
+    ui.as_json({"a": "ä"})
+    ui.failure_as_json(why)
+    assert capsys.readouterr().out == '{\n  "schema": 1,\n  "a": "ä"\n}\n'
+
+
+def test_a_table_pads_all_columns_but_the_last(capsys: pytest.CaptureFixture[str]):
+    ui.table([("a", 1, ""), ("longer", 22, "last")], indent="> ")
+    assert capsys.readouterr().out == "> a       1\n> longer  22  last\n"
+    ui.table([])
+    assert capsys.readouterr().out == ""

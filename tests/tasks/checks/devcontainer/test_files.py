@@ -124,3 +124,66 @@ def test_the_schema_handles_every_mapping(config):
     assert all(isinstance(text, str) and text for text in texts)
     if "nonsense" in config:
         assert any("nonsense" in text for text in texts)
+
+
+TEXT, FLAG, MANY, MAP = "x", True, [], {}  # type: ignore[var-annotated]
+SPECIFIED = {
+    **dict.fromkeys(
+        ("$schema", "name", "image", "service", "workspaceFolder", "workspaceMount", "remoteUser", "containerUser",
+         "dockerFile", "context", "initializeCommand", "onCreateCommand", "updateContentCommand", "postCreateCommand",
+         "postStartCommand", "postAttachCommand"), TEXT),
+    **dict.fromkeys(("init", "privileged", "overrideCommand", "updateRemoteUserUID"), FLAG),
+    **dict.fromkeys(
+        ("capAdd", "securityOpt", "runArgs", "mounts", "forwardPorts", "overrideFeatureInstallOrder", "runServices",
+         "dockerComposeFile", "appPort"), MANY),
+    **dict.fromkeys(
+        ("features", "containerEnv", "remoteEnv", "portsAttributes", "otherPortsAttributes", "hostRequirements",
+         "customizations", "secrets"), MAP),
+    "build": {"dockerfile": "Dockerfile", "context": "..", "args": {}, "target": "x", "cacheFrom": [], "options": []},
+    "waitFor": "postCreateCommand", "shutdownAction": "stopCompose", "userEnvProbe": "loginShell",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", SPECIFIED)
+def test_each_property_of_the_specification_is_known_with_its_type(key: str):
+    assert list(schema.errors({"image": "x", key: SPECIFIED[key]})) == []
+    (error,) = (e for e in schema.errors({"image": "x", "build": {"dockerfile": "D"}, key: 1.5}) if f"'{key}'" in e)
+    assert "must be" in error
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({"image": "x", "waitFor": "later"}, "'waitFor' must be one of"),
+        ({"image": "x", "forwardPorts": [65536]}, "65536"),
+        ({"image": "x", "forwardPorts": ["db"]}, "'db'"),
+        ({"image": "x", "forwardPorts": [True]}, "True"),
+        ({"image": "x", "portsAttributes": {"80": 1}}, "'portsAttributes.80' must be a mapping"),
+        ({"image": "x", "portsAttributes": {"80": {"lable": "a"}}}, "'lable'"),
+        ({"image": "x", "capAdd": [1]}, "'capAdd' holds 1"),
+        ({"image": "x", "containerEnv": {"A": 1}}, "'containerEnv.A' must be a string"),
+        ({"image": "x", "mounts": [1]}, "'mounts' holds 1"),
+        ({"build": {"dockerfile": "D", "arg": {}}}, "'build.arg' is not a property"),
+        ({"build": {}}, "'build.dockerfile'"),
+        ({"name": "x"}, "one of 'image'"),
+        ({"image": "x", "nmae": "y"}, "'nmae' is not a property"),
+    ],
+)
+def test_each_violation_is_one_sentence(config: dict[str, object], error: str):
+    (found,) = schema.errors(config)
+    assert error in found
+
+
+@pytest.mark.parametrize("port", [0, 65535, "db:5432"])
+def test_a_port_may_be_a_number_or_one_of_another_host(port: object):
+    assert list(schema.errors({"image": "x", "forwardPorts": [port]})) == []
+
+
+def test_the_dockerfile_needs_version_and_checksums_of_what_is_pinned():
+    pinned = {name: pin for name, pin in settings().tools.items() if pin.sha256}
+    wanted = files.wanted(settings())
+    assert pinned
+    for name, pin in pinned.items():
+        assert wanted[f"{name.upper()}_VERSION"] == pin.container
+        for arch, digest in pin.sha256.items():
+            assert wanted[f"{name.upper()}_SHA256_{arch.upper()}"] == digest

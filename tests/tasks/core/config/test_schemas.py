@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -32,3 +33,9 @@ def test_an_unknown_key_does_not_match_the_schema():
     document = yaml.safe_load((repository_root() / "config/settings.yaml").read_text())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate({**document, "clustr": {}})
+
+
+def test_schemas_are_written_to_a_folder_that_may_be_missing(tmp_path: Path):
+    for text in ("{}", "{ }"):
+        schemas.write({"a.json": text}, tmp_path)
+        assert (tmp_path / schemas.FOLDER / "a.json").read_text() == text

@@ -156,3 +156,43 @@ def test_a_dev_command_is_at_least_one_word(tmp_path: Path, command: str):
     path.write_text(re.sub(r"command: \[.*?\]", f"command: {command}", text, count=1))
     with pytest.raises(Trouble, match=r"services\.yaml:\d+: services.*command"):
         catalogue.read(path)
+
+
+def test_the_defaults_are_those_of_the_documentation(root: Path):
+    s = load(root, {})
+    assert (s.azure.login, s.registry.kind, s.ingress.verify_tls, s.packages.frozen) == ("auto", "acr", True, True)
+    assert (s.tilt.port, s.tilt.platform, s.tilt.upsert_timeout) == (10350, "linux/amd64", 300)
+    assert (s.repositories.core, s.core) == (".", root.resolve())
+    assert s.gitops == (root / s.repositories.gitops).resolve()
+    assert [getattr(s.budgets, name) for name in ("setup", "connect", "intercept", "clone_to_running")] == [
+        300,
+        30,
+        10,
+        600,
+    ]
+    names = ("az", "login", "kubectl", "telepresence", "connect", "intercept", "packages", "docker", "git")
+    assert [getattr(s.deadlines, name) for name in names] == [60, 900, 20, 30, 120, 90, 900, 30, 300]
+
+
+@pytest.mark.parametrize(
+    "mode", ["auto", "browser", "device-code", "managed-identity", "service-principal", "federated-token"]
+)
+def test_every_way_to_log_in_is_a_value(root: Path, mode: str):
+    assert load(root, {"REMOTE_DEV_AZURE__LOGIN": mode}).azure.login == mode
+
+
+@pytest.mark.parametrize("group", ["azure", "cluster", "deadlines", "tilt"])
+def test_settings_cannot_be_changed_while_they_are_used(root: Path, group: str):
+    s = load(root, {})
+    field = getattr(s, group).__struct_fields__[0]
+    with pytest.raises(AttributeError):
+        setattr(getattr(s, group), field, "other")
+
+
+def test_an_unknown_key_of_the_catalogue_is_refused_with_the_nearest(tmp_path: Path):
+    path = tmp_path / "services.yaml"
+    path.write_text((repository_root() / "config/services.yaml").read_text().replace("health:", "helth:", 1))
+    with pytest.raises(Trouble) as failed:
+        catalogue.read(path)
+    assert "helth" in failed.value.what
+    assert "health" in failed.value.text()

@@ -1,0 +1,57 @@
+"""How long the login is still valid, with az and the kubeconfig replaced."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import Problem, ToolError, Trouble
+from tasks.flows.intercept import login
+from tasks.tools import az, kubeconfig
+from tests.made import settings
+
+
+def validity(monkeypatch: pytest.MonkeyPatch, seconds: float | Trouble, *, plugin: Any = "azurecli") -> str:
+    def option(*names: str) -> str:
+        return str(plugin) if names == ("--login", "-l") else ""
+
+    def expiry(s: object) -> float:
+        if isinstance(seconds, Trouble):
+            raise seconds
+        return time.time() + seconds
+
+    found = None if plugin is None else SimpleNamespace(is_kubelogin=plugin != "int128", option=option)
+    context = SimpleNamespace(plugin=found)
+    monkeypatch.setattr(kubeconfig, "load", lambda files: SimpleNamespace(context=lambda name: context))
+    monkeypatch.setattr(az, "token_expiry", expiry)
+    return login.validity(settings())
+
+
+@pytest.mark.parametrize(("seconds", "line"), [(3610, "is good for 60 min"), (299, "expires in 299 s")])
+def test_the_validity_is_told_in_minutes_and_soon_in_seconds(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, line: str
+):
+    assert line in validity(monkeypatch, seconds)
+
+
+@pytest.mark.parametrize("plugin", [None, "int128", "devicecode"])
+def test_without_a_login_through_az_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, plugin: str | None):
+    assert validity(monkeypatch, Trouble("asked"), plugin=plugin) == ""
+
+
+@pytest.mark.parametrize(
+    ("why", "fix", "expected"),
+    [
+        ("revoked", "ask", ("revoked", "ask")),
+        ("", "", ("an open session goes on without one, but a new intercept fails", "inv aks.login")),
+    ],
+)
+def test_a_login_without_a_token_is_the_cause(
+    monkeypatch: pytest.MonkeyPatch, why: str, fix: str, expected: tuple[str, str]
+):
+    with pytest.raises(Trouble) as failed:
+        validity(monkeypatch, ToolError("az: expired", why=why, fix=fix))
+    assert failed.value.problem == Problem("the Azure login gives no token for the cluster: az: expired", *expected)
