@@ -10,8 +10,8 @@ from sandbox.protocol.call import Answer
 from sandbox.standins.go.flags import Words
 from sandbox.standins.helm.chart import HelmError
 from sandbox.standins.helm.command import Helm
-from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.releases import PENDING, Releases, Revision
+from sandbox.standins.helm.yaml_text import to_yaml
 
 
 def list_(helm: Helm) -> Answer:
