@@ -23,7 +23,7 @@ def key(manifest: Manifest, namespace: str) -> Key:
 
 
 def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> str:
-    """Helm's error for the first existing object with another owner; empty if there is none."""
+    """Helm's error for the first existing object with another owner, or ""."""
     for manifest in manifests:
         kind, where, what = key(manifest, namespace)
         existing = cluster.objects.get((kind, where, what))
