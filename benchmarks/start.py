@@ -41,7 +41,6 @@ def run(quick: bool) -> list[Row]:
             if number:
                 spent.append((mine[0], theirs[0]))
                 walls.append((mine[1], theirs[1]))
-        tilt_plans = [inv(world, "tilt.up", "--dry-run").seconds for _ in range(3 if quick else 7)]
         inv(world, "status", "--json")
         cached = [
             _world.run([str(ROOT / "scripts/inv"), "status", "--cached"], env).seconds * 1000 for _ in range(pairs)
@@ -53,7 +52,6 @@ def run(quick: bool) -> list[Row]:
         of("inv --list to a bare Invoke, from start to end", [a / b for a, b in walls], "x", 1.15),
         of("inv --list", [a * 1000 for a, _ in walls], "ms"),
         of("a bare Invoke", [b * 1000 for _, b in walls], "ms"),
-        of("inv tilt.up --dry-run: the checks before Tilt starts", tilt_plans, "s", 1.5),
         of("the start of a sandbox", sandbox_starts, "s", 1.5),
         of("./scripts/inv status --cached", cached, "ms", 80),
         of("completion in bash", completions, "ms", 80),

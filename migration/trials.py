@@ -96,7 +96,7 @@ def _service() -> str:
 
 
 def record_of(key: str, simulation: Simulation) -> Record | None:
-    """Return the record of this trial for core's planned commit; None when there is none."""
+    """Return the record of this trial for core's planned commit; None without one."""
     text = store.read(_path(key))
     try:
         record = Record(**json.loads(text)) if text else None

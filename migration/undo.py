@@ -192,7 +192,7 @@ def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ..
 
 
 def _obstacle(facts: Facts, path: str, entry: Entry) -> str:
-    """Return the untracked file at the path or at a folder above it; empty when there is none."""
+    """Return the untracked file at the path or at a folder above it; empty without one."""
     if path in facts.tree or entry.mode == GITLINK:
         return ""
     place, parts = str(facts.folder), path.split("/")

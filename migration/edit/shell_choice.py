@@ -176,13 +176,19 @@ def _with_what_it_needs(
     definitions = {s for s in script if s not in set(dropped) and _defines(s)}
     commands = set(script) - set(dropped) - definitions
     unused = {s for s in definitions if not _is_used(s, script)}
-    kept, optional = commands | unused, definitions | returning
+    return _closed_under_need(commands | unused, definitions | returning, calls, brings)
+
+
+def _closed_under_need(
+    kept: set[Statement], optional: set[Statement], calls: Sequence[Lines], brings: Brings
+) -> set[Statement]:
+    """Return the kept statements and all optional ones that they need, directly or through one another."""
     while True:
         code = "\n".join([*(s.without_comments for s in kept), *(c.text for c in calls)])
-        more = {s for s in optional if s not in kept and _needs(code, s, brings(s))}
-        if not more:
+        needed = {s for s in optional - kept if _needs(code, s, brings(s))}
+        if not needed:
             return kept
-        kept |= more
+        kept = kept | needed
 
 
 def _may_return(dropped: Statement, brings: Brings) -> bool:

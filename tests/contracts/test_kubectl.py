@@ -26,7 +26,7 @@ pytestmark = pytest.mark.contract
 class Reach:
     """A cluster that answers.
 
-    outsider: a kubeconfig of a user without rights, or ""; stranger: one with a token that the cluster
+    outsider: a kubeconfig of a user without rights, "" without one; stranger: one with a token that the cluster
     rejects
     """
 

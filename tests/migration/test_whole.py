@@ -49,7 +49,7 @@ def lost_blobs_base(repos: Pair) -> dict[str, tuple[str, str]]:
 
 
 def nothing_lost(repos: Pair, before: dict[str, tuple[str, str]]) -> list[str]:
-    """From git alone: every blob that core had and has not stood in gitops' history, or its path is superseded."""
+    """From git alone: every blob that core had and no longer has is in gitops' history, or its path is superseded."""
     import yaml
 
     now = {row.split("\t")[1] for row in repos.git("core", "ls-tree", "-r", "HEAD").splitlines()}

@@ -71,18 +71,22 @@ class Workload:
 
 def session(found: Any) -> Session:
     """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
-    found = found or {}
-    if "connections" in found:
-        parts = [c for c in found.get("connections") or [] if isinstance(c, dict)]
-        if len(parts) != 1:
-            held = tuple(pair for part in parts for pair in session(part).intercepts)
-            return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
-        found = parts[0]
-    user = found.get("daemon") or found.get("user_daemon") or {}
-    root = found.get("daemon") or found.get("root_daemon") or {}
-    manager = found.get("traffic_manager") or {}
+    answer = found or {}
+    if "connections" not in answer:
+        return _one_session(answer)
+    parts = [part for part in answer["connections"] or [] if isinstance(part, dict)]
+    if len(parts) == 1:
+        return _one_session(parts[0])
+    held = tuple(pair for part in parts for pair in _one_session(part).intercepts)
+    return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+
+
+def _one_session(answer: dict[str, Any]) -> Session:
+    user = (
+        answer.get("daemon") or answer.get("user_daemon") or {}
+    )  # "daemon": one process in both roles, in a container
+    manager = answer.get("traffic_manager") or {}
     running = bool(user.get("running") or user.get("status"))
-    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
     return Session(
         running=running,
         state=str(user.get("status", "")),
@@ -94,11 +98,22 @@ def session(found: Any) -> Session:
         mapped_namespaces=tuple(user.get("mapped_namespaces") or ()),
         client_version=str(user.get("version", "")).removeprefix("v"),
         manager_version=str(manager.get("version", "")).removeprefix("v"),
-        intercepts=tuple((str(i.get("name", "")), str(i.get("client", ""))) for i in engaged),
-        root=bool(root.get("running") or root.get("subnets") or found.get("daemon")),
+        intercepts=_engaged(user),
+        root=_root_daemon_runs(answer),
         sessions=1 if running else 0,
         error=str(user.get("error", "")),
     )
+
+
+def _engaged(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return name and client of intercepts and replacements."""
+    engaged = [*(user.get("intercepts") or []), *(user.get("replacements") or [])]
+    return tuple((str(item.get("name", "")), str(item.get("client", ""))) for item in engaged)
+
+
+def _root_daemon_runs(answer: dict[str, Any]) -> bool:
+    root = answer.get("root_daemon") or {}
+    return bool(answer.get("daemon") or root.get("running") or root.get("subnets"))
 
 
 _DISPOSITIONS = {
