@@ -11,28 +11,27 @@ import glob
 import json
 import marshal
 import os
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.box_folder import bases, install_programs, new_folder, search_path
 from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
-from sandbox.world.state import TOOLS
 from tasks.core.errors import Trouble
 from tasks.core.process.processes import started
 
 VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
-_LONGEST = 80  # bytes of a box's path: the address of a Unix socket holds 108
 _ROOT = Path(__file__).resolve().parents[1]
+# Variables that move a program's files out of HOME.
+_CONFIG_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
 
 
 @dataclass(frozen=True)
@@ -80,26 +79,26 @@ def up(
     if repo and not config.is_dir():
         raise Trouble(f"{repo} has no config/ folder", fix="--repo DIR of a repository with config/services.yaml")
     environ = os.environ if environ is None else environ
-    box = _folder()
-    name = box.name.rsplit("-", 1)[1]
+    box = new_folder()
     for sub in ("bin", "home", "people"):
         (box / sub).mkdir(mode=0o700)
-    _programs(box)
+    install_programs(box)
     options = {
         "config": str(config),
         "telepresence": telepresence,
         "latency": latency,
         "logged_in": logged_in,
-        "path": _search_path(box, environ.get("PATH") or os.defpath),
-        "foreign": [
-            v
-            for v in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
-            if environ.get(v)
-        ],
+        "path": search_path(box, environ.get("PATH") or os.defpath),
+        "foreign": [name for name in _CONFIG_FOLDERS if environ.get(name)],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
+    _wait_until_ready(box, _start_server(box, environ))
+    return _load(box)
+
+
+def _start_server(box: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with open(box / "server.log", "wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "sandbox.server.main", str(box)],
             cwd=_ROOT,
             env={k: v for k, v in environ.items() if not k.startswith("PYTHON")},
@@ -108,6 +107,10 @@ def up(
             stderr=log,
             start_new_session=True,
         )
+
+
+def _wait_until_ready(box: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the server. Raises Trouble with the end of its log if it does not start."""
     deadline = time.monotonic() + 20
     while not (box / "ready.json").exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -115,9 +118,9 @@ def up(
             process.kill()
             process.wait()
             shutil.rmtree(box, ignore_errors=True)
+            name = box.name.rsplit("-", 1)[1]
             raise Trouble(f"the sandbox {name} did not start: {log_text.strip()[-2000:]}", fix="inv sandbox.up")
         time.sleep(0.005)
-    return _load(box)
 
 
 def find(name: str = "") -> Box:
@@ -137,7 +140,7 @@ def find(name: str = "") -> Box:
 
 def running() -> list[Box]:
     """The running sandboxes of this user, oldest first."""
-    ready_files = {p for base in _bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
+    ready_files = {p for base in bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
     return [_load(Path(p).parent) for p in sorted(ready_files, key=lambda p: os.stat(p).st_mtime)]
 
 
@@ -256,45 +259,3 @@ def _load(box: Path) -> Box:
     }
     env.update({name: str(home / below[name]) for name in options["foreign"]})
     return Box(box.name.rsplit("-", 1)[1], box, env, ready["ingress"], ready["pid"])
-
-
-def _bases() -> tuple[str, ...]:
-    return tuple(dict.fromkeys((tempfile.gettempdir(), "/tmp")))
-
-
-def _folder() -> Path:
-    base = next((b for b in _bases() if len(os.fsencode(b)) < _LONGEST), "/tmp")
-    while True:
-        path = Path(base, f"remote-sandbox-{os.getuid()}-{secrets.token_hex(3)}")
-        try:
-            path.mkdir(mode=0o700)
-            return path.resolve()
-        except FileExistsError:
-            continue
-
-
-def _programs(box: Path) -> None:
-    """Install the client under each tool's name. It runs the base interpreter: starting a virtual environment takes longer."""
-    interpreter = os.path.realpath(sys.executable)
-    source = (Path(__file__).parent / "server" / "client.py").read_text(encoding="utf-8").replace("@BOX@", str(box))
-    (box / "client").write_text(f"#!{interpreter} -SEs\n{source}", encoding="utf-8")
-    (box / "client").chmod(0o700)
-    for tool in TOOLS:
-        (box / "bin" / tool).symlink_to("../client")
-    # Inside the sandbox, as in the dev container, the command is `inv`.
-    (box / "bin" / "inv").symlink_to(_ROOT / "scripts" / "inv")
-
-
-def _search_path(box: Path, path: str) -> str:
-    """PATH with the sandbox's programs first. A folder that holds a real program is reached through a link, which can be replaced."""
-    folders = [str(box / "bin")]
-    for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
-        if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
-            continue  # the programs of another sandbox
-        if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
-            folders.append(folder)
-            continue
-        shadow = box / f"path{number}"  # the fault `TOOL-missing` replaces this link by a folder without the tools
-        shadow.symlink_to(os.path.realpath(folder))
-        folders.append(str(shadow))
-    return os.pathsep.join(folders)

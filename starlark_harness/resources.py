@@ -71,10 +71,8 @@ class Resources:
             Manifest(
                 name,
                 "local",
-                update=Command(update, self._files.absolute(dir or "."), environment(env, "env")) if update else None,
-                serve=Command(serve, self._files.absolute(serve_dir or "."), environment(serve_env, "serve_env"))
-                if serve
-                else None,
+                update=self._command(update, dir, env, "env"),
+                serve=self._command(serve, serve_dir, serve_env, "serve_env"),
                 deps=self._files.paths(deps, "deps"),
                 resource_deps=strings(resource_deps, "resource_deps"),
                 labels=_labels(labels),
@@ -85,6 +83,12 @@ class Resources:
                 probe=readiness_probe if serve else None,
             )
         )
+
+    def _command(self, words: tuple[str, ...], folder: str, env: Any, parameter: str) -> Command | None:
+        """A command of a resource, if it has one. parameter: the name of `env` in error texts."""
+        if not words:
+            return None
+        return Command(words, self._files.absolute(folder or "."), environment(env, parameter))
 
     def probe(
         self,

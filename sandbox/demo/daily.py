@@ -92,7 +92,7 @@ def run(latency: str = "aks") -> None:
 
 
 def demo_service(known: Catalogue, environment: str) -> Service:
-    """The service that the demo intercepts: the first with a port and a host. Raises Trouble if there is none."""
+    """The service that the demo intercepts: the first with a port and a host. Raises Trouble without one."""
     for service in known.services:
         if service.ports and service.hosts.get(environment):
             return service

@@ -139,7 +139,7 @@ class Request(BaseHTTPRequestHandler):
     def _send_response(self, answer: http.client.HTTPResponse) -> None:
         self.send_response_only(answer.status, answer.reason)
         sized = answer.getheader("Content-Length") is not None
-        bodiless = self.command == "HEAD" or answer.status in (204, 304) or answer.status < 200
+        bodiless = self._is_bodiless(answer.status)
         for key, value in answer.getheaders():
             if key.lower() not in _HOP:
                 self.send_header(key, value)
@@ -153,6 +153,10 @@ class Request(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if pieces else piece)
         if pieces:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _is_bodiless(self, status: int) -> bool:
+        """Whether HTTP allows no body in this answer."""
+        return self.command == "HEAD" or status in (204, 304) or status < 200
 
     def _body(self) -> Iterator[bytes]:
         """The request body, piece by piece as it arrives."""

@@ -9,7 +9,7 @@ from sandbox.legacy.git import git
 from sandbox.legacy.model import Pair
 
 SECRET_FILES = ("infra/kubernetes/environments/local/.env", "tools/bootstrap/.env")
-"""Ignored files of core that hold tokens; they must outlive the folder they lie in."""
+"""Ignored files of core that hold tokens; they must outlive their folder."""
 
 UNTRACKED_FILE = "infra/bicep/notes-of-a-person.txt"
 

@@ -16,12 +16,11 @@ def history(
     entering = _entering(chapters, tree)
     for number, chapter in enumerate(chapters):
         later = chapters[number + 1 :]
-        files = {_name(path, later): _content(path, tree[path], later) for path in entering[number]}
-        files |= {path: Entry(text.encode()) for coming in later[:1] for path, text in coming.dropped.items()}
-        files |= {_name(path, later): _content(path, tree[path], later) for path in chapter.was if path in tree}
+        files = _files(chapter, entering[number], tree, later)
         if chapter.merges:  # fast-import takes the tree of the first parent only
-            joined = [other for other, branch in enumerate(chapters[:number]) if branch.branch == chapter.merges]
-            files |= {path: tree[path] for other in joined for path in entering[other]}
+            for other, paths in zip(chapters[:number], entering, strict=False):
+                if other.branch == chapter.merges:
+                    files |= {path: tree[path] for path in paths}
         yield Commit(
             authors[chapter.by],
             chapter.when,
@@ -33,6 +32,16 @@ def history(
             branch=chapter.branch,
             merges=chapter.merges,
         )
+
+
+def _files(chapter: Chapter, entering: list[str], tree: Tree, later: tuple[Chapter, ...]) -> dict[str, Entry]:
+    """The files that a chapter adds or changes, under their names and with their content at that time."""
+    changed = [path for path in chapter.was if path in tree]
+    files = {_name(path, later): _content(path, tree[path], later) for path in entering}
+    for coming in later[:1]:  # the next chapter deletes these
+        files |= {path: Entry(text.encode()) for path, text in coming.dropped.items()}
+    files |= {_name(path, later): _content(path, tree[path], later) for path in changed}
+    return files
 
 
 def _entering(chapters: tuple[Chapter, ...], tree: Tree) -> list[list[str]]:

@@ -77,19 +77,9 @@ def _credentials(world: World, call: Call, user: dict[str, Any], cluster: dict[s
     if not isinstance(plugin, dict):
         return ""
     command = str(plugin.get("command") or "")
-    info: dict[str, Any] = {
-        "apiVersion": plugin.get("apiVersion"),
-        "kind": "ExecCredential",
-        "spec": {"interactive": False},
-    }
-    if plugin.get("provideClusterInfo"):
-        info["spec"]["cluster"] = {"server": cluster.get("server")}
-    env = {**call.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
-    for pair in plugin.get("env") or []:
-        env[str(pair["name"])] = str(pair["value"])
     argv = tuple(str(a) for a in plugin.get("args") or [])
     try:
-        done = world.run(call, command, argv, env=env)
+        done = world.run(call, command, argv, env=_plugin_environment(call, plugin, cluster))
     except FileNotFoundError:
         hint = f"\n{plugin['installHint']}" if plugin.get("installHint") else ""
         raise Unreachable("exec", "getting credentials: " + _MISSING.format(name=command, hint=hint)) from None
@@ -103,3 +93,18 @@ def _credentials(world: World, call: Call, user: dict[str, Any], cluster: dict[s
     except (ValueError, KeyError, TypeError):
         text = "getting credentials: decoding stdout: couldn't get version/kind; json parse error: invalid character"
         raise Unreachable("exec", text, done.stderr) from None
+
+
+def _plugin_environment(call: Call, plugin: dict[str, Any], cluster: dict[str, Any]) -> dict[str, str]:
+    """The environment of the credential plug-in: the caller's, client-go's information, and the kubeconfig's."""
+    info: dict[str, Any] = {
+        "apiVersion": plugin.get("apiVersion"),
+        "kind": "ExecCredential",
+        "spec": {"interactive": False},
+    }
+    if plugin.get("provideClusterInfo"):
+        info["spec"]["cluster"] = {"server": cluster.get("server")}
+    env = {**call.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    for pair in plugin.get("env") or []:
+        env[str(pair["name"])] = str(pair["value"])
+    return env

@@ -55,7 +55,7 @@ class Workload:
     ports: list[Port] = field(default_factory=list)
     kind: str = "Deployment"
     replicas: int = 1
-    service: str | None = None  # the Service's name; None if there is none
+    service: str | None = None  # the Service's name, if it has one
     headless: bool = False
     env: dict[str, str] = field(default_factory=dict)
     mounts: list[str] = field(default_factory=list)
@@ -140,7 +140,7 @@ class Cluster:
     objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)  # (kind, namespace, name)
     running: bool = True
     manager_namespace: str = "ambassador"
-    manager: str = ""  # version of the traffic manager; "" if there is none
+    manager: str = ""  # version of the traffic manager, or ""
     events: list[dict[str, Any]] = field(default_factory=list)
     releases: dict[tuple[str, str], dict[str, Any]] = field(
         default_factory=dict

@@ -10,6 +10,13 @@ from sandbox.world.cluster import Cluster, Namespace, Pod, Port, Workload
 from sandbox.world.state import Places, User, World
 from tasks.core.yaml.strict import loader
 
+_PLACES = {  # the example names of the cluster's settings
+    "name": "dev-aks",
+    "resource_group": "Dev",
+    "namespace": "dev",
+    "manager_namespace": "ambassador",
+    "argocd_namespace": "argocd",
+}
 CLIENT_ENV = {
     "APP_EMPTY": "",
     "APP_EQUALS": "a=b==c&d=e",
@@ -42,22 +49,29 @@ FALLBACK: list[dict[str, Any]] = [
 def places(config: Path) -> Places:
     """The names in config/settings.yaml, with example names for missing keys."""
     data = _yaml(config / "settings.yaml")
-    cluster, azure = data.get("cluster") or {}, data.get("azure") or {}
-    production = (data.get("guard") or {}).get("production") or {}
+    cluster = _PLACES | _given(data, "cluster")
+    azure = _given(data, "azure")
+    production = _given(_given(data, "guard"), "production")
     subscription = str(azure.get("subscription") or "")
+    has_id = _is_id(subscription)
     return Places(
-        cluster=cluster.get("name") or "dev-aks",
-        resource_group=cluster.get("resource_group") or "Dev",
-        context=cluster.get("context") or cluster.get("name") or "dev-aks",
-        namespace=cluster.get("namespace") or "dev",
-        manager_namespace=cluster.get("manager_namespace") or "ambassador",
-        argocd_namespace=cluster.get("argocd_namespace") or "argocd",
-        registry=(data.get("registry") or {}).get("host") or "dev.azurecr.io",
-        subscription=subscription if _is_id(subscription) else "5ab5ab5a-0d0d-4e1e-8f2f-5ab5ab5ab5ab",
-        subscription_name=subscription if subscription and not _is_id(subscription) else "Dev",
-        tenant=str(azure.get("tenant") or "") or "0f0e0d0c-1a1b-4c1d-8e1f-435435435435",
+        cluster=cluster["name"],
+        resource_group=cluster["resource_group"],
+        context=cluster.get("context") or cluster["name"],
+        namespace=cluster["namespace"],
+        manager_namespace=cluster["manager_namespace"],
+        argocd_namespace=cluster["argocd_namespace"],
+        registry=_given(data, "registry").get("host") or "dev.azurecr.io",
+        subscription=subscription if has_id else "5ab5ab5a-0d0d-4e1e-8f2f-5ab5ab5ab5ab",
+        subscription_name=subscription if subscription and not has_id else "Dev",
+        tenant=str(azure.get("tenant") or "0f0e0d0c-1a1b-4c1d-8e1f-435435435435"),
         production_labels={str(k): str(v) for k, v in (production.get("labels") or {}).items()},
     )
+
+
+def _given(data: dict[str, Any], section: str) -> dict[str, Any]:
+    """The keys of a section that have a value."""
+    return {key: value for key, value in (data.get(section) or {}).items() if value}
 
 
 def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: bool = True) -> World:
@@ -75,19 +89,9 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
     world.clusters = {dev.name: dev, production.name: production}
     services = [s for s in _yaml(config / "services.yaml").get("services") or [] if isinstance(s, dict)] or FALLBACK
     for cluster in world.clusters.values():
-        for number, entry in enumerate(services):
-            cluster.workloads.append(_workload(number, entry, where))
-        known = {w.name for w in cluster.workloads}
-        for shape in _shapes(where.namespace):
-            if shape.name in known:  # a shape that is in the catalogue replaces the catalogue's workload
-                old = next(w for w in cluster.workloads if w.name == shape.name)
-                cluster.workloads.remove(old)
-                shape.hosts = old.hosts
-            cluster.workloads.append(shape)
-        for number, workload in enumerate(cluster.workloads, 1):
-            workload.service_ip = f"10.0.{number // 250}.{number % 250 + 1}"
-            workload.env = {**workload.env, **_links(cluster)}
-            make_pods(workload, number)
+        cluster.workloads += [_workload(number, entry, where) for number, entry in enumerate(services)]
+        _add_shapes(cluster, where.namespace)
+        _start_workloads(cluster)
     for key in ("developer", "colleague"):
         user = world.add_user(key, box / "home" if key == "developer" else box / "people" / key)
         user.starts_logged_in = logged_in
@@ -95,6 +99,25 @@ def build(box: Path, config: Path, telepresence: str, latency: str, logged_in: b
         "outsider", "outsider@example.com", "outsider", "outsider-box", box / "people/outsider", role="none"
     )
     return world
+
+
+def _add_shapes(cluster: Cluster, namespace: str) -> None:
+    """Add the unusual workloads. One whose name is in the catalogue replaces the catalogue's workload."""
+    by_name = {workload.name: workload for workload in cluster.workloads}
+    for shape in _shapes(namespace):
+        replaced = by_name.get(shape.name)
+        if replaced is not None:
+            cluster.workloads.remove(replaced)
+            shape.hosts = replaced.hosts
+        cluster.workloads.append(shape)
+
+
+def _start_workloads(cluster: Cluster) -> None:
+    """Give every workload its address, its environment and its pods."""
+    for number, workload in enumerate(cluster.workloads, 1):
+        workload.service_ip = f"10.0.{number // 250}.{number % 250 + 1}"
+        workload.env = {**workload.env, **_links(cluster)}
+        make_pods(workload, number)
 
 
 def make_pods(workload: Workload, number: int) -> None:

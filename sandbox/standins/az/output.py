@@ -58,13 +58,17 @@ def _cell(value: Any) -> str:
 
 
 def _table(result: Any) -> str:
-    rows = [
-        row if isinstance(row, dict) else {"Result": row} for row in (result if isinstance(result, list) else [result])
-    ]
-    heads = [key for key in (rows[0] if rows else {}) if not isinstance(rows[0][key], dict | list)]
+    elements = result if isinstance(result, list) else [result]
+    rows = [row if isinstance(row, dict) else {"Result": row} for row in elements]
+    heads = _heads(rows)
     lines = [[key[:1].upper() + key[1:] for key in heads], *[[_cell(row.get(key)) for key in heads] for row in rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     lines.insert(1, ["-" * width for width in widths])
     return "".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
     )
+
+
+def _heads(rows: list[dict[str, Any]]) -> list[str]:
+    """The keys of the columns: those of the first row with a plain value."""
+    return [key for key, value in rows[0].items() if not isinstance(value, dict | list)] if rows else []

@@ -84,12 +84,23 @@ def parse(argv: tuple[str, ...], commands: dict[str, Command]) -> Parsed:
 
 
 def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
-    names = {name: option for option in command.options for name in option.names}
     values: dict[str, Any] = {o.key: {"flag": False, "many": []}.get(o.kind) for o in command.options}
     if "--help" in rest or "-h" in rest:
         return Parsed(path, values, help=_help(path, command))
+    unknown = _read_values(command, list(rest), values)
+    missing = ["/".join(o.names) for o in command.options if o.required and values[o.key] is None]
+    if missing:
+        raise _refusal(f"the following arguments are required: {', '.join(missing)}", command)
+    if unknown:
+        raise _refusal(f"unrecognized arguments: {' '.join(unknown)}", command)
+    _check_output(path, values["output"])
+    return Parsed(path, values)
+
+
+def _read_values(command: Command, queue: list[str], values: dict[str, Any]) -> list[str]:
+    """Set the values of the options in the queue. Returns the words that are not options."""
+    names = {name: option for option in command.options for name in option.names}
     unknown: list[str] = []
-    queue = list(rest)
     while queue:
         word = queue.pop(0)
         name = word.partition("=")[0]
@@ -103,13 +114,7 @@ def _command(path: str, command: Command, rest: tuple[str, ...]) -> Parsed:
                 values[option.key].append(queue.pop(0))
         else:
             values[option.key] = _value(word, name in names, queue, option, command)
-    missing = ["/".join(o.names) for o in command.options if o.required and values[o.key] is None]
-    if missing:
-        raise _refusal(f"the following arguments are required: {', '.join(missing)}", command)
-    if unknown:
-        raise _refusal(f"unrecognized arguments: {' '.join(unknown)}", command)
-    _check_output(path, values["output"])
-    return Parsed(path, values)
+    return unknown
 
 
 def _value(word: str, is_full_name: bool, queue: list[str], option: Option, command: Command) -> str:

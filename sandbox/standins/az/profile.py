@@ -27,7 +27,7 @@ class Profile:
         return subscriptions if isinstance(subscriptions, list) else []
 
     def active(self) -> dict[str, Any] | None:
-        """The default subscription with its account; None if there is none."""
+        """The default subscription with its account; None without one."""
         return next((subscription for subscription in self.subscriptions() if subscription.get("isDefault")), None)
 
     def keep(self, subscriptions: list[dict[str, Any]]) -> None:

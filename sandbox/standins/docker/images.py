@@ -21,7 +21,19 @@ _LEGACY = (
 def images(docker: Docker) -> Answer:
     """List the images as a table or with a template."""
     docker.require_engine()
-    wanted = docker.parsed.words[0] if docker.parsed.words else ""
+    rows = _rows(docker, docker.parsed.words[0] if docker.parsed.words else "")
+    form = docker.parsed.value("format")
+    if docker.parsed.on("quiet"):
+        return Answer(stdout="".join(f"{row['ID']}\n" for row in rows))
+    if form == "json":
+        return Answer(stdout="".join(json.dumps(row) + "\n" for row in rows))
+    if form:
+        return Answer(stdout="".join(filled(form, row, "formatter.imageContext") + "\n" for row in rows))
+    return Answer(stdout=_table(rows))
+
+
+def _rows(docker: Docker, wanted: str) -> list[dict[str, str]]:
+    """The images of a repository or with a reference, or all for ""."""
     rows = []
     for ref, image in docker.images.items():
         repository, _, tag = ref.rpartition(":")
@@ -30,44 +42,27 @@ def images(docker: Docker) -> Answer:
             rows.append(
                 {"Repository": repository, "Tag": tag, "ID": short, "Size": "12MB", "CreatedSince": "2 minutes ago"}
             )
-    form = docker.parsed.value("format")
-    if docker.parsed.on("quiet"):
-        return Answer(stdout="".join(f"{row['ID']}\n" for row in rows))
-    if form == "json":
-        return Answer(stdout="".join(json.dumps(row) + "\n" for row in rows))
-    if form:
-        return Answer(stdout="".join(filled(form, row, "formatter.imageContext") + "\n" for row in rows))
+    return rows
+
+
+def _table(rows: list[dict[str, str]]) -> str:
     heads = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE")
     table = [heads, *((r["Repository"], r["Tag"], r["ID"], r["CreatedSince"], r["Size"]) for r in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(5)]
-    return Answer(
-        stdout="".join(
-            "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() + "\n" for line in table
-        )
-    )
+    return "".join("   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() + "\n" for line in table)
 
 
 def build(docker: Docker) -> Answer:
     """Read the Dockerfile and store an image under its tags."""
-    problem = docker.engine_problem()
-    if problem:
-        return Answer(1, stderr=f"{_LEGACY}{problem}\n")
     parsed = docker.parsed
-    folder = Path(docker.call.cwd, parsed.words[0])
-    if not folder.is_dir():
-        return Answer(1, stderr=f'{_LEGACY}unable to prepare context: path "{parsed.words[0]}" not found\n')
-    file = Path(docker.call.cwd, parsed.value("file")) if parsed.value("file") else folder / "Dockerfile"
     try:
-        text = file.read_text()
-    except OSError:
-        real = os.path.realpath(file.parent)
-        return Answer(
-            1,
-            stderr=f"{_LEGACY}unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat {real}/{file.name}: no such file or directory\n",
-        )
+        file, text = _dockerfile(docker)
+    except DockerError as why:
+        return Answer(1, stderr=f"{_LEGACY}{why}\n")
     steps = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not steps:
         return Answer(1, stderr=f"{_LEGACY}Error response from daemon: the Dockerfile ({file.name}) cannot be empty\n")
+    folder = Path(docker.call.cwd, parsed.words[0])
     identity = digest(f"{text}{folder}{time.time_ns() if parsed.on('no-cache') else ''}")
     lines = [f"Step {n}/{len(steps)} : {step}" for n, step in enumerate(steps, 1)]
     lines.append(f"Successfully built {identity.removeprefix('sha256:')[:12]}")
@@ -77,12 +72,28 @@ def build(docker: Docker) -> Answer:
             lines.append(f"Successfully tagged {tagged(tag)}")
     if parsed.value("iidfile"):
         Path(docker.call.cwd, parsed.value("iidfile")).write_text(identity)
-    out = (
-        f"{identity}\n"
-        if parsed.on("quiet")
-        else "\n".join(["Sending build context to Docker daemon  2.048kB", *lines]) + "\n"
-    )
-    return Answer(0, out, _LEGACY, writes=True)
+    out = identity if parsed.on("quiet") else "\n".join(["Sending build context to Docker daemon  2.048kB", *lines])
+    return Answer(0, f"{out}\n", _LEGACY, writes=True)
+
+
+def _dockerfile(docker: Docker) -> tuple[Path, str]:
+    """The Dockerfile of a build, and its text. Raises DockerError without an engine, a folder or the file."""
+    problem = docker.engine_problem()
+    if problem:
+        raise DockerError(problem)
+    parsed = docker.parsed
+    folder = Path(docker.call.cwd, parsed.words[0])
+    if not folder.is_dir():
+        raise DockerError(f'unable to prepare context: path "{parsed.words[0]}" not found')
+    file = Path(docker.call.cwd, parsed.value("file")) if parsed.value("file") else folder / "Dockerfile"
+    try:
+        return file, file.read_text()
+    except OSError:
+        place = f"{os.path.realpath(file.parent)}/{file.name}"
+        raise DockerError(
+            "unable to prepare context: unable to evaluate symlinks in Dockerfile path: "
+            f"lstat {place}: no such file or directory"
+        ) from None
 
 
 def buildx_build(docker: Docker) -> Answer:

@@ -52,14 +52,7 @@ def load(given: str, cwd: str) -> Chart:
 
 
 def _load(folder: Path, given: str) -> Chart:
-    file = folder / "Chart.yaml"
-    if not file.is_file():
-        raise HelmError("Chart.yaml file is missing")
-    meta = _yaml(file.read_text(), "cannot load Chart.yaml: ")
-    if not meta.get("name"):
-        raise HelmError("validation: chart.metadata.name is required")
-    if not meta.get("version"):
-        raise HelmError("validation: chart.metadata.version is required")
+    meta = _meta(folder)
     defaults = folder / "values.yaml"
     inside = {str(f.relative_to(folder)): f for f in sorted(folder.rglob("*")) if f.is_file()}
     own = {k: f for k, f in inside.items() if not k.startswith("charts/")}
@@ -71,6 +64,18 @@ def _load(folder: Path, given: str) -> Chart:
         {k: f.read_text(errors="replace") for k, f in own.items() if not k.startswith("templates/")},
         [_load(sub, str(sub)) for sub in sorted((folder / "charts").glob("*")) if (sub / "Chart.yaml").is_file()],
     )
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    """The content of Chart.yaml. Raises HelmError if a required key is missing."""
+    file = folder / "Chart.yaml"
+    if not file.is_file():
+        raise HelmError("Chart.yaml file is missing")
+    meta = _yaml(file.read_text(), "cannot load Chart.yaml: ")
+    for key in ("name", "version"):
+        if not meta.get(key):
+            raise HelmError(f"validation: chart.metadata.{key} is required")
+    return meta
 
 
 def values(chart: Chart, files: list[str], sets: list[tuple[str, str]], cwd: str) -> dict[str, Any]:
@@ -176,11 +181,7 @@ def _typed(raw: str, kind: str) -> Any:
 
 def _put(target: dict[str, Any], path: str, value: Any) -> None:
     """Set the value at a path such as `a.b[0].c\\.d`."""
-    steps: list[str | int] = []
-    for word in re.split(r"(?<!\\)\.", path):
-        name, *indexes = re.split(r"\[(\d+)\]", word.replace("\\.", "."))
-        steps += [name] if name else []
-        steps += [int(n) for n in indexes if n.isdigit()]
+    steps = _steps(path)
     place: Any = target
     for number, step in enumerate(steps):
         last = number == len(steps) - 1
@@ -188,8 +189,17 @@ def _put(target: dict[str, Any], path: str, value: Any) -> None:
         if isinstance(step, int):
             while len(place) <= step:
                 place.append(None)
-            if last or not isinstance(place[step], dict | list):
-                place[step] = below
-        elif last or not isinstance(place.get(step), dict | list):
+        existing = place[step] if isinstance(step, int) else place.get(step)
+        if last or not isinstance(existing, dict | list):
             place[step] = below
         place = place[step]
+
+
+def _steps(path: str) -> list[str | int]:
+    """The keys and indexes of a path."""
+    steps: list[str | int] = []
+    for word in re.split(r"(?<!\\)\.", path):
+        name, *indexes = re.split(r"\[(\d+)\]", word.replace("\\.", "."))
+        steps += [name] if name else []
+        steps += [int(n) for n in indexes if n.isdigit()]
+    return steps

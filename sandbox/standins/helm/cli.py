@@ -91,15 +91,13 @@ _VERBS: dict[str, _Verb] = {
 
 def handle(call: Call, world: World) -> Answer:
     """Answer one call of helm."""
-    argv = list(call.argv)
     try:
-        start = parse(argv, _GLOBAL, interspersed=False)
+        start = parse(list(call.argv), _GLOBAL, interspersed=False)
     except UnknownFlag as why:
         return Answer(1, stderr=f"Error: {why}\n")
     if not start.words or start.words[0] == "help":
         return Answer(stdout=_help())
-    first = start.words[0]
-    name = f"{first} {start.words[1]}" if first == "get" and len(start.words) > 1 else first
+    name = " ".join(start.words[:2]) if start.words[0] == "get" else start.words[0]
     verb = _VERBS.get(name)
     if verb is None:
         return Answer(
@@ -111,13 +109,18 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(1, stderr=f"Error: {why}\n")
     for flag, texts in start.flags.items():
         parsed.flags.setdefault(flag, texts)
-    if parsed.on("help"):
+    return _run(Helm(call, world, parsed), name, verb)
+
+
+def _run(helm: Helm, name: str, verb: _Verb) -> Answer:
+    """Run a verb, or print its help."""
+    if helm.parsed.on("help"):
         return Answer(stdout=_verb_help(name, verb))
-    count = len(parsed.words)
+    count = len(helm.parsed.words)
     if count < verb.least or (verb.most is not None and count > verb.most):
         return Answer(1, stderr=f"Error: {_counted(name, verb)}\n\nUsage:  helm {name} {verb.usage}\n")
     try:
-        return verb.run(Helm(call, world, parsed))
+        return verb.run(helm)
     except HelmError as why:
         return Answer(1, stderr=f"Error: {why}\n")
 

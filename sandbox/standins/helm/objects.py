@@ -23,7 +23,7 @@ def key(manifest: Manifest, namespace: str) -> Key:
 
 
 def conflict(cluster: Cluster, manifests: list[Manifest], name: str, namespace: str) -> str:
-    """Helm's error for the first existing object with another owner; empty if there is none."""
+    """Helm's error for the first existing object with another owner, or ""."""
     for manifest in manifests:
         kind, where, what = key(manifest, namespace)
         existing = cluster.objects.get((kind, where, what))
@@ -95,28 +95,9 @@ def _owned(manifest: Manifest, name: str, namespace: str) -> dict[str, Any]:
 def _workload(
     world: World, cluster: Cluster, namespace: str, name: str, data: dict[str, Any], objects: dict[Key, dict[str, Any]]
 ) -> None:
-    spec = data.get("spec") or {}
-    template = spec.get("template") or {}
-    pod = template.get("spec") or {}
-    container = (pod.get("containers") or [{}])[0]
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    service = _service(objects, namespace, labels)
-    ports = _ports(service, container) if service else []
-    wanted = Workload(
-        name,
-        namespace,
-        ports,
-        kind=str(data["kind"]),
-        service=service["metadata"]["name"] if service else None,
-        headless=bool(service and (service.get("spec") or {}).get("clusterIP") == "None"),
-        env=_env(container, objects, namespace),
-        hosts=_hosts(objects, namespace, service),
-        labels=dict(labels),
-        annotations=dict((template.get("metadata") or {}).get("annotations") or {}),
-        image=str(container.get("image") or ""),
-        container=str(container.get("name") or ""),
-    )
-    requested = spec.get("replicas")
+    """Create the workload, or update the existing one."""
+    wanted = _described(namespace, name, data, objects)
+    requested = (data.get("spec") or {}).get("replicas")
     replicas = 1 if requested is None else int(requested)
     existing = cluster.workload(namespace, name, wanted.kind)
     if existing is None:
@@ -132,6 +113,32 @@ def _workload(
         rollout.restart(world, existing)
     if existing.replicas != replicas:
         rollout.scale(world, existing, replicas)
+
+
+def _described(namespace: str, name: str, data: dict[str, Any], objects: dict[Key, dict[str, Any]]) -> Workload:
+    """The workload that a manifest describes."""
+    template = (data.get("spec") or {}).get("template") or {}
+    meta = template.get("metadata") or {}
+    container = ((template.get("spec") or {}).get("containers") or [{}])[0]
+    workload = Workload(
+        name,
+        namespace,
+        [],
+        kind=str(data["kind"]),
+        service=None,
+        env=_env(container, objects, namespace),
+        labels=dict(meta.get("labels") or {}),
+        annotations=dict(meta.get("annotations") or {}),
+        image=str(container.get("image") or ""),
+        container=str(container.get("name") or ""),
+    )
+    service = _service(objects, namespace, workload.labels)
+    if service is not None:
+        workload.service = service["metadata"]["name"]
+        workload.ports = _ports(service, container)
+        workload.headless = (service.get("spec") or {}).get("clusterIP") == "None"
+        workload.hosts = _hosts(objects, namespace, service["metadata"]["name"])
+    return workload
 
 
 def _service(objects: dict[Key, dict[str, Any]], namespace: str, labels: dict[str, str]) -> dict[str, Any] | None:
@@ -170,22 +177,28 @@ def _env(container: dict[str, Any], objects: dict[Key, dict[str, Any]], namespac
     return variables
 
 
-def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: dict[str, Any] | None) -> list[str]:
+def _hosts(objects: dict[Key, dict[str, Any]], namespace: str, service: str) -> list[str]:
     """The host names of routes and Ingresses to this Service."""
-    name = service["metadata"]["name"] if service else None
     hosts: list[str] = []
     for (kind, where, _), data in objects.items():
         spec = data.get("spec") or {}
-        if where != namespace or name is None:
+        if where != namespace:
             continue
         if kind in ("HTTPRoute", "GRPCRoute"):
-            backends = [b.get("name") for rule in spec.get("rules") or [] for b in rule.get("backendRefs") or []]
-            hosts += [str(host) for host in spec.get("hostnames") or []] if name in backends else []
+            hosts += _route_hosts(spec, service)
         elif kind == "Ingress":
-            hosts += [
-                str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host") and f"'{name}'" in str(rule)
-            ]
+            hosts += _ingress_hosts(spec, service)
     return hosts
+
+
+def _route_hosts(spec: dict[str, Any], service: str) -> list[str]:
+    backends = [b.get("name") for rule in spec.get("rules") or [] for b in rule.get("backendRefs") or []]
+    return [str(host) for host in spec.get("hostnames") or []] if service in backends else []
+
+
+def _ingress_hosts(spec: dict[str, Any], service: str) -> list[str]:
+    rules = [rule for rule in spec.get("rules") or [] if f"'{service}'" in str(rule)]
+    return [str(rule["host"]) for rule in rules if rule.get("host")]
 
 
 def needs_namespace(cluster: Cluster, namespace: str, create: bool) -> None:

@@ -11,10 +11,10 @@ from sandbox.protocol.call import Answer
 from sandbox.protocol.line import Line
 from sandbox.standins.helm.chart import Chart, HelmError, load, values
 from sandbox.standins.helm.command import Helm
-from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.objects import apply, conflict, needs_namespace, remove
 from sandbox.standins.helm.releases import PENDING, Releases, Revision, check_name
 from sandbox.standins.helm.template import Manifest, Release, Rendered, render
+from sandbox.standins.helm.yaml_text import to_yaml
 from sandbox.world.cluster import Cluster
 
 _BUSY = "another operation (install/upgrade/rollback) is in progress"

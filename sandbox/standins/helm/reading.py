@@ -7,42 +7,54 @@ import re
 from typing import Any
 
 from sandbox.protocol.call import Answer
+from sandbox.standins.go.flags import Words
 from sandbox.standins.helm.chart import HelmError
 from sandbox.standins.helm.command import Helm
-from sandbox.standins.helm.functions import to_yaml
 from sandbox.standins.helm.releases import PENDING, Releases, Revision
+from sandbox.standins.helm.yaml_text import to_yaml
 
 
 def list_(helm: Helm) -> Answer:
     """List releases. Pending ones are listed only with --pending or --all."""
     parsed = helm.parsed
     revisions = Releases(helm.session().cluster).all(None if parsed.on("all-namespaces") else helm.namespace)
-    states = {flag for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling") if parsed.on(flag)}
-    states |= set(PENDING) if parsed.on("pending") else set()
+    revisions = _selected(parsed, revisions)
+    if parsed.on("reverse"):
+        revisions.reverse()
+    start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
+    rows = [revision.row() for revision in revisions[start : start + most if most else None]]
+    output = parsed.value("output")
+    if parsed.on("short"):
+        names = [row["name"] for row in rows]
+        return Answer(stdout=json.dumps(names) + "\n" if output == "json" else "".join(f"{n}\n" for n in names))
+    heads = ("NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION")
+    return _shown(output, rows, heads)
+
+
+def _selected(parsed: Words, revisions: list[Revision]) -> list[Revision]:
+    """The revisions with a wanted state, that match --filter and --selector."""
     if not parsed.on("all"):
-        states = states or {"deployed", "failed"}
+        states = _states(parsed)
         revisions = [revision for revision in revisions if revision.status in states]
     if parsed.value("filter"):
         revisions = [revision for revision in revisions if re.search(parsed.value("filter"), revision.name)]
     for pair in filter(None, parsed.value("selector").split(",")):
         label, _, value = pair.partition("=")
-        revisions = [
-            revision
-            for revision in revisions
-            if {**revision.labels, "name": revision.name, "status": revision.status, "owner": "helm"}.get(label)
-            == value
-        ]
-    if parsed.on("reverse"):
-        revisions.reverse()
-    start, most = int(parsed.value("offset", "0")), int(parsed.value("max", "256"))
-    rows = [revision.row() for revision in revisions[start : start + most if most else None]]
-    if parsed.on("short"):
-        names = [row["name"] for row in rows]
-        return Answer(
-            stdout=json.dumps(names) + "\n" if parsed.value("output") == "json" else "".join(f"{n}\n" for n in names)
-        )
-    heads = ("NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION")
-    return _shown(parsed.value("output"), rows, heads)
+        revisions = [revision for revision in revisions if _labels(revision).get(label) == value]
+    return revisions
+
+
+def _states(parsed: Words) -> set[str]:
+    """The states that the flags name, or the default ones."""
+    states = {flag for flag in ("deployed", "failed", "superseded", "uninstalled", "uninstalling") if parsed.on(flag)}
+    if parsed.on("pending"):
+        states |= set(PENDING)
+    return states or {"deployed", "failed"}
+
+
+def _labels(revision: Revision) -> dict[str, str]:
+    """The labels of the Secret that stores a revision."""
+    return {**revision.labels, "name": revision.name, "status": revision.status, "owner": "helm"}
 
 
 def status(helm: Helm) -> Answer:

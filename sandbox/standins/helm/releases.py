@@ -81,7 +81,7 @@ class Releases:
         self._cluster = cluster
 
     def history(self, namespace: str, name: str) -> list[Revision]:
-        """All revisions, oldest first. Raises HelmError if there are none."""
+        """All revisions, oldest first. Raises HelmError for an unknown release."""
         revisions = self.revisions(namespace, name)
         if not revisions:
             raise HelmError("release: not found")

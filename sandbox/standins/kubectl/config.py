@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.protocol.call import Answer
 from sandbox.standins import kubeconfig
 from sandbox.standins.kubeconfig import Kubeconfig
-from sandbox.standins.kubectl.print import jsonpath
+from sandbox.standins.kubectl.print import aligned, jsonpath
 from sandbox.standins.kubectl.run import Run
 
 
@@ -43,19 +43,18 @@ def _contexts(run: Run, words: list[str]) -> Answer:
     merged = _load(run)
     names = words or sorted(merged.contexts)
     unknown = next((n for n in names if n not in merged.contexts), "")
+    error = f"error: context {unknown} not found\n" if unknown else ""
     if run.value("output") == "name":
-        if unknown:
-            return Answer(1, stderr=f"error: context {unknown} not found\n")
-        return Answer(0, "".join(f"{n}\n" for n in names))
+        return Answer(1, stderr=error) if error else Answer(0, "".join(f"{n}\n" for n in names))
     rows = [["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]]
-    for name in names:
-        if name in merged.contexts:
-            c = merged.contexts[name]
-            mark = "*" if name == merged.current else ""
-            rows.append([mark, name, c.get("cluster") or "", c.get("user") or "", c.get("namespace") or ""])
-    widths = [max(len(r[n]) for r in rows) for n in range(4)]
-    text = "".join("   ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]) + "\n" for r in rows)
-    return Answer(1, text, f"error: context {unknown} not found\n") if unknown else Answer(0, text)
+    rows += [_context_row(merged, name) for name in names if name in merged.contexts]
+    return Answer(1 if error else 0, aligned(rows), error)
+
+
+def _context_row(merged: Kubeconfig, name: str) -> list[str]:
+    context = merged.contexts[name]
+    mark = "*" if name == merged.current else ""
+    return [mark, name, *(context.get(key) or "" for key in ("cluster", "user", "namespace"))]
 
 
 def _names(group: str) -> Callable[[Run, list[str]], Answer]:
@@ -85,34 +84,47 @@ def _view(run: Run, words: list[str]) -> Answer:
             return Answer(1, stderr="error: current-context must exist in order to minify\n")
         if current not in contexts:
             return Answer(1, stderr=f"error: cannot locate context {current}\n")
-        contexts = {current: contexts[current]}
-        clusters = {k: v for k, v in clusters.items() if k == contexts[current].get("cluster")}
-        users = {k: v for k, v in users.items() if k == contexts[current].get("user")}
+        context = contexts[current]
+        contexts = {current: context}
+        clusters = _only(clusters, context.get("cluster"))
+        users = _only(users, context.get("user"))
     if not run.on("raw"):
-        users = {name: _redacted(user) for name, user in users.items()}
-        clusters = {name: _redacted(cluster) for name, cluster in clusters.items()}
+        users, clusters = _redacted(users), _redacted(clusters)
     whole: dict[str, Any] = {
         "kind": "Config",
         "apiVersion": "v1",
         "preferences": {},
-        "clusters": [{"name": k, "cluster": v} for k, v in sorted(clusters.items())] or None,
-        "users": [{"name": k, "user": v} for k, v in sorted(users.items())] or None,
-        "contexts": [{"name": k, "context": v} for k, v in sorted(contexts.items())] or None,
+        "clusters": _entries("cluster", clusters),
+        "users": _entries("user", users),
+        "contexts": _entries("context", contexts),
         "current-context": current,
     }
-    output = run.value("output") or "yaml"
+    return Answer(0, _formatted(whole, run.value("output")))
+
+
+def _only(entries: dict[str, dict[str, Any]], name: Any) -> dict[str, dict[str, Any]]:
+    """The entry with this name, if it exists."""
+    return {key: entry for key, entry in entries.items() if key == name}
+
+
+def _entries(key: str, entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """A list of a kubeconfig file. kubectl writes an empty one as null."""
+    return [{"name": name, key: entry} for name, entry in sorted(entries.items())] or None
+
+
+def _formatted(whole: dict[str, Any], output: str) -> str:
     if output == "json":
-        return Answer(0, json.dumps(whole, indent=4, ensure_ascii=False) + "\n")
+        return json.dumps(whole, indent=4, ensure_ascii=False) + "\n"
     if output.startswith("jsonpath="):
-        return Answer(0, jsonpath(whole, output.partition("=")[2]))
+        return jsonpath(whole, output.partition("=")[2])
     import yaml
 
-    return Answer(0, str(yaml.safe_dump(whole, sort_keys=True)))
+    return str(yaml.safe_dump(whole, sort_keys=True))
 
 
-def _redacted(entry: dict[str, Any]) -> dict[str, Any]:
-    """A user or cluster as `config view` shows it without --raw."""
-    return {key: _REDACTED.get(key, value) for key, value in entry.items()}
+def _redacted(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Users or clusters as `config view` shows them without --raw."""
+    return {name: {k: _REDACTED.get(k, v) for k, v in entry.items()} for name, entry in entries.items()}
 
 
 def _edit(run: Run, group: str, name: str, change: Callable[[dict[str, Any]], None]) -> Answer | None:

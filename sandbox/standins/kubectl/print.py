@@ -100,25 +100,32 @@ def _values(data: Any, path: str) -> list[Any]:
     if path and path[0] not in ".[":
         path = "." + path
     values, place = [data], 0
-    while place < len(path):
+    while place < len(path) and path[place:] != ".":
         match = _STEP.match(path, place)
         if match is None:
-            if path[place:] == ".":
-                break
             raise BadOutput(f"error parsing jsonpath {{{path}}}, unrecognized character in action: {path[place]!r}")
         place = match.end()
-        deep, key, where, wanted, quoted, index = match.groups()
-        if deep:
-            values = [v for item in values for v in _deep(item, deep)]
-        elif key or quoted:
-            name = re.sub(r"\\(.)", r"\1", key) if key else quoted
-            values = _children(values, name)
-        elif where:
-            lists = [v for item in values for v in (item if isinstance(item, list) else [])]
-            values = [v for v in lists if any(_text(x) == wanted for x in _values(v, "." + where))]
-        else:
-            values = [v for item in values for v in _indexed(item, index)]
+        values = _step(values, *match.groups())
     return values
+
+
+def _step(values: list[Any], deep: str, key: str, where: str, wanted: str, quoted: str, index: str) -> list[Any]:
+    """Apply one step of a path, one of the alternatives of _STEP, to each value."""
+    if deep:
+        return [v for item in values for v in _deep(item, deep)]
+    if key:
+        return _children(values, re.sub(r"\\(.)", r"\1", key))
+    if quoted:
+        return _children(values, quoted)
+    if where:
+        return _filtered(values, where, wanted)
+    return [v for item in values for v in _indexed(item, index)]
+
+
+def _filtered(values: list[Any], path: str, wanted: str) -> list[Any]:
+    """The elements of lists that the filter `[?(@.path=="wanted")]` selects."""
+    elements = [element for item in values if isinstance(item, list) for element in item]
+    return [e for e in elements if any(_text(value) == wanted for value in _values(e, "." + path))]
 
 
 def _children(found: list[Any], name: str) -> list[Any]:
@@ -155,7 +162,7 @@ def _columns(found: list[tuple[Kind, Object]], template: str, headers: bool) -> 
     rows = [[name for name, _, _ in columns]] if headers else []
     for _, thing in found:
         rows.append([",".join(_text(v) for v in _values(thing, path)) or "<none>" for _, _, path in columns])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _table(found: list[tuple[Kind, Object]], all_namespaces: bool, several: bool, headers: bool) -> str:
@@ -169,11 +176,12 @@ def _table(found: list[tuple[Kind, Object]], all_namespaces: bool, several: bool
             if several:
                 cells[0] = f"{kind.singular}/{cells[0]}"
             rows.append(([thing["metadata"].get("namespace", "")] if all_namespaces else []) + cells)
-        blocks.append(_aligned(rows))
+        blocks.append(aligned(rows))
     return "\n".join(blocks)
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Rows as kubectl prints them: three spaces between columns, the last one not padded."""
     widths = [max(len(r[n]) for r in rows) for n in range(len(rows[0]))] if rows else []
     return "".join(
         "   ".join(c.ljust(w) for c, w in zip(r[:-1], widths, strict=False))

@@ -19,32 +19,32 @@ def allowed(
     A developer has `edit` in the team's namespace, may read Argo CD's, and has the rights that Telepresence needs in the
     traffic manager's. Everything else is forbidden.
     """
-    if session.role == "admin":
-        return True
-    if session.role == "none":
-        return False
-    places = world.places
+    if session.role in ("admin", "none"):
+        return session.role == "admin"
     if kind is None or not kind.namespaced:
-        return _allowed_in_cluster(world, verb, kind.plural if kind else "", name)
-    plural = kind.plural
+        return _allowed_in_cluster(world, verb, kind, name)
+    places, plural = world.places, kind.plural
+    reads = verb in _READS
     if namespace == places.namespace:
-        return verb in _READS if plural in _READ_ONLY else True
-    if namespace in platform.readable(world) and verb in _READS and plural != "secrets":
+        return reads or plural not in _READ_ONLY
+    if reads and plural != "secrets" and namespace in platform.readable(world):
         return True
     if namespace == places.argocd_namespace:
-        return verb in _READS and plural in ("applications", "applicationsets", "configmaps")
+        return reads and plural in ("applications", "applicationsets", "configmaps")
     if namespace == session.cluster.manager_namespace and not world.fault("rbac-manager"):
         return _allowed_for_telepresence(verb, plural, name, sub)
     return False
 
 
-def _allowed_in_cluster(world: World, verb: str, plural: str, name: str) -> bool:
+def _allowed_in_cluster(world: World, verb: str, kind: Kind | None, name: str) -> bool:
     """Rights to objects without a namespace."""
+    if kind is None:
+        return False
     places = world.places
     readable = (places.namespace, places.manager_namespace, places.argocd_namespace)
-    if plural == "namespaces" and verb == "get" and name in readable:
+    if kind.plural == "namespaces" and verb == "get" and name in readable:
         return not (world.fault("labels-unreadable") and name == places.namespace)
-    return plural == "nodes" and verb in _READS
+    return kind.plural == "nodes" and verb in _READS
 
 
 def _allowed_for_telepresence(verb: str, plural: str, name: str, sub: str) -> bool:

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from sandbox.standins.kubectl.kinds import Object
 from sandbox.world import platform, rollout
-from sandbox.world.cluster import Cluster, Pod, Workload
+from sandbox.world.cluster import Cluster, Pod, Port, Workload
 from sandbox.world.state import World
 
 
@@ -112,7 +112,6 @@ def workloads(world: World, cluster: Cluster) -> list[Workload]:
 
 
 def _manager(cluster: Cluster) -> Workload:
-    from sandbox.world.cluster import Port
     from sandbox.world.seed import make_pods
 
     made = Workload(
@@ -123,7 +122,7 @@ def _manager(cluster: Cluster) -> Workload:
 
 
 def manager_version(world: World, cluster: Cluster) -> str:
-    """The traffic manager's version; "" if there is none."""
+    """The traffic manager's version, or "" without one."""
     if world.fault("manager-missing") or world.fault("agent-orphaned"):
         return ""
     return "2.14.0" if world.fault("manager-old") else cluster.manager
@@ -139,22 +138,38 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
     spec = _template(w)["spec"]
     labels, annotations = dict(_labels(w)), dict(w.annotations)
     if pod.agent:
-        labels |= {
-            "telepresence.io/workloadName": w.name,
-            "telepresence.io/workloadKind": w.kind,
-            "telepresence.io/workloadEnabled": "true",
-        }
-        annotations["telepresence.io/inject-traffic-agent"] = "enabled"
-        manager = f"traffic-manager.{platform.agent_manager(world)}.svc.cluster.local"
-        annotations["telepresence.io/agent-config"] = json.dumps(
-            {"agentName": w.name, "managerHost": manager, "managerPort": 8081}
-        )
-        ports = [{"name": p.name, "containerPort": 9900 + n, "protocol": "TCP"} for n, p in enumerate(w.ports)]
-        spec["containers"].append(
-            {"name": "traffic-agent", "image": rollout.agent_image(world), "args": ["agent"], "ports": ports}
-        )
-        if any(isinstance(p.target, int) for p in w.ports):
-            spec["initContainers"] = [{"name": "tel-agent-init", "image": rollout.agent_image(world)}]
+        _inject_agent(world, w, spec, labels, annotations)
+    kind = "StatefulSet" if w.kind == "StatefulSet" else "ReplicaSet"
+    owner_name = w.name if kind == "StatefulSet" else pod.name.rpartition("-")[0]
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "uid": w.uid, "controller": True}
+    meta = metadata(pod.name, w.namespace, pod.uid, labels=labels, annotations=annotations, ownerReferences=[owner])
+    meta["creationTimestamp"] = _stamp(time.time() - (now - pod.created))
+    if pod.gone is not None and pod.gone <= now:
+        meta["deletionTimestamp"] = _stamp(time.time())
+    return {"metadata": meta, "spec": spec, "status": _pod_status(pod, spec["containers"], now)}
+
+
+def _inject_agent(world: World, w: Workload, spec: Object, labels: dict[str, str], annotations: dict[str, str]) -> None:
+    """Add what the traffic manager's webhook adds to a pod."""
+    labels |= {
+        "telepresence.io/workloadName": w.name,
+        "telepresence.io/workloadKind": w.kind,
+        "telepresence.io/workloadEnabled": "true",
+    }
+    annotations["telepresence.io/inject-traffic-agent"] = "enabled"
+    manager = f"traffic-manager.{platform.agent_manager(world)}.svc.cluster.local"
+    annotations["telepresence.io/agent-config"] = json.dumps(
+        {"agentName": w.name, "managerHost": manager, "managerPort": 8081}
+    )
+    ports = [{"name": p.name, "containerPort": 9900 + n, "protocol": "TCP"} for n, p in enumerate(w.ports)]
+    spec["containers"].append(
+        {"name": "traffic-agent", "image": rollout.agent_image(world), "args": ["agent"], "ports": ports}
+    )
+    if any(isinstance(p.target, int) for p in w.ports):
+        spec["initContainers"] = [{"name": "tel-agent-init", "image": rollout.agent_image(world)}]
+
+
+def _pod_status(pod: Pod, containers: list[Object], now: float) -> Object:
     ready = pod.answers(now)
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
     states = [
@@ -164,24 +179,19 @@ def _pod(world: World, w: Workload, pod: Pod, now: float) -> Object:
             "restartCount": 0,
             "state": waiting if pod.stuck and c["name"] == "traffic-agent" else {"running": {}},
         }
-        for c in spec["containers"]
+        for c in containers
     ]
-    kind = "StatefulSet" if w.kind == "StatefulSet" else "ReplicaSet"
-    owner_name = w.name if kind == "StatefulSet" else pod.name.rpartition("-")[0]
-    owner = {"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "uid": w.uid, "controller": True}
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - (now - pod.created)))
-    meta = metadata(pod.name, w.namespace, pod.uid, labels=labels, annotations=annotations, ownerReferences=[owner])
-    meta["creationTimestamp"] = stamp
-    if pod.gone is not None and pod.gone <= now:
-        meta["deletionTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    conditions = [{"type": t, "status": "True" if ready else "False"} for t in ("ContainersReady", "Ready")]
-    status = {
+    return {
         "phase": "Pending" if pod.stuck else "Running",
         "podIP": pod.ip,
-        "conditions": conditions,
+        "conditions": [{"type": t, "status": "True" if ready else "False"} for t in ("ContainersReady", "Ready")],
         "containerStatuses": states,
     }
-    return {"metadata": meta, "spec": spec, "status": status}
+
+
+def _stamp(seconds: float) -> str:
+    """A time as the API server writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def services(world: World, cluster: Cluster) -> list[Object]:
@@ -213,38 +223,36 @@ def services(world: World, cluster: Cluster) -> list[Object]:
 def slices(world: World, cluster: Cluster) -> list[Object]:
     """The EndpointSlices: each leads to the program, or to the agent in front of it."""
     now = time.monotonic()
-    result = []
-    for w in workloads(world, cluster):
-        if not w.service:
-            continue
-        live = [p for p in w.pods if p.exists(now)]
-        staying = [p for p in live if p.gone is None]
-        agent = bool(staying) and all(p.agent for p in staying)
-        ports = []
-        for n, p in enumerate(
-            w.ports
-        ):  # a named port leads to the agent; traffic to a numeric one is redirected by the agent's init container
-            number = 9900 + n if agent and not isinstance(p.target, int) else p.container
-            ports.append({"name": p.name, "port": number, "protocol": "TCP"})
-        endpoints = [
-            {
-                "addresses": [p.ip],
-                "conditions": {
-                    "ready": p.answers(now),
-                    "serving": p.answers(now),
-                    "terminating": p.gone is not None and p.gone <= now,
-                },
-                "targetRef": {"kind": "Pod", "name": p.name, "namespace": w.namespace},
-            }
-            for p in live
-        ]
-        labels = {**_labels(w), "kubernetes.io/service-name": w.service}
-        result.append(
-            {
-                "metadata": metadata(f"{w.service}-x7k2p", w.namespace, labels=labels),
-                "addressType": "IPv4",
-                "endpoints": endpoints,
-                "ports": ports,
-            }
-        )
-    return result
+    return [_slice(w, now) for w in workloads(world, cluster) if w.service]
+
+
+def _slice(w: Workload, now: float) -> Object:
+    live = [p for p in w.pods if p.exists(now)]
+    staying = [p for p in live if p.gone is None]
+    agent = bool(staying) and all(p.agent for p in staying)
+    return {
+        "metadata": metadata(
+            f"{w.service}-x7k2p", w.namespace, labels={**_labels(w), "kubernetes.io/service-name": w.service}
+        ),
+        "addressType": "IPv4",
+        "endpoints": [_endpoint(w, pod, now) for pod in live],
+        "ports": [_endpoint_port(number, port, agent) for number, port in enumerate(w.ports)],
+    }
+
+
+def _endpoint(w: Workload, pod: Pod, now: float) -> Object:
+    return {
+        "addresses": [pod.ip],
+        "conditions": {
+            "ready": pod.answers(now),
+            "serving": pod.answers(now),
+            "terminating": pod.gone is not None and pod.gone <= now,
+        },
+        "targetRef": {"kind": "Pod", "name": pod.name, "namespace": w.namespace},
+    }
+
+
+def _endpoint_port(number: int, port: Port, agent: bool) -> Object:
+    """A named port leads to the agent; traffic to a numeric one is redirected by the agent's init container."""
+    to_agent = agent and not isinstance(port.target, int)
+    return {"name": port.name, "port": 9900 + number if to_agent else port.container, "protocol": "TCP"}

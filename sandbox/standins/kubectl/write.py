@@ -93,8 +93,7 @@ def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: 
 def delete(run: Run) -> Answer:
     """Delete objects by kind and name."""
     session, namespace = run.session()
-    words = run.words[1:]
-    pairs = [tuple(w.split("/", 1)) for w in words if "/" in w] or [(words[0], n) for n in words[1:]] if words else []
+    pairs = _pairs(run.words[1:])
     if not pairs:
         raise Refused("error: resource(s) were provided, but no name was specified\n")
     out, err = [], []
@@ -112,6 +111,12 @@ def delete(run: Run) -> Answer:
         tail = f" from {place} namespace" if place else ""
         out.append(f'{kind.singular} "{name}" deleted{tail}\n')
     return Answer(1 if err else 0, "".join(out), "".join(err), writes=run.writes)
+
+
+def _pairs(words: list[str]) -> list[tuple[str, str]]:
+    """Kind and name of each object, from `KIND/NAME ...` or `KIND NAME ...`."""
+    pairs = [(kind, name) for kind, slash, name in (w.partition("/") for w in words) if slash]
+    return pairs or [(words[0], name) for name in words[1:]]
 
 
 def _remove(run: Run, session: Session, kind: Kind, place: str, name: str) -> bool:

@@ -68,28 +68,29 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(stdout=_ROOT)
     if argv[0] == "--version":
         return Answer(stdout=_VERSION)
-    command = argv[0]
     try:
-        if command not in _FLAGS:
-            if command.startswith("-"):
-                raise KubeloginError(f"unknown flag: {command}")
-            raise KubeloginError(f'unknown command "{command}" for "kubelogin"\nRun \'kubelogin --help\' for usage.')
-        flags = _parse(command, argv[1:])
-        deprecated = (
-            'Command "remove-tokens" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n'
-        )
-        notice = deprecated if command == "remove-tokens" else ""
-        if flags.get("help"):
-            return Answer(stdout=_help(command), stderr=notice)
-        if command == "convert-kubeconfig":
-            return Answer(writes=convert(call, world, flags))
-        if command == "get-token":
-            return _get_token(call, world, flags)
-        folder = flags.get("cache-dir") or flags.get("token-cache-dir") or f"{call.home}/.kube/cache/kubelogin/"
-        shutil.rmtree(folder, ignore_errors=True)
-        return Answer(stderr=notice, writes=True)
+        return _run(call, world, argv[0])
     except KubeloginError as why:
         return Answer(1, stderr=f"Error: {why}\n")
+
+
+def _run(call: Call, world: World, command: str) -> Answer:
+    if command not in _FLAGS:
+        if command.startswith("-"):
+            raise KubeloginError(f"unknown flag: {command}")
+        raise KubeloginError(f'unknown command "{command}" for "kubelogin"\nRun \'kubelogin --help\' for usage.')
+    flags = _parse(command, call.argv[1:])
+    deprecated = 'Command "remove-tokens" is deprecated, remove-tokens is deprecated, use remove-cache-dir instead\n'
+    notice = deprecated if command == "remove-tokens" else ""
+    if flags.get("help"):
+        return Answer(stdout=_help(command), stderr=notice)
+    if command == "convert-kubeconfig":
+        return Answer(writes=convert(call, world, flags))
+    if command == "get-token":
+        return _get_token(call, world, flags)
+    folder = flags.get("cache-dir") or flags.get("token-cache-dir") or f"{call.home}/.kube/cache/kubelogin/"
+    shutil.rmtree(folder, ignore_errors=True)
+    return Answer(stderr=notice, writes=True)
 
 
 def _parse(command: str, words: tuple[str, ...]) -> dict[str, Any]:

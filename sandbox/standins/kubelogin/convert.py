@@ -27,18 +27,24 @@ def convert(call: Call, world: World, flags: dict[str, Any]) -> bool:
         path: data for path in _paths(call, flags) if (data := _load(path, explicit="kubeconfig" in flags)) is not None
     }
     only = _user_of(loaded, flags["context"]) if flags.get("context") else None
-    changed: list[Path] = []
-    for path, data in loaded.items():
-        for user in data.get("users") or []:
-            if only is not None and user.get("name") != only:
-                continue
-            new = _converted(user.get("user") or {}, method, flags)
-            if new is not None and new != user.get("user"):  # client-go does not write an unchanged file
-                user["user"] = new
-                changed.append(path)
-    for path in dict.fromkeys(changed):
+    # Every user is converted before the first file is written: an error leaves all files as they were.
+    changed = [path for path, data in loaded.items() if _convert_users(data, only, method, flags)]
+    for path in changed:
         _write(Path(flags["outfile"]) if flags.get("outfile") else path, loaded[path], world)
     return bool(changed)
+
+
+def _convert_users(data: dict[str, Any], only: str | None, method: str, flags: dict[str, Any]) -> bool:
+    """Convert the users of a kubeconfig, or only the one with this name. Returns whether any changed."""
+    changed = False
+    for user in data.get("users") or []:
+        if only is not None and user.get("name") != only:
+            continue
+        new = _converted(user.get("user") or {}, method, flags)
+        if new is not None and new != user.get("user"):  # client-go does not write an unchanged file
+            user["user"] = new
+            changed = True
+    return changed
 
 
 def _method(call: Call, flags: dict[str, Any]) -> str:
@@ -85,15 +91,10 @@ def _user_of(loaded: dict[Path, dict[str, Any]], context: str) -> str:
 
 def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict[str, Any] | None:
     """The converted user; None for one that kubelogin does not change."""
-    plugin, provider = user.get("exec") or {}, user.get("auth-provider") or {}
-    if "kubelogin" in str(plugin.get("command", "")).lower():
-        known = _known(plugin.get("args") or [])
-    elif provider.get("name") == "azure":
-        config = provider.get("config") or {}
-        known = {"server-id": config.get("apiserver-id"), "client-id": config.get("client-id")}
-        known |= {"tenant-id": config.get("tenant-id"), "environment": config.get("environment")}
-    else:
+    known = _known(user)
+    if known is None:
         return None
+    plugin = user.get("exec") or {}
     new: dict[str, Any] = {
         "apiVersion": plugin.get("apiVersion") or "client.authentication.k8s.io/v1beta1",
         "args": _arguments(method, {**known, **{k: v for k, v in flags.items() if v}}, flags),
@@ -108,13 +109,29 @@ def _converted(user: dict[str, Any], method: str, flags: dict[str, Any]) -> dict
     return {"exec": new}
 
 
-def _known(args: list[str]) -> dict[str, Any]:
-    known: dict[str, Any] = {}
+def _known(user: dict[str, Any]) -> dict[str, Any] | None:
+    """What the user's plug-in or auth provider says about the login; None if it is neither kubelogin nor azure."""
+    plugin, provider = user.get("exec") or {}, user.get("auth-provider") or {}
+    if "kubelogin" in str(plugin.get("command", "")).lower():
+        return _flags_of(plugin.get("args") or [])
+    if provider.get("name") != "azure":
+        return None
+    config = provider.get("config") or {}
+    return {
+        "server-id": config.get("apiserver-id"),
+        "client-id": config.get("client-id"),
+        "tenant-id": config.get("tenant-id"),
+        "environment": config.get("environment"),
+    }
+
+
+def _flags_of(args: list[str]) -> dict[str, Any]:
+    flags: dict[str, Any] = {}
     for name, value in zip(args, [*args[1:], ""], strict=True):
         if name.startswith("--"):
             key, equals, joined = name[2:].partition("=")
-            known[key] = joined if equals else value
-    return known
+            flags[key] = joined if equals else value
+    return flags
 
 
 _NEED_CLIENT = ("devicecode", "interactive", "spn", "ropc")

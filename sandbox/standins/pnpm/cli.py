@@ -2,85 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.protocol.call import Answer, Call
+from sandbox.standins.pnpm.args import Parsed, parse
 from sandbox.standins.pnpm.install import install, missing_modules
 from sandbox.standins.pnpm.project import VERSION, PnpmError, Project, labelled, members, nearest, root_of
 from sandbox.world.state import World
 
-_VALUES = frozenset(
-    [
-        "dir",
-        "filter",
-        "filter-prod",
-        "reporter",
-        "store-dir",
-        "registry",
-        "loglevel",
-        "network-concurrency",
-        "child-concurrency",
-        "lockfile-dir",
-        "modules-dir",
-        "workspace-concurrency",
-        "node-linker",
-        "noproxy",
-        "proxy",
-        "https-proxy",
-        "userconfig",
-    ]
-)
-_SWITCHES = frozenset(
-    [
-        "frozen-lockfile",
-        "offline",
-        "prefer-offline",
-        "ignore-scripts",
-        "prod",
-        "dev",
-        "optional",
-        "force",
-        "lockfile-only",
-        "lockfile",
-        "silent",
-        "stream",
-        "recursive",
-        "workspace-root",
-        "shamefully-hoist",
-        "fix-lockfile",
-        "prefer-frozen-lockfile",
-        "use-stderr",
-        "aggregate-output",
-        "color",
-        "help",
-        "version",
-        "if-present",
-        "parallel",
-        "no-bail",
-        "bail",
-        "side-effects-cache",
-        "strict-peer-dependencies",
-        "verify-store-integrity",
-        "yes",
-    ]
-)
-_SHORT = {
-    "C": "dir",
-    "F": "filter",
-    "P": "prod",
-    "D": "dev",
-    "r": "recursive",
-    "w": "workspace-root",
-    "s": "silent",
-    "h": "help",
-    "v": "version",
-    "y": "yes",
-}
-_ALIASES = {"i": "install", "run-script": "run", "t": "test"}
 _OTHERS = (
     "add",
     "remove",
@@ -110,18 +41,11 @@ _OTHERS = (
 )
 
 
-@dataclass
-class _Parsed:
-    command: str = ""
-    flags: dict[str, str] = field(default_factory=dict)
-    rest: list[str] = field(default_factory=list)
-
-
 def handle(call: Call, world: World) -> Answer:
     """Answer one call of pnpm."""
-    parsed = _Parsed()
+    parsed = Parsed()
     try:
-        _parse(call.argv, parsed)
+        parse(call.argv, parsed)
         return _answer(call, world, parsed)
     except PnpmError as why:
         hint = f"For help, run: pnpm help{' ' + parsed.command if parsed.command else ''}\n" if why.usage else ""
@@ -131,7 +55,7 @@ def handle(call: Call, world: World) -> Answer:
         return Answer(1, labelled(code, f"{code}: {(why.strerror or '').lower()}, open '{why.filename}'"))
 
 
-def _answer(call: Call, world: World, parsed: _Parsed) -> Answer:
+def _answer(call: Call, world: World, parsed: Parsed) -> Answer:
     folder = Path(call.cwd, parsed.flags.get("dir", "."))
     if not folder.is_dir():
         raise PnpmError("ERROR", f"ENOENT: no such file or directory, lstat '{folder}'", usage=True)
@@ -157,48 +81,7 @@ def _answer(call: Call, world: World, parsed: _Parsed) -> Answer:
     return _script(call, folder, parsed)
 
 
-def _parse(argv: tuple[str, ...], parsed: _Parsed) -> None:
-    """Parse the flags before the command, for install also after it. Words after a script's name belong to the script."""
-    queue = list(argv)
-    while queue:
-        word = queue.pop(0)
-        if not word.startswith("-") and not parsed.command:
-            parsed.command = _ALIASES.get(word, word)
-            if parsed.command not in ("install", "run", "exec"):
-                parsed.rest, queue = queue, []
-        elif not word.startswith("-"):
-            parsed.rest = [word, *queue]
-            break
-        elif word == "--":
-            parsed.rest += queue
-            break
-        else:
-            _flag(word, queue, parsed)
-
-
-def _flag(word: str, queue: list[str], parsed: _Parsed) -> None:
-    name, equals, value = word.lstrip("-").partition("=")
-    if not word.startswith("--"):
-        name = _SHORT.get(name, name)
-    if name.startswith("config."):
-        return
-    if name in _VALUES:
-        parsed.flags[name] = value if equals else (queue.pop(0) if queue else "")
-    elif name in _SWITCHES:
-        parsed.flags[name] = value if equals else "true"
-    elif name.startswith("no-") and name[3:] in _SWITCHES:
-        parsed.flags[name[3:]] = "false"
-    else:
-        near = difflib.get_close_matches(name, [*_VALUES, *_SWITCHES], n=1, cutoff=0.4)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
-        raise PnpmError(
-            "ERROR",
-            f"Unknown option: '{name}'\n{hint}Use \"--config.unknown=value\" to force an unknown option.",
-            usage=True,
-        )
-
-
-def _managed(world: World, parsed: _Parsed, folder: Path) -> str:
+def _managed(world: World, parsed: Parsed, folder: Path) -> str:
     """The version that runs: the project's `packageManager`. pnpm downloads another version even for --version."""
     project = nearest(folder)
     name, _, version = str((project.manifest if project else {}).get("packageManager") or f"pnpm@{VERSION}").partition(
@@ -229,9 +112,9 @@ def _filtered(folder: Path, wanted: str) -> Project | None:
     return None
 
 
-def _script(call: Call, folder: Path, parsed: _Parsed) -> Answer:
-    name = parsed.command if parsed.command != "run" else (parsed.rest[0] if parsed.rest else "")
-    words = parsed.rest if parsed.command != "run" else parsed.rest[1:]
+def _script(call: Call, folder: Path, parsed: Parsed) -> Answer:
+    words = parsed.rest if parsed.command == "run" else [parsed.command, *parsed.rest]
+    name = words[0] if words else ""
     project = nearest(folder)
     if project is None:
         raise PnpmError(
@@ -243,14 +126,23 @@ def _script(call: Call, folder: Path, parsed: _Parsed) -> Answer:
         lines = "".join(f"  {key}\n    {value}\n" for key, value in scripts.items())
         return Answer(stdout=f'Commands available via "pnpm run":\n{lines}')
     if name not in scripts:
-        if parsed.flags.get("if-present") == "true":
-            return Answer()
-        if parsed.command == "run" or name in ("test", "start"):
-            raise PnpmError("ERR_PNPM_NO_SCRIPT", f'Missing script: {name}\n\nCommand "{name}" not found.')
-        if name in _OTHERS:
-            raise PnpmError("ERROR", f"the sandbox's pnpm does not do '{name}'", usage=True)
-        raise _not_found(name)
-    line = " ".join([str(scripts[name]), *(shlex.quote(word) for word in words)])
+        return _missing_script(parsed, name)
+    line = " ".join([str(scripts[name]), *map(shlex.quote, words[1:])])
+    return _run_script(call, project, parsed, name, line)
+
+
+def _missing_script(parsed: Parsed, name: str) -> Answer:
+    """Succeed with --if-present. Raises PnpmError otherwise."""
+    if parsed.flags.get("if-present") == "true":
+        return Answer()
+    if parsed.command == "run" or name in ("test", "start"):
+        raise PnpmError("ERR_PNPM_NO_SCRIPT", f'Missing script: {name}\n\nCommand "{name}" not found.')
+    if name in _OTHERS:
+        raise PnpmError("ERROR", f"the sandbox's pnpm does not do '{name}'", usage=True)
+    raise _not_found(name)
+
+
+def _run_script(call: Call, project: Project, parsed: Parsed, name: str, line: str) -> Answer:
     head = f"\n> {project.name}@{project.manifest.get('version', '')} {name} {project.folder}\n> {line}\n\n"
     silent = parsed.flags.get("silent") == "true" or parsed.flags.get("reporter") == "silent"
     env = {

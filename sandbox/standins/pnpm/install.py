@@ -33,29 +33,42 @@ def install(call: Call, world: World, folder: Path, flags: dict[str, str]) -> An
     """Install the workspace of this folder. Raises PnpmError."""
     began = time.monotonic()
     root = root_of(folder)
-    if nearest(folder) is None:
-        raise PnpmError("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {folder}")
-    packages = members(root) or [p for p in [nearest(folder)] if p]
-    for package in packages:
-        _engines(package)
+    packages = _packages(root, folder)
     lock = lockfile(root)
     wants = any(package.wanted for package in packages)
     frozen = _frozen(call, flags, lock)
-    if frozen and lock is None and wants:
-        raise PnpmError(
-            "ERR_PNPM_NO_LOCKFILE",
-            'Cannot install with "frozen-lockfile" because pnpm-lock.yaml is absent\n\nNote that in CI environments this '
-            'setting is true by default. If you still need to run install in such cases, use "pnpm install '
-            '--no-frozen-lockfile"',
-        )
-    if frozen and lock is not None:
-        outdated(lock, root, packages)
+    if frozen:
+        _check_lock(lock, root, packages, wants)
     scope = f"Scope: all {len(packages)} workspace projects\n" if len(packages) > 1 else ""
     if not frozen and (lock is None or _differs(lock, root, packages)):
         lock = _resolve(world, root, packages)
     elif wants:
         scope += "Lockfile is up to date, resolution step is skipped\n"
     return _link(world, root, packages, lock or {}, flags, scope, began)
+
+
+def _packages(root: Path, folder: Path) -> list[Project]:
+    """The workspace's packages, or the nearest one. Raises PnpmError if one needs another pnpm."""
+    own = nearest(folder)
+    if own is None:
+        raise PnpmError("ERR_PNPM_NO_PKG_MANIFEST", f"No package.json found in {folder}")
+    packages = members(root) or [own]
+    for package in packages:
+        _engines(package)
+    return packages
+
+
+def _check_lock(lock: dict[str, Any] | None, root: Path, packages: list[Project], wants: bool) -> None:
+    """Raise PnpmError if --frozen-lockfile forbids this installation. wants: whether any dependency is declared."""
+    if lock is not None:
+        outdated(lock, root, packages)
+    elif wants:
+        raise PnpmError(
+            "ERR_PNPM_NO_LOCKFILE",
+            'Cannot install with "frozen-lockfile" because pnpm-lock.yaml is absent\n\nNote that in CI environments this '
+            'setting is true by default. If you still need to run install in such cases, use "pnpm install '
+            '--no-frozen-lockfile"',
+        )
 
 
 def _frozen(call: Call, flags: dict[str, str], lock: dict[str, Any] | None) -> bool:

@@ -77,16 +77,26 @@ def root_of(folder: Path) -> Path:
 
 def members(root: Path) -> list[Project]:
     """The packages of the workspace, its root first."""
+    folders = {root}
+    patterns = _patterns(root)
+    for pattern in patterns:
+        if not pattern.startswith("!"):
+            matches = root.glob(pattern.removeprefix("./"))
+            folders |= {f for f in matches if (f / "package.json").is_file() and "node_modules" not in f.parts}
+    for pattern in patterns:
+        if pattern.startswith("!"):
+            folders -= set(root.glob(pattern[1:].removeprefix("./")))
+    return [member for f in sorted(folders, key=lambda f: (f != root, str(f))) if (member := project(f))]
+
+
+def _patterns(root: Path) -> list[str]:
+    """The globs in pnpm-workspace.yaml; those with `!` exclude packages."""
     import yaml
 
     path = root / "pnpm-workspace.yaml"
-    globs = (yaml.safe_load(path.read_text()) or {}).get("packages") or [] if path.is_file() else []
-    folders = {root}
-    for pattern in [str(glob).removeprefix("./") for glob in globs if not str(glob).startswith("!")]:
-        folders |= {f for f in root.glob(pattern) if (f / "package.json").is_file() and "node_modules" not in f.parts}
-    for pattern in [str(glob)[1:] for glob in globs if str(glob).startswith("!")]:
-        folders -= set(root.glob(pattern.removeprefix("./")))
-    return [member for f in sorted(folders, key=lambda f: (f != root, str(f))) if (member := project(f))]
+    if not path.is_file():
+        return []
+    return [str(glob) for glob in (yaml.safe_load(path.read_text()) or {}).get("packages") or []]
 
 
 def lockfile(root: Path) -> dict[str, Any] | None:
@@ -124,18 +134,10 @@ def locked(lock: dict[str, Any], root: Path, member: Project) -> dict[str, str]:
 def outdated(lock: dict[str, Any], root: Path, members_: list[Project]) -> None:
     """Raise PnpmError if the lock file's ranges differ from those in a package.json."""
     for member in members_:
-        have, want = locked(lock, root, member), member.wanted
-        added = [f"{name}@{want[name]}" for name in want if name not in have]
-        removed = [f"{name}@{have[name]}" for name in have if name not in want]
-        other = [name for name in want if name in have and have[name] != want[name]]
-        if not (added or removed or other):
+        reasons = _differences(locked(lock, root, member), member.wanted)
+        if not reasons:
             continue
         where = "" if member.folder == root else f"{member.folder.relative_to(root)}/"
-        reasons = [f"* {len(added)} dependencies were added: {', '.join(added)}"] if added else []
-        reasons += [f"* {len(removed)} dependencies were removed: {', '.join(removed)}"] if removed else []
-        if other:
-            reasons.append(f"* {len(other)} dependencies are mismatched:")
-            reasons += [f"  - {name} (lockfile: {have[name]}, manifest: {want[name]})" for name in other]
         raise PnpmError(
             "ERR_PNPM_OUTDATED_LOCKFILE",
             'Cannot install with "frozen-lockfile" because pnpm-lock.yaml is not up to date with '
@@ -143,3 +145,16 @@ def outdated(lock: dict[str, Any], root: Path, members_: list[Project]) -> None:
             'to run install in such cases, use "pnpm install --no-frozen-lockfile"\n\n  Failure reason:\n'
             "  specifiers in the lockfile don't match specifiers in package.json:\n" + "\n".join(reasons) + "\n",
         )
+
+
+def _differences(have: dict[str, str], want: dict[str, str]) -> list[str]:
+    """The differences between the lock file's ranges and the wanted ones, as pnpm lists them."""
+    added = [f"{name}@{want[name]}" for name in want if name not in have]
+    removed = [f"{name}@{have[name]}" for name in have if name not in want]
+    other = [name for name in want if name in have and have[name] != want[name]]
+    reasons = [f"* {len(added)} dependencies were added: {', '.join(added)}"] if added else []
+    reasons += [f"* {len(removed)} dependencies were removed: {', '.join(removed)}"] if removed else []
+    if other:
+        reasons.append(f"* {len(other)} dependencies are mismatched:")
+        reasons += [f"  - {name} (lockfile: {have[name]}, manifest: {want[name]})" for name in other]
+    return reasons

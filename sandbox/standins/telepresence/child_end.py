@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence.engage import end
-from sandbox.standins.telepresence.status import disconnect
+from sandbox.standins.telepresence.quit import disconnect
 
 
 def started(call: Call, world: Any, after: str, pid: int) -> None:

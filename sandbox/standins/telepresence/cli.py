@@ -11,6 +11,7 @@ from sandbox.standins.telepresence.args import Parsed, Usage, helps, parse
 from sandbox.standins.telepresence.child_end import ended, started
 from sandbox.standins.telepresence.connect import connect
 from sandbox.standins.telepresence.engage import engage, leave, revoke
+from sandbox.standins.telepresence.quit import quit_
 from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import check_config
 from sandbox.world.state import World
@@ -21,7 +22,7 @@ _COMMANDS: dict[str, Callable[[Run], Answer]] = {
     "connect": connect,
     "status": status.status,
     "version": status.version,
-    "quit": status.quit_,
+    "quit": quit_,
     "list": listing.list_,
     "intercept": engage,
     "replace": engage,

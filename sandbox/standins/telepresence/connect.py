@@ -62,11 +62,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
     if implicit:
         _warn_implicit(run, want)
     try:
-        if not isinstance(want, Wanted):
-            raise Failure(error + want if not want.startswith("stat ") else want)
-        session = authenticate(run, want)
-        find_manager(run, want, session)
-        set_up_network(run, daemon)
+        _reach_cluster(run, daemon, want, error)
         run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
     except CallerGone:
         with run.world.lock:  # the CLI was killed: its daemons keep running
@@ -74,15 +70,29 @@ def establish(run: Run, implicit: bool = False) -> bool:
             daemon.state = "connecting" if run.new else "idle"
         raise
     except Failure:
-        if run.unix_sockets:
-            daemon.state, daemon.name = "idle", want.name if isinstance(want, Wanted) else "in-cluster-default"
-        else:
-            stop(run.world, daemon)
-            run.user.daemons.remove(daemon)
+        _end_failed_daemon(run, daemon, want)
         raise
     _session(run, daemon, want, implicit)
     run.say(_connected(daemon))
     return True
+
+
+def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> None:
+    """Log in, find the traffic manager and set up the network. `want` is the error text of an unusable kubeconfig."""
+    if not isinstance(want, Wanted):
+        raise Failure(want if want.startswith("stat ") else error + want)
+    session = authenticate(run, want)
+    find_manager(run, want, session)
+    set_up_network(run, daemon)
+
+
+def _end_failed_daemon(run: Run, daemon: Daemon, want: Wanted | str) -> None:
+    """After a failed connect the daemons end, but those with Unix sockets keep running without a session."""
+    if run.unix_sockets:
+        daemon.state, daemon.name = "idle", want.name if isinstance(want, Wanted) else "in-cluster-default"
+    else:
+        stop(run.world, daemon)
+        run.user.daemons.remove(daemon)
 
 
 def _dial_stale_socket(run: Run) -> None:

@@ -27,7 +27,7 @@ def first_port(workload: Workload) -> Port:
 
 
 def service_port(run: Run, workload: Workload, title: str, wanted: str, error: str) -> Port:
-    """The Service port to intercept. Raises Failure if there is none or more than one."""
+    """The Service port to intercept. Raises Failure if no port or more than one matches."""
     service = run.parsed.value("service")
     if workload.service is None:
         if run.old:
@@ -35,21 +35,26 @@ def service_port(run: Run, workload: Workload, title: str, wanted: str, error: s
                 f"{error}unable to find services that selects pod {workload.name}.{workload.namespace}", logs=True
             )
         raise Failure(f"{error}{title} has no interceptable port", bare=True)
-    named = service in ("", workload.service)
-    fitting = [p for p in workload.ports if named and wanted in ("", p.name, str(p.port))]
-    if wanted and named and not fitting and run.new:
-        fitting = [p for p in workload.ports if wanted == str(p.container)]
-    if not fitting:
+    ports = _matching_ports(run, workload, wanted) if service in ("", workload.service) else []
+    if not ports:
         criteria = ", ".join(f"{k} {v}" for k, v in (("service", service), ("port", wanted)) if v)
         raise Failure(f"{error}{title} has no interceptable port matching {criteria}", bare=True)
-    if len(fitting) > 1:
+    if len(ports) > 1:
         what, how = ("service port", "svcPortName") if run.old else ("port", "portName/portNumber")
         raise Failure(
             f"{error}{title} has multiple interceptable {what}s.\nPlease specify the service and/or {what} you want to intercept "
             f"by passing the --service=<svc> and/or --port=<local:{how}> flag.",
             bare=True,
         )
-    return fitting[0]
+    return ports[0]
+
+
+def _matching_ports(run: Run, workload: Workload, wanted: str) -> list[Port]:
+    """The ports with this name or number. 2.31 also accepts the container's port number."""
+    ports = [p for p in workload.ports if wanted in ("", p.name, str(p.port))]
+    if wanted and not ports and run.new:
+        ports = [p for p in workload.ports if wanted == str(p.container)]
+    return ports
 
 
 def filters(run: Run) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -75,15 +80,20 @@ def refuse_conflict(run: Run, cluster: Cluster, workload: Workload, intercept: I
         if run.old:
             text = f'intercept in error state AGENT_ERROR: Conflicts with the currently-served intercept "{other.id}"'
             raise Failure(f"{error}Failed to establish intercept: {text}", logs=True)
-        lead = (
-            f'{error}conflict with intercept {other.id} on port {other.port.port} created by client "{other.client}": '
-        )
-        if not (other.headers or other.paths) or not (intercept.headers or intercept.paths):
-            raise Failure(f"{lead}one intercept has no filters (intercepts all traffic)", bare=True)
-        mine, theirs = _lower(intercept.headers), _lower(other.headers)
-        if intercept.paths == other.paths and (mine.items() <= theirs.items() or theirs.items() <= mine.items()):
-            overlap = "header filters overlap" if run.new else "header filters form a subset"
-            raise Failure(lead + overlap, bare=True)
+        overlap = _overlap(run, intercept, other)
+        if overlap:
+            place = f'{other.id} on port {other.port.port} created by client "{other.client}"'
+            raise Failure(f"{error}conflict with intercept {place}: {overlap}", bare=True)
+
+
+def _overlap(run: Run, intercept: Intercept, other: Intercept) -> str:
+    """Why the filters of two intercepts take the same requests, as 2.22 and newer say it. "" if they do not."""
+    if not (other.headers or other.paths) or not (intercept.headers or intercept.paths):
+        return "one intercept has no filters (intercepts all traffic)"
+    mine, theirs = _lower(intercept.headers).items(), _lower(other.headers).items()
+    if intercept.paths == other.paths and (mine <= theirs or theirs <= mine):
+        return "header filters overlap" if run.new else "header filters form a subset"
+    return ""
 
 
 def _lower(headers: dict[str, str]) -> dict[str, str]:

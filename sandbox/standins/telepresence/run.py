@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.protocol.call import Answer, Call
 from sandbox.standins.telepresence.args import Parsed
 from sandbox.standins.telepresence.daemon import Daemon
-from sandbox.world.cluster import Cluster
+from sandbox.world.cluster import Cluster, Intercept
 from sandbox.world.state import User, World
 
 _BUG = (
@@ -143,6 +143,11 @@ class Run:
             return None
         live = [d for d in self.user.daemons if d.state == "connected" and not d.orphan]
         return live[-1] if live else None
+
+    def engaged_by(self, daemon: Daemon) -> list[Intercept]:
+        """The intercepts and replacements of a daemon's session."""
+        with self.world.lock:
+            return [i for i in self.cluster.intercepts if i.session == daemon.session and i.ends is None]
 
     def idle(self) -> Daemon | None:
         """A daemon without a session (2.19 and 2.25 keep them running)."""

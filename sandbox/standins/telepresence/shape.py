@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from sandbox.standins.telepresence.run import Run
-from sandbox.world.cluster import Intercept, Workload
+from sandbox.world.cluster import Intercept, Port, Workload
 
 
 def columns(rows: list[tuple[str, str]], indent: str) -> str:
@@ -111,28 +111,37 @@ def workload_object(
     if mine:
         key = "intercept_infos" if run.old else "intercept_info"
         document[key] = [_info(run, i, workload, environments[i.id]) for i in mine]
-    kind = workload.kind if not run.new else workload.kind.upper()
-    document["workload_resource_type"] = kind
-    agent = workload.agent
-    if run.old:
-        if workload.service:
-            ports = [
-                {**({"name": p.name} if not isinstance(p.target, int) else {}), "port": p.port} for p in workload.ports
-            ]
-            service = {"name": workload.service, "namespace": workload.namespace, "ports": ports}
-            document["services"] = {workload.service_uid: service}
-        document["uid"] = workload.uid
-        if agent:
-            document["sidecar"] = _sidecar(run, workload)
-        return document
+    document["workload_resource_type"] = workload.kind if not run.new else workload.kind.upper()
+    return document | (_workload_before_2_22(run, workload) if run.old else _workload(run, workload))
+
+
+def _workload_before_2_22(run: Run, workload: Workload) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if workload.service:
+        ports = [_port(p) for p in workload.ports]
+        service = {"name": workload.service, "namespace": workload.namespace, "ports": ports}
+        document["services"] = {workload.service_uid: service}
     document["uid"] = workload.uid
-    if agent:
+    if workload.agent:
+        document["sidecar"] = _sidecar(run, workload)
+    return document
+
+
+def _port(port: Port) -> dict[str, Any]:
+    """A Service port. A numeric one has no name here."""
+    name = {} if isinstance(port.target, int) else {"name": port.name}
+    return {**name, "port": port.port}
+
+
+def _workload(run: Run, workload: Workload) -> dict[str, Any]:
+    document: dict[str, Any] = {"uid": workload.uid}
+    if workload.agent:
         document["agent_version"] = f"v{run.version}" if run.new else run.version
     if run.new:
         now = time.monotonic()
         document["desired_replicas"] = workload.replicas
         document["ready_replicas"] = sum(p.answers(now) for p in workload.pods)
-        if agent and workload.service:
+        if workload.agent and workload.service:
             ports = [{"name": p.name, "port": p.port, "target_port": str(p.target)} for p in workload.ports]
             document["services"] = [{"name": workload.service, "ports": ports}]
     return document

@@ -1,4 +1,4 @@
-"""telepresence status, version and quit."""
+"""telepresence status and version."""
 
 from __future__ import annotations
 
@@ -6,14 +6,32 @@ from typing import Any
 
 from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
-from sandbox.standins.telepresence.daemon import Daemon, stop
-from sandbox.standins.telepresence.engage import end
-from sandbox.standins.telepresence.run import Failure, Run
+from sandbox.standins.telepresence.daemon import Daemon
+from sandbox.standins.telepresence.run import Run
 from sandbox.world import rollout
 from sandbox.world.cluster import Intercept
 
 _SUBNETS = ["10.0.0.0/16", "10.244.0.0/16"]
 _EXCLUDED = [".com", ".io", ".net", ".org", ".ru"]
+# The root daemon's network in the JSON, from 2.29 and before (recorded with 2.31.0 and 2.19.1).
+_ROOT_2_29: dict[str, Any] = {
+    "dns": {"error": "", "local_addresses": ["127.0.0.1:41190"], "vif_address": "10.244.0.13:53",
+            "exclude_suffixes": _EXCLUDED, "include_suffixes": [], "excludes": [], "mappings": [],
+            "lookup_timeout": "4s", "recursion_check": False, "use_complex_lookup": False},
+    "tunnel_transport": "grpc", "subnets": _SUBNETS, "also_proxy_subnets": [], "never_proxy_subnets": [],
+    "allow_conflicting_subnets": [], "virtual_subnet": "246.246.0.0/16", "auto_resolve_conflicts": True,
+    "managed": False, "use_tap": False,
+}  # fmt: skip
+_ROOT_BEFORE_2_29: dict[str, Any] = {
+    "dns": {
+        "local_ip": "10.98.0.1",
+        "remote_ip": "10.244.0.13",
+        "exclude_suffixes": _EXCLUDED,
+        "lookup_timeout": 8000000000,
+    },
+    "subnets": _SUBNETS,
+    "never_proxy_subnets": ["20.50.1.2/32"],
+}
 
 
 def status(run: Run) -> Answer:
@@ -79,15 +97,31 @@ def _disconnected(run: Run, daemon: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
-    held = mine(run, daemon)
-    groups = {
-        "intercepts": [i for i in held if i.kind == "intercept"],
-        "replacements": [i for i in held if i.kind == "replace"],
+    engaged = run.engaged_by(daemon)
+    intercepts = [i for i in engaged if i.kind == "intercept"]
+    replacements = [i for i in engaged if i.kind == "replace"]
+    root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
+    image = rollout.agent_image(run.world)
+    text = (
+        "OSS User Daemon: Running\n"
+        + shape.columns(_user_rows(run, daemon, intercepts), "  ")
+        + f"{root_name}: Running\n"
+        + shape.columns(_root_rows(run), "  ")
+        + f"OSS Traffic Manager: Connected\n  Version      : v{run.version}\n  Traffic Agent: {image}\n"
+    )
+    root = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
+    return text, {
+        "user_daemon": _user_object(run, daemon, {"intercepts": intercepts, "replacements": replacements}),
+        "root_daemon": root | (_ROOT_2_29 if run.new else _ROOT_BEFORE_2_29),
+        "traffic_manager": {"name": "OSS Traffic Manager", "traffic_agent": image, "version": f"v{run.version}"},
     }
-    executable = str(run.world.box / "bin/telepresence")
+
+
+def _user_rows(run: Run, daemon: Daemon, intercepts: list[Intercept]) -> list[tuple[str, str]]:
+    """The user daemon's lines in the text."""
     rows = [
         ("Version", run.version),
-        ("Executable", executable),
+        ("Executable", str(run.world.box / "bin/telepresence")),
         ("Install ID", run.user.install_id),
         ("Status", "Connected"),
         ("Kubernetes server", daemon.server),
@@ -97,13 +131,16 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     ]
     if not run.old or daemon.mapped_explicitly:
         rows.append(("Mapped namespaces", f"[{' '.join(daemon.mapped)}]"))
-    count = len(groups["intercepts"])
-    if count or run.old:
-        rows.append(
-            ("Intercepts", f"{count} total" + "".join(f"\n    {i.name}: {i.client}" for i in groups["intercepts"]))
-        )
+    if intercepts or run.old:
+        names = "".join(f"\n    {i.name}: {i.client}" for i in intercepts)
+        rows.append(("Intercepts", f"{len(intercepts)} total{names}"))
+    return rows
+
+
+def _user_object(run: Run, daemon: Daemon, groups: dict[str, list[Intercept]]) -> dict[str, Any]:
+    """The user daemon's JSON."""
     user: dict[str, Any] = {
-        "executable": executable,
+        "executable": str(run.world.box / "bin/telepresence"),
         "install_id": run.user.install_id,
         "kubernetes_context": daemon.context,
         "kubernetes_server": daemon.server,
@@ -119,59 +156,29 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     for key, members in groups.items():
         if members:
             user[key] = [{"name": i.name, "client": i.client} for i in members]
-    root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
-    root: dict[str, Any] = {"running": True, "name": root_name, "version": f"v{run.version}", "api_version": 3}
     if run.new:
         user |= {"in_docker": False, "daemon_port": 0}
-        root |= {
-            "dns": {"error": "", "local_addresses": ["127.0.0.1:41190"], "vif_address": "10.244.0.13:53",
-                    "exclude_suffixes": _EXCLUDED, "include_suffixes": [], "excludes": [], "mappings": [],
-                    "lookup_timeout": "4s", "recursion_check": False, "use_complex_lookup": False},
-            "tunnel_transport": "grpc", "subnets": _SUBNETS, "also_proxy_subnets": [], "never_proxy_subnets": [],
-            "allow_conflicting_subnets": [], "virtual_subnet": "246.246.0.0/16", "auto_resolve_conflicts": True,
-            "managed": False, "use_tap": False,
-        }  # fmt: skip
-        dns = [("Local addresses", "[127.0.0.1:41190]"), ("VIF Address", "10.244.0.13:53")]
+    return user
+
+
+def _root_rows(run: Run) -> list[tuple[str, str]]:
+    """The root daemon's lines in the text."""
+    if run.new:
+        addresses = [("Local addresses", "[127.0.0.1:41190]"), ("VIF Address", "10.244.0.13:53")]
     else:
-        root |= {
-            "dns": {
-                "local_ip": "10.98.0.1",
-                "remote_ip": "10.244.0.13",
-                "exclude_suffixes": _EXCLUDED,
-                "lookup_timeout": 8000000000,
-            },
-            "subnets": _SUBNETS,
-            "never_proxy_subnets": ["20.50.1.2/32"],
-        }
-        dns = [("Local IP", "10.98.0.1"), ("Remote IP", "10.244.0.13")]
-    dns += [
+        addresses = [("Local IP", "10.98.0.1"), ("Remote IP", "10.244.0.13")]
+    dns = [
+        *addresses,
         ("Exclude suffixes", f"[{' '.join(_EXCLUDED)}]"),
         ("Include suffixes", "[]"),
         ("Timeout", "4s" if run.new else "8s"),
     ]
     dns_text = "".join(f"\n    {line}" for line in shape.columns(dns, "").splitlines())
-    below = [("Version", f"v{run.version}"), ("DNS", dns_text)]
+    subnets = f"({len(_SUBNETS)} subnets)" + "".join(f"\n    - {subnet}" for subnet in _SUBNETS)
+    rows = [("Version", f"v{run.version}"), ("DNS", dns_text)]
     if run.new:
-        below.append(("Tunnel transport", "grpc"))
-    below.append(("Subnets", f"({len(_SUBNETS)} subnets)" + "".join(f"\n    - {s}" for s in _SUBNETS)))
-    if not run.new:
-        below.append(("Never Proxy", "(1 subnets)\n    - 20.50.1.2/32"))
-    image = rollout.agent_image(run.world)
-    text = (
-        "OSS User Daemon: Running\n"
-        + shape.columns(rows, "  ")
-        + f"{root_name}: Running\n"
-        + shape.columns(below, "  ")
-    )
-    text += f"OSS Traffic Manager: Connected\n  Version      : v{run.version}\n  Traffic Agent: {image}\n"
-    manager = {"name": "OSS Traffic Manager", "traffic_agent": image, "version": f"v{run.version}"}
-    return text, {"user_daemon": user, "root_daemon": root, "traffic_manager": manager}
-
-
-def mine(run: Run, daemon: Daemon) -> list[Intercept]:
-    """The intercepts and replacements of this session."""
-    with run.world.lock:
-        return [i for i in run.cluster.intercepts if i.session == daemon.session and i.ends is None]
+        return [*rows, ("Tunnel transport", "grpc"), ("Subnets", subnets)]
+    return [*rows, ("Subnets", subnets), ("Never Proxy", "(1 subnets)\n    - 20.50.1.2/32")]
 
 
 def version(run: Run) -> Answer:
@@ -199,48 +206,3 @@ def version(run: Run) -> Answer:
         return run.object(data, text) if run.bare_json else run.text(text)
     text = shape.columns(rows, "")
     return run.object(data, text) if run.bare_json else run.text(text)
-
-
-def quit_(run: Run) -> Answer:
-    """Quit. The exit code is 0 even if nothing runs."""
-    names = run.user.notes.get("telepresence-names", [])
-    if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.value("use"):
-        raise Failure(
-            f"multiple daemons are running, please select {names[0]} or {names[1]} using the --use <match> flag"
-        )
-    was = run.session() is not None or run.idle() is not None
-    disconnect(run, run.parsed.on("stop-daemons"))
-    if run.parsed.on("stop-daemons"):
-        text = "Telepresence Daemons quitting...done\n" if run.old else "Quit\n"
-    else:
-        text = "Disconnected\n" if was else "Not connected\n"
-    if run.format and not run.old:
-        return run.answer("")
-    return run.text(text)
-
-
-def disconnect(run: Run, stop_daemons: bool) -> None:
-    """End the session and its intercepts, and the daemons if requested or if the version always does."""
-    live = [d for d in run.user.daemons if d.state in ("connected", "idle") and not d.orphan]
-    if run.new and run.world.fault("status-wrong"):
-        return
-    chosen = live if stop_daemons else live[-1:]
-    run.user.notes.pop("telepresence-names", None)
-    for daemon in chosen:
-        if daemon.state == "connected":
-            cluster = run.world.cluster_at(daemon.server) or run.world.cluster
-            for intercept in mine(run, daemon):
-                end(run.world, cluster, intercept)
-            run.user.sessions.pop(daemon.key, None)
-            run.world.alive_sessions.discard(daemon.session)
-        run.writes = True
-        if stop_daemons or run.new:
-            stop(run.world, daemon)
-            run.user.daemons.remove(daemon)
-        else:
-            daemon.state, daemon.session = "idle", ""
-    if stop_daemons:
-        for daemon in run.user.daemons:
-            if daemon.state == "dead" and daemon.root is not None:  # its user daemon was killed
-                stop(run.world, daemon)
-        run.user.daemons[:] = [d for d in run.user.daemons if d.orphan or d.state != "dead"]

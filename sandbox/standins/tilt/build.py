@@ -103,14 +103,19 @@ def apply(
         say(done.stderr.rstrip())
     if done.returncode != 0:
         raise BuildFailed(f"apply command exited with status {done.returncode}")
+    objects = _objects(done.stdout)
+    listed = [f"       → {o['metadata']['name']}:{str(o['kind']).lower()}" for o in objects]
+    say("\n".join(["     Objects applied to cluster:", *listed]))
+    return objects
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The objects in YAML documents, and in lists among them. Raises BuildFailed."""
     try:
-        documents = [d for d in yaml.safe_load_all(done.stdout) if isinstance(d, dict)]
+        documents = [d for d in yaml.safe_load_all(text) if isinstance(d, dict)]
     except yaml.YAMLError as why:
         raise BuildFailed(f"apply command returned malformed YAML: {why}") from None
-    objects = [o for d in documents for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
-    listed = [f"       → {o['metadata']['name']}:{str(o['kind']).lower()}" for o in objects]
-    say("     Objects applied to cluster:\n" + "\n".join(listed) if listed else "     Objects applied to cluster:")
-    return objects
+    return [o for d in documents for o in (d.get("items") or [] if d.get("kind") == "List" else [d])]
 
 
 def delete(manifest: Manifest, env: Mapping[str, str], say: Say) -> int:

@@ -15,7 +15,7 @@ from sandbox.protocol.call import Answer, Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.go.flags import UnknownFlag, Words, parse
 from sandbox.standins.tilt import api
-from sandbox.standins.tilt.engine import VERSION_LINE, Options
+from sandbox.standins.tilt.options import VERSION_LINE, Options
 from sandbox.standins.tilt.result import document
 from sandbox.world.state import World
 from starlark_harness import TiltfileError, evaluate
@@ -53,11 +53,14 @@ def handle(call: Call, world: World) -> Answer:
     try:
         parsed = parse(words[len(name.split()) :], f"{_FLAGS[name]} {_EVERYWHERE}")
     except UnknownFlag as why:
-        usage = _help(name)
-        usage = usage[usage.find("Usage:") :] if "Usage:" in usage else ""
-        return Answer(1, f"{why}\n", f"Error: {why}\n{usage}\n")
+        _, heading, usage = _help(name).partition("Usage:")
+        return Answer(1, f"{why}\n", f"Error: {why}\n{heading}{usage}\n")
     if parsed.on("help"):
         return Answer(stdout=_help(name))
+    return _run(call, world, name, parsed)
+
+
+def _run(call: Call, world: World, name: str, parsed: Words) -> Answer:
     if name == "version":
         return Answer(stdout=f"{VERSION_LINE}\n")
     if name in {"up", "ci", "down"}:
@@ -142,20 +145,28 @@ def _get(call: Call, world: World, at: int, parsed: Words) -> Answer:
     else:
         return Answer(1, stderr=f'error: the server doesn\'t have a resource type "{kind}"\n')
     if names:
-        matching = [item for item in items if item["metadata"]["name"] in names]
-        if not matching and not parsed.on("ignore-not-found"):
+        items = [item for item in items if item["metadata"]["name"] in names]
+        if not items and not parsed.on("ignore-not-found"):
             return Answer(1, stderr=f'Error from server (NotFound): {plural}.tilt.dev "{names[0]}" not found\n')
-        items = matching
-    form = parsed.value("output")
+    single = items[0] if names and items else None
+    return Answer(stdout=_formatted(parsed.value("output"), items, plural, single))
+
+
+def _formatted(form: str, items: list[dict[str, Any]], plural: str, single: dict[str, Any] | None) -> str:
+    """The text of `get -o FORM`. JSON is the single object that was requested by name, or a list."""
     if form == "json":
-        whole: Any = {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
-        return Answer(stdout=json.dumps(items[0] if names and items else whole, indent=4) + "\n")
+        whole = {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
+        return json.dumps(single or whole, indent=4) + "\n"
     if form == "name":
-        return Answer(stdout="".join(f"{plural[:-1]}.tilt.dev/{i['metadata']['name']}\n" for i in items))
-    width = max([len(str(i["metadata"]["name"])) for i in items] + [4]) + 3
-    rows = [f"{'NAME'.ljust(width)}CREATED AT"]
-    rows += [f"{i['metadata']['name'].ljust(width)}{i['metadata']['creationTimestamp']}" for i in items]
-    return Answer(stdout="\n".join(rows) + "\n")
+        return "".join(f"{plural[:-1]}.tilt.dev/{i['metadata']['name']}\n" for i in items)
+    return _table(items)
+
+
+def _table(items: list[dict[str, Any]]) -> str:
+    rows = [("NAME", "CREATED AT")]
+    rows += [(str(i["metadata"]["name"]), i["metadata"]["creationTimestamp"]) for i in items]
+    width = max(len(name) for name, _ in rows) + 3
+    return "".join(f"{name.ljust(width)}{created}\n" for name, created in rows)
 
 
 def _trigger(call: Call, world: World, at: int, parsed: Words) -> Answer:

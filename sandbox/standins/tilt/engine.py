@@ -14,32 +14,17 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.standins.tilt import build as building
 from sandbox.standins.tilt.kubeconfig import frozen
+from sandbox.standins.tilt.options import VERSION_LINE, Options
 from sandbox.standins.tilt.runner import Runner
 from sandbox.standins.tilt.state import Log, State, Tiltfile, stamp
 from starlark_harness import Result, TiltfileError, evaluate
 
-VERSION_LINE = "v0.37.6, built 2026-07-29"
 GRACE = 2.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """verb: up, ci or down; context: "" for the current one; timeout: of ci, seconds."""
-
-    verb: str
-    file: str = "Tiltfile"
-    context: str = ""
-    namespace: str = ""
-    host: str = "localhost"
-    port: int = 10350
-    args: tuple[str, ...] = ()
-    timeout: float = 1800.0
 
 
 class Engine:
@@ -239,24 +224,26 @@ class Engine:
         """ci: check whether all resources are ready, one has failed, or the time is up."""
         end = time.monotonic() + self.options.timeout
         while not self.ended.wait(0.1):
-            with self.lock:
-                wanted = [s for s in self.states.values() if s.enabled and s.manifest.auto_init]
-            failed = next((s for s in wanted if "error" in (s.update, s.runtime)), None)
-            if self.tiltfile.error or failed is not None:
-                problem = self.tiltfile.error or (failed.error if failed else "")
-                return self._over(1, f"Error: {problem}\n")
-            if self.tiltfile.update == "ok" and all(s.ready for s in wanted):
+            wanted = self._wanted()
+            failed = [s.error for s in wanted if "error" in (s.update, s.runtime)]
+            if self.tiltfile.error or failed:
+                return self._over(1, f"Error: {self.tiltfile.error or failed[0]}\n")
+            late = [s for s in wanted if not s.ready]
+            if self.tiltfile.update == "ok" and not late:
                 self.log.say("SUCCESS. All workloads are healthy.")
                 return self._over(0, "")
             if time.monotonic() > end:
-                late = [
-                    f"{s.manifest.name}:{'serve' if s.manifest.serve else 'runtime'}" for s in wanted if not s.ready
-                ]
-                return self._over(
-                    1,
-                    f"Error: Timeout after {self.options.timeout:g}s: {len(late)} resources not ready ({', '.join(late)})\n",
-                )
+                return self._over(1, self._timeout_error(late))
         return None
+
+    def _wanted(self) -> list[State]:
+        """The resources that ci waits for."""
+        with self.lock:
+            return [s for s in self.states.values() if s.enabled and s.manifest.auto_init]
+
+    def _timeout_error(self, late: list[State]) -> str:
+        names = ", ".join(f"{s.manifest.name}:{'serve' if s.manifest.serve else 'runtime'}" for s in late)
+        return f"Error: Timeout after {self.options.timeout:g}s: {len(late)} resources not ready ({names})\n"
 
     def _over(self, code: int, problem: str) -> None:
         self.code = code

@@ -40,11 +40,7 @@ class Runner:
             error="",
             runtime="pending" if manifest.serve or manifest.kind != "local" else "not_applicable",
         )
-        while not self.stopping and state.enabled:
-            state.waiting = tuple(n for n in manifest.resource_deps if n in states and not states[n].ever)
-            if not state.waiting:
-                break
-            time.sleep(0.05)
+        self._wait_for_dependencies(state, states)
         if self.stopping or not state.enabled:
             return
         self.count += 1
@@ -58,12 +54,20 @@ class Runner:
                 state.built(began, self.count)
             except building.BuildFailed as why:
                 state.built(began, self.count, str(why))
-                shown = str(why) if str(why).startswith("Command ") else f"{why}"
-                self.log.say(f"ERROR: Build Failed: {shown}", manifest.name)
+                self.log.say(f"ERROR: Build Failed: {why}", manifest.name)
                 state.set(update="error", error=str(why))
             except Exception as bug:  # ci would never end with a pending resource
                 state.set(update="error", error=f"bug of the stand-in: {bug!r}")
                 raise
+
+    def _wait_for_dependencies(self, state: State, states: dict[str, State]) -> None:
+        """Wait until every dependency was once ready, or until this resource is disabled."""
+        while not self.stopping and state.enabled:
+            dependencies = [name for name in state.manifest.resource_deps if name in states]
+            state.waiting = tuple(name for name in dependencies if not states[name].ever)
+            if not state.waiting:
+                break
+            time.sleep(0.05)
 
     def disable(self, state: State) -> None:
         """Stop its serve command and delete its deployment."""

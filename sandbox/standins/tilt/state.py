@@ -65,26 +65,21 @@ class State:
     def document(self) -> dict[str, Any]:
         """Its UIResource object."""
         name = self.manifest.name
-        status: dict[str, Any] = {}
-        if self.history:
-            status["buildHistory"] = self.history[:5]
+        kind = "local" if self.manifest.kind == "local" else "k8s"
         up_to_date = self.enabled and self.update in {"ok", "not_applicable"}
+        status: dict[str, Any] = {"buildHistory": self.history[:5]} if self.history else {}
         status["conditions"] = [
             self._condition("UpToDate", up_to_date),
             self._condition("Ready", self.ready),
         ]
         status["disableStatus"] = {
-            "disabledCount": 0 if self.enabled else 1,
-            "enabledCount": 1 if self.enabled else 0,
+            "disabledCount": int(not self.enabled),
+            "enabledCount": int(self.enabled),
             "sources": [{"configMap": {"key": "isDisabled", "name": f"{name}-disable"}}],
             "state": "Enabled" if self.enabled else "Disabled",
         }
         status["lastDeployTime"] = self.history[0]["finishTime"] if self.history and not self.error else None
-        kind = "local" if self.manifest.kind == "local" else "k8s"
-        if kind == "local":
-            status["localResourceInfo"] = {"pid": self.pid} if self.pid else {}
-        else:
-            status["k8sResourceInfo"] = {"displayNames": [name], "podName": ""}
+        status |= self._info()
         status["order"] = self.order
         status["pendingBuildSince"] = None
         status["runtimeStatus"] = self.runtime if self.enabled else "none"
@@ -92,13 +87,22 @@ class State:
         if self.manifest.trigger:
             status["triggerMode"] = int(self.manifest.trigger)
         status["updateStatus"] = self.update if self.enabled else "none"
-        if self.waiting and self.update == "pending":
-            on = [
-                {"apiVersion": "v1alpha1", "group": "tilt.dev", "kind": "UIResource", "name": w} for w in self.waiting
-            ]
-            status["waiting"] = {"on": on, "reason": "waiting-for-dep"}
+        status |= self._waiting()
         labels = {label: label for label in self.manifest.labels}
         return resource(name, status, labels, self.uid)
+
+    def _info(self) -> dict[str, Any]:
+        """The part that depends on the kind of resource."""
+        if self.manifest.kind == "local":
+            return {"localResourceInfo": {"pid": self.pid} if self.pid else {}}
+        return {"k8sResourceInfo": {"displayNames": [self.manifest.name], "podName": ""}}
+
+    def _waiting(self) -> dict[str, Any]:
+        """The resources that a pending update waits for, if any."""
+        if not self.waiting or self.update != "pending":
+            return {}
+        api = {"apiVersion": "v1alpha1", "group": "tilt.dev", "kind": "UIResource"}
+        return {"waiting": {"on": [{**api, "name": name} for name in self.waiting], "reason": "waiting-for-dep"}}
 
     def _condition(self, kind: str, good: bool) -> dict[str, Any]:
         reason = {} if good else {"reason": self.reason}

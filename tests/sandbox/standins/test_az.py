@@ -128,11 +128,11 @@ def test_a_refused_token_names_its_code_while_account_show_stays_green(workstati
     assert '--scope "https://management.core.windows.net//.default"' in arm.err
 
 
-@pytest.mark.parametrize(("code", "mended"), [("70043", True), ("50173", True), ("53003", False)])
-def test_a_new_login_clears_the_same_errors_as_in_azure(workstation: Workstation, code: str, mended: bool):
+@pytest.mark.parametrize(("code", "clears"), [("70043", True), ("50173", True), ("53003", False)])
+def test_a_new_login_clears_the_same_errors_as_in_azure(workstation: Workstation, code: str, clears: bool):
     workstation.login().set_fault(f"login-{code}")
-    assert (workstation.az("login", "--use-device-code").exit == 0) is mended
-    assert (workstation.az(*TOKEN).exit == 0) is mended
+    assert (workstation.az("login", "--use-device-code").exit == 0) is clears
+    assert (workstation.az(*TOKEN).exit == 0) is clears
 
 
 def test_the_cluster_token_alone_may_be_refused(workstation: Workstation):

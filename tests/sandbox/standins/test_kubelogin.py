@@ -230,7 +230,7 @@ class TestToken:
 
     def test_with_an_az_that_prints_something_else(self, workstation: Workstation):
         workstation.set_fault("az-missing")
-        (workstation.box / "bin" / "az").write_text("#!/bin/sh\necho This is no JSON\n")
+        (workstation.box / "bin" / "az").write_text("#!/bin/sh\necho This is not JSON\n")
         (workstation.box / "bin" / "az").chmod(0o700)
         said = "Error: failed to get token: invalid character 'T' looking for beginning of value\n"
         assert workstation("kubelogin", *GET_TOKEN).err == said

@@ -327,5 +327,5 @@ def test_a_result_has_the_names_and_the_registry(project: Project):
 def test_a_result_ends_with_the_recorded_code(project: Project, words: tuple[str, ...], code: int):
     project.write("config.define_string_list('only')\nconfig.parse()\n")
     done = project.tilt("alpha", "tiltfile-result", *words)
-    # A flag that Tilt itself does not know is said on both streams.
+    # A flag that Tilt itself does not know is reported on both streams.
     assert (done.returncode, done.stdout) == (code, "unknown flag: --only\n" if code == 1 else "")
