@@ -61,9 +61,9 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...
 
 
 def run(root: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a module of this Python in the copy. Nothing of this checkout is on its path."""
+    """Run this Python in the copy. Nothing of this checkout is on its path."""
     return subprocess.run(
-        [sys.executable, "-m", *argv],
+        [sys.executable, *argv],
         cwd=root,
         env={**(env or os.environ), "PYTHONPATH": ""},
         stdin=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ def run(root: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess
 
 
 def inv(root: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return run(root, "invoke", "--search-root", str(root), *words, env=env)
+    return run(root, str(root / "tasks.py"), *words, env=env)
 
 
 @pytest.mark.slow
@@ -93,12 +93,12 @@ def test_the_tests_of_a_copy_are_collected_and_a_quick_part_passes(
     copies: Callable[..., Path], without: tuple[str, ...]
 ):
     root = copies(without)
-    collected = run(root, "pytest", "--collect-only", "-q")
+    collected = run(root, "-m", "pytest", "--collect-only", "-q")
     assert collected.returncode == 0, collected.stdout[-2000:] + collected.stderr[-2000:]
     assert "tests/tasks/core/" in collected.stdout
     for name in without:
         assert f"tests/{name}" not in collected.stdout
-    done = run(root, "pytest", "-q", "-m", "not slow", *QUICK[without])
+    done = run(root, "-m", "pytest", "-q", "-m", "not slow", *QUICK[without])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
 
 

@@ -137,7 +137,7 @@ WRONG_WORDS = {
     "port 0": (("intercept", WWW, "--port", "0"), "--port 3001"),
     "port 70000": (("intercept", WWW, "--port", "70000"), "--port 3001"),
     "half a port": (("intercept", WWW, "--port", "3000:"), "LOCAL:REMOTE"),
-    "no command after --": (("intercept", WWW, "--"), "name a command"),
+    "no command after --": (("intercept", WWW, "--"), "add a command"),
     "a wrong flag": (("intercept", WWW, "--nonsense"), "inv --help intercept"),
     "a flag with a typing error": (("setup", "--dry-rn"), "did you mean --dry-run?"),
     "a flag without its value": (("tp.verify", WWW, "--via"), "inv --help tp.verify"),

@@ -188,7 +188,7 @@ def test_a_refused_push_is_explained_although_docker_is_logged_in(team: Team):
     finally:
         control.fault(team.box, "registry-refused", on=False)
     assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("fix: inv aks.registry; inv aks.check tells about the roles"), done.stderr
+    assert done.stderr.rstrip().endswith("fix: inv aks.registry; inv aks.check shows the roles"), done.stderr
     assert "apps-platform-tilt" not in team.releases()
 
 
