@@ -80,7 +80,7 @@ pathlib.Path(out).write_bytes(path.read_bytes())
 # The one filter of install-tools.sh, for machines without jq; the dev container has it.
 JQ = """#!{python}
 import json, sys
-name, path = sys.argv[3], sys.argv[5]
+name, path = sys.argv[4], sys.argv[6]
 for asset in json.load(open(path))["assets"]:
     if asset["name"] == name:
         print((asset["digest"] or "").removeprefix("sha256:"))
