@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,13 @@ class Logins:
         if self._world.fault("disk-full"):
             raise OSError(errno.ENOSPC, "no space left on device", str(self.path))
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        target = self.path.resolve()  # as docker: written beside the file that a link names, then renamed onto it
+        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=target.name)  # mode 0600
         with os.fdopen(handle, "w") as file:
             file.write(json.dumps(data, indent="\t"))
+        if target.exists():
+            os.chmod(beside, target.stat().st_mode)
+        os.replace(beside, target)
 
 
 def host_of(ref: str) -> str:

@@ -113,6 +113,20 @@ def test_logins_are_checked_stored_and_deleted(workstation: Workstation):
     assert host not in path.read_text()
 
 
+def test_the_file_of_logins_is_replaced_whole_and_stays_behind_its_link(workstation: Workstation):
+    real = workstation.home / "elsewhere.json"
+    real.write_text("{}")
+    folder = workstation.home / ".docker"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").symlink_to(real)
+    before = real.stat().st_ino
+    assert workstation.login().az("acr", "login", "-n", "ameidedev").exit == 0
+    assert "ameidedev.azurecr.io" in real.read_text()
+    assert real.stat().st_ino != before
+    assert (folder / "config.json").is_symlink()
+    assert [p.name for p in folder.iterdir()] == ["config.json"]
+
+
 def test_a_missing_credential_helper(built: Workstation):
     """VS Code leaves such a configuration behind in a dev container."""
     (built.home / ".docker" / "config.json").write_text('{"credsStore": "dev-containers-1"}')
