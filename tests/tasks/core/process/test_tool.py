@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -197,8 +198,9 @@ finally:
 @pytest.mark.parametrize("signals", [1, 2])
 def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up(signals: int):
     began = time.monotonic()
+    deaf = f"{DEAF} # {os.getpid()}"  # another run of the tests on this machine has processes of its own
     run = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, DEAF], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTED, deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     time.sleep(2)
     for _ in range(signals):
@@ -212,4 +214,4 @@ def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but
         *["killed by signal 9"] * 2,
         *["not started, the run was interrupted"] * 4,
     ]
-    assert not [p for p in processes.running() if DEAF in p.argv]
+    assert not [p for p in processes.running() if deaf in p.argv]
