@@ -203,7 +203,7 @@ def _grown(old: Any, value: Any, key: str, place: str) -> Any:
     if changed is not None:
         raise Refused(
             f"{place}: {key}: '{changed}' is '{old[changed]}' in config/settings.yaml, and an override may only add",
-            fix=f"remove it from {place}; whoever wants another value edits config/settings.yaml",
+            fix=f"remove it from {place}; to change it, edit config/settings.yaml",
         )
     return {**old, **value}
 

@@ -108,7 +108,7 @@ def test_a_changed_label_of_production_names_its_place(root: Path):
     assert refused.value.problem == Problem(
         f"{GUARD}LABELS (file .env): labels: 'ameide.io/environment' is 'production' in config/settings.yaml,"
         " and an override may only add",
-        fix=f"remove it from {GUARD}LABELS (file .env); whoever wants another value edits config/settings.yaml",
+        fix=f"remove it from {GUARD}LABELS (file .env); to change it, edit config/settings.yaml",
         code=REFUSED,
     )
 
