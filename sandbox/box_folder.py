@@ -49,7 +49,9 @@ def search_path(box: Path, path: str) -> str:
     folders = [str(box / "bin")]
     for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
         if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
-            continue  # the programs of another sandbox
+            if os.path.basename(folder) == "bin":
+                continue  # the programs of another sandbox
+            folder = os.path.realpath(folder)  # a folder of this machine that another sandbox reaches through its link
         if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
             folders.append(folder)
             continue

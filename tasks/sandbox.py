@@ -77,9 +77,7 @@ def down(c: Context, id: str = "", all: bool = False) -> None:
     from sandbox import control
     from tasks.core import ui
 
-    boxes = control.running() if all or not id else [control.find(id)]
-    if len(boxes) > 1 and not all:
-        boxes = [control.find()]
+    boxes = control.known() if all else [control.find(id)] if id or control.running() else []
     for box in boxes:
         control.down(box)
         ui.say(f"sandbox {box.id} has ended")
