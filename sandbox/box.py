@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.box_folder import bases
+from sandbox.box_folder import base
 from sandbox.protocol.call import BOX_VARIABLE
 from tasks.core import ui
 from tasks.core.errors import Trouble
@@ -42,6 +42,9 @@ class Box:
     pid: int
     start: float
     """When its server started, in clock ticks since boot."""
+
+    of_shell: bool = False
+    """Does it end with a shell, that of `inv sandbox.shell`?"""
 
     @property
     def log(self) -> Path:
@@ -113,7 +116,13 @@ def load(path: Path) -> Box:
         ready = json.loads((path / "ready.json").read_text(encoding="utf-8"))
         options = json.loads((path / "options.json").read_text(encoding="utf-8"))
         return Box(
-            _id(path), path, _environment(path, ready, options), ready["ingress"], int(ready["pid"]), ready["start"]
+            _id(path),
+            path,
+            _environment(path, ready, options),
+            ready["ingress"],
+            int(ready["pid"]),
+            ready["start"],
+            of_shell=bool(options.get("ends_with")),
         )
     except (ValueError, KeyError, TypeError, PermissionError) as why:
         raise Unusable(f"its files cannot be read: {why!r}", fix="inv sandbox.up") from None
@@ -133,9 +142,8 @@ def why_not_private(path: Path) -> str:
 
 def _candidates() -> list[Path]:
     """The folders with the name of a sandbox that is ready, oldest first."""
-    pattern = f"remote-sandbox-{os.getuid()}-*/ready.json"
     times = {}
-    for file in {p for base in bases() for p in glob.glob(f"{glob.escape(base)}/{pattern}")}:
+    for file in glob.glob(f"{glob.escape(base())}/remote-sandbox-{os.getuid()}-*/ready.json"):
         try:
             times[Path(file).parent] = os.lstat(file).st_mtime
         except OSError:
@@ -163,7 +171,6 @@ def _server_words(path: Path) -> list[bytes]:
 
 def _environment(path: Path, ready: dict[str, Any], options: dict[str, Any]) -> dict[str, str]:
     home = path / "home"
-    (path / "state").mkdir(mode=0o700, exist_ok=True)
     return {
         "PATH": options["path"],
         "HOME": str(home),

@@ -22,9 +22,10 @@ from typing import Any
 
 from sandbox.box import CONFIG_FOLDERS, SERVER, Box, find, known, load, running
 from sandbox.box_folder import install_programs, new_folder, search_path
-from sandbox.protocol.call import DEVELOPER, USER_VARIABLE
+from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
-from tasks.core.errors import Trouble
+from tasks.core.errors import Refused, Trouble
+from tasks.core.process.processes import started
 
 __all__ = ["VERSIONS", "Box", "as_user", "ask", "down", "fault", "find", "give_kubeconfig", "known", "running", "up"]
 
@@ -38,8 +39,12 @@ def up(
     repo: str | Path | None = None,
     logged_in: bool = True,
     environ: Mapping[str, str] | None = None,
+    ends_with: int = 0,
 ) -> Box:
-    """Start a sandbox with the services of a repository; without `repo`, of the one that contains this file."""
+    """Start a sandbox with the services of a repository; without `repo`, of the one that contains this file.
+
+    ends_with: pid of a process; when it ends, the sandbox ends too, with every process that was started in it
+    """
     if telepresence not in VERSIONS:
         raise Trouble(
             f"there is no stand-in for telepresence {telepresence}", fix=f"--telepresence {'|'.join(VERSIONS)}"
@@ -60,6 +65,7 @@ def up(
         "latency": latency,
         "logged_in": logged_in,
         "path": search_path(box, environ.get("PATH") or os.defpath),
+        "ends_with": [ends_with, started(ends_with)] if ends_with else [],
         "foreign": [name for name in CONFIG_FOLDERS if environ.get(name)],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
@@ -159,9 +165,14 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 
 
 def down(box: Box) -> None:
-    """Stop the sandbox and remove its processes, ports and files. Does nothing if it has already stopped."""
+    """Stop the sandbox and remove its processes, ports and files. Does nothing if it has already stopped.
+
+    Raises Refused in the shell that the sandbox ends with.
+    """
     from sandbox.server.apply_fault import release
 
+    if box.of_shell and os.environ.get(BOX_VARIABLE) == str(box.path):
+        raise Refused("this sandbox ends with its shell", fix="exit")
     try:
         ask(box, "stop")
     except Trouble:

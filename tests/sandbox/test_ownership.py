@@ -22,7 +22,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for temporary files in which only this test's sandboxes are."""
     folder = tmp_path / "tmp"
     folder.mkdir()
-    monkeypatch.setattr(boxes, "bases", lambda: (str(folder),))
+    monkeypatch.setattr(boxes, "base", lambda: str(folder))
     return folder
 
 
@@ -32,7 +32,9 @@ def planted(base: Path, name: str = "abc123", pid: int = 1, **more: object) -> P
     folder.mkdir(mode=0o700)
     ready = {"pid": pid, "start": 1.0, "ingress": "http://127.0.0.1:1", **more}
     (folder / "ready.json").write_text(json.dumps(ready))
-    (folder / "options.json").write_text(json.dumps({"path": "/tmp/evil", "telepresence": "2.31.0", "foreign": []}))
+    (folder / "options.json").write_text(
+        json.dumps({"path": "/tmp/evil", "telepresence": "2.31.0", "foreign": [], "ends_with": []})
+    )
     return folder
 
 
@@ -53,7 +55,7 @@ def test_a_link_is_skipped_with_a_word(base, capsys):
 def test_a_folder_of_another_user_is_skipped_with_a_word(base, capsys, monkeypatch):
     real = planted(base)
     mine = os.getuid()
-    monkeypatch.setattr(boxes.os, "getuid", lambda: mine + 1)
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     real.rename(base / f"remote-sandbox-{mine + 1}-abc123")
     assert control.known() == []
     assert f"is skipped: it belongs to user {mine}" in capsys.readouterr().err
