@@ -21,6 +21,7 @@ from tasks.core.config.catalogue import Catalogue, Service, catalogue
 from tasks.core.config.settings import settings
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
+from tasks.core.wait import until
 
 _PAGE = 'GREETING = "hello from the local process"\n'
 _SERVER = '''"""A service in development: it reads page.py again for every request, as a dev server does."""
@@ -167,8 +168,7 @@ class _Intercept:
     """The intercept that runs during the demo. Its output is shown at the end of a step."""
 
     def __init__(self, env: dict[str, str], service: Service) -> None:
-        words = ["intercept", service.name]
-        words += [] if ports.owner(service.ports[0].port) is None else ["--port", str(ports.free())]
+        words = ["intercept", service.name, "--port", str(ports.free())]  # two demos can run at the same time
         words += (
             [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]
         )  # the demo's server is a Python program
@@ -179,10 +179,14 @@ class _Intercept:
             _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, text=True
         )
 
+    def output(self) -> str:
+        """The output since the last `show`."""
+        self.out.seek(self.shown)
+        return self.out.read()
+
     def show(self) -> None:
         """Show the output since the last call."""
-        self.out.seek(self.shown)
-        for line in self.out.read().splitlines():
+        for line in self.output().splitlines():
             ui.say(f"  {line}".rstrip())
         self.shown = self.out.tell()
 
@@ -228,7 +232,7 @@ def _until_local(box: Box, service: Service, run: _Intercept) -> dict[str, objec
     while time.monotonic() < end and run.process.poll() is None:
         answer = _request(box, service)
         if answer.get("answered_by") == "local":
-            time.sleep(1.2)  # wait for the intercept's own line about the first request
+            until(lambda: "reached" in run.output() or run.process.poll() is not None, every=0.1, for_=20)
             return answer
         time.sleep(0.2)
     return {"answered_by": "none"}
