@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sandbox import control
 from sandbox.control import Box
+from sandbox.demo.output import text_of
 from tasks.core import ports, ui
 from tasks.core.config.catalogue import Catalogue, Service, catalogue
 from tasks.core.config.settings import settings
@@ -173,22 +174,22 @@ class _Intercept:
             [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]
         )  # the demo's server is a Python program
         ui.say(f"$ inv {' '.join(words)}")
-        self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed in end()
+        self.out = tempfile.TemporaryFile()  # noqa: SIM115  # closed in end()
         self.shown = 0
         self.process = subprocess.Popen(
-            _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, text=True
+            _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out
         )
 
     def output(self) -> str:
         """The output since the last `show`."""
-        self.out.seek(self.shown)
-        return self.out.read()
+        return text_of(self.out.fileno(), self.shown)
 
     def show(self) -> None:
         """Show the output since the last call."""
-        for line in self.output().splitlines():
+        text = self.output()
+        for line in text.splitlines():
             ui.say(f"  {line}".rstrip())
-        self.shown = self.out.tell()
+        self.shown += len(text.encode())
 
     def end(self) -> None:
         """Send Ctrl-C and wait."""

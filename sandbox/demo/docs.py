@@ -28,6 +28,7 @@ from pathlib import Path
 
 from sandbox import control
 from sandbox.box import load
+from sandbox.demo.output import text_of
 from sandbox.protocol.call import BOX_VARIABLE
 from tasks.core import ports, ui
 from tasks.core.config.catalogue import catalogue
@@ -128,7 +129,7 @@ class Stage:
         own = command
         for page, here in self.ports.items():
             own = re.sub(rf"\b{page}\b", here, own)
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+        with tempfile.TemporaryFile() as out:
             process = subprocess.Popen(
                 ["bash", "-c", own],
                 env=self.env,
@@ -140,8 +141,7 @@ class Stage:
             )
 
             def output() -> str:
-                out.seek(0)
-                return out.read()
+                return text_of(out.fileno())
 
             end = time.monotonic() + _LIMIT
             while awaited and awaited not in output() and process.poll() is None and time.monotonic() < end:
@@ -195,13 +195,12 @@ def _shell(*flags: str) -> Iterator[dict[str, str]]:
             typed.write(b"env -0; echo end\n")
             typed.flush()
 
-            def output() -> bytes:
-                out.seek(0)
-                return out.read()
+            def output() -> str:
+                return text_of(out.fileno())
 
-            if not until(lambda: output().endswith(b"end\n") or process.poll() is not None, every=0.05, for_=_LIMIT):
+            if not until(lambda: output().endswith("end\n") or process.poll() is not None, every=0.05, for_=_LIMIT):
                 process.kill()
-            variables = output().decode().split("\0")[:-1]
+            variables = output().split("\0")[:-1]
             yield dict(variable.split("=", 1) for variable in variables)
         process.wait()
 
