@@ -121,13 +121,13 @@ def _own_row(own: Own) -> tuple[str, ...]:
 def _traffic(plan: Plan) -> str:
     if plan.wanted.headers:
         return f"requests with {describe_traffic(plan.headers)}"
-    return f"all traffic ({plan.all_why})" if plan.all_why else "all traffic"
+    return f"everybody's traffic ({plan.all_why})" if plan.all_why else "everybody's traffic"
 
 
 def _other_traffic(plan: Plan) -> str:
     """How to get the other kind of traffic; empty when that is not possible."""
     if plan.wanted.headers:
-        return f"all traffic: inv intercept {plan.request.service.name} --everyone"
+        return f"everybody's traffic: inv intercept {plan.request.service.name} --everyone"
     return f"only your requests: {plan.personal_hint}" if plan.personal_hint else ""
 
 

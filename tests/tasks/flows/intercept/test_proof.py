@@ -160,3 +160,12 @@ def test_the_listener_answers_a_mark_with_the_mark_and_counts_http2(method: str)
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert answer.partition(b"\r\n\r\n")[2] == body
     assert ports.owner(port) is None
+
+
+def test_after_the_listener_a_plain_socket_can_open_the_port():
+    port = ports.free()
+    with proof.listening(port):
+        for _ in range(5):
+            assert http.ask(f"http://127.0.0.1:{port}/", headers={"X-Remote-First-Proof": "abc"}).body == b"abc"
+    with socket.socket() as plain:  # without SO_REUSEADDR
+        plain.bind(("127.0.0.1", port))
