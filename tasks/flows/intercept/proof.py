@@ -40,9 +40,10 @@ class AnsweredBy(StrEnum):
     """Who answered a request."""
 
     LOCAL = "local"
+    COLLEAGUE = "colleague"
     BASELINE = "baseline"
     NOBODY = "none"
-    UNKNOWN = "unknown"  # there was an answer, but it may be a gateway's; or this way cannot be used from here
+    UNKNOWN = "unknown"  # a gateway's answer, or a colleague's without a notice; or this way cannot be used from here
 
 
 class Via(StrEnum):
@@ -73,9 +74,12 @@ class Answer:
 
     error: str = ""
 
-    def unclear(self) -> Answer:
+    client: str = ""
+    """The colleague, as user@host, whose intercept takes the request; empty without one."""
+
+    def unclear(self, why: str = "") -> Answer:
         """Return the same answer without a statement of who gave it."""
-        return replace(self, answered_by=AnsweredBy.UNKNOWN)
+        return replace(self, answered_by=AnsweredBy.UNKNOWN, error=why or self.error)
 
     def document(self) -> dict[str, Any]:
         """Return it as `inv tp.verify --json` shows it."""

@@ -59,7 +59,7 @@ def test_without_an_answer_nobody_answers_and_an_unusable_way_is_unclear(monkeyp
 
 
 def test_the_words_of_the_json_are_those_of_the_contract():
-    assert [str(who) for who in AnsweredBy] == ["local", "baseline", "none", "unknown"]
+    assert [str(who) for who in AnsweredBy] == ["local", "colleague", "baseline", "none", "unknown"]
     assert [str(via) for via in Via] == ["ingress", "service"]
 
 

@@ -112,7 +112,7 @@ def test_the_process_runs_while_the_intercept_is_held_and_its_code_is_ours(
         "local_port": 3000,
         "remote_port": "http",
         "proof": {"answered_by": "local", "via": "ingress", "ms": 12.3, "url": "https://www/", "headers": {},
-                  "curl": "curl https://www/", "status": 200, "error": ""},
+                  "curl": "curl https://www/", "status": 200, "error": "", "client": ""},
     }  # fmt: skip
     ran = here.ran  # type: ignore[attr-defined]
     assert ran["argv"] == ["true"]
