@@ -102,7 +102,7 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
             held = perform(intercept)
             _must_be_active(held)
             seconds.intercept = time.monotonic() - started
-            notice.put(s, plan.wanted.workload, plan.wanted.name, describe_traffic(plan.headers))
+            notice.put(s, plan.wanted.workload, plan.wanted.name, plan.headers)
             answer = _prove(s, plan, listener)
             seconds.routed = time.monotonic() - started
         seconds.total = time.monotonic() - began
@@ -113,6 +113,7 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
         seconds.routed,
         cold=not plan.cluster_service.has_agent,
         service=plan.request.service.name,
+        workload=plan.wanted.workload,
         active=round(seconds.intercept, 3),
     )
     return ActiveIntercept(plan, held, entry, answer, seconds)

@@ -333,12 +333,12 @@ def store(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
 def test_a_notice_is_written_read_and_deleted(here: Workstation, store: dict[str, dict[str, Any]]):
     s = here.settings
     before = time.time()
-    notice.put(s, "www-ameide", "www-ada", "x-user: ada").join()
-    notice.put(s, "graph", "graph-ada", "all traffic").join()
+    notice.put(s, "www-ameide", "www-ada", {"x-user": "ada"}).join()
+    notice.put(s, "graph", "graph-ada", {}).join()
     (manifest, _) = store.values()
     assert (manifest["kind"], manifest["metadata"]["namespace"]) == ("ConfigMap", "team")
     (note,) = notice.read(s, "www-ameide")
-    assert note == Notice("www-ameide", "www-ada", "ada@box", note.since, "x-user: ada", mine=True)
+    assert note == Notice("www-ameide", "www-ada", "ada@box", note.since, "x-user: ada", {"x-user": "ada"}, mine=True)
     assert before <= note.since <= time.time()
     assert note.age == "0 s ago"
     assert [n.name for n in notice.read(s)] == ["www-ada", "graph-ada"]
@@ -348,15 +348,24 @@ def test_a_notice_is_written_read_and_deleted(here: Workstation, store: dict[str
 
 def test_the_client_of_a_notice_is_the_one_that_telepresence_shows(here: Workstation, store: dict[str, dict[str, Any]]):
     here.session = replace(here.session, intercepts=(("graph", "x@y"), ("www-ada", "ada@laptop")))
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     (note,) = notice.read(here.settings)
     assert note.client == "ada@laptop"
+
+
+def test_a_notice_of_an_earlier_version_names_no_headers(here: Workstation, store: dict[str, dict[str, Any]]):
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
+    (manifest,) = store.values()
+    fields = json.loads(manifest["data"]["notice"])
+    del fields["headers"]
+    manifest["data"]["notice"] = json.dumps(fields)
+    assert [note.headers for note in notice.read(here.settings)] == [None]
 
 
 def test_a_notice_of_another_machine_is_not_mine(
     here: Workstation, store: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ):
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     monkeypatch.setattr(socket, "gethostname", lambda: "laptop")
     assert [note.mine for note in notice.read(here.settings)] == [False]
     notice.remove(here.settings, "www-ada").join()
@@ -364,9 +373,11 @@ def test_a_notice_of_another_machine_is_not_mine(
 
 
 def test_a_notice_that_is_not_ours_to_understand_is_skipped(here: Workstation, store: dict[str, dict[str, Any]]):
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     labels = dict(next(iter(store.values()))["metadata"]["labels"])
-    for name, data in {"a": None, "b": {"notice": "no JSON"}, "c": {"notice": "[]"}, "d": {"notice": "{}"}}.items():
+    whole = '{"workload": "w", "name": "n", "client": "c", "mode": "all traffic", "since": NaN}'
+    broken = {"b": {"notice": "no JSON"}, "c": {"notice": "[]"}, "d": {"notice": "{}"}, "e": {"notice": whole}}
+    for name, data in {"a": None, **broken}.items():
         store[name] = {"metadata": {"name": name, "labels": labels}, "data": data}
     assert [note.name for note in notice.read(here.settings)] == ["www-ada"]
 
@@ -374,7 +385,7 @@ def test_a_notice_that_is_not_ours_to_understand_is_skipped(here: Workstation, s
 def test_an_intercept_works_without_the_right_to_write_notices(here: Workstation, store: dict[str, dict[str, Any]]):
     denied = Trouble("configmaps is forbidden")
     here.failing = {"put": denied, "delete": denied, "get": denied}
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     notice.remove(here.settings, "www-ada").join()
     assert notice.read(here.settings) == []
     assert store == {}
