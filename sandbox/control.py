@@ -89,6 +89,7 @@ def up(
         "latency": latency,
         "logged_in": logged_in,
         "path": search_path(box, environ.get("PATH") or os.defpath),
+        "python_path": os.pathsep.join(filter(None, (str(_ROOT / "sandbox" / "resolver"), environ.get("PYTHONPATH")))),
         "foreign": [name for name in _CONFIG_FOLDERS if environ.get(name)],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
@@ -244,6 +245,7 @@ def _load(box: Path) -> Box:
         "HOME": str(home),
         "KUBECONFIG": str(home / ".kube" / "config"),
         BOX_VARIABLE: str(box),
+        "PYTHONPATH": options.get("python_path", ""),
         "REMOTE_DEV_STATE": str(box / "state"),
         "REMOTE_DEV_TARGET": "sandbox",
         "REMOTE_DEV_INGRESS__ADDRESS": ready["ingress"],
