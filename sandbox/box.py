@@ -176,6 +176,7 @@ def _environment(path: Path, ready: dict[str, Any], options: dict[str, Any]) -> 
         "HOME": str(home),
         "KUBECONFIG": str(home / ".kube" / "config"),
         BOX_VARIABLE: str(path),
+        "PYTHONPATH": options.get("python_path", ""),
         "REMOTE_DEV_STATE": str(path / "state"),
         "REMOTE_DEV_TARGET": "sandbox",
         "REMOTE_DEV_INGRESS__ADDRESS": ready["ingress"],

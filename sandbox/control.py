@@ -66,6 +66,7 @@ def up(
         "logged_in": logged_in,
         "path": search_path(box, environ.get("PATH") or os.defpath),
         "ends_with": [ends_with, started(ends_with)] if ends_with else [],
+        "python_path": os.pathsep.join(filter(None, (str(_ROOT / "sandbox" / "resolver"), environ.get("PYTHONPATH")))),
         "foreign": [name for name in CONFIG_FOLDERS if environ.get(name)],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")

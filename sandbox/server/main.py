@@ -17,6 +17,7 @@ from typing import Any
 
 from sandbox.protocol.call import Answer, Call, CallerGone
 from sandbox.protocol.line import Line
+from sandbox.server.api_endpoint import ApiEndpoint
 from sandbox.standins import TABLE
 from sandbox.world.state import World
 from tasks.core.process.processes import started
@@ -207,6 +208,7 @@ def main(box: Path) -> None:
     server = Server(world, box)
     front = ingress.start(world)
     world.ingress = f"http://127.0.0.1:{front.server_address[1]}"
+    world.api = ApiEndpoint(world)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: server.end())
     threading.Thread(target=server.serve, daemon=True).start()
