@@ -34,6 +34,7 @@ FAULTS: dict[str, str] = {
     "browser-unanswered": "the login in the browser is never completed",
     "registry-role": "the roles AcrPull and AcrPush on the registry are missing",
     "release-stuck": "the next helm release is killed midway and stays pending",
+    "crash-loop": "the programs of newly deployed pods end at once with exit code 1, again and again",
     "login-gone": "az is not logged in",
     "no-subscription": "the login has no subscription",
     "az-missing": "az is not installed",
