@@ -90,5 +90,6 @@ FAULTS: dict[str, str] = {
     "disk-full": "every write of a tool fails: no space left",
     "home-read-only": "HOME is not writable",
     "production-labels": "the developer's namespace is labelled as production",
+    "production-tags": "the tags of the AKS cluster in Azure say production",
     "labels-unreadable": "the developer may not read the namespace's labels",
 }

@@ -32,4 +32,6 @@ def logs(run: Run) -> Answer:
                 lines = _CRASH if pod.crashes else _RUNNING
                 tail = int(run.value("tail") or len(lines))
                 return Answer(stdout="".join(f"{line}\n" for line in lines[max(0, len(lines) - tail) :]))
-    return Answer(1, stderr=f'error: error from server (NotFound): pods "{name}" not found in namespace "{namespace}"\n')
+    return Answer(
+        1, stderr=f'error: error from server (NotFound): pods "{name}" not found in namespace "{namespace}"\n'
+    )
