@@ -19,7 +19,7 @@ from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.flows import session
 from tasks.flows.intercept import notice
-from tasks.tools import base, telepresence
+from tasks.tools import api_server, base, telepresence
 
 
 def name_of(entry: Entry) -> str:
@@ -109,6 +109,8 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     reconnected with the same parameters, the client takes its intercepts over and can leave them
     (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
+    if problem := api_server.cause(s):
+        raise api_server.unreachable(problem, name=f"{name_of(entry)} may still be held")
     now = session.look(s)
     if now.here:
         return

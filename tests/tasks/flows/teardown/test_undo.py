@@ -205,7 +205,7 @@ def test_the_session_is_ended_when_it_is_ours_and_holds_nothing_made_by_hand(
 def test_a_daemon_that_does_not_answer_is_ended(here: Workstation, daemons: list[Process]):
     here.failing = {"status": TimedOut("telepresence status: no answer")}
     here.daemons = list(daemons)
-    assert texts(here) == (["end the daemon that does not answer"] if daemons else [])
+    assert texts(here) == (["end the session's daemons"] if daemons else [])
     down()
     assert here.did == (["kill 4711"] if daemons else [])
 
