@@ -77,8 +77,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
         _warn_implicit(run, want)
     try:
         _reach_cluster(run, daemon, want, error)
-        seconds = run.world.profile.connect + (3.0 if run.world.fault("connect-slow") else 0.0)
-        run.world.wait(run.call, max(0.0, seconds - (time.monotonic() - began)))
+        run.world.wait(run.call, max(0.0, _duration(run) - (time.monotonic() - began)))
     except CallerGone:
         with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
@@ -88,10 +87,13 @@ def establish(run: Run, implicit: bool = False) -> bool:
         _end_failed_daemon(run, daemon, want)
         raise
     _session(run, daemon, want, implicit)
-    if run.world.fault("container-root"):
-        threading.Timer(_DIES_AFTER, daemon.process.kill).start()
     run.say(_connected(daemon))
     return True
+
+
+def _duration(run: Run) -> float:
+    """The seconds from start to end."""
+    return run.world.profile.connect + (3.0 if run.world.fault("connect-slow") else 0.0)
 
 
 def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> None:
@@ -225,6 +227,10 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         daemon.state = "connected"
         run.world.alive_sessions.add(daemon.session)
         run.writes = True
+    if run.world.fault("container-root"):
+        dies = threading.Timer(_DIES_AFTER, daemon.process.kill)
+        dies.daemon = True
+        dies.start()
 
 
 def _connected(daemon: Daemon) -> str:

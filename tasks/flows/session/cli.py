@@ -43,8 +43,10 @@ def status(*, json: bool) -> None:
         return
     if now.session.running and not now.session.connecting:
         _show_session(now)
+    elif now.session.connecting:
+        ui.say(now.why)
     elif now.problem:
-        ui.say(f"the session gives no answer: {now.problem.summary}")
+        ui.say(f"the session does not answer: {now.problem.summary}")
     else:
         ui.say(f"no session: {now.why}")
     if now.problem or not now.session.running:

@@ -131,7 +131,7 @@ def session(s: Settings) -> Iterator[Fact]:
     connection = now.session
     place = f"{connection.context}, namespace {connection.namespace}, client {connection.client_version}"
     if now.problem:
-        what = f"open to {place}, but {now.problem.what}" if now.here else f"gives no answer: {now.problem.what}"
+        what = f"open to {place}, but {now.problem.what}" if now.here else f"does not answer: {now.problem.what}"
         yield Fact("session", "", state=State.BAD, problem=Problem(what, fix=now.problem.fix))
     elif now.here:
         yield Fact("session", "", f"connected to {place}")

@@ -10,7 +10,7 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, TimedOut, Trouble
 from tasks.core.plan.change import Change, perform
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.flows import session
@@ -88,8 +88,7 @@ def _end_daemons(s: Settings) -> None:
 
 def _end_process(entry: Entry) -> None:
     """End the process group, if it is still the recorded one: its pid may have been reused."""
-    group = int(entry.data.get("group") or 0)
-    if group and processes.started(group) == float(entry.data.get("start") or -1):
+    if group := entry.group:
         foreground.end_group(group)
     journal.forget(entry)
 

@@ -99,7 +99,12 @@ def test_a_name_that_does_not_resolve(s: Settings, monkeypatch: pytest.MonkeyPat
 
 def test_a_resolver_that_never_answers(s: Settings, monkeypatch: pytest.MonkeyPatch):
     ended = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(60))
+
+    def wait(*_: object, **__: object) -> list[object]:
+        ended.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
     monkeypatch.setattr(api_server, "_ACCEPTED_WITHIN", 0.1)
     frozen(s, "https://dev.example")
     try:
