@@ -36,16 +36,20 @@ class Outage:
     text: str
     cause: str
 
+    session_lives: bool = False
+    """The session goes on as before: what only asks Telepresence has its answer."""
+
 
 OUTAGES = (
     Outage("api-silent", "the API server is silent: packets are dropped", "nothing comes back from"),
     Outage("cluster-stopped", "the cluster is stopped", "is stopped"),
     Outage("api-refused", "the API server refuses connections", "refuses connections"),
     Outage("dns", "its name does not resolve", "does not resolve"),
-    Outage("login-70043", "the login has expired", "AADSTS70043"),
+    Outage("login-70043", "the login has expired", "AADSTS70043", session_lives=True),
 )
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
+    ("tp.status",),
     ("tp.who",),
     ("tp.list",),
     ("tp.verify", _SERVICE),
@@ -80,7 +84,8 @@ class Row:
         """What is wrong with it. slack: how many budgets it may take, on a loaded machine."""
         what = f"inv {self.command}, {self.outage.text}:"
         late = [f"{what} {self.seconds:.1f} s of {self.budget:g} s"] if self.seconds > self.budget * slack else []
-        needs_cause = self.exit != 0 or self.command == "status"
+        shows_session = self.command == "tp.status" and not self.outage.session_lives
+        needs_cause = self.exit != 0 or self.command == "status" or shows_session
         silent = [f"{what} does not name the cause:\n{self.said}"] if needs_cause and not self.names_cause else []
         return [*late, *silent, *(f"{what} leaves {process}" for process in self.left)]
 
