@@ -7,7 +7,6 @@ holds the pipe, as az's shell wrapper does, and its error texts hold the whole c
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from tasks.core import strict_json
 from tasks.core.errors import TimedOut, ToolError
 from tasks.core.process import running
 from tasks.core.process.child import DEVNULL, PIPE, Child, TimeoutExpired, start
@@ -149,7 +149,7 @@ class Command:
     def parsed(self, stdout: str) -> Any:
         """The JSON that this command printed, None for nothing. Raises ToolError for anything else."""
         try:
-            return json.loads(stdout or "null")
+            return strict_json.loads(stdout or "null")
         except ValueError:
             raise ToolError(f"{self.name}: the answer is not JSON", tool=self.tool.name, exit=0) from None
 

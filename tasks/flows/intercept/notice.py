@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Thread
 
+from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
@@ -102,7 +103,7 @@ def _user() -> str:
 
 def _parse(data: dict[str, str]) -> Notice | None:
     try:
-        fields = json.loads(data["notice"])
+        fields = strict_json.mapping(data["notice"])
         return Notice(
             workload=str(fields["workload"]),
             name=str(fields["name"]),
