@@ -19,7 +19,7 @@ from tasks.core import strict_json
 from tasks.core.errors import TimedOut, ToolError
 from tasks.core.process import running
 from tasks.core.process.child import DEVNULL, PIPE, Child, TimeoutExpired, start
-from tasks.core.process.output import Lines, clean, decoded, last_line
+from tasks.core.process.output import Lines, TooMuch, clean, communicate, decoded, last_line
 from tasks.core.process.processes import deliver
 
 
@@ -173,7 +173,14 @@ class Command:
         """All that the child prints. At the deadline, or when this process is interrupted, its whole group is ended."""
         with running.captured(child.pid):
             try:
-                return child.communicate(stdin, timeout=limit)
+                return communicate(child, stdin, limit)
+            except TooMuch as why:
+                _end_group(child)
+                raise ToolError(
+                    f"{self.name}: it printed more than {why} MiB and was ended",
+                    tool=self.tool.name,
+                    fix=f"see what `{self.name}` prints by hand; a wrapper or a proxy may have changed it",
+                ) from None
             except TimeoutExpired:
                 out, err = _end_group(child)
                 raise self._timed_out(limit, out, err) from None
