@@ -206,7 +206,7 @@ def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
     if plan.request.env_file:
         path = Path(plan.request.env_file).absolute()
         journal.update(entry, files=[str(path)])  # recorded before it exists: it holds the pod's secrets
-        environment.write_file(path, held.environment)
+        environment.write_file(path, held.environment, plan.request.service.dev)
 
 
 def _leave_after_failure(s: Settings, entry: Entry, signals: Signals) -> None:
