@@ -13,7 +13,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Tool
 from tasks.core.yaml.strict import loader
-from tasks.tools import base, capabilities, kubectl
+from tasks.tools import assessed, base, capabilities, kubectl
 
 HOLDER = "held-by"  # a label; Helm keeps it with every revision and can list by it
 Object = dict[str, Any]
@@ -100,6 +100,7 @@ def uninstall(s: Settings, release: str) -> Change[None]:
     command = tool(s)["uninstall", release, "--timeout", f"{int(s.tilt.upsert_timeout)}s"]
 
     def run() -> None:
+        assessed.must_be_current(base.frozen_kubeconfig(s))
         done = command.call(timeout=s.tilt.upsert_timeout + 30)
         if done.exit != 0 and _NO_RELEASE not in done.stderr:
             raise command.failed(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def require(run: Run) -> Daemon:
     if daemon is not None:
         if daemon.lost_network:
             raise Failure("rpc error: code = Unavailable desc = no active session", logs=True)
+        _cross_network(run)
         return daemon
     if run.new and run.world.fault("status-wrong"):
         run.world.hang(run.call)
@@ -45,6 +47,15 @@ def require(run: Run) -> Daemon:
     daemon = run.session()
     assert daemon is not None
     return daemon
+
+
+def _cross_network(run: Run) -> None:
+    """What the traffic manager must answer: without the API server nothing comes, and 2.31 gives up after 30 s or never."""
+    if run.is_silent():
+        run.world.hang(run.call)
+    if run.world.fault("api-refused") or run.world.fault("dns") or not run.cluster.running:
+        run.world.wait(run.call, 30.0)
+        raise Failure("rpc error: code = DeadlineExceeded desc = context deadline exceeded")
 
 
 def establish(run: Run, implicit: bool = False) -> bool:
@@ -125,32 +136,32 @@ def _daemon(run: Run) -> Daemon:
     home = run.call.home
     run.writes = True
     environ = dict(run.call.env)
-    if run.new:
-        import random
-
-        port = random.randint(33000, 60000)
-        title = (
-            "userd",
-            "--config",
-            f"{home}/.config/telepresence/config.yml",
-            "--embed-network",
-            "--address",
-            f":{port}",
-        )
-        daemon = launch(run.world, run.user, environ, title)
-        run.say("Launched Daemon")
-    else:
-        root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
-        widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
-        daemon = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
-        lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
-        if widow is not None:  # the root daemon of a killed user daemon serves the next one
-            daemon.root, widow.root = widow.root, None
-        elif run.old:
-            lines.append("Launching Telepresence Root Daemon")
-        run.say("\n".join(lines))
+    title, root = _titles(run, home)
+    widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
+    daemon = launch(run.world, run.user, environ, title, () if widow else root)
+    lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
+    if widow is not None:  # the root daemon of a killed user daemon serves the next one
+        daemon.root, widow.root = widow.root, None
+    elif run.old:
+        lines.append("Launching Telepresence Root Daemon")
+    run.say("\n".join(lines))
     _files(run, daemon)
     return daemon
+
+
+def _titles(run: Run, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The arguments of the user daemon and of the root daemon, as an ordinary user's process table shows them."""
+    if not run.new:
+        return ("connector-foreground",), (
+            "daemon-foreground",
+            f"{home}/.cache/telepresence/logs",
+            f"{home}/.config/telepresence",
+        )
+    config = ("--config", f"{home}/.config/telepresence/config.yml")
+    cache = f"{home}/.cache/telepresence"
+    user = ("userd", *config, "--address", f":{random.randint(33000, 46000)}")
+    logs = ("--logfile", f"{cache}/logs/daemon.log", "--address", f":{random.randint(46000, 60000)}")
+    return user, ("rootd", "--cache", cache, *config, *logs)
 
 
 def _files(run: Run, daemon: Daemon) -> None:

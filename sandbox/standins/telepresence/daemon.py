@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -51,7 +52,8 @@ def launch(
         world.notes.setdefault("daemons", {})[daemon.id] = (user, daemon)
     daemon.process = _start(world, environ, daemon.id, (program, *title))
     if root:
-        daemon.root = _start(world, environ, f"{daemon.id}/root", (program, *root))
+        clean = {"PATH": os.defpath, "HOME": "/root"}  # what sudo leaves of the environment
+        daemon.root = _start(world, clean, f"{daemon.id}/root", (program, *root))
     daemon.attached.wait(5.0)
     return daemon
 

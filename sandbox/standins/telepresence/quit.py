@@ -10,6 +10,8 @@ from sandbox.standins.telepresence.run import Failure, Run
 
 def quit_(run: Run) -> Answer:
     """Quit. The exit code is 0 even if nothing runs."""
+    if run.is_silent():
+        run.world.hang(run.call)
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.value("use"):
         raise Failure(

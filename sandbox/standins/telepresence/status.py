@@ -39,6 +39,8 @@ def status(run: Run) -> Answer:
     if run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
         run.world.wait(run.call, 3.0)
         run.user.notes["unstuck"] = True
+    if run.is_silent():
+        run.world.hang(run.call)
     daemon = run.session()
     text, data = _status(run, daemon)
     names = run.user.notes.get("telepresence-names", [])
@@ -100,7 +102,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     engaged = run.engaged_by(daemon)
     intercepts = [i for i in engaged if i.kind == "intercept"]
     replacements = [i for i in engaged if i.kind == "replace"]
-    root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
+    root_name = "OSS Root Daemon"
     image = rollout.agent_image(run.world)
     text = (
         "OSS User Daemon: Running\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.errors import Trouble
+from tasks.core.errors import Refused, Trouble
 from tasks.core.state import cached_status
 
 VARIABLE = "REMOTE_DEV_STATE"
@@ -41,6 +41,12 @@ def must_be_usable() -> None:
             "HOME is not set, and this user is not in /etc/passwd", fix="export HOME=FOLDER, then run this again"
         )
     base = folder()
+    if os.environ.get(VARIABLE) and not base.parent.is_dir():
+        raise Refused(
+            f"the state folder cannot be created: {base.parent} is not a folder",
+            why=f"{VARIABLE} is {base}: this shell belongs to something that has ended or did not start",
+            fix=f"open a new shell, or correct {VARIABLE} where it is set",
+        )
     for path in (base, *map(Path, _below(base))):
         if not os.access(path, os.R_OK | os.X_OK) and os.path.lexists(path):
             raise Trouble(

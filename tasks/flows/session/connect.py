@@ -123,7 +123,7 @@ def allowed(s: Settings, *, dry: bool) -> None:
 def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
     """Be connected to the place of the settings. Returns the seconds that it took; 0 when it was connected already.
 
-    guarded: the guard was asked a moment ago.
+    guarded: the guard was asked a moment ago. It is asked again when the kubeconfig has changed since.
 
     A lost session is reconnected once; the intercepts it held come back with the same parameters. Of several runs
     that need a session one connects; the others wait, and find it open.
@@ -142,11 +142,12 @@ def mine(s: Settings) -> tuple[str, ...]:
 
 
 def _connect(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
+    prepare(s)  # before the guard looks: what it assesses is what Telepresence gets
     changes = list(connect_changes(s, yes=yes))
     if not changes:  # another run has connected meanwhile
         return time.monotonic() - began
     was_open = bool(journal.entries("session"))
-    if not guarded:
+    if not guarded or guard.outdated(s):
         guard.assess(s)
     try:
         _perform(changes)
@@ -178,8 +179,11 @@ def _connect_change(s: Settings) -> Change[Look]:
         logs = telepresence_logs.mark()
         try:
             perform(connect)
-            return _must_be_here(look(s))
-        except (ToolError, SystemExit) as why:
+            now = _must_be_here(look(s))
+            if guard.outdated(s):  # another run has written the kubeconfig meanwhile
+                guard.assess(s)
+            return now
+        except (ToolError, Refused, SystemExit) as why:
             started = [p for p in daemons.ours(s) if p.pid not in before]
             if started:
                 perform(daemons.end(started, "the failed connect left behind"))

@@ -81,6 +81,15 @@ def show(s: Settings) -> Cluster:
     )
 
 
+def power(s: Settings, *, timeout: float) -> str:
+    """Return Azure's word for the power of the cluster: Running or Stopped; empty when az cannot say it in time."""
+    command = az.tool(s)["aks", "show", *_names(s), *az.subscription(s), "--query", "powerState.code"]
+    try:
+        return str(command["--output", "json"].json(timeout=timeout) or "")
+    except ToolError:
+        return ""
+
+
 def start(s: Settings) -> Change[None]:
     """Start the cluster. az returns when it runs, minutes later."""
     return _switch(s, "start", f"start the cluster {s.cluster.name}", "")

@@ -70,6 +70,16 @@ class Context:
         return text(find(self.cluster_body, "server"))
 
     @property
+    def tls_server_name(self) -> str:
+        """The name that the API server's certificate must have; empty for that of its URL."""
+        return text(find(self.cluster_body, "tls-server-name"))
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy to the API server; empty without one."""
+        return text(find(self.cluster_body, "proxy-url"))
+
+    @property
     def plugin(self) -> Plugin | None:
         """The user's credential plugin, if there is one."""
         body = find(self.user_body, "exec")

@@ -193,7 +193,7 @@ def leave(s: Settings, name: str) -> Change[None]:
 def quit(s: Settings, *, daemons: bool = True) -> Change[str]:
     """End the session with its intercepts, and the daemons too."""
     command = tool(s)["quit", *(["--stop-daemons"] if daemons else [])]
-    return base.change(command, "end the Telepresence session", timeout=45)
+    return base.change(command, "end the Telepresence session", timeout=45, in_cluster=False)
 
 
 def _engage(s: Settings, wanted: Wanted) -> Command:

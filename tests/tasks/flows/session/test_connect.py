@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tasks.core.config.settings import settings
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.session import connect, daemons
 from tasks.flows.session.connect import Look
-from tasks.tools import kubeconfig, telepresence
+from tasks.tools import kubeconfig, kubectl, telepresence
 from tasks.tools.telepresence import Session
 from tests.made import settings as made
 
@@ -93,6 +94,13 @@ def change(run: Callable[[], object]) -> Change[object]:
     return Change("connect", ("telepresence", "connect"), run)
 
 
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session's kubeconfig is as it should be."""
+    monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
+
+
+@pytest.mark.usefixtures("frozen")
 def test_a_connect_to_a_daemon_that_was_killed_is_tried_once_more(monkeypatch: pytest.MonkeyPatch):
     calls: list[str] = []
 
@@ -107,6 +115,7 @@ def test_a_connect_to_a_daemon_that_was_killed_is_tried_once_more(monkeypatch: p
     assert calls == ["connect", "connect"]
 
 
+@pytest.mark.usefixtures("frozen")
 def test_another_failure_of_connect_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
     calls: list[str] = []
 
@@ -158,3 +167,83 @@ def test_a_daemon_that_status_does_not_know_is_unresponsive(monkeypatch: pytest.
     assert (now.here, now.unresponsive, now.orphans) == (False, True, (ORPHAN,))
     monkeypatch.setattr(daemons, "ours", lambda s: [])
     assert not connect.look(made()).unresponsive
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A user's kubeconfig with the server DEV, and an API server that names what it was asked about."""
+    asked: list[str] = []
+
+    def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str) -> dict[str, str]:
+        asked.append(server_now(s))
+        return {}
+
+    monkeypatch.setattr(kubectl, "namespace_labels", namespace_labels)
+    monkeypatch.setattr(telepresence, "status", lambda s: Session())
+    monkeypatch.setattr(daemons, "ours", lambda s: [])
+    use(SERVER)
+    return asked
+
+
+def server_now(s: Settings) -> str:
+    return kubeconfig.server_of(s)
+
+
+def use(server: str) -> None:
+    """Let the context of the user's kubeconfig point to this server."""
+    path = Path.home() / ".kube/config"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f"clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n"
+        "contexts: [{name: dev, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n"
+    )
+
+
+LIVE = "https://live.example"
+
+
+def test_a_context_that_changed_after_the_guard_looked_is_not_connected_to(
+    monkeypatch: pytest.MonkeyPatch, cluster: list[str]
+):
+    s = made(guard__production__servers="live.example")
+    monkeypatch.setattr(telepresence, "connect", lambda s: change(lambda: pytest.fail("connected")))
+    connect.allowed(s, dry=False)
+    use(LIVE)
+    with pytest.raises(Refused, match=r"the API server 'https://live\.example' is production"):
+        connect.ensure(s, guarded=True)
+    assert cluster == [SERVER]
+
+
+def test_what_changed_is_assessed_before_the_connect(monkeypatch: pytest.MonkeyPatch, cluster: list[str]):
+    s, other = made(), "https://dev2.example"
+    connected: list[str] = []
+    monkeypatch.setattr(telepresence, "connect", lambda s: change(lambda: connected.append(server_now(s))))
+    monkeypatch.setattr(connect, "_must_be_here", lambda now: now)
+    connect.allowed(s, dry=False)
+    use(other)
+    connect.ensure(s, guarded=True)
+    assert (cluster, connected) == ([SERVER, other], [other])
+
+
+def test_a_kubeconfig_that_changes_during_the_connect_ends_the_session_again(
+    monkeypatch: pytest.MonkeyPatch, cluster: list[str]
+):
+    s = made(guard__production__servers="live.example")
+    started: list[Process] = []
+    ended: list[Process] = []
+
+    def run() -> None:
+        started.append(ORPHAN)
+        use(LIVE)
+        freeze = kubeconfig.freeze(s)  # another run, in another terminal
+        assert freeze is not None
+        freeze.run()
+
+    monkeypatch.setattr(telepresence, "connect", lambda s: change(run))
+    monkeypatch.setattr(connect, "_must_be_here", lambda now: now)
+    monkeypatch.setattr(daemons, "ours", lambda s: list(started))
+    monkeypatch.setattr(daemons, "end", lambda found, that: change(lambda: ended.extend(found)))
+    with pytest.raises(Refused, match="is production"):
+        connect.ensure(s)
+    assert ended == [ORPHAN]
+    assert journal.entries("session") == []
