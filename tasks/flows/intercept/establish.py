@@ -21,6 +21,7 @@ from tasks.flows import session
 from tasks.flows.intercept import environment, leave, notice, proof
 from tasks.flows.intercept.plan import Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
+from tasks.flows.intercept.request import port_must_be_free
 from tasks.tools import base, telepresence
 from tasks.tools.telepresence import Held
 
@@ -95,6 +96,8 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
     with _left_on_failure(s, plan, entry, signals):
         signals.release()
         _leave_own_orphan(s, plan)
+        if plan.request.run:
+            port_must_be_free(plan.wanted.local_port)  # an orphan had it until now, if anybody had
         started = time.monotonic()
         intercept = change(s, plan)
         ui.progress("running", "intercept", intercept.text)
