@@ -148,7 +148,7 @@ def error(command: Command, done: Done) -> ToolError:
         kind = Forbidden
     elif "(NotFound)" in done.stderr:
         kind = NotFound
-    elif "doesn't have a resource type" in done.stderr:
+    elif "error: the server doesn't have a resource type" in done.stderr:  # the same as a warning means no connection
         kind = UnknownResource
     elif (
         "getting credentials" in done.stderr
