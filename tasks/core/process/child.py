@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.errors import Absent, ToolError
+from tasks.core.process.mark import marked
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -28,13 +29,13 @@ def start(
 ) -> Child:
     """Start the program, which is looked up on PATH now. Raises Absent when it does not exist, else ToolError.
 
-    env: the whole environment, as text or as bytes
+    env: the whole environment, as text or as bytes; the mark of this run is added
     stdin, stdout, stderr: as subprocess.Popen takes them
     fix: how to get the program
     """
     try:
         return subprocess.Popen(
-            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=dict(env), start_new_session=True
+            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=marked(env), start_new_session=True
         )
     except OSError as why:
         if why.errno == errno.E2BIG:
