@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tasks.core import regular_file, strict_json
 from tasks.core.process import mark
 from tasks.core.process.processes import started
 from tasks.core.state import store
@@ -70,7 +73,7 @@ def update(entry: Entry, **data: Any) -> Entry:
 
 def forget(entry: Entry) -> None:
     """Delete the entry."""
-    _path(entry.id).unlink(missing_ok=True)
+    store.delete(_path(entry.id))
 
 
 def entries(kind: str = "") -> list[Entry]:
@@ -82,11 +85,10 @@ def entries(kind: str = "") -> list[Entry]:
 
 def _read(path: Path) -> Entry | None:
     try:
-        entry = Entry(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        entry = msgspec.convert(strict_json.mapping(regular_file.text(path)), Entry)
+    except (OSError, ValueError):  # msgspec.ValidationError is a ValueError
         return None
-    valid = isinstance(entry.data, dict) and isinstance(entry.made, int | float) and isinstance(entry.pid, int)
-    return entry if valid else None
+    return entry if entry.id == path.stem else None  # the name is deleted later
 
 
 def _path(id: str) -> Path:

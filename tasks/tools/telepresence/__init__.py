@@ -7,12 +7,12 @@ version), so callers ask `status` first. Answers and errors are recorded in test
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, TimedOut, ToolError
 from tasks.core.plan.change import Change
@@ -226,10 +226,7 @@ def _intercepted(s: Settings, wanted: Wanted, command: Command) -> Held:
             lines = [line for line in why.output.splitlines() if "onflict" in line]
             raise Conflict(wanted.workload, (lines or [why.what])[0], list(_besides_asking(s, wanted))) from None
         raise
-    if not isinstance(info, dict):
-        raise ToolError(
-            "telepresence intercept: the answer is not JSON", tool="telepresence", exit=0, fix="inv tp.status"
-        )
+    info = answers.made(info)
     return Held(
         name=str(info.get("name") or wanted.name),
         workload=wanted.workload,
@@ -296,7 +293,7 @@ def _payload(done: Done) -> Any:
     text = done.stdout.strip()
     for start in (0, *[m.start() for m in re.finditer(r"^[\[{]", text, re.MULTILINE)]):
         try:
-            return json.loads(text[start:])
+            return strict_json.loads(text[start:])
         except ValueError:
             continue
     return None

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.core.shape import Shape, must_be
+
 CONNECTED = "Connected"
 CONNECTING = "connecting"  # our word: another command starts the daemons or the session now
 
@@ -82,9 +84,60 @@ class Workload:
     held: tuple[Held, ...] = ()
 
 
+class _Engaged(Shape):
+    name: str | None = None
+    client: str | None = None
+
+
+class _Daemon(Shape):
+    mapped_namespaces: list[str] | None = None
+    intercepts: list[_Engaged] | None = None
+    replacements: list[_Engaged] | None = None
+
+
+class _Part(Shape):
+    """One daemon in the answer of `status`."""
+
+    daemon: _Daemon | None = None
+    user_daemon: _Daemon | None = None
+    root_daemon: dict[str, Any] | None = None
+    traffic_manager: dict[str, Any] | None = None
+
+
+class _Status(_Part):
+    connections: list[_Part] | None = None
+
+
+class _Spec(Shape):
+    target_port: int | None = None
+    header_filters: dict[str, Any] | None = None
+
+
+class _Info(Shape):
+    disposition: int | None = None
+    spec: _Spec | None = None
+    headers: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+
+
+class _Listed(Shape):
+    """A workload in the answer of `list`."""
+
+    intercept_infos: list[_Info] | None = None
+    intercept_info: list[_Info] | None = None
+    replacements: list[_Info] | None = None
+
+
+class _Made(Shape):
+    """The answer of `intercept` and `replace`."""
+
+    target_port: int | None = None
+    environment: dict[str, Any] | None = None
+
+
 def session(found: Any) -> Session:
     """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
-    answer = found or {}
+    answer = must_be(_Status, found or {}, said="telepresence status", fix="inv tp.quit, then inv tp.connect")
     if "connections" not in answer:
         return _one_session(answer)
     parts = [part for part in answer["connections"] or [] if isinstance(part, dict)]
@@ -155,6 +208,7 @@ _DISPOSITIONS = {
 
 def workload(item: dict[str, Any]) -> Workload:
     """Read one workload of `list`."""
+    must_be(_Listed, item, said="telepresence list", fix="inv tp.status")
     held = [
         *(item.get("intercept_infos") or []),
         *(item.get("intercept_info") or []),
@@ -170,6 +224,12 @@ def workload(item: dict[str, Any]) -> Workload:
         reason=str(item.get("not_interceptable_reason", "")),
         held=tuple(_held(info) for info in held if isinstance(info, dict)),
     )
+
+
+def made(info: Any) -> dict[str, Any]:
+    """Return the answer of `intercept` or `replace`, if it has the form of one."""
+    answer: dict[str, Any] = must_be(_Made, info, said="telepresence intercept", fix="inv tp.status")
+    return answer
 
 
 def _held(info: dict[str, Any]) -> Held:
