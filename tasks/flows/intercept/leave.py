@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
     if problem := api_server.cause(s):
-        raise api_server.unreachable(problem, name=f"{name_of(entry)} may still be held")
+        later = replace(problem, fix=f"{problem.fix}; then inv down")
+        raise api_server.unreachable(later, name=f"{name_of(entry)} may still be held")
     now = session.look(s)
     if now.here:
         return
