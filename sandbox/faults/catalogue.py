@@ -34,6 +34,7 @@ FAULTS: dict[str, str] = {
     "browser-unanswered": "the login in the browser is never completed",
     "registry-role": "the roles AcrPull and AcrPush on the registry are missing",
     "release-stuck": "the next helm release is killed midway and stays pending",
+    "crash-loop": "the programs of newly deployed pods end at once with exit code 1, again and again",
     "login-gone": "az is not logged in",
     "no-subscription": "the login has no subscription",
     "az-missing": "az is not installed",
@@ -92,5 +93,6 @@ FAULTS: dict[str, str] = {
     "disk-full": "every write of a tool fails: no space left",
     "home-read-only": "HOME is not writable",
     "production-labels": "the developer's namespace is labelled as production",
+    "production-tags": "the tags of the AKS cluster in Azure say production",
     "labels-unreadable": "the developer may not read the namespace's labels",
 }
