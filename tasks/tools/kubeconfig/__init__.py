@@ -193,7 +193,7 @@ def private(context: Context) -> Iterator[str]:
         except OSError as why:
             raise Blocked(
                 f"cannot write {file}: {why.strerror}",
-                fix="free some space, or set TMPDIR to a folder that can be written",
+                fix=f"free some space, or set {store.VARIABLE} to a folder that can be written",
             ) from None
         yield str(file)
 
