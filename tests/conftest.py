@@ -11,6 +11,7 @@ import pytest
 
 from tasks.core.config import catalogue, settings
 from tasks.core.process import running
+from tasks.tools import assessed
 from tests.buildings import needs_missing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "true")
     monkeypatch.chdir(ROOT)  # and back again, whatever the test did
+    assessed.forget()
     running.reset()  # as in a process of its own: a test before may have been interrupted
     settings.settings.cache_clear()
     catalogue.catalogue.cache_clear()

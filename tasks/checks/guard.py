@@ -1,20 +1,25 @@
 """The guard: refuses production and targets that cannot be looked at, before any write and again at clean-up.
 
 Production is recognised by the API server, the context, the namespace and the labels of the namespace. A target that
-does not answer might be production, so it is refused too.
+does not answer might be production, so it is refused too. What was assessed is remembered byte for byte: when the
+session's kubeconfig is another one later, it is assessed again (`outdated`), or the write is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
+from pathlib import Path
 
+from tasks.checks import servers
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Refused, ToolError
-from tasks.tools import kubectl
+from tasks.core.errors import FAILED, REFUSED, Refused, ToolError, Trouble
+from tasks.tools import assessed, base, kubectl
+from tasks.tools import kubeconfig as files
+from tasks.tools.kubeconfig import Context
 
+_Name = tuple[str, str, list[str]]  # what it is, the name, the patterns for production
 NO_WAY = "this cannot be overridden: point cluster.context and cluster.namespace in config/settings.yaml to a development cluster"
 
 
@@ -33,21 +38,21 @@ class Target:
 
 
 class UnknownTarget(Refused):
-    """The target could not be looked at, so it is refused. cause: the error of the look."""
+    """The target could not be looked at, so it is not changed. cause: the error of the look.
+
+    The exit code is that of a refusal only when the cluster itself refused the look.
+    """
 
     def __init__(self, what: str, *, why: str, fix: str, cause: ToolError) -> None:
         self.cause = cause
-        super().__init__(what, why=why, fix=fix)
+        code = REFUSED if isinstance(cause, kubectl.Forbidden) else FAILED
+        Trouble.__init__(self, what, why=why, fix=fix, code=code)
 
 
 def check_names(s: Settings, *, server: str = "") -> None:
     """Refuse production by its names. Calls no program."""
-    for what, value, patterns in _named(s, server):
-        pattern = _first_match(value, patterns)
-        if pattern:
-            raise Refused(
-                f"the {what} '{value}' is production", why=f"it matches '{pattern}' of guard.production", fix=NO_WAY
-            )
+    _refuse(_named(s), _matches)
+    _refuse([("API server", server, s.guard.production.servers)], servers.matches)
 
 
 def assess(s: Settings, *, kubeconfig: str = "") -> Target:
@@ -55,35 +60,63 @@ def assess(s: Settings, *, kubeconfig: str = "") -> Target:
 
     kubeconfig: a file to use instead of the session's own.
     """
-    from tasks.tools import kubeconfig as files
+    path = Path(kubeconfig) if kubeconfig else base.frozen_kubeconfig(s)
+    while True:
+        content = files.content(path)
+        target = _assessed(s, files.parse(content, str(path)).context(s.cluster.context), kubeconfig)
+        if files.content(path) == content:  # else kubectl may have asked another server than the one compared here
+            assessed.remember(path, content)
+            return target
 
-    server = files.server_of(s, kubeconfig)
-    check_names(s, server=server)
+
+def outdated(s: Settings) -> bool:
+    """Has the session's kubeconfig changed since this run assessed it?"""
+    return assessed.outdated(base.frozen_kubeconfig(s))
+
+
+def _assessed(s: Settings, context: Context | None, kubeconfig: str) -> Target:
+    """The target of this context. Raises Refused for production."""
+    check_names(s, server=context.server if context else "")
+    if context is not None:
+        _refuse(_hidden_servers(s, context), servers.matches)
+        _refuse([("cluster", context.cluster, s.guard.production.contexts)], _matches)
     labels = _namespace_labels(s, kubeconfig)
     for key, value in s.guard.production.labels.items():
         if labels.get(key) == value:
             raise Refused(
                 f"the namespace '{s.cluster.namespace}' is production", why=f"its label {key}={value}", fix=NO_WAY
             )
-    return Target(server, s.cluster.context, s.cluster.namespace, labels)
+    return Target(context.server if context else "", s.cluster.context, s.cluster.namespace, labels)
 
 
-def _named(s: Settings, server: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the names of the target, each with the patterns for production."""
+def _refuse(names: Iterable[_Name], matches: Callable[[str, str], bool]) -> None:
+    """Raise Refused for the first name that one of its patterns matches."""
+    for what, value, patterns in names:
+        pattern = next((pattern for pattern in patterns if value and matches(value, pattern)), "")
+        if pattern:
+            raise Refused(
+                f"the {what} '{value}' is production", why=f"it matches '{pattern}' of guard.production", fix=NO_WAY
+            )
+
+
+def _named(s: Settings) -> Iterator[_Name]:
+    """Yield the names of the target in the settings."""
     production = s.guard.production
     yield "context", s.cluster.context, production.contexts
     yield "namespace", s.cluster.namespace, production.namespaces
     yield "cluster", s.cluster.name, production.contexts
-    yield "API server", server, production.servers
-    yield "API server", (urlsplit(server).hostname or "") if server else "", production.servers
     for namespace in s.cluster.mapped_namespaces:
         yield "mapped namespace", namespace, production.namespaces
 
 
-def _first_match(value: str, patterns: Iterable[str]) -> str:
-    """Return the first pattern that matches, in any case; empty when none does."""
-    lowered = value.lower()
-    return next((pattern for pattern in patterns if value and fnmatchcase(lowered, pattern.lower())), "")
+def _hidden_servers(s: Settings, context: Context) -> Iterator[_Name]:
+    """Yield the servers that a context reaches by another address than `server`."""
+    yield "tls-server-name", context.tls_server_name, s.guard.production.servers
+    yield "proxy-url", context.proxy_url, s.guard.production.servers
+
+
+def _matches(value: str, pattern: str) -> bool:
+    return fnmatchcase(value.lower(), pattern.lower())
 
 
 def _namespace_labels(s: Settings, kubeconfig: str) -> dict[str, str]:

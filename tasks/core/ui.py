@@ -1,4 +1,4 @@
-"""The one place that prints. Results go to stdout, remarks and progress to stderr."""
+"""The one place that prints. Results go to stdout, remarks and progress to stderr; no data controls the terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.errors import Trouble
+from tasks.core.visible import in_json, one_line, visible
 
 SCHEMA = 1
 _lock = threading.RLock()
@@ -42,12 +43,12 @@ def masked(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Print a line of the result, on stdout."""
-    _write(sys.stdout, text + "\n")
+    _write(sys.stdout, visible(text) + "\n")
 
 
 def talk(text: str) -> None:
     """Print a remark or progress, on stderr."""
-    _write(sys.stderr, text + "\n")
+    _write(sys.stderr, visible(text) + "\n")
 
 
 def warn(text: str) -> None:
@@ -65,7 +66,7 @@ def as_json(document: dict[str, Any]) -> None:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:  # no UTF-8 terminal, or half a surrogate pair in a pod's environment
         text = json.dumps(whole, indent=2, default=str)
-    _write(sys.stdout, text + "\n")
+    _write(sys.stdout, in_json(text) + "\n")
 
 
 def failure_as_json(why: Trouble) -> None:
@@ -77,7 +78,7 @@ def failure_as_json(why: Trouble) -> None:
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
     """Print an event of a step, on stderr: mark, key, text, seconds."""
     took = f"  {seconds:.1f} s" if seconds is not None else ""
-    talk(f"{paint(_MARKS.get(state, '  '), state)} {key:<12} {text}{took}")
+    _write(sys.stderr, f"{paint(_MARKS.get(state, '  '), state)} {visible(f'{key:<12} {text}')}{took}\n")
 
 
 def paint(text: str, state: str) -> str:
@@ -90,7 +91,7 @@ def paint(text: str, state: str) -> str:
 
 def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
     """Print rows in columns, on stdout. The last column is not padded."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    texts = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [
         max((len(row[i]) for row in texts if i < len(row) - 1), default=0)
         for i in range(max(map(len, texts), default=0))
@@ -111,7 +112,7 @@ def confirm(question: str, *, yes: bool, fix: str) -> None:
         return
     if not can_ask():
         raise Trouble(f"{question}: needs a confirmation, and there is no terminal to ask", fix=fix)
-    _write(sys.stderr, f"{question} [y/N] ")
+    _write(sys.stderr, f"{visible(question)} [y/N] ")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise Trouble("not confirmed, nothing was changed", fix=fix)
 

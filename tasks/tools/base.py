@@ -10,7 +10,7 @@ from tasks.core.config.settings import Settings
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Command, Tool
 from tasks.core.state import store
-from tasks.tools import private_caches
+from tasks.tools import assessed, private_caches
 
 # kubelogin prefers these to the kubeconfig: a variable of another project would log in to another tenant.
 FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
@@ -53,9 +53,20 @@ def tool(
     )
 
 
-def change(command: Command, text: str, *, destroys: str = "", timeout: float = 300) -> Change[str]:
-    """Return the write that this command makes. Its result is the command's stdout."""
-    return Change(text, command.argv, lambda: command.run(timeout=timeout), destroys)
+def change(
+    command: Command, text: str, *, destroys: str = "", timeout: float = 300, in_cluster: bool = True
+) -> Change[str]:
+    """Return the write that this command makes. Its result is the command's stdout.
+
+    in_cluster: refuse the write when the session's kubeconfig has changed since this run assessed it
+    """
+
+    def run() -> str:
+        if in_cluster:
+            assessed.must_be_current(Path(command.tool.env["KUBECONFIG"]))
+        return command.run(timeout=timeout)
+
+    return Change(text, command.argv, run, destroys)
 
 
 def how_to_get(s: Settings, name: str) -> str:

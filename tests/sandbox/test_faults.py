@@ -123,7 +123,9 @@ def test_stale_sockets_cost_2_19_three_seconds_once(shell):
     assert me.tp("status").returncode == 0
     first = time.monotonic() - began
     assert 2.9 < first < 60
-    assert min(seconds_of(lambda: me.tp("status")) for _ in range(3)) < 2.9  # one of them without a hiccup of the machine
+    assert (
+        min(seconds_of(lambda: me.tp("status")) for _ in range(3)) < 2.9
+    )  # one of them without a hiccup of the machine
 
 
 @pytest.mark.parametrize(("fault", "said"), [

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -22,6 +22,9 @@ Login = Literal["auto", "browser", "device-code", "managed-identity", "service-p
 
 class _Group(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A group of settings."""
+
+    overrides_add: ClassVar[bool] = False
+    """settings.local.yaml, .env and the environment can add values here, and neither replace nor remove any."""
 
 
 class Azure(_Group, frozen=True, kw_only=True):
@@ -112,6 +115,8 @@ class Ingress(_Group, frozen=True, kw_only=True):
 
 class Production(_Group, frozen=True, kw_only=True):
     """What is production: patterns (`*`, `?`) for API servers, contexts and namespaces; labels of the namespace."""
+
+    overrides_add: ClassVar[bool] = True  # a branch's .env must not open the way to production
 
     servers: list[str] = []
     contexts: list[str] = []

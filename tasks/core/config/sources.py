@@ -1,10 +1,12 @@
 """Where settings come from: settings.yaml, settings.local.yaml, .env, the environment; later ones win.
 
-Nothing here knows a setting: the struct to fill is an argument.
+Nothing here knows a setting: the struct to fill is an argument. A group of it with `overrides_add` only grows: what
+settings.yaml has there stays.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,8 +15,9 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 
+from tasks.core import regular_file
 from tasks.core.cli.names import nearest
-from tasks.core.errors import Trouble
+from tasks.core.errors import Refused, Trouble
 from tasks.core.yaml import strict
 from tasks.core.yaml.strict import Document, KeyPath
 
@@ -26,7 +29,8 @@ Group = TypeVar("Group", bound=msgspec.Struct)
 def load(kind: type[Group], root: Path, environment: Mapping[str, str]) -> Group:
     """Read all sources of this repository and environment into the struct. Lists are replaced whole.
 
-    Raises Trouble with file and line, or the variable, and the nearest known key.
+    Raises Trouble with file and line, or the variable, and the nearest known key. Raises Refused for an override that
+    would remove something from a group that only grows.
     """
     base = strict.read(root / "config" / "settings.yaml")
     known_keys(base, kind)
@@ -36,11 +40,11 @@ def load(kind: type[Group], root: Path, environment: Mapping[str, str]) -> Group
         document = strict.read(local)
         known_keys(document, kind)
         documents.append(document)
-        data = _merge(data, document.data)
+        data = _merge(kind, data, document.data, str(local))
         origins = {".".join(keys): document.where(keys) for keys, _ in _leaves(document.data)}
     for name, source, text in _variables(root, environment):
         keys = _key_path(kind, name, source)
-        data = _merge(data, _nested(keys, _typed(kind, keys, text)))
+        data = _merge(kind, data, _nested(keys, _typed(kind, keys, text)), f"{name} ({source})")
         origins[".".join(keys)] = f"{name} ({source})"
     return convert(data, kind, documents, origins, extra={"_root": str(root), "_origins": origins})
 
@@ -165,7 +169,8 @@ def _dotenv(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        return {name: text for name, text in dotenv_values(path, interpolate=False).items() if text is not None}
+        values = dotenv_values(stream=io.StringIO(regular_file.text(path)), interpolate=False)
+        return {name: text for name, text in values.items() if text is not None}
     except (OSError, UnicodeDecodeError) as why:
         raise Trouble(f"cannot read {path}: {why}", fix=f"correct {path}") from None
 
@@ -176,12 +181,39 @@ def _unknown(place: str, keys: KeyPath, known: list[str]) -> Trouble:
     return Trouble(f"{place}: the key '{'.'.join(keys)}' is not known", fix=hint)
 
 
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merge(kind: Any, below: dict[str, Any], above: dict[str, Any], place: str) -> dict[str, Any]:
+    """Both mappings as one, values of `above` first. kind: the type of both; place: where `above` is written."""
+    only_grows = _is_struct(kind) and getattr(kind, "overrides_add", False)
     merged = dict(below)
     for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        old, inner = merged.get(key), _below(kind, key)
+        if only_grows and key in merged:
+            merged[key] = _grown(old, value, key, place)
+        elif isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merge(inner, old, value, place)
+        else:
+            merged[key] = value
     return merged
+
+
+def _grown(old: Any, value: Any, key: str, place: str) -> Any:
+    """What was there and what the override adds; the override itself when it has another type, which is then reported."""
+    if isinstance(old, list) and isinstance(value, list):
+        return [*old, *(item for item in value if item not in old)]
+    if not (isinstance(old, dict) and isinstance(value, dict)):
+        return value
+    changed = next((name for name in value if name in old and value[name] != old[name]), None)
+    if changed is not None:
+        raise Refused(
+            f"{place}: {key}: '{changed}' is '{old[changed]}' in config/settings.yaml, and an override may only add",
+            fix=f"remove it from {place}; to change it, edit config/settings.yaml",
+        )
+    return {**old, **value}
+
+
+def _below(kind: Any, key: str) -> Any:
+    """The type of the values at this key; None when it is not known."""
+    return _fields(kind).get(key) if _is_struct(kind) else None
 
 
 def _nested(keys: KeyPath, value: Any) -> dict[str, Any]:

@@ -39,6 +39,11 @@ def age(seconds: float) -> str:
     return f"{max(0, seconds):.0f} s ago"
 
 
+def _one_line(text: str) -> str:
+    """The text without control characters, as `visible.one_line`; this file is run alone, so it imports nothing of ours."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def lines(document: dict[str, Any], now: float) -> list[str]:
     """Return the facts as lines for a person, in the order of their sections."""
     shown = []
@@ -51,11 +56,10 @@ def lines(document: dict[str, Any], now: float) -> list[str]:
         before = fact["section"]
         old = now - fact["at"]
         tail = f"   ({age(old)})" if old > 5 else ""
-        shown.append(
-            f"{_MARKS.get(fact['state'], '  ')} {section:<{width}}  {fact['name']:<{names}}  {fact['value']}{tail}".rstrip()
-        )
+        value = _one_line(f"{fact['name']:<{names}}  {fact['value']}")
+        shown.append(f"{_MARKS.get(fact['state'], '  ')} {section:<{width}}  {value}{tail}".rstrip())
         if fact.get("fix") and fact["state"] != "ok":
-            shown.append(f"   {'':<{width}}  {'':<{names}}  fix: {fact['fix']}")
+            shown.append(f"   {'':<{width}}  {'':<{names}}  fix: {_one_line(fact['fix'])}")
     return shown
 
 
@@ -63,11 +67,13 @@ def main(words: list[str]) -> int:
     """Print the kept facts. Return the exit code: 1 without facts."""
     as_json = "--json" in words
     try:
+        if not os.path.isfile(path()):  # to open a named pipe would wait for its writer
+            return _nothing_kept(as_json)
         with open(path(), encoding="utf-8") as file:
             document = json.load(file)
         shown = lines(document, time.time())
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # no file, or one of another version
-        return _nothing_kept(as_json)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError):
+        return _nothing_kept(as_json)  # a file of another version, or one that is damaged
     unknown = [word for word in words if word != "--json"]
     if unknown:
         sys.stderr.write(f"error: inv status --cached does not know {unknown[0]}\n  fix: inv --help status\n")

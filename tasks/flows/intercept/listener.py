@@ -72,6 +72,7 @@ class Listener:
                 if request.startswith(_HTTP2_PREFACE):
                     self.http2_connections += 1
                 connection.sendall(_response(_mark_in(request)))
+                _wait_for_end(connection)
             except OSError:
                 pass  # the other side went away; it will ask again
 
@@ -85,6 +86,15 @@ def _request_head(connection: socket.socket) -> bytes:
             break
         data += more
     return data
+
+
+def _wait_for_end(connection: socket.socket) -> None:
+    """Let the other side close first: the port of the side that does stays in TIME_WAIT for a minute.
+
+    A process that opens the port without SO_REUSEADDR, as plain sockets do, would fail then (`Address already in use`).
+    """
+    while connection.recv(8192):
+        pass
 
 
 def _mark_in(request: bytes) -> bytes:

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tasks.checks import guard
+from tasks.checks import guard, servers
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Production, Settings, settings
-from tasks.core.errors import REFUSED, Problem, Refused, ToolError
-from tasks.tools import kubeconfig, kubectl
+from tasks.core.errors import FAILED, REFUSED, Problem, Refused, ToolError
+from tasks.core.state import store
+from tasks.tools import assessed, base, kubectl
 from tests.made import settings as made
 
 DEV = "https://dev-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443"
@@ -26,6 +27,11 @@ SERVER = "https://prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io:443"
         "prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io",
         "prod-aks-*.azmk8s.io",
         "PROD-AKS-*",
+        "https://prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io",
+        "https://prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io/",
+        "prod-aks-dns-1a2b.hcp.westeurope.azmk8s.io.",
+        "prod-aks-*.azmk8s.io:443",
+        "prod-aks-*:*",
     ],
 )
 def test_a_production_server_is_refused_by_its_url_and_by_its_host(pattern: str):
@@ -33,6 +39,49 @@ def test_a_production_server_is_refused_by_its_url_and_by_its_host(pattern: str)
     s = msgspec.structs.replace(s, guard=msgspec.structs.replace(s.guard, production=Production(servers=[pattern])))
     with pytest.raises(Refused, match="API server"):
         guard.check_names(s, server=SERVER)
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://prod.example",
+        "https://prod.example:443",
+        "https://PROD.Example:443/",
+        "https://prod.example.:443",
+        "https://user@prod.example/path",
+        "prod.example",
+        "prod.example:443",
+        " https://prod.example",
+        "https://\uff50rod.example",
+        "https://prod\u3002example",
+    ],
+)
+@pytest.mark.parametrize("pattern", ["prod.example", "prod.example:443", "https://prod.example", "PROD.EXAMPLE."])
+def test_each_spelling_of_a_production_server_is_refused(server: str, pattern: str):
+    assert servers.matches(server, pattern)
+
+
+@pytest.mark.parametrize(
+    ("server", "pattern"),
+    [
+        ("https://prod.example:6443", "prod.example:443"),
+        ("http://prod.example", "prod.example:443"),
+        ("https://dev.example", "prod.example"),
+        ("https://dev.example/prod.example", "prod.example"),
+        ("https://prod.example.org", "prod.example"),
+        ("https://dev.example", ""),
+        ("", "prod.example"),
+        ("https://[::1", "::1"),
+        ("https://dev.example:port", "dev.example"),
+    ],
+)
+def test_another_server_does_not_match(server: str, pattern: str):
+    assert not servers.matches(server, pattern)
+
+
+def test_an_address_of_version_6_matches_with_and_without_brackets():
+    assert servers.matches("https://[fd00::1]:6443", "[fd00::1]")
+    assert servers.matches("https://[fd00::1]:6443", "[fd00::*]:6443")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +117,7 @@ def test_a_mapped_namespace_without_a_match_passes():
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A cluster that answers `labels` for the namespace, or raises `error`."""
-    answer: dict[str, Any] = {"labels": {"team": "shop"}, "server": DEV, "error": None}
+    answer: dict[str, Any] = {"labels": {"team": "shop"}, "error": None}
 
     def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str) -> dict[str, str]:
         if answer["error"] is not None:
@@ -76,8 +125,16 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return dict(answer["labels"])
 
     monkeypatch.setattr(kubectl, "namespace_labels", namespace_labels)
-    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: answer["server"])
+    write(DEV)
     return answer
+
+
+def write(server: str, cluster: str = "c", **more: str) -> None:
+    """Write the session's kubeconfig with this server, and more keys of its cluster."""
+    body = ", ".join(f"{key}: '{value}'" for key, value in {"server": server, **more}.items())
+    content = f"clusters: [{{name: {cluster}, cluster: {{{body}}}}}]\n"
+    content += f"contexts: [{{name: dev, context: {{cluster: {cluster}, user: u}}}}]\n"
+    store.write(base.frozen_kubeconfig(made()), content)
 
 
 def test_an_allowed_target_is_returned(cluster: dict[str, Any]):
@@ -85,9 +142,56 @@ def test_an_allowed_target_is_returned(cluster: dict[str, Any]):
 
 
 def test_the_server_of_the_kubeconfig_is_compared_with_the_patterns(cluster: dict[str, Any]):
-    cluster["server"] = SERVER
+    write(SERVER)
     with pytest.raises(Refused, match="the API server"):
         guard.assess(made(guard__production__servers="prod-aks-*"))
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"tls-server-name": "live.example"}, "the tls-server-name 'live.example'"),
+        ({"proxy-url": "socks5://Live.example:1080"}, "the proxy-url 'socks5://Live.example:1080'"),
+        ({"cluster": "LIVE-aks"}, "the cluster 'LIVE-aks'"),
+    ],
+)
+def test_production_behind_another_address_is_refused(cluster: dict[str, Any], more: dict[str, str], what: str):
+    write("https://10.0.0.1", **more)
+    with pytest.raises(Refused, match=what):
+        guard.assess(made(guard__production__servers="live.example", guard__production__contexts="live-*"))
+
+
+def test_a_kubeconfig_that_changes_during_the_look_is_looked_at_again(
+    cluster: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    servers_seen = iter(["https://dev2.example", "https://live.example"])
+
+    def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str) -> dict[str, str]:
+        write(next(servers_seen))  # another run, in another terminal
+        return {}
+
+    monkeypatch.setattr(kubectl, "namespace_labels", namespace_labels)
+    with pytest.raises(Refused, match=r"the API server 'https://live\.example'"):
+        guard.assess(made(guard__production__servers="live.example"))
+    assert list(servers_seen) == []
+
+
+def test_a_write_with_a_kubeconfig_that_was_not_assessed_is_refused(cluster: dict[str, Any]):
+    s = made()
+    guard.assess(s)
+    assert not guard.outdated(s)
+    change = kubectl.delete(s, "pod", "web", destroys="the pod")
+    write(SERVER)
+    assert guard.outdated(s)
+    with pytest.raises(Refused, match="the session's kubeconfig changed while this ran"):
+        change.run()
+    base.frozen_kubeconfig(s).unlink()
+    assert guard.outdated(s)
+
+
+def test_a_kubeconfig_that_nothing_assessed_is_not_outdated(cluster: dict[str, Any]):
+    assert not guard.outdated(made())
+    assessed.must_be_current(base.frozen_kubeconfig(made()))
 
 
 def test_a_namespace_with_a_production_label_is_refused(cluster: dict[str, Any]):
@@ -109,16 +213,26 @@ def test_a_missing_namespace_is_refused(cluster: dict[str, Any]):
     assert not isinstance(refused.value, guard.UnknownTarget)
 
 
-@pytest.mark.parametrize(("why", "fix"), [("", ""), ("the login has expired", "inv aks.login")])
-def test_a_target_that_cannot_be_looked_at_is_refused_as_unknown(cluster: dict[str, Any], why: str, fix: str):
-    cluster["error"] = ToolError("kubectl get: no answer", tool="kubectl", why=why, fix=fix)
+@pytest.mark.parametrize(
+    ("kind", "why", "fix", "code"),
+    [
+        (ToolError, "", "", FAILED),
+        (kubectl.Unauthorized, "the login has expired", "inv aks.login", FAILED),
+        (kubectl.Forbidden, "", "", REFUSED),
+    ],
+)
+def test_a_target_that_cannot_be_looked_at_is_not_changed(
+    cluster: dict[str, Any], kind: type[ToolError], why: str, fix: str, code: int
+):
+    """Only a cluster that refuses the look is a refusal; without an answer the suite could not look."""
+    cluster["error"] = kind("kubectl get: no answer", tool="kubectl", why=why, fix=fix)
     with pytest.raises(guard.UnknownTarget, match="dev/team could not be looked at: kubectl get: no answer") as unknown:
         guard.assess(made())
     assert unknown.value.cause is cluster["error"]
-    assert unknown.value.code == REFUSED
+    assert unknown.value.code == code
     assert unknown.value.problem == Problem(
         "the target dev/team could not be looked at: kubectl get: no answer",
         why=why or "a target that cannot be looked at might be production, so it is not changed",
         fix=fix or "inv aks.check",
-        code=REFUSED,
+        code=code,
     )

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -211,3 +212,50 @@ def test_a_table_pads_all_columns_but_the_last(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "> a       1\n> longer  22  last\n"
     ui.table([])
     assert capsys.readouterr().out == ""
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\x7f\u202eevil\u2066\u061c"
+SHOWN = r"\x1b]0;owned\x07\x1b[2J\r\x9b31m\x7f\u202eevil\u2066\u061c"
+
+
+@pytest.mark.parametrize("printed", ["say", "talk", "warn", "progress", "table", "error", "confirm"])
+def test_control_characters_of_data_are_shown(
+    printed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ui, "can_ask", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    prints: dict[str, Callable[[], object]] = {
+        "say": lambda: ui.say(HOSTILE),
+        "talk": lambda: ui.talk(HOSTILE),
+        "warn": lambda: ui.warn(HOSTILE),
+        "progress": lambda: ui.progress("done", HOSTILE, HOSTILE, 1),
+        "table": lambda: ui.table([(HOSTILE, HOSTILE)]),
+        "error": lambda: print(Trouble(HOSTILE, why=HOSTILE, fix=HOSTILE).message),  # as Invoke does
+        "confirm": lambda: ui.confirm(HOSTILE, yes=False, fix=HOSTILE),
+    }
+    prints[printed]()
+    out = "".join(capsys.readouterr())
+    assert SHOWN in out
+    assert not set(HOSTILE) & {c for c in out if not c.isprintable()}
+
+
+def test_a_cell_stays_in_its_line(capsys: pytest.CaptureFixture[str]):
+    ui.table([("web\nok  all is well", "x")])
+    assert capsys.readouterr().out == "web\\nok  all is well  x\n"
+
+
+def test_json_holds_the_data_without_control_characters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ui, "_json_printed", False)
+    ui.as_json({"value": HOSTILE, "name": "grün"})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"schema": 1, "value": HOSTILE, "name": "grün"}
+    assert "grün" in out
+    assert all(c.isprintable() or c == "\n" for c in out)
+
+
+def test_tabs_umlauts_and_emoji_stay(capsys: pytest.CaptureFixture[str]):
+    text = "a\tb\nüñ 日本 👩\u200d🔧\u00a0"
+    ui.say(text)
+    assert capsys.readouterr().out == f"{text}\n"

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.config import catalogue
 from tasks.core.config.settings import load
-from tasks.core.errors import Trouble
+from tasks.core.errors import REFUSED, Problem, Refused, Trouble
 from tasks.core.repository import repository_root
 
 
@@ -49,6 +49,68 @@ def test_lists_and_labels_can_be_given_in_the_environment(root: Path):
     )
     assert s.cluster.mapped_namespaces == ["a", "b"]
     assert s.guard.production.labels["env"] == "live"
+
+
+GUARD = "REMOTE_DEV_GUARD__PRODUCTION__"
+WEAKER = {
+    "an empty list": ("guard: {production: {servers: [], contexts: []}}\n", f"{GUARD}NAMESPACES=\n", {}),
+    "another list": ("", f"{GUARD}SERVERS=nothing\n", {f"{GUARD}CONTEXTS": "[]", f"{GUARD}NAMESPACES": "a,b"}),
+    "no labels": ("guard: {production: {labels: {}}}\n", f"{GUARD}LABELS={{}}\n", {f"{GUARD}LABELS": "{}"}),
+    "an empty guard": ("guard: {}\n", "", {}),
+    "an empty group": ("guard: {production: {}}\n", "", {}),
+}
+UNSAFE = {
+    "null": ("guard: {production: {servers: null}}\n", {}),
+    "no group": ("guard: {production: null}\n", {}),
+    "no guard": ("guard: null\n", {}),
+    "another value of a label": ("guard: {production: {labels: {ameide.io/environment: x}}}\n", {}),
+    "a null label": ("guard: {production: {labels: {ameide.io/environment: null}}}\n", {}),
+    "a label in the environment": ("", {f"{GUARD}LABELS": "{ameide.io/environment: x}"}),
+    "the whole group": ("", {"REMOTE_DEV_GUARD__PRODUCTION": "{labels: {ameide.io/environment: x}}"}),
+    "the whole group as text": ("", {"REMOTE_DEV_GUARD__PRODUCTION": ""}),
+    "the whole guard": ("", {"REMOTE_DEV_GUARD": "{production: {labels: {ameide.io/environment: x}}}"}),
+}
+
+
+@pytest.mark.parametrize("case", WEAKER)
+def test_an_override_cannot_remove_what_is_production(root: Path, case: str):
+    local, dotenv, environment = WEAKER[case]
+    committed = load(root, {}).guard.production
+    (root / "config/settings.local.yaml").write_text(local)
+    (root / ".env").write_text(dotenv)
+    found = load(root, environment).guard.production
+    assert set(committed.servers) <= set(found.servers)
+    assert set(committed.contexts) <= set(found.contexts)
+    assert set(committed.namespaces) <= set(found.namespaces)
+    assert committed.labels.items() <= found.labels.items()
+
+
+@pytest.mark.parametrize("case", UNSAFE)
+def test_an_override_that_would_replace_what_is_production_is_an_error(root: Path, case: str):
+    local, environment = UNSAFE[case]
+    (root / "config/settings.local.yaml").write_text(local)
+    with pytest.raises(Trouble):
+        load(root, environment)
+
+
+def test_an_override_adds_to_what_is_production(root: Path):
+    committed = load(root, {}).guard.production
+    (root / "config/settings.local.yaml").write_text("guard: {production: {servers: [eu-*], labels: {tier: live}}}\n")
+    found = load(root, {f"{GUARD}SERVERS": "us-*, eu-*", f"{GUARD}LABELS__STAGE": "live"}).guard.production
+    assert found.servers == [*committed.servers, "eu-*", "us-*"]
+    assert found.labels == {**committed.labels, "tier": "live", "stage": "live"}
+
+
+def test_a_changed_label_of_production_names_its_place(root: Path):
+    (root / ".env").write_text(f"{GUARD}LABELS={{ameide.io/environment: x}}\n")
+    with pytest.raises(Refused) as refused:
+        load(root, {})
+    assert refused.value.problem == Problem(
+        f"{GUARD}LABELS (file .env): labels: 'ameide.io/environment' is 'production' in config/settings.yaml,"
+        " and an override may only add",
+        fix=f"remove it from {GUARD}LABELS (file .env); to change it, edit config/settings.yaml",
+        code=REFUSED,
+    )
 
 
 def test_an_empty_variable_is_an_empty_text(root: Path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.process import processes
+from tasks.core.process import output, processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
@@ -49,6 +48,61 @@ def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
     program.write_text("x")
     with pytest.raises(Absent, match="may not be executed"):
         Tool(str(program))[()].run()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_program_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, stream: str):
+    monkeypatch.setattr(output, "MOST", 1024 * 1024)
+    code = f"import os, sys\nprint(os.getpid(), file=sys.__stderr__, flush=True)\nwhile True: sys.{stream}.write('y' * 65536)"
+    began = time.monotonic()
+    with pytest.raises(ToolError, match="it printed more than 1 MiB and was ended") as caught:
+        python(code, timeout=300)
+    assert caught.value.fix
+    assert time.monotonic() - began < 60
+
+
+def test_output_below_the_limit_is_complete_and_stdin_is_written():
+    size = 5 * 1024 * 1024
+    done = python("import sys; sys.stdout.write(sys.stdin.read() * 2)", stdin=b"x" * size, timeout=60)
+    assert len(done.stdout) == 2 * size
+
+
+def test_a_slow_program_is_waited_for_up_to_its_deadline():
+    code = "import sys, time\nfor n in range(5): print(n, flush=True); time.sleep(0.1)"
+    assert python(code, timeout=60).stdout.split() == list("01234")
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["of this shell", "of a pod"])
+def test_a_variable_that_is_too_big_is_named(monkeypatch: pytest.MonkeyPatch, own: bool):
+    big = "x" * 300_000
+    if own:
+        monkeypatch.setenv("BIG_ONE", big)
+    with pytest.raises(ToolError) as caught:
+        Tool("true", env={} if own else {"BIG_ONE": big})[()].run()
+    assert caught.value.what == "true could not be started: the variable BIG_ONE has 300,009 bytes"
+    assert caught.value.fix == ("unset BIG_ONE" if own else "drop BIG_ONE: `dev.drop` in config/services.yaml")
+
+
+def test_an_argument_that_is_too_big_is_an_error():
+    with pytest.raises(ToolError, match="an argument has 300,000 bytes") as caught:
+        Tool("true")["x" * 300_000].run()
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a=b"])
+def test_a_variable_that_no_program_can_get_is_named(name: str):
+    with pytest.raises(ToolError) as caught:
+        Tool("true", env={name: "x"})[()].run()
+    assert repr(name) in caught.value.why
+    with pytest.raises(ToolError, match="could not be started"):
+        Tool("true", env={"A": "\ud800"})[()].run()
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_an_argument_that_no_program_can_get_is_shown(word: str):
+    with pytest.raises(ToolError) as caught:
+        Tool("true")[word].run()
+    assert repr(word) in caught.value.why
 
 
 def test_children_of_other_threads_are_ended_when_the_block_fails():

@@ -32,7 +32,19 @@ def test_what_was_kept_is_shown():
     assert json.loads(glance("--json").stdout)["cached"] is True
 
 
-@pytest.mark.parametrize("content", ["{}", "[1]", "nonsense", '{"facts": [5]}', '{"facts": [{"section": 1}]}'])
+DAMAGED = {
+    "empty": "{}",
+    "a list": "[1]",
+    "no JSON": "nonsense",
+    "a number as fact": '{"facts": [5]}',
+    "a number as section": '{"facts": [{"section": 1}]}',
+    "nested too deeply": "[" * 200_000,
+    "a time that no clock shows": json.dumps({"facts": [{**FACT, "at": -(10**400)}]}),
+    "a list as state": json.dumps({"facts": [{**FACT, "state": []}]}),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_file_of_another_version_is_ignored(content: str):
     keep(content)
     done = glance()
@@ -54,3 +66,23 @@ def test_a_full_disk_is_an_error():
     with open("/dev/full", "w") as full:
         done = glance(stdout=full)
     assert (done.returncode, done.stderr) == (1, "error: cannot write the result: No space left on device\n")
+
+
+def test_a_named_pipe_is_not_waited_for():
+    place = Path(os.environ["REMOTE_DEV_STATE"])
+    place.mkdir()
+    os.mkfifo(place / "status.json")
+    done = glance(timeout=30)
+    assert (done.returncode, done.stderr) == (1, "error: no status is kept yet\n  fix: inv status\n")
+
+
+def test_other_peoples_names_do_not_control_the_terminal():
+    keep(
+        json.dumps(
+            {"facts": [{**FACT, "name": "\x1b[2Jweb", "value": "a\rb\nok\u202ec", "state": "bad", "fix": "\x9b"}]}
+        )
+    )
+    out = glance().stdout
+    assert r"\x1b[2Jweb  a\rb\nok\u202ec" in out
+    assert r"fix: \x9b" in out
+    assert len(out.splitlines()) == 2
