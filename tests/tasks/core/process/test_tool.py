@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.process import output, processes
+from tasks.core.process import child, output, processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
@@ -41,6 +42,17 @@ def test_an_absent_program_says_how_to_get_it():
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
         Tool("nowhere-to-be-found", fix="install it")[()].run()
     assert caught.value.fix == "install it"
+
+
+def test_an_absent_program_is_named_where_a_folder_on_path_may_not_be_read(monkeypatch: pytest.MonkeyPatch):
+    def denied(*words: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # as execvp says for a user; root may read all
+
+    monkeypatch.setattr(subprocess, "Popen", denied)
+    with pytest.raises(Absent, match="nowhere-to-be-found is not installed"):
+        child.start(["nowhere-to-be-found"], env={})
+    with pytest.raises(Absent, match="sh may not be executed"):
+        child.start(["sh"], env={})
 
 
 def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
