@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def must_be_usable() -> None:
         if not os.access(path, os.R_OK | os.X_OK) and os.path.lexists(path):
             raise Trouble(
                 f"cannot read the state in {path}: it belongs to user {os.lstat(path).st_uid}",
-                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
             )
 
 
