@@ -7,8 +7,8 @@ of a killed run goes on from the state it sees.
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from pathlib import Path
 from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
 from migration.git.objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
 from migration.git.worktree import Checkout, lay_out, reported, restore
+from tasks.core import regular_file, strict_json
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.process.processes import started
 
@@ -91,14 +92,16 @@ def resume(checkout: Checkout) -> str:
     drop_dead_ref_locks(checkout.git_dir, checkout.branch)
     files = _Files.of(checkout)
     try:
-        journal = json.loads(files.journal.read_text())
+        journal = strict_json.mapping(regular_file.text(files.journal))
         old, new, branch = journal["old"], journal["new"], journal["branch"]
     except FileNotFoundError:
         _drop_dead_index_lock(files)
         shutil.rmtree(checkout.stage, ignore_errors=True)
         return ""
     except (OSError, ValueError, KeyError, TypeError):
-        raise Trouble(f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {files.journal}") from None
+        raise Trouble(
+            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
+        ) from None
     if files.lock.exists() and not same_file(files.lock, files.fresh_index):
         raise foreign_lock(files.lock)
     checkout = replace(checkout, branch=branch)
@@ -145,7 +148,7 @@ def _finish(checkout: Checkout, files: _Files, old: str, new: str, now: str) -> 
         files.lock.unlink(missing_ok=True)
         raise Refused(
             f"{checkout.folder}: a run was killed here, and {foreign[0]} has been changed since",
-            fix=f"save your change elsewhere, then git -C {checkout.folder} checkout {now[:12]} -- '{foreign[0]}'",
+            fix=f"save your change elsewhere, then git -C {shlex.quote(str(checkout.folder))} checkout {now[:12]} -- {shlex.quote(foreign[0])}",
         )
     lay_out(checkout, edits, old)
     if now == old:

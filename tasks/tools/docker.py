@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core import regular_file, strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.process.tool import Tool
+from tasks.core.typed import move_away
 from tasks.tools import base
 
 _MARGIN = 600  # seconds that a login must still last: an image build takes minutes
@@ -50,13 +51,11 @@ def login(host: str) -> Login:
     """Return the login to this registry from the client's configuration, without starting a program."""
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = strict_json.loads(regular_file.text(path))
     except FileNotFoundError:
         return Login(False)
     except (OSError, ValueError) as why:
-        raise Blocked(
-            f"cannot read {path}: {why}", fix=f"correct it, or move it away: mv {path} {path}.broken"
-        ) from None
+        raise Blocked(f"cannot read {path}: {why}", fix=f"correct it, or move it away: {move_away(path)}") from None
     config = _mapping(document)
     helper = str(_mapping(config.get("credHelpers")).get(host) or config.get("credsStore") or "")
     entries = {_host(key): value for key, value in reversed(_mapping(config.get("auths")).items())}
@@ -88,7 +87,7 @@ def _expiry(token: str) -> float:
     if len(parts) != 3:
         return 0.0
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = strict_json.mapping(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return float(claims["exp"])
     except (binascii.Error, ValueError, KeyError, TypeError):
         return 0.0

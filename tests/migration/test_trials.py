@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,18 +22,11 @@ pytestmark = pytest.mark.slow
 
 def share_environment(core: Path) -> None:
     """Let scripts/inv in core use this checkout's environment, as if it had made it there: its stamps name their root."""
-    home = core / ".remote-dev"
-    home.mkdir()
-    (home / "venv").symlink_to(repository_root() / ".remote-dev/venv")
-    daily = f"{hash_of(core / 'scripts/requirements.lock')} {core.resolve()}"
-    (home / "stamp").write_text(daily)
-    (home / "stamp-migration").write_text(f"{daily} {hash_of(core / 'migration/requirements.lock')}")
-
-
-def hash_of(file: Path) -> str:
-    """The hash of a lock as scripts/inv computes it: of the line that sha256sum prints."""
-    line = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.resolve()}\n"
-    return hashlib.sha256(line.encode()).hexdigest()[:16]
+    stamps = core / ".remote-dev/installed"
+    stamps.mkdir(parents=True)
+    (core / ".remote-dev/venv").symlink_to(repository_root() / ".remote-dev/venv")
+    for lock in ("scripts/requirements.lock", "migration/requirements.lock"):
+        (stamps / lock.replace("/", "-")).write_text(f"{core.resolve()}\n{(core / lock).read_text()}")
 
 
 class Desk:

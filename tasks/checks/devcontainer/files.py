@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tasks.checks.devcontainer import jsonc, schema
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 
@@ -31,11 +33,11 @@ def look(s: Settings, folder: Path) -> list[Finding]:
 def read(path: Path) -> dict[str, Any]:
     """Return the file's mapping. Comments and trailing commas are allowed, as in every tool that reads it."""
     try:
-        config = jsonc.loads(path.read_text("utf-8"))
+        config = jsonc.loads(regular_file.text(path))
     except FileNotFoundError:
         raise Trouble(f"{path} is missing", fix="copy .devcontainer from the suite's repository") from None
     except OSError as why:
-        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
+        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {shlex.quote(str(path))}") from None
     except ValueError as why:
         raise Trouble(f"{path} is not JSON: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
     if not isinstance(config, dict):
@@ -43,9 +45,18 @@ def read(path: Path) -> dict[str, Any]:
     return config
 
 
+def _text(path: Path) -> str:
+    try:
+        return regular_file.text(path)
+    except OSError as why:
+        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {path}") from None
+
+
 def arguments(dockerfile: Path) -> dict[str, str]:
     """Return the ARGs that have a default, by name."""
-    return dict(_ARG.findall(dockerfile.read_text("utf-8")))
+    return dict(_ARG.findall(_text(dockerfile)))
 
 
 def wanted(s: Settings) -> dict[str, str]:
@@ -177,7 +188,7 @@ def _post_create(folder: Path) -> Iterator[Finding]:
     if not script.is_file():
         yield missing("postCreate.sh", "it does not exist", fix="copy it from the suite's .devcontainer")
         return
-    lines = [line for line in script.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
+    lines = [line for line in _text(script).splitlines() if not line.lstrip().startswith("#")]
     text = "\n".join(lines)
     if "k3d" in text:
         yield missing("postCreate.sh", "still creates a local k3d cluster", fix="inv migrate.phase2 --dry-run")
@@ -194,7 +205,7 @@ def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Fin
         return
     dockerfile = folder / name
     if not dockerfile.is_file():
-        yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {dockerfile}")
+        yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {shlex.quote(str(dockerfile))}")
         return
     present = arguments(dockerfile)
     different = {key: value for key, value in wanted(s).items() if present.get(key) != value}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+from types import FrameType
 from typing import Any
 
 from tasks.core.process import running
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
+_AGAIN = 0.02  # seconds
 _seen = 0
 
 
@@ -27,10 +31,31 @@ def interrupt(number: int, frame: Any = None) -> None:
     A second signal only kills the children: the run unwinds already, perhaps through the end of the interpreter.
     """
     global _seen
+    if postponed(number, frame):
+        return
     _seen += 1
     running.interrupt_running()
     if _seen != 2:
         raise Interrupted(number)
+
+
+def postponed(number: int, frame: FrameType | None) -> bool:
+    """Deliver the signal again in a moment if the main thread imports a module now.
+
+    An exception inside the import system leaves a lock held, on which other threads then wait for ever, or is lost in
+    a callback (`Exception ignored in: <function _get_module_lock...`).
+    """
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    again = threading.Timer(_AGAIN, os.kill, (os.getpid(), number))
+    again.daemon = True
+    try:
+        again.start()
+    except RuntimeError:  # the interpreter ends already
+        return False
+    return True
 
 
 def unwind(number: int) -> None:

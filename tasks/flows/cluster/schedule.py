@@ -7,11 +7,13 @@ provide the identity in Azure and the federated credential.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, Trouble
 from tasks.core.plan.change import Change
@@ -135,13 +137,16 @@ jobs:
 def write(path: Path, text: str) -> Change[None] | None:
     """Return the change that writes the file, None when it has this text. Raises Refused when it has another one."""
     try:
-        present = path.read_text("utf-8") if path.exists() else None
+        present = regular_file.text(path) if path.exists() else None
     except (OSError, UnicodeDecodeError) as why:
         raise Trouble(f"cannot read {path}: {why}", fix="name another file: --out FILE") from None
     if present == text:
         return None
     if present is not None:
-        raise Refused(f"{path} has other content", fix=f"compare it: inv aks.schedule | diff {path} -; then delete it")
+        raise Refused(
+            f"{path} has other content",
+            fix=f"compare it: inv aks.schedule | diff {shlex.quote(str(path))} -; then delete it",
+        )
     return Change(f"write {path}", run=lambda: _write(path, text))
 
 

@@ -75,8 +75,8 @@ def env(service: Service, *, env_file: str, overwrite: bool, names: bool, json: 
             fix=f"inv intercept {service.name} --no-run --env-file FILE",
         )
     if path:
-        environment.write_file(path, held.environment)
-        show.written(path, env_file, held.environment, json=json)
+        omitted = environment.write_file(path, held.environment, service.dev)
+        show.written(path, env_file, held.environment, omitted, json=json)
     elif names:
         show.names(held.environment, json=json)
     else:

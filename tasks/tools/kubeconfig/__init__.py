@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.state import store
+from tasks.core.typed import move_away
+from tasks.core.yaml.bounded import loader
 from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
-from tasks.core.yaml.strict import loader
 from tasks.tools import base
 
 THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gets the token, in whatever mode az was logged in
@@ -192,7 +194,7 @@ def private(context: Context) -> Iterator[str]:
         except OSError as why:
             raise Blocked(
                 f"cannot write {file}: {why.strerror}",
-                fix="free some space, or set TMPDIR to a folder that can be written",
+                fix=f"free some space, or set {store.VARIABLE} to a folder that can be written",
             ) from None
         yield str(file)
 
@@ -259,15 +261,15 @@ def compose(path: Path) -> Node:
 def content(path: Path) -> str:
     """Return the file's text, empty when it does not exist. Raises Blocked when it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return regular_file.text(path)
     except FileNotFoundError:
         return ""
     except NotADirectoryError:
         return ""
     except UnicodeDecodeError:
-        raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: mv {path} {path}.broken") from None
+        raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: {move_away(path)}") from None
     except IsADirectoryError:  # Docker creates a folder where a file to mount is missing
-        raise Blocked(f"{path} is a folder", fix=f"move it away: mv {path} {path}.broken") from None
+        raise Blocked(f"{path} is a folder", fix=f"move it away: {move_away(path)}") from None
     except OSError as why:
         raise Blocked(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
 
@@ -326,7 +328,7 @@ def _inlined(body: Node, singular: str) -> Node:
             continue
         if not text(find(body, data_key)):  # like kubectl, prefer the data when both are given
             try:
-                data = base64.b64encode(Path(path).read_bytes()).decode()
+                data = base64.b64encode(regular_file.read(path)).decode()
             except OSError as why:
                 raise Blocked(
                     f"cannot read {path}, which the kubeconfig names as {key}: {why.strerror}",
