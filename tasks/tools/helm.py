@@ -15,7 +15,7 @@ from tasks.core.plan.change import Change
 from tasks.core.process.tool import Tool
 from tasks.core.shape import Shape, must_be
 from tasks.core.yaml.bounded import loader
-from tasks.tools import assessed, base, capabilities, kubectl
+from tasks.tools import api_server, assessed, base, capabilities, kubectl
 
 HOLDER = "held-by"  # a label; Helm keeps it with every revision and can list by it
 Object = dict[str, Any]
@@ -80,12 +80,15 @@ def releases(s: Settings, holder: str) -> list[Release]:
     """Return all releases of the namespace, whatever their status. Those that `holder` holds are marked."""
     known = capabilities.flags(tool(s), "list")
     every = tool(s)["list", *(["--all"] if "all" in known else []), "--max", "0", "--output", "json"]
-    with ThreadPoolExecutor(max_workers=2) as pool:  # each call asks the credential plugin, which takes a second
-        all_of = pool.submit(every.json)
-        held_by = pool.submit(every["--selector", f"{HOLDER}={holder}"].json)
-        listed, holds = (
-            must_be(list[_Listed] | None, answer.result(), said="helm list") or [] for answer in (all_of, held_by)
-        )
+    of_holder = every["--selector", f"{HOLDER}={holder}"]
+
+    def both(timeout: float | None) -> list[Any]:
+        with ThreadPoolExecutor(max_workers=2) as pool:  # each call asks the credential plugin, which takes a second
+            asked = [pool.submit(command.json, timeout=timeout) for command in (every, of_holder)]
+            return [answer.result() for answer in asked]
+
+    answers = api_server.ask(s, both, name="helm list")
+    listed, holds = (must_be(list[_Listed] | None, answer, said="helm list") or [] for answer in answers)
     held = {str(r["name"]) for r in holds}
     return [
         Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), str(r["name"]) in held)
