@@ -11,6 +11,7 @@ limit=${POST_CREATE_SECONDS:-900} # the longest deadline of a single tool: deadl
 for folder in "$HOME/.azure" "$HOME/.kube" "$state"; do
   [ -d "$folder" ] || { mkdir -p "$folder" && chmod 0700 "$folder"; }
   [ -O "$folder" ] || sudo -n chown -R "$(id -u):$(id -g)" "$folder"
+  chmod go= "$folder" # the suite refuses a state folder that others can enter
 done 2>/dev/null
 
 # `inv`, and `invoke` (completion calls it), run this repository's suite.

@@ -26,7 +26,7 @@ from tasks.tools.az import cluster
 Value = TypeVar("Value")
 
 _ACCEPTED_WITHIN = 1.2  # seconds: a lost first packet is sent again after one
-_MOMENT = 1.5  # seconds for a program that will probably not answer
+_MOMENT = 1.0  # second for a program that will probably not answer
 _AZ_ANSWERS_WITHIN = 2.0  # seconds, beside that program
 _VALID = 5.0  # seconds that a look is used again: one command asks several times
 _FIX = "check the network and the VPN; inv aks.status shows whether the cluster runs"

@@ -16,11 +16,23 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Tool
+from tasks.core.shape import Shape, must_be
 from tasks.tools import base
 
 TILTFILE = "(Tiltfile)"
 _TILTFILE_ERROR = 5  # exit code of `tilt alpha tiltfile-result`, from its help
 _MOMENT = 15.0  # seconds
+_CRASHES = {  # Kubernetes' reasons why a container does not stay up, as `kubectl get pods` shows them
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "OOMKilled",
+    "RunContainerError",
+    "StartError",
+}
 _NOT_RUNNING = re.compile(r"No tilt apiserver found|was refused|Could not connect to Tilt")  # tilt-0.37.6.yaml
 
 
@@ -48,10 +60,64 @@ class Resource:
 
     pid: int = 0
 
+    pod: str = ""
+    """Its newest pod; empty for what is not in the cluster."""
+
+    pod_status: str = ""
+    """The pod's state, as `kubectl get pods` shows it."""
+
+    pod_message: str = ""
+    """What Kubernetes adds to it."""
+
+    @property
+    def crash(self) -> str:
+        """Kubernetes' reason why the pod does not stay up; empty while it may still start.
+
+        `runtime` does not say it: in a crash loop it is pending for ever.
+        """
+        return self.pod_status if self.pod_status.removeprefix("Init:") in _CRASHES else ""
+
     @property
     def failed(self) -> bool:
         """Did its update or what it runs fail?"""
-        return "error" in (self.update, self.runtime)
+        return "error" in (self.update, self.runtime) or bool(self.crash)
+
+
+class _Declared(Shape):
+    EnabledManifests: list[str] | None = None
+
+
+class _Build(Shape):
+    error: str | None = None
+
+
+class _Condition(Shape):
+    type: str | None = None
+    status: str | None = None
+
+
+class _Status(Shape):
+    conditions: list[_Condition] | None = None
+    buildHistory: list[_Build] | None = None
+    disableStatus: dict[str, Any] | None = None
+    triggerMode: int | None = None
+    waiting: dict[str, Any] | None = None
+    localResourceInfo: _Local | None = None
+
+
+class _Local(Shape):
+    pid: int | None = None
+
+
+class _Item(Shape):
+    metadata: dict[str, Any] | None = None
+    status: _Status | None = None
+
+
+class _Resources(Shape):
+    """The form of `tilt get uiresources`."""
+
+    items: list[_Item] | None = None
 
 
 class Refusal(ToolError):
@@ -82,8 +148,7 @@ def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str,
     if done.exit != 0:
         raise command.failed(done)
     answer = command.parsed(done.stdout)
-    if not isinstance(answer, dict):
-        raise ToolError(f"{command.name}: the answer is not an object", tool="tilt", exit=0)
+    must_be(_Declared, answer, said=command.name)
     return [str(name) for name in answer.get("EnabledManifests") or []]
 
 
@@ -114,8 +179,8 @@ def _get(s: Settings, port: int, kind: str) -> dict[str, Any]:
         if _NOT_RUNNING.search(done.stderr):
             raise NotRunning(f"no Tilt answers at port {port}", tool="tilt", exit=done.exit, fix="inv tilt.up")
         raise command.failed(done)
-    answer = command.parsed(done.stdout)
-    return answer if isinstance(answer, dict) else {}
+    answer: dict[str, Any] = must_be(_Resources, command.parsed(done.stdout), said=command.name)
+    return answer
 
 
 def _resource(item: Mapping[str, Any]) -> Resource:
@@ -123,6 +188,7 @@ def _resource(item: Mapping[str, Any]) -> Resource:
     status = item.get("status") or {}
     conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
     history = status.get("buildHistory") or [{}]
+    pod = status.get("k8sResourceInfo") or {}
     update = str(status.get("updateStatus", ""))
     return Resource(
         name=str((item.get("metadata") or {}).get("name", "")),
@@ -134,6 +200,9 @@ def _resource(item: Mapping[str, Any]) -> Resource:
         waiting=str((status.get("waiting") or {}).get("reason", "")),
         error=str(history[0].get("error", "") or "").strip(),
         pid=int((status.get("localResourceInfo") or {}).get("pid") or 0),
+        pod=str(pod.get("podName") or ""),
+        pod_status=str(pod.get("podStatus") or ""),
+        pod_message=str(pod.get("podStatusMessage") or ""),
     )
 
 

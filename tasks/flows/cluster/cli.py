@@ -14,7 +14,7 @@ from tasks.checks.report import report
 from tasks.core import ui
 from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.config.settings import Settings
-from tasks.core.errors import MISSING, Trouble
+from tasks.core.errors import MISSING, Refused, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.flows.cluster import power, schedule
 from tasks.flows.cluster.power import Verb
@@ -84,14 +84,17 @@ def status(s: Settings, *, json: bool) -> None:
         ui.say(f"  {hint}")
 
 
-def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
-    """Start or stop the cluster after a confirmation. Raises Refused for production."""
+def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool, confirm: str = "") -> None:
+    """Start or stop the cluster after a confirmation. Raises Refused for production.
+
+    confirm: the cluster's name, which confirms a stop that ends the intercepts of others
+    """
     guard.check_names(s)
     if dry or check:
         with without_trace():
             _plan_switch(s, verb, check=check, json=json)
     else:
-        _switch(s, verb, yes=yes, json=json)
+        _switch(s, verb, yes=yes, confirm=confirm, json=json)
 
 
 def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
@@ -114,25 +117,47 @@ def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
 def _plan_switch(s: Settings, verb: Verb, *, check: bool, json: bool) -> None:
     current = az_cluster.show(s)
     change = power.plan(s, verb, current, dry=True)
+    for line in power.holders(s) if change and verb is Verb.STOP else ():
+        ui.talk(line)
     _show_switch(s, change, change.would if change else _nothing_to_do(s, current), json=json)
     if change is not None and check:
         raise SystemExit(MISSING)
 
 
-def _switch(s: Settings, verb: Verb, *, yes: bool, json: bool) -> None:
+def _switch(s: Settings, verb: Verb, *, yes: bool, confirm: str, json: bool) -> None:
     current = az_cluster.show(s)
     change = power.plan(s, verb, current, dry=False)
     if change is None:
         _show_switch(s, None, _nothing_to_do(s, current), json=json)
         return
-    if verb is Verb.STOP:
-        for hint in power.own_intercepts(s):
-            ui.talk(hint)
     loss = f" it ends {change.destroys}" if change.destroys else ""
-    ui.confirm(f"{change.text}?{loss}", yes=yes, fix=f"inv aks.{verb} --yes")
+    question = f"{change.text}?{loss}"
+    if verb is Verb.STOP:
+        _confirm_stop(s, question, yes=yes, confirm=confirm)
+    else:
+        ui.confirm(question, yes=yes, fix="inv aks.start --yes")
     ui.talk(f"{change.text}: this takes some minutes")
     perform(change)
     _show_switch(s, change, f"{s.cluster.name} {'runs' if verb is Verb.START else 'is stopped'}", json=json)
+
+
+def _confirm_stop(s: Settings, question: str, *, yes: bool, confirm: str) -> None:
+    """Ask before a stop. Where others intercept, `--yes` is not enough: raises Refused without the cluster's name."""
+    if confirm and confirm != s.cluster.name:
+        raise Refused(f"--confirm: the cluster is {s.cluster.name}, not '{confirm}'", fix="inv aks.status")
+    for hint in power.own_intercepts(s):
+        ui.talk(hint)
+    holders = power.holders(s)
+    if confirm or not holders:
+        ui.confirm(question, yes=yes or bool(confirm), fix="inv aks.stop --yes")
+        return
+    for line in holders:
+        ui.talk(line)
+    fix = f"ask them, then inv aks.stop --confirm {s.cluster.name}"
+    if not ui.can_ask():
+        more = f" (and {len(holders) - 1} more)" if len(holders) > 1 else ""
+        raise Refused(f"{s.cluster.name} is in use: {holders[0]}{more}", why="--yes does not answer for them", fix=fix)
+    ui.confirm(question, yes=False, fix=fix, word=s.cluster.name)
 
 
 def _nothing_to_do(s: Settings, current: Cluster) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from tasks.core import ports, ui
 from tasks.core.config.settings import Settings
+from tasks.core.state import answered
 from tasks.flows.intercept import proof
 from tasks.flows.intercept.plan import Mode, Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
@@ -162,6 +163,7 @@ class Watch:
         return self._reported is None or (listening != self._reported and unchanged >= _QUIET)
 
     def _say_reached(self, answer: Answer, seconds: float) -> None:
+        answered.mark(self._plan.request.service.name)
         text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
         ui.progress("done", "reached", text, seconds)
 

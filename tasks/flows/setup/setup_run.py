@@ -13,6 +13,7 @@ from tasks.core.yaml import nodes
 from tasks.flows.setup.lazy import Lazy
 from tasks.tools import az, capabilities, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
+from tasks.tools.az import cluster as az_cluster
 from tasks.tools.kubeconfig import Context
 
 
@@ -39,6 +40,7 @@ class SetupRun:
 
     def __post_init__(self) -> None:
         self.fetched_context = Lazy(lambda: fetch_context(self.settings))
+        self.shown_cluster = Lazy(lambda: az_cluster.show(self.settings))
         self.fresh_login = False
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
@@ -53,6 +55,7 @@ class SetupRun:
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
                 self.fetched_context.start()
+                self.shown_cluster.start()
             else:
                 self._target(session_context(self.settings, present)).start()
         except Blocked:
@@ -61,6 +64,7 @@ class SetupRun:
     def stop(self) -> None:
         """End the reads that are still running."""
         self.fetched_context.stop()
+        self.shown_cluster.stop()
         self._telepresence_help.stop()
         for target in list(self._targets.values()):
             target.stop()
@@ -69,6 +73,7 @@ class SetupRun:
         """Invalidate the answers from before a new login."""
         self.fresh_login = True
         self.fetched_context.invalidate()
+        self.shown_cluster.invalidate()
         with self._lock:
             self._targets.clear()
 

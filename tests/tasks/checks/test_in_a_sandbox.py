@@ -11,6 +11,7 @@ import yaml
 
 from sandbox import control
 from sandbox.control import Box
+from tasks.core import ports
 from tasks.core.config.settings import load
 from tasks.core.repository import repository_root
 from tests.world import WWW, inv, writes
@@ -162,6 +163,21 @@ def test_stop_and_start_need_confirmation_and_happen_once(box):
     assert inv(box, "aks.start", "--check").returncode == 2
     assert inv(box, "aks.start", "--yes").returncode == 0
     assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+
+
+def test_a_cluster_in_which_a_colleague_intercepts_is_stopped_only_by_its_name(box):
+    colleague = control.as_user(box, "colleague")
+    steps = ("setup", "--only", "login", "--only", "credentials", "--only", "kubelogin")
+    assert inv(box, *steps, env=colleague).returncode == 0
+    made = inv(box, "intercept", WWW, "--no-run", "--port", str(ports.free()), env=colleague)
+    assert made.returncode == 0, made.stderr
+    refused = inv(box, "aks.stop", "--yes")
+    assert refused.returncode == 3
+    assert f"intercepts {WWW}" in refused.stderr
+    assert f"inv aks.stop --confirm {SETTINGS.cluster.name}" in refused.stderr
+    assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+    assert inv(box, "down", env=colleague).returncode == 0
+    assert "intercepts" not in inv(box, "aks.stop", "--dry-run").stderr
 
 
 def test_production_is_never_stopped(box, activate_fault):

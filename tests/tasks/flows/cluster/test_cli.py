@@ -28,7 +28,7 @@ from tests.tasks.flows.fakes import HERE, Workstation
 SPOT = Pool("spot", "User", "Standard_B4ms", True, 1, 0, 5)
 FIXED = Pool("fixed", "User", "Standard_D8s_v5", False, 4)
 SYSTEM = Pool("system", "System", "Standard_B4ms", False, 1, 1, 3)
-RUNNING = Cluster("Running", "Succeeded", "1.34.4", "westeurope", (SYSTEM, SPOT, FIXED), {})
+RUNNING = Cluster("Running", "Succeeded", "1.34.4", "westeurope", (SYSTEM, SPOT, FIXED), {}, "Dev", ("dev.example",))
 
 
 @pytest.fixture

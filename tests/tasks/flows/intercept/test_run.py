@@ -25,6 +25,7 @@ from tasks.flows.intercept.plan import Mode
 from tasks.flows.intercept.proof import Answer, AnsweredBy, Via
 from tasks.flows.intercept.request import Request
 from tasks.flows.intercept.watch import Watch
+from tasks.flows.session import tunnel
 from tasks.tools import telepresence
 from tasks.tools.telepresence import Conflict, Held
 from tests.tasks.flows import fakes
@@ -54,6 +55,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     monkeypatch.setattr(argo, "read", lambda s: Argo())
     monkeypatch.setattr(argo, "findings", lambda s, service, state: [])
     monkeypatch.setattr(login, "validity", lambda s: "")
+    monkeypatch.setattr(tunnel, "must_carry", lambda s: None)
     monkeypatch.setattr(proof, "until_local", until_local)
     monkeypatch.setattr(proof, "listening", lambda port: nullcontext(object()))
     monkeypatch.setattr(ports, "owner", lambda port: None)
