@@ -259,7 +259,8 @@ def test_the_env_file_is_written_recorded_and_deleted_with_the_intercept(here: W
     assert intercept(request(run=False, env_file=str(file))) == 0
     assert file.read_text() == "FROM_POD=yes\n"
     (entry,) = journal.entries("intercept")
-    assert entry.data["files"] == [str(file)]
+    (known,) = entry.data["files"]
+    assert (known["path"], known["inode"]) == (str(file), file.stat().st_ino)
     cli.leave("", dry=False)
     assert not file.exists()
 
