@@ -157,7 +157,7 @@ def _of_this_environment(path: Path) -> Box:
     except (FileNotFoundError, NotADirectoryError):
         raise Trouble(
             f"this shell belongs to the sandbox {_id(path)}, which has ended",
-            fix=f"open a new shell, or unset {BOX_VARIABLE} to use another sandbox",
+            fix="open a new shell",
         ) from None
 
 

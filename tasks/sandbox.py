@@ -38,8 +38,8 @@ def up(
         ui.as_json({"id": box.id, "env": box.env, "ingress": box.ingress, "log": str(box.log)})
         return
     ui.say(f"sandbox {box.id} runs, its ingress is {box.ingress}")
-    ui.say(f'enter it:  eval "$(./scripts/inv sandbox.env --id {box.id})"')
-    ui.say(f"end it:    ./scripts/inv sandbox.down --id {box.id}")
+    ui.say(f'enter it:  eval "$(inv sandbox.env --id {box.id})"')
+    ui.say(f"end it:    inv sandbox.down --id {box.id}")
 
 
 @task(

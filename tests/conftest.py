@@ -29,8 +29,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contracts", default="", metavar="DIR", help="a folder with real programs, see tests/contracts")
 
 
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `inv`, as it is on PATH in the dev container: messages name it as it is typed."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "inv").symlink_to(ROOT / "scripts" / "inv")
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Path) -> Iterator[None]:
     """Each test has its own HOME and state folder; nothing of the developer's environment leaks in."""
     for name in list(os.environ):
         if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE")):
@@ -40,6 +48,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ.get('PATH') or os.defpath}")
     monkeypatch.chdir(ROOT)  # and back again, whatever the test did
     assessed.forget()
     running.reset()  # as in a process of its own: a test before may have been interrupted

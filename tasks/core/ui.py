@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.errors import Trouble
+from tasks.core.typed import as_typed, fixes_as_typed
 from tasks.core.visible import in_json, one_line, visible
 
 SCHEMA = 1
@@ -43,12 +44,12 @@ def masked(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Print a line of the result, on stdout."""
-    _write(sys.stdout, visible(text) + "\n")
+    _write(sys.stdout, visible(as_typed(text)) + "\n")
 
 
 def talk(text: str) -> None:
     """Print a remark or progress, on stderr."""
-    _write(sys.stderr, visible(text) + "\n")
+    _write(sys.stderr, visible(as_typed(text)) + "\n")
 
 
 def warn(text: str) -> None:
@@ -60,7 +61,7 @@ def as_json(document: dict[str, Any]) -> None:
     """Print the one JSON document of a `--json` run, with its schema number."""
     global _json_printed
     _json_printed = True
-    whole = {"schema": SCHEMA, **document}
+    whole = {"schema": SCHEMA, **fixes_as_typed(document)}
     text = json.dumps(whole, indent=2, ensure_ascii=False, default=str)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import stat
@@ -155,7 +156,7 @@ def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield missing(
             "user",
             "no sudo: telepresence cannot start its root daemon",
-            fix=f"sudo apt-get install -y sudo as root, or {REBUILD}",
+            fix=f"as root: apt-get install -y sudo; or {REBUILD}",
         )
 
 
@@ -181,7 +182,7 @@ def _docker(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield missing(
             subject,
             f"permission denied on {socket_path}",
-            fix=f"sudo chgrp docker {socket_path} && sudo usermod -aG docker $USER, then a new terminal; or {REBUILD}",
+            fix=f"sudo chgrp docker {socket_path} && sudo usermod -aG docker $(id -un), then a new terminal; or {REBUILD}",
         )
 
 
@@ -211,15 +212,15 @@ def _folder(folder: Path, machine: Machine) -> Finding:
     except FileNotFoundError:
         return ok(subject, "does not exist yet; it is created when it is needed")
     except OSError as why:
-        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
+        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {shlex.quote(str(folder))}")
     if owner != machine.uid:
         return missing(
             subject,
             f"belongs to uid {owner}, you are {machine.uid}: the volume was created as root",
-            fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
+            fix=f"sudo chown -R $(id -u):$(id -g) {shlex.quote(str(folder))}",
         )
     if not os.access(folder, os.W_OK):
-        return missing(subject, "not writable", fix=f"chmod u+rwx {folder}")
+        return missing(subject, "not writable", fix=f"chmod u+rwx {shlex.quote(str(folder))}")
     return ok(subject, "yours")
 
 
@@ -231,7 +232,7 @@ def _path(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield warning(
             "inv on PATH",
             "`inv` is not on PATH; ./scripts/inv works from the repository",
-            fix=f"ln -s {s.root}/scripts/inv ~/.local/bin/inv and put ~/.local/bin on PATH",
+            fix=f"ln -s {shlex.quote(s.root)}/scripts/inv ~/.local/bin/inv and put ~/.local/bin on PATH",
         )
 
 

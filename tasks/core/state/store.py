@@ -57,7 +57,7 @@ def must_be_usable() -> None:
         if not os.access(path, os.R_OK | os.X_OK) and os.path.lexists(path):
             raise Trouble(
                 f"cannot read the state in {path}: it belongs to user {os.lstat(path).st_uid}",
-                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
             )
     _must_be_private(base)
     sweep()
@@ -72,7 +72,7 @@ def _must_be_private(base: Path) -> None:
         raise Refused(
             f"the state folder {base} belongs to user {found.st_uid}",
             why="its owner could have processes ended and files deleted in your name",
-            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
         )
     if found.st_mode & 0o077:
         raise Refused(
