@@ -16,6 +16,7 @@ from tests.buildings import needs_missing
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / "sandbox").is_dir():  # contracts are tested against its stand-ins
+    import sandbox.resolver.sitecustomize  # noqa: F401  # names of a sandbox resolve in tests that run tasks in this process
     from tests.contracts.summary import pytest_terminal_summary as pytest_terminal_summary
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports, ui
+from tasks.core.config.catalogue import catalogue
 from tasks.core.process import processes
 from tasks.core.repository import repository_root
 
-_SERVICE = "www-ameide-platform"
 _BUDGET, _BUDGET_OF_DOWN = 5.0, 15.0  # seconds
 _LIMIT = 60.0  # seconds after which a command is ended
 _START = "<!-- outages: written by python -m sandbox.demo.outages -->"
@@ -47,15 +47,7 @@ OUTAGES = (
     Outage("dns", "its name does not resolve", "does not resolve"),
     Outage("login-70043", "the login has expired", "AADSTS70043", session_lives=True),
 )
-COMMANDS: tuple[tuple[str, ...], ...] = (
-    ("status",),
-    ("tp.status",),
-    ("tp.who",),
-    ("tp.list",),
-    ("tp.verify", _SERVICE),
-    ("intercept", "www-ameide", "--", "true"),
-    ("down",),
-)
+COMMANDS = ("status", "tp.status", "tp.who", "tp.list", "tp.verify", "intercept", "down")
 
 
 @dataclass(frozen=True)
@@ -103,15 +95,17 @@ class Row:
 
 def measure(outage: Outage, latency: str = "aks") -> Iterator[Row]:
     """Run every command in a sandbox of its own, one after the other."""
+    held, other = [service.name for service in catalogue().services if service.ports and service.hosts][:2]
+    arguments = {"tp.verify": (held,), "intercept": (other, "--", "true")}
     box = control.up(latency=latency)
     try:
         _must_run(box, "setup")
-        _must_run(box, "intercept", _SERVICE, "--no-run", "--port", str(ports.free()))
+        _must_run(box, "intercept", held, "--no-run", "--port", str(ports.free()))
         control.fault(box, outage.fault)
-        for words in COMMANDS:
-            seconds, code, said = _run(box, words)
-            left = tuple(_daemons(box)) if words == ("down",) else ()
-            yield Row(outage, words[0], seconds, code, said, left)
+        for command in COMMANDS:
+            seconds, code, said = _run(box, (command, *arguments.get(command, ())))
+            left = tuple(_daemons(box)) if command == "down" else ()
+            yield Row(outage, command, seconds, code, said, left)
     finally:
         control.down(box)
 

@@ -137,7 +137,7 @@ def _orphan_with(pid: int) -> Entry | None:
     """Return the intercept of a killed run whose process has this pid or started it."""
     groups = processes.stat(pid)[2:4]  # its group and its session
     orphans = (entry for entry in journal.entries("intercept") if not entry.owner_lives)
-    return next((entry for entry in orphans if str(entry.data.get("group")) in groups), None)
+    return next((entry for entry in orphans if str(entry.group) in groups), None)
 
 
 def _program_must_exist(program: str, folder: Path, service: Service) -> None:
