@@ -104,7 +104,7 @@ class _Info(Shape):
     disposition: int | None = None
     spec: _Spec | None = None
     headers: dict[str, Any] | None = None
-    environment: dict[str, Any] | None = None
+    environment: dict[str, str] | None = None
 
 
 class _Listed(Shape):
@@ -119,7 +119,7 @@ class _Made(Shape):
     """The answer of `intercept` and `replace`."""
 
     target_port: int | None = None
-    environment: dict[str, Any] | None = None
+    environment: dict[str, str] | None = None
 
 
 def session(found: Any) -> Session:
