@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.checks import argo, cluster, guard, workload
+from tasks.checks import argo, cluster, guard, session, workload
 from tasks.checks.devcontainer import files as container_files
 from tasks.checks.devcontainer import machine
 from tasks.checks.finding import Finding, limit_deadlines, warning
@@ -19,7 +19,7 @@ from tasks.core.plan.change import Change, perform
 from tasks.flows.cluster import power, schedule
 from tasks.flows.cluster.power import Verb
 from tasks.flows.cluster.schedule import Hours
-from tasks.tools import kubeconfig, kubectl
+from tasks.tools import kubectl
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
 from tasks.tools.private_caches import without_trace
@@ -47,14 +47,12 @@ def check_argo(s: Settings, name: str, *, json: bool, check: bool) -> None:
     """Check Argo CD for one service of the catalogue, or for all of them that are in the cluster."""
     services = [catalogue().named(name, "argo.check")] if name else catalogue().services
     s = limit_deadlines(s, cluster.SECONDS / 3)
-    freeze = kubeconfig.freeze(s)
-    if freeze is not None:
-        perform(freeze)
-    objects = kubectl.get(s, "deployments,statefulsets,services,pods")
-    state = argo.read(s)
-    findings: list[Finding] = []
-    for service in services:
-        findings += _service_findings(s, service, objects, state, required=bool(name))
+    with session.readable(s):
+        objects = kubectl.get(s, "deployments,statefulsets,services,pods")
+        state = argo.read(s)
+        findings: list[Finding] = []
+        for service in services:
+            findings += _service_findings(s, service, objects, state, required=bool(name))
     report(findings, json=json, check=check, about={"namespace": s.cluster.namespace})
 
 

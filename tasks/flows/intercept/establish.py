@@ -139,9 +139,9 @@ def _with_holder(s: Settings, conflict: telepresence.Conflict, plan: Plan) -> Re
     for note in notice.read(s, plan.wanted.workload):
         if not note.mine and conflict.client in {"", note.client}:
             return Refused(
-                f"{plan.wanted.workload} is held by {note.client} ({note.mode}, started {note.age})",
+                f"{plan.wanted.workload} is held by {note.holder} ({note.mode}, started {note.age})",
                 why=conflict.why,
-                fix="; ".join((f"ask {note.client}", *conflict.ways)),
+                fix="; ".join((f"ask {note.holder}", *conflict.ways)),
             )
     return conflict
 

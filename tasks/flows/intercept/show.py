@@ -111,7 +111,7 @@ def team(found: Team, *, json: bool) -> None:
         ui.say("this workstation intercepts nothing")
     if found.colleagues:
         ui.say("colleagues, by their own notices (one of a workstation that crashed may be stale):")
-        ui.table([(note.workload, note.mode, note.client, note.age) for note in found.colleagues], indent="  ")
+        ui.table([(note.workload, note.mode, note.holder, note.age) for note in found.colleagues], indent="  ")
     intercepted = {own.workload for own in found.own}
     idle = [name for name in found.agents if name not in intercepted]
     if idle:
