@@ -14,6 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 _AGAIN = 0.02  # seconds
 _seen = 0
+_unwinding = 0
 
 
 class Interrupted(SystemExit):
@@ -34,9 +35,10 @@ def interrupt(number: int, frame: Any = None) -> None:
     if postponed(number, frame):
         return
     _seen += 1
-    running.interrupt_running()
-    if _seen != 2:
-        raise Interrupted(number)
+    if _seen == 2:
+        running.interrupt_running()
+    else:
+        unwind(number)
 
 
 def postponed(number: int, frame: FrameType | None) -> bool:
@@ -60,8 +62,19 @@ def postponed(number: int, frame: FrameType | None) -> bool:
 
 def unwind(number: int) -> None:
     """Do the same for a handler that counts the signals itself: the run unwinds in any case."""
+    global _unwinding
+    _unwinding = number
     running.interrupt_running()
     raise Interrupted(number)
+
+
+def unwinding() -> int:
+    """Return the signal that unwinds the run; 0 without one.
+
+    Python and its C extensions ignore exceptions in some callbacks. Then the run goes on until an error, because its
+    threads start no more children.
+    """
+    return _unwinding
 
 
 def take_signals() -> None:

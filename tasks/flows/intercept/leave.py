@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from tasks.checks import guard
 from tasks.core import ui
@@ -19,7 +18,7 @@ from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.flows import session
-from tasks.flows.intercept import notice
+from tasks.flows.intercept import env_file, notice
 from tasks.tools import api_server, base, telepresence
 
 
@@ -72,7 +71,7 @@ def leave_entry(s: Settings, entry: Entry) -> None:
         raise ToolError(
             f"{name_of(entry)} is still intercepted after leaving it", tool="telepresence", fix="inv tp.quit"
         )
-    _remove_files(entry)
+    env_file.remove(current(entry))
     journal.forget(entry)
 
 
@@ -114,11 +113,6 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     ui.talk(f"the session that held {name_of(entry)} is gone; reconnecting to free it")
     guard.check_names(s)
     session.ensure(s, yes=not now.session.connected)  # a session that is connected elsewhere may hold other intercepts
-
-
-def _remove_files(entry: Entry) -> None:
-    for path in entry.data.get("files") or []:
-        Path(path).unlink(missing_ok=True)
 
 
 def _leave_command(s: Settings, entry: Entry) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.cli.command_line import CommandLine
+from tasks.core.cli.program import SuiteProgram
+from tasks.core.errors import Trouble
 from tasks.core.process import interrupt
 from tasks.core.process.interrupt import Interrupted
 
@@ -18,6 +21,7 @@ def test_the_first_and_the_third_signal_unwind_the_run_and_the_second_only_ends_
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(interrupt, "_seen", 0)
+    monkeypatch.setattr(interrupt, "_unwinding", 0)
     with pytest.raises(Interrupted) as first:
         interrupt.interrupt(signal.SIGINT)
     interrupt.interrupt(signal.SIGINT)  # the run unwinds already
@@ -52,3 +56,18 @@ def test_a_signal_during_an_import_unwinds_the_run_after_it(tmp_path: Path, take
     run.send_signal(signal.SIGINT)
     out, err = run.communicate("go on\n", timeout=30)
     assert (out, err, run.returncode) == ("imported\n", "", 130)
+
+
+def test_an_error_after_an_interruption_that_was_lost_is_the_interruption(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(interrupt, "_unwinding", 0)
+    program = SuiteProgram()
+    program.line = CommandLine()
+    with pytest.raises(Trouble), program._errors_shown():
+        raise Trouble("not started")
+    try:
+        interrupt.unwind(signal.SIGTERM)
+    except Interrupted:
+        pass
+    with pytest.raises(Interrupted) as ended, program._errors_shown():
+        raise Trouble("not started, the run was interrupted")
+    assert ended.value.exit == 143
