@@ -24,6 +24,7 @@ _MARKS = {
     "pending": "..",
     "blocked": "!!",
     "waiting": "--",
+    "skipped": "--",
     "unknown": "??",
     "running": "->",
     "failed": "xx",
@@ -79,7 +80,12 @@ def failure_as_json(why: Trouble) -> None:
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
     """Print an event of a step, on stderr: mark, key, text, seconds."""
     took = f"  {seconds:.1f} s" if seconds is not None else ""
-    _write(sys.stderr, f"{paint(_MARKS.get(state, '  '), state)} {visible(f'{key:<12} {text}')}{took}\n")
+    _write(sys.stderr, f"{paint(mark(state), state)} {visible(f'{key:<12} {text}')}{took}\n")
+
+
+def mark(state: str) -> str:
+    """Return the two characters that show a state."""
+    return _MARKS.get(state, "  ")
 
 
 def paint(text: str, state: str) -> str:
