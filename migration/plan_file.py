@@ -9,6 +9,7 @@ from typing import Any
 
 from migration.engine import BY_KEY, MigrationPlan
 from migration.model import History, MigrationRequest
+from tasks.core import regular_file, strict_json
 from tasks.core.errors import Refused, Trouble
 
 SCHEMA = 1
@@ -54,10 +55,10 @@ def read(path: Path) -> tuple[MigrationRequest, dict[str, list[str]]]:
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return strict_json.loads(regular_file.text(path))
     except FileNotFoundError:
         raise Trouble(f"{path} does not exist", fix="make the plan first: inv migrate.plan --out FILE") from None
-    except (OSError, ValueError, RecursionError) as why:
+    except (OSError, ValueError) as why:
         raise Trouble(f"{path} is not a plan: {why}", fix=_NEW_PLAN) from None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migration.model import ChangeKind, StepResult
 from migration.simulation import Simulation
-from tasks.core import ui
+from tasks.core import strict_json, ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, ToolError, Trouble
 from tasks.core.plan.outcome import State
@@ -99,7 +99,7 @@ def record_of(key: str, simulation: Simulation) -> Record | None:
     """Return the record of this trial for core's planned commit; None without one."""
     text = store.read(_path(key))
     try:
-        record = Record(**json.loads(text)) if text else None
+        record = Record(**strict_json.mapping(text)) if text else None
     except (ValueError, TypeError):
         return None
     return record if record is not None and record.commit == simulation.core.head else None

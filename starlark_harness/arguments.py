@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from starlark_harness.model import Refusal
+from tasks.core import regular_file, strict_json
 
 _TYPES = {"string_list": "list[string]", "string": "string", "bool": "", "object": "object"}
 
@@ -36,7 +36,7 @@ class Arguments:
         if not path.is_file():
             return {}
         try:
-            data = json.loads(path.read_text())
+            data = strict_json.mapping(regular_file.text(path))
         except ValueError as why:
             raise Refusal(f"error parsing json from {path}: {why}") from None
         for name, value in data.items():

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from starlark_harness.model import Refusal
-from tasks.core.yaml.strict import loader
+from tasks.core import strict_json
+from tasks.core.yaml.bounded import loader
 
 
 class Files:
@@ -96,17 +97,19 @@ def decode_yaml_stream(text: str, name: str = "") -> list[Any]:
     """Decode all documents that are not empty."""
     try:
         return [_plain(d) for d in yaml.load_all(text, Loader=loader()) if d is not None]
-    except yaml.MarkedYAMLError as why:
-        line = why.problem_mark.line + 1 if why.problem_mark else 1
+    except yaml.YAMLError as why:
+        mark = getattr(why, "problem_mark", None)
+        problem = getattr(why, "problem", None) or str(why).splitlines()[0]
         raise Refusal(
-            f"error parsing YAML from {name or 'string'}: error converting YAML to JSON: yaml: line {line}: {why.problem}"
+            f"error parsing YAML from {name or 'string'}: error converting YAML to JSON: "
+            f"yaml: line {mark.line + 1 if mark else 1}: {problem}"
         ) from None
 
 
 def decode_json(text: str) -> Any:
     """Decode a JSON document."""
     try:
-        return json.loads(text)
+        return strict_json.loads(text)
     except ValueError as why:
         raise Refusal(f"error parsing JSON: {why}") from None
 

@@ -49,7 +49,7 @@ def setup(
     if code:
         raise Exit(code=code)
     if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh wrote for the first terminal is out of date
-        store.folder("notice").unlink(missing_ok=True)
+        store.delete(store.folder("notice"))
 
 
 @task(

@@ -9,8 +9,9 @@ import re
 from typing import Any
 
 from migration.simulation import Simulation
+from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 
 def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
@@ -20,7 +21,10 @@ def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
     data = simulation.core.text(path)
     if data is None:
         data = (repository_root() / path).read_bytes()
-    content = yaml.load(data, Loader=loader())
+    try:
+        content = yaml.load(data, Loader=loader())
+    except yaml.YAMLError as why:
+        raise Trouble(f"{path} in core is not YAML: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
     return content if isinstance(content, dict) else {}
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from migration.git.objects import MARK
+from tasks.core import regular_file, strict_json
 from tasks.core.errors import Refused, Trouble
 from tasks.core.process.processes import started
 
@@ -53,7 +54,7 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
 def _take_over(lock: Path) -> None:
     """Delete the lock of a dead run, once its children have ended. Raises Refused when its owner is alive."""
     try:
-        owner: dict[str, Any] = json.loads(lock.read_text())
+        owner = strict_json.mapping(regular_file.text(lock))
         pid, start, run = int(owner["pid"]), owner["start"], str(owner["run"])
     except FileNotFoundError:
         return

@@ -7,7 +7,6 @@ of a killed run goes on from the state it sees.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
 from migration.git.objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
 from migration.git.worktree import Checkout, lay_out, reported, restore
+from tasks.core import regular_file, strict_json
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.process.processes import started
 
@@ -92,7 +92,7 @@ def resume(checkout: Checkout) -> str:
     drop_dead_ref_locks(checkout.git_dir, checkout.branch)
     files = _Files.of(checkout)
     try:
-        journal = json.loads(files.journal.read_text())
+        journal = strict_json.mapping(regular_file.text(files.journal))
         old, new, branch = journal["old"], journal["new"], journal["branch"]
     except FileNotFoundError:
         _drop_dead_index_lock(files)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from sandbox.legacy.archive import DATA
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 
+from sandbox.world.cluster import Cluster
 from sandbox.world.state import World
 
 _MANY = 128
@@ -28,7 +29,7 @@ class ApiEndpoint:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address: tuple[str, int] = probe.getsockname()
-        self._hosts = ""
+        self._hosts: list[str] = []
         self.follow()
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -90,13 +91,32 @@ class ApiEndpoint:
             time.sleep(0.1)
 
     def _write_hosts(self) -> None:
-        unknown = self.world.fault("dns")
-        lines = "".join(
-            f"{cluster.host} {'-' if unknown or not cluster.running else ':'.join(map(str, self.address))}\n"
-            for cluster in self.world.clusters.values()
-        )
+        """List the API servers, and with a session open what its DNS server would resolve: the cluster's Services."""
+        address = ":".join(map(str, self.address))
+        with self.world.lock:
+            lines = [f"{cluster.host} {address if self._resolves(cluster) else '-'}" for cluster in self._clusters()]
+            lines += [f"{name} {address}" for name in sorted(self._services())]
         if lines != self._hosts:
             self._hosts = lines
             new = self.world.box / "hosts.new"
-            new.write_text(lines, encoding="utf-8")
+            new.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             new.rename(self.world.box / "hosts")
+
+    def _clusters(self) -> list[Cluster]:
+        return list(self.world.clusters.values())
+
+    def _resolves(self, cluster: Cluster) -> bool:
+        return cluster.running and not self.world.fault("dns")
+
+    def _services(self) -> set[str]:
+        if self.world.fault("container-root"):
+            return set()  # nothing asks the daemon's DNS server there
+        connected = [d for user in self.world.users.values() for d in user.daemons if d.state == "connected"]
+        return {
+            f"{workload.service}.{workload.namespace}{suffix}"
+            for daemon in connected
+            if not daemon.lost_network
+            for workload in (self.world.cluster_at(daemon.server) or self.world.cluster).workloads
+            if workload.service and workload.namespace in daemon.mapped
+            for suffix in ("", ".svc.cluster.local")
+        }

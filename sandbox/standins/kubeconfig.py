@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.protocol.call import Call
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 
 class Broken(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.world.cluster import Cluster, Namespace, Pod, Port, Workload
 from sandbox.world.state import Places, User, World
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 _PLACES = {  # the example names of the cluster's settings
     "name": "dev-aks",

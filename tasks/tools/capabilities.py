@@ -12,6 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
+from tasks.core import strict_json
 from tasks.core.errors import Absent
 from tasks.core.process.tool import Tool
 from tasks.core.state import store
@@ -54,7 +55,7 @@ def _help(tool: Tool, *command: str) -> str:
 
 def _known(path: Path) -> dict[str, str]:
     try:
-        known = json.loads(store.read(path) or "{}")
+        known = strict_json.mapping(store.read(path) or "{}")
     except ValueError:
         return {}
-    return known if isinstance(known, dict) else {}
+    return {key: text for key, text in known.items() if isinstance(text, str)}

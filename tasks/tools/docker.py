@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core import regular_file, strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.process.tool import Tool
@@ -51,7 +51,7 @@ def login(host: str) -> Login:
     """Return the login to this registry from the client's configuration, without starting a program."""
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = strict_json.loads(regular_file.text(path))
     except FileNotFoundError:
         return Login(False)
     except (OSError, ValueError) as why:
@@ -87,7 +87,7 @@ def _expiry(token: str) -> float:
     if len(parts) != 3:
         return 0.0
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = strict_json.mapping(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return float(claims["exp"])
     except (binascii.Error, ValueError, KeyError, TypeError):
         return 0.0

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Tool
-from tasks.core.yaml.strict import loader
+from tasks.core.shape import Shape, must_be
+from tasks.core.yaml.bounded import loader
 from tasks.tools import assessed, base, capabilities, kubectl
 
 HOLDER = "held-by"  # a label; Helm keeps it with every revision and can list by it
@@ -49,6 +51,25 @@ class Release:
         return self.status.startswith("pending-") or self.status == "uninstalling"
 
 
+class _RenderedMetadata(Shape):
+    labels: dict[str, Any] | None = None
+    annotations: dict[str, Any] | None = None
+
+
+class _Rendered(Shape):
+    """An object that a chart makes."""
+
+    metadata: _RenderedMetadata | None = None
+    spec: dict[str, Any] | None = None
+
+
+class _Listed(Shape):
+    name: str
+    status: str
+    revision: int
+    updated: str | None = None
+
+
 def tool(s: Settings) -> Tool:
     """Return helm for this session."""
     place = ("--kube-context", s.cluster.context, "--namespace", s.cluster.namespace)
@@ -62,7 +83,10 @@ def releases(s: Settings, holder: str) -> list[Release]:
     with ThreadPoolExecutor(max_workers=2) as pool:  # each call asks the credential plugin, which takes a second
         all_of = pool.submit(every.json)
         held_by = pool.submit(every["--selector", f"{HOLDER}={holder}"].json)
-        listed, held = all_of.result() or [], {str(r["name"]) for r in held_by.result() or []}
+        listed, holds = (
+            must_be(list[_Listed] | None, answer.result(), said="helm list") or [] for answer in (all_of, held_by)
+        )
+    held = {str(r["name"]) for r in holds}
     return [
         Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), str(r["name"]) in held)
         for r in listed
@@ -73,8 +97,13 @@ def holder_of(s: Settings, release: str) -> str:
     """Return the holder of the release, from the label of Helm's own record; empty without one."""
     records = kubectl.get(s, "secrets", selector=f"owner=helm,name={release}")
     labels = [dict((record.get("metadata") or {}).get("labels") or {}) for record in records]
-    newest = max(labels, key=lambda label: int(label.get("version") or 0), default={})
+    newest = max(labels, key=_revision, default={})
     return str(newest.get(HOLDER, ""))
+
+
+def _revision(labels: dict[str, str]) -> int:
+    version = labels.get("version") or ""
+    return int(version) if version.isdecimal() else 0
 
 
 def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets: Sequence[str] = ()) -> list[Object]:
@@ -82,7 +111,17 @@ def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets:
     import yaml
 
     out = tool(s)["template", release, str(chart), *_values(values), *_sets(sets)].run()
-    return [document for document in yaml.load_all(out, Loader=loader()) if isinstance(document, dict)]
+    try:
+        documents = [document for document in yaml.load_all(out, Loader=loader()) if document is not None]
+    except yaml.YAMLError as why:
+        raise ToolError(
+            f"helm template: {str(why).splitlines()[0]}",
+            tool="helm",
+            exit=0,
+            why="it is not YAML",
+            fix=f"correct {chart}",
+        ) from None
+    return [must_be(_Rendered, document, said="helm template", fix=f"correct {chart}") for document in documents]
 
 
 def upgrade(
@@ -126,8 +165,8 @@ def chart_values(chart: Path, values: Sequence[Path]) -> Object:
     for path in (chart / "values.yaml", *values):
         if path.is_file():
             try:
-                document = yaml.load(path.read_text("utf-8"), Loader=loader())
-            except (yaml.YAMLError, UnicodeDecodeError) as why:
+                document = yaml.load(regular_file.text(path), Loader=loader())
+            except (yaml.YAMLError, UnicodeDecodeError, OSError) as why:
                 raise Trouble(f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
             merged = _over(merged, document if isinstance(document, dict) else {})
     return merged

@@ -9,7 +9,8 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Command, Done, Tool
-from tasks.tools import api_server, base
+from tasks.core.shape import Shape, must_be
+from tasks.tools import api_server, base, kubernetes
 
 Object = dict[str, Any]
 
@@ -70,17 +71,23 @@ def get(
     place = ("--all-namespaces",) if everywhere else ("--namespace", namespace or s.cluster.namespace)
     command = command[place]
     command = command[*(("--selector", selector) if selector else ()), "--output", "json"]
-    answer = _answer(s, command, kubeconfig)
-    if answer.get("kind", "").endswith("List") or "items" in answer:
-        return list(answer.get("items") or [])
-    return [answer]
+    answer = _answer(s, command, kubeconfig, kubernetes.Items)
+    is_list = str(answer.get("kind")).endswith("List") or "items" in answer
+    objects = list(answer.get("items") or []) if is_list else [answer]
+    return [must_be(kubernetes.shape_of(item), item, said=command.name) for item in objects]
 
 
 def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str = "") -> dict[str, str]:
     """Return the labels of one namespace. To get one needs fewer rights than to list all."""
     command = tool(s, kubeconfig=kubeconfig)["get", "namespace", namespace, "--output", "json"]
-    answer = _answer(s, command, kubeconfig)
+    answer = _answer(s, command, kubeconfig, kubernetes.Other)
     return dict((answer.get("metadata") or {}).get("labels") or {})
+
+
+def api_groups(s: Settings) -> frozenset[str]:
+    """Return the API groups that the cluster serves. Every login may ask for them."""
+    answer = _answer(s, tool(s)["get", "--raw", "/apis"], "", kubernetes.ApiGroups)
+    return frozenset(str(group.get("name")) for group in answer.get("groups") or [])
 
 
 def ready(s: Settings, *, kubeconfig: str = "") -> None:
@@ -141,7 +148,7 @@ def error(command: Command, done: Done) -> ToolError:
         kind = Forbidden
     elif "(NotFound)" in done.stderr:
         kind = NotFound
-    elif "doesn't have a resource type" in done.stderr:
+    elif "error: the server doesn't have a resource type" in done.stderr:  # the same as a warning means no connection
         kind = UnknownResource
     elif (
         "getting credentials" in done.stderr
@@ -152,10 +159,9 @@ def error(command: Command, done: Done) -> ToolError:
     return plain.reworded(kind=kind)
 
 
-def _answer(s: Settings, command: Command, kubeconfig: str) -> Object:
-    answer = command.parsed(_run(s, command, kubeconfig) or "{}")
-    if not isinstance(answer, dict):
-        raise ToolError(f"{command.name}: the answer is not an object", tool="kubectl", exit=0)
+def _answer(s: Settings, command: Command, kubeconfig: str, kind: type[Shape]) -> Object:
+    """Return the object that it prints. Raises ToolError when it has another form than `kind`."""
+    answer: Object = must_be(kind, command.parsed(_run(s, command, kubeconfig)), said=command.name)
     return answer
 
 

@@ -16,6 +16,7 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Tool
+from tasks.core.shape import Shape, must_be
 from tasks.tools import base
 
 TILTFILE = "(Tiltfile)"
@@ -54,6 +55,43 @@ class Resource:
         return "error" in (self.update, self.runtime)
 
 
+class _Declared(Shape):
+    EnabledManifests: list[str] | None = None
+
+
+class _Build(Shape):
+    error: str | None = None
+
+
+class _Condition(Shape):
+    type: str | None = None
+    status: str | None = None
+
+
+class _Status(Shape):
+    conditions: list[_Condition] | None = None
+    buildHistory: list[_Build] | None = None
+    disableStatus: dict[str, Any] | None = None
+    triggerMode: int | None = None
+    waiting: dict[str, Any] | None = None
+    localResourceInfo: _Local | None = None
+
+
+class _Local(Shape):
+    pid: int | None = None
+
+
+class _Item(Shape):
+    metadata: dict[str, Any] | None = None
+    status: _Status | None = None
+
+
+class _Resources(Shape):
+    """The form of `tilt get uiresources`."""
+
+    items: list[_Item] | None = None
+
+
 class Refusal(ToolError):
     """The Tiltfile ended with an error, which is `what`."""
 
@@ -82,8 +120,7 @@ def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str,
     if done.exit != 0:
         raise command.failed(done)
     answer = command.parsed(done.stdout)
-    if not isinstance(answer, dict):
-        raise ToolError(f"{command.name}: the answer is not an object", tool="tilt", exit=0)
+    must_be(_Declared, answer, said=command.name)
     return [str(name) for name in answer.get("EnabledManifests") or []]
 
 
@@ -114,8 +151,8 @@ def _get(s: Settings, port: int, kind: str) -> dict[str, Any]:
         if _NOT_RUNNING.search(done.stderr):
             raise NotRunning(f"no Tilt answers at port {port}", tool="tilt", exit=done.exit, fix="inv tilt.up")
         raise command.failed(done)
-    answer = command.parsed(done.stdout)
-    return answer if isinstance(answer, dict) else {}
+    answer: dict[str, Any] = must_be(_Resources, command.parsed(done.stdout), said=command.name)
+    return answer
 
 
 def _resource(item: Mapping[str, Any]) -> Resource:

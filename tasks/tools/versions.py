@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core import strict_json
 from tasks.core.config.settings import Pin, Settings
 from tasks.core.errors import ToolError
 from tasks.core.state import store
@@ -97,7 +98,7 @@ def _file(name: str) -> Path:
 
 def _kept(name: str) -> dict[str, str]:
     try:
-        cached = json.loads(store.read(_file(name)) or "{}")
+        cached = strict_json.mapping(store.read(_file(name)) or "{}")
     except ValueError:
         return {}
-    return {str(key): str(value) for key, value in cached.items()} if isinstance(cached, dict) else {}
+    return {key: str(value) for key, value in cached.items()}

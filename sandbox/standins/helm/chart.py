@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 
 class HelmError(Exception):

@@ -10,7 +10,7 @@ from sandbox.standins.go.template import Node, Template, TemplateError
 from sandbox.standins.go.template_run import Raised, Run
 from sandbox.standins.helm.chart import Chart, HelmError, coalesced, enabled
 from sandbox.standins.helm.functions import functions
-from tasks.core.yaml.strict import loader
+from tasks.core.yaml.bounded import loader
 
 _ORDER = [
     "PriorityClass",

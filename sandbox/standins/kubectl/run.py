@@ -35,6 +35,12 @@ class Refused(Exception):
     """kubectl exits with code 1 and this text on stderr."""
 
 
+def unknown_kind(word: str) -> Refused:
+    """The error about a resource that the API server does not serve. kubectl omits its group (seen with 1.32.4)."""
+    plural = word.partition(".")[0]
+    return Refused(f'error: the server doesn\'t have a resource type "{plural}"\n')
+
+
 @dataclass
 class Run:
     """A parsed command line: words, and flags by long name."""

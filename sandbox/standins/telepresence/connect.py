@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
 from sandbox.world.cluster import new_id
 
+_DIES_AFTER = 2.0  # seconds, with the fault container-root
+_REFUSED_OF_FOUR = 3
 CHANGED = "Cluster configuration changed, please quit telepresence and reconnect"
 
 
@@ -74,7 +77,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
         _warn_implicit(run, want)
     try:
         _reach_cluster(run, daemon, want, error)
-        run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
+        run.world.wait(run.call, max(0.0, _duration(run) - (time.monotonic() - began)))
     except CallerGone:
         with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
@@ -86,6 +89,11 @@ def establish(run: Run, implicit: bool = False) -> bool:
     _session(run, daemon, want, implicit)
     run.say(_connected(daemon))
     return True
+
+
+def _duration(run: Run) -> float:
+    """The seconds from start to end."""
+    return run.world.profile.connect + (3.0 if run.world.fault("connect-slow") else 0.0)
 
 
 def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> None:
@@ -138,6 +146,8 @@ def _daemon(run: Run) -> Daemon:
     environ = dict(run.call.env)
     title, root = _titles(run, home)
     widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
+    if widow is not None and run.world.fault("root-daemon-busy"):
+        _reconnect_to_root_daemon(run)
     daemon = launch(run.world, run.user, environ, title, () if widow else root)
     lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
     if widow is not None:  # the root daemon of a killed user daemon serves the next one
@@ -147,6 +157,13 @@ def _daemon(run: Run) -> Daemon:
     run.say("\n".join(lines))
     _files(run, daemon)
     return daemon
+
+
+def _reconnect_to_root_daemon(run: Run) -> None:
+    """Refuse in three of four tries, as 2.31 did when it connected elsewhere (facts-2.md)."""
+    tries = run.user.notes["root-daemon-tries"] = run.user.notes.get("root-daemon-tries", 0) + 1
+    if tries % (_REFUSED_OF_FOUR + 1):
+        raise Failure("unable to reconnect to root daemon" if tries % 2 else "root daemon is reconnecting")
 
 
 def _titles(run: Run, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -210,6 +227,10 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         daemon.state = "connected"
         run.world.alive_sessions.add(daemon.session)
         run.writes = True
+    if run.world.fault("container-root"):
+        dies = threading.Timer(_DIES_AFTER, daemon.process.kill)
+        dies.daemon = True
+        dies.start()
 
 
 def _connected(daemon: Daemon) -> str:

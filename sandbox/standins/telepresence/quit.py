@@ -39,12 +39,23 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
             _end_session(run, daemon)
         run.writes = True
         if stop_daemons or run.new:
-            stop(run.world, daemon)
-            run.user.daemons.remove(daemon)
+            _stop(run, daemon)
         else:
             daemon.state, daemon.session = "idle", ""
-    if stop_daemons:
+    if stop_daemons and not run.world.fault("root-daemon-busy"):
         _stop_root_daemons(run)
+
+
+def _stop(run: Run, daemon: Daemon) -> None:
+    """Stop the daemons. With the fault the root daemon stays, and is there for the next session."""
+    root = daemon.root
+    if root is not None and run.world.fault("root-daemon-busy"):
+        daemon.root = None
+        stop(run.world, daemon)
+        daemon.root = root
+    else:
+        stop(run.world, daemon)
+        run.user.daemons.remove(daemon)
 
 
 def _end_session(run: Run, daemon: Daemon) -> None:

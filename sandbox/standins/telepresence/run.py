@@ -158,6 +158,11 @@ class Run:
         live = [d for d in self.user.daemons if d.state == "idle"]
         return live[-1] if live else None
 
+    def starting(self) -> Daemon | None:
+        """A daemon that another command has started and not connected yet."""
+        live = [d for d in self.user.daemons if d.state == "connecting" and not d.orphan]
+        return live[-1] if live else None
+
     def lost(self) -> Daemon | None:
         """A daemon that was killed a moment ago and is not yet known to be dead."""
         span = 6.0 if self.world.profile.connect > 1 else 0.5

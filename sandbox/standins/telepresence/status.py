@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.daemon import Daemon
-from sandbox.standins.telepresence.run import Run
+from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.world import rollout
 from sandbox.world.cluster import Intercept
 
@@ -42,6 +43,10 @@ def status(run: Run) -> Answer:
     if run.is_silent():
         run.world.hang(run.call)
     daemon = run.session()
+    if daemon is None and run.new and (starting := run.starting()):
+        if time.monotonic() - starting.launched < run.world.profile.connect / 2 + 1.0:
+            raise Failure(f"open {run.call.home}/.cache/telepresence/rootd/daemon.json: no such file or directory")
+        daemon = starting  # connected, without a namespace yet
     text, data = _status(run, daemon)
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from tasks.checks.finding import Finding, could_not_look, missing, ok
 from tasks.checks.workload import PREFIXES, ClusterService, has_agent
+from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.tools import kubectl
@@ -67,7 +67,7 @@ def manager_namespace(pod: Object) -> str:
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     keys = [f"{prefix}/agent-config" for prefix in PREFIXES]
     try:
-        config: Any = json.loads(next((annotations[key] for key in keys if key in annotations), "{}"))
+        config: Any = strict_json.loads(next((annotations[key] for key in keys if key in annotations), "{}"))
     except ValueError:
         return ""
     host = str(config.get("managerHost") or "") if isinstance(config, dict) else ""

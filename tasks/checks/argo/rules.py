@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tasks.core import shape
+from tasks.core.yaml.bounded import loader
+from tasks.tools import kubernetes
 from tasks.tools.kubectl import Object
 
 ANNOTATIONS = ("spec", "template", "metadata", "annotations")
@@ -82,10 +85,10 @@ def common(data: dict[str, str]) -> tuple[Rule, ...]:
         scope = key.removeprefix(_COMMON)
         group, _, kind = ("*", "", "*") if scope == "all" else scope.rpartition("_")
         try:
-            entry = yaml.safe_load(text)
+            entry = yaml.load(text, Loader=loader())
         except yaml.YAMLError:
             continue  # Argo CD ignores it too
-        if isinstance(entry, dict):
+        if shape.fits(kubernetes.IgnoredDifference, entry):
             rules.append(_rule(f"ConfigMap argocd-cm ({key})", entry, group, kind))
     return tuple(rules)
 

@@ -78,8 +78,7 @@ def _azure_questions(s: Settings) -> list[Question]:
 
 def api_groups(s: Settings) -> frozenset[str]:
     """Return the API groups that the cluster serves. Every login may ask for them."""
-    answer = kubectl.tool(s)["get", "--raw", "/apis"].json()
-    return frozenset(str(group.get("name")) for group in (answer or {}).get("groups") or [])
+    return kubectl.api_groups(s)
 
 
 def component(s: Settings, wanted: Component, groups: Callable[[], frozenset[str]]) -> Iterator[Finding]:

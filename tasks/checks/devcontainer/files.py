@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.checks.devcontainer import jsonc, schema
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 
@@ -32,7 +33,7 @@ def look(s: Settings, folder: Path) -> list[Finding]:
 def read(path: Path) -> dict[str, Any]:
     """Return the file's mapping. Comments and trailing commas are allowed, as in every tool that reads it."""
     try:
-        config = jsonc.loads(path.read_text("utf-8"))
+        config = jsonc.loads(regular_file.text(path))
     except FileNotFoundError:
         raise Trouble(f"{path} is missing", fix="copy .devcontainer from the suite's repository") from None
     except OSError as why:
@@ -44,9 +45,18 @@ def read(path: Path) -> dict[str, Any]:
     return config
 
 
+def _text(path: Path) -> str:
+    try:
+        return regular_file.text(path)
+    except OSError as why:
+        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
+    except UnicodeDecodeError:
+        raise Trouble(f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {path}") from None
+
+
 def arguments(dockerfile: Path) -> dict[str, str]:
     """Return the ARGs that have a default, by name."""
-    return dict(_ARG.findall(dockerfile.read_text("utf-8")))
+    return dict(_ARG.findall(_text(dockerfile)))
 
 
 def wanted(s: Settings) -> dict[str, str]:
@@ -178,7 +188,7 @@ def _post_create(folder: Path) -> Iterator[Finding]:
     if not script.is_file():
         yield missing("postCreate.sh", "it does not exist", fix="copy it from the suite's .devcontainer")
         return
-    lines = [line for line in script.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
+    lines = [line for line in _text(script).splitlines() if not line.lstrip().startswith("#")]
     text = "\n".join(lines)
     if "k3d" in text:
         yield missing("postCreate.sh", "still creates a local k3d cluster", fix="inv migrate.phase2 --dry-run")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core.config.settings import Settings
+from tasks.core.errors import Problem
 
 NET_ADMIN = 12  # the capability's bit, from linux/capability.h
 SYS_ADMIN = 21
@@ -133,14 +134,20 @@ def _mounts(s: Settings, machine: Machine) -> Iterator[Finding]:
         )
 
 
+def root_in_container(machine: Machine) -> Problem | None:
+    """Return what is wrong with root in a container; None for anybody else."""
+    if machine.uid != 0 or not machine.is_container:
+        return None
+    return Problem(
+        "you are root in a container (/.dockerenv): telepresence 2.31 then behaves as in its own image: "
+        "it connects, resolves no name and soon reports that it is not running",
+        fix=f'"remoteUser": "vscode" in devcontainer.json, then {REBUILD}',
+    )
+
+
 def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
-    if machine.uid == 0 and machine.is_container:
-        yield missing(
-            "user",
-            "you are root in a container (/.dockerenv): telepresence 2.31 then behaves as in its own image: "
-            "it connects, resolves no name and soon reports that it is not running",
-            fix=f'"remoteUser": "vscode" in devcontainer.json, then {REBUILD}',
-        )
+    if problem := root_in_container(machine):
+        yield missing("user", problem.what, fix=problem.fix)
     elif machine.uid == 0:
         yield warning("user", "you are root", fix="work as a user with sudo")
     elif machine.program("sudo"):

@@ -6,6 +6,7 @@ settings.yaml has there stays.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 
+from tasks.core import regular_file
 from tasks.core.cli.names import nearest
 from tasks.core.errors import Refused, Trouble
 from tasks.core.yaml import strict
@@ -167,7 +169,8 @@ def _dotenv(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        return {name: text for name, text in dotenv_values(path, interpolate=False).items() if text is not None}
+        values = dotenv_values(stream=io.StringIO(regular_file.text(path)), interpolate=False)
+        return {name: text for name, text in values.items() if text is not None}
     except (OSError, UnicodeDecodeError) as why:
         raise Trouble(f"cannot read {path}: {why}", fix=f"correct {path}") from None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.errors import Absent, ToolError
+from tasks.core.process.mark import marked
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -27,16 +29,55 @@ def start(
 ) -> Child:
     """Start the program, which is looked up on PATH now. Raises Absent when it does not exist, else ToolError.
 
-    env: the whole environment, as text or as bytes
+    env: the whole environment, as text or as bytes; the mark of this run is added
     stdin, stdout, stderr: as subprocess.Popen takes them
     fix: how to get the program
     """
     try:
         return subprocess.Popen(
-            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=dict(env), start_new_session=True
+            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=marked(env), start_new_session=True
         )
     except OSError as why:
+        if why.errno == errno.E2BIG:
+            raise _too_big(argv, env) from None
         raise _not_started(why, argv[0], cwd, fix) from None
+    except ValueError:  # a NUL, or half a surrogate pair, which no program can get
+        raise ToolError(
+            f"{argv[0]} could not be started", tool=argv[0], why=_unfit(argv, env), fix="correct it where it comes from"
+        ) from None
+
+
+def _too_big(argv: Sequence[str], env: Mapping[Any, Any]) -> ToolError:
+    """The error for more than the kernel passes to a program: 128 KiB in one string, some MiB in all."""
+    sizes = {os.fsdecode(name): len(os.fsencode(name)) + len(os.fsencode(text)) + 2 for name, text in env.items()}
+    words = max((len(os.fsencode(word)) for word in argv), default=0)
+    name = max(sizes, key=sizes.__getitem__, default="")
+    if words > sizes.get(name, 0):
+        what, fix = f"an argument has {words:,} bytes", "shorten it, or give it in a file"
+    else:
+        what = f"the variable {name} has {sizes.get(name, 0):,} bytes"
+        fix = f"unset {name}" if name in os.environ else f"drop {name}: `dev.drop` in config/services.yaml"
+    return ToolError(
+        f"{argv[0]} could not be started: {what}",
+        tool=argv[0],
+        why=f"the kernel passes at most 128 KiB in one string; all variables have {sum(sizes.values()):,} bytes",
+        fix=fix,
+    )
+
+
+def _unfit(argv: Sequence[str], env: Mapping[Any, Any]) -> str:
+    """Name the variable or the argument that cannot be passed."""
+    unfit = (name for name, text in env.items() if not (_fits(name) and _fits(text)) or b"=" in os.fsencode(name))
+    for name in unfit:
+        return f"the variable {os.fsdecode(name)!r} holds a character that no program can get"
+    return f"the argument {next((word for word in argv if not _fits(word)), '')!r} holds a character that no program can get"
+
+
+def _fits(text: str | bytes) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _not_started(why: OSError, program: str, cwd: str | os.PathLike[str] | None, fix: str) -> ToolError:

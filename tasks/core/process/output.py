@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tasks.core import ui
+from tasks.core.process.child import Child, TimeoutExpired
 
+MOST = 64 * 1024 * 1024  # bytes of one call; a namespace with a thousand pods has 10 MB
+_LONGEST_LINE, _MOST_LINES = 64 * 1024, 1000  # of a stderr that is shown as it comes
+_SLICE = 0.1  # seconds
 _LONGEST = 300  # characters of a quoted line
 _NOISE = re.compile(
     r"^[EWI]\d{4} |^\s*$|^WARNING: |^Flag --\S+ has been deprecated|^Command \"\S+\" is deprecated"
@@ -43,6 +49,42 @@ def decoded(data: bytes | None) -> str:
     return (data or b"").decode("utf-8", "replace")
 
 
+class TooMuch(Exception):
+    """A child prints more than any answer that the suite asks for."""
+
+
+def communicate(child: Child, stdin: bytes | None, limit: float) -> tuple[bytes, bytes]:
+    """Write stdin and read both streams to their end. Raises TimeoutExpired after `limit` seconds, and TooMuch.
+
+    Popen keeps what it has read when its own timeout ends: so a call is a row of short ones, and the size is seen
+    between them. Only its first one writes stdin (Python 3.11), so a thread does.
+    """
+    end = time.monotonic() + limit
+    if stdin is not None:
+        _write(child, stdin)
+    while True:
+        try:
+            return child.communicate(timeout=max(0.0, min(_SLICE, end - time.monotonic())))
+        except TimeoutExpired as why:
+            if len(why.output or b"") + len(why.stderr or b"") > MOST:
+                raise TooMuch(MOST // 1024 // 1024) from None
+            if time.monotonic() >= end:
+                raise
+
+
+def _write(child: Child, data: bytes) -> None:
+    """Write the child's stdin in the background, and close it. A child that ends without reading it is fine."""
+    pipe, child.stdin = child.stdin, None
+
+    def write() -> None:
+        with suppress(OSError):
+            if pipe is not None:
+                with pipe:
+                    pipe.write(data)
+
+    threading.Thread(target=write, daemon=True).start()
+
+
 class Lines:
     """A pipe for a child's stderr whose lines are shown as they come. The child writes to `writing`."""
 
@@ -54,8 +96,9 @@ class Lines:
 
     def _read(self, echo: Callable[[str], None]) -> None:
         with os.fdopen(self._reading, "rb") as stream:
-            for line in stream:
+            for line in iter(lambda: stream.readline(_LONGEST_LINE), b""):
                 self._kept.append(line)
+                del self._kept[:-_MOST_LINES]
                 echo(clean(decoded(line).rstrip()))
 
     def started(self) -> None:

@@ -7,7 +7,6 @@ holds the pipe, as az's shell wrapper does, and its error texts hold the whole c
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -16,10 +15,11 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from tasks.core import strict_json
 from tasks.core.errors import TimedOut, ToolError
 from tasks.core.process import running
 from tasks.core.process.child import DEVNULL, PIPE, Child, TimeoutExpired, start
-from tasks.core.process.output import Lines, clean, decoded, last_line
+from tasks.core.process.output import Lines, TooMuch, clean, communicate, decoded, last_line
 from tasks.core.process.processes import deliver
 
 
@@ -149,7 +149,7 @@ class Command:
     def parsed(self, stdout: str) -> Any:
         """The JSON that this command printed, None for nothing. Raises ToolError for anything else."""
         try:
-            return json.loads(stdout or "null")
+            return strict_json.loads(stdout or "null")
         except ValueError:
             raise ToolError(f"{self.name}: the answer is not JSON", tool=self.tool.name, exit=0) from None
 
@@ -173,7 +173,14 @@ class Command:
         """All that the child prints. At the deadline, or when this process is interrupted, its whole group is ended."""
         with running.captured(child.pid):
             try:
-                return child.communicate(stdin, timeout=limit)
+                return communicate(child, stdin, limit)
+            except TooMuch as why:
+                _end_group(child)
+                raise ToolError(
+                    f"{self.name}: it printed more than {why} MiB and was ended",
+                    tool=self.tool.name,
+                    fix=f"see what `{self.name}` prints by hand; a wrapper or a proxy may have changed it",
+                ) from None
             except TimeoutExpired:
                 out, err = _end_group(child)
                 raise self._timed_out(limit, out, err) from None

@@ -6,9 +6,10 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tasks.core import regular_file
 from tasks.core.errors import Refused, Trouble
 from tasks.core.state import cached_status
 
@@ -86,7 +87,7 @@ def made(path: Path) -> Path:
 def write(path: Path, data: str | bytes) -> None:
     """Write the file with mode 0600 by a rename: a kill leaves the old one or the new one."""
     made(path.parent)
-    body = data.encode() if isinstance(data, str) else data
+    body = data if isinstance(data, bytes) else _encoded(path, data)
     name = ""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -95,8 +96,24 @@ def write(path: Path, data: str | bytes) -> None:
         os.replace(name, path)
     except OSError as why:
         if name:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):  # the folder has become read-only
+                Path(name).unlink(missing_ok=True)
         raise _cannot_write(path, why) from None
+
+
+def delete(path: Path) -> None:
+    """Delete the file; one that does not exist is fine. Raises Trouble when the folder may not be written."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as why:
+        raise _cannot_write(path, why) from None
+
+
+def _encoded(path: Path, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can hold it, UTF-8 cannot
+        raise Trouble(f"cannot write {path}: the text is not valid Unicode", fix="correct the value in it") from None
 
 
 @contextmanager
@@ -127,11 +144,13 @@ def only_reading() -> Iterator[None]:
 def read(path: Path) -> str | None:
     """Return the file's text, None when it does not exist."""
     try:
-        return path.read_text("utf-8")
+        return regular_file.text(path)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as why:
-        raise Trouble(f"cannot read {path}: {why}", fix=f"look at the owner and the content of {path}") from None
+        raise Trouble(
+            f"cannot read {path}: {why}", fix=f"look at the owner and the content of {path}, or move it away"
+        ) from None
 
 
 def load_locks() -> None:

@@ -8,12 +8,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.core import ui
+from tasks.core import strict_json, ui
 from tasks.core.errors import Trouble
+from tasks.core.shape import Shape, fits
 from tasks.core.state import store
 
 _KEEP = 2000
 _LONG = 400_000  # bytes
+
+
+class _Record(Shape):
+    """The form of a line."""
+
+    what: str
+    seconds: float
+    at: float
+    cold: bool = False
 
 
 def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
@@ -26,7 +36,7 @@ def keep(what: str, seconds: float, *, cold: bool = False, **more: Any) -> None:
     store.made(path.parent)
     try:
         # No lock: the kernel does not mix one write of a line to a file opened for appending with another one.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
         try:
             os.write(handle, f"{line}\n".encode())
             long = os.fstat(handle).st_size > _LONG
@@ -63,10 +73,10 @@ def kept(what: str = "") -> list[dict[str, Any]]:
     records = []
     for line in (store.read(_path()) or "").splitlines():
         try:
-            record = json.loads(line)
+            record = strict_json.mapping(line)
         except ValueError:
             continue
-        if isinstance(record, dict) and record.get("done", True) and what in {"", record.get("what")}:
+        if fits(_Record, record) and record.get("done", True) and what in {"", record.get("what")}:
             records.append(record)
     return records
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.core.yaml import nodes
+from tasks.core.yaml.bounded import loader
 from tasks.core.yaml.nodes import Node
-from tasks.core.yaml.strict import loader
 
 Edit = tuple[int, int, str]  # start, end, and the new text between them
 _NULL = "tag:yaml.org,2002:null"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.core import regular_file
 from tasks.core.errors import Trouble
+from tasks.core.yaml.bounded import INVALID, loader
 
 KeyPath = tuple[str, ...]
 
@@ -44,11 +47,6 @@ def read(path: Path) -> Document:
         raise Trouble(
             f"{place}: {why.problem or why.context}", fix="correct the line (YAML allows no tabs for indentation)"
         ) from None
-    except RecursionError:  # an alias to itself, or a thousand brackets
-        raise Trouble(
-            f"{path} is nested too deeply",
-            fix=f"correct {path}, or restore it: git checkout -- {shlex.quote(str(path))}",
-        ) from None
     except yaml.YAMLError as why:
         raise Trouble(
             f"{path} is not YAML: {str(why).splitlines()[0]}",
@@ -61,7 +59,7 @@ def read(path: Path) -> Document:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return regular_file.text(path)
     except FileNotFoundError:
         raise Trouble(
             f"{path} is missing",
@@ -82,16 +80,9 @@ def value(text: str) -> Any:
 
         try:
             return yaml.load(text, Loader=loader())
-        except (yaml.YAMLError, ValueError, RecursionError):
+        except yaml.YAMLError:
             return text
     return text
-
-
-def loader() -> Any:
-    """Return the safe loader, in C when PyYAML has it: ten times as fast."""
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -111,9 +102,10 @@ class _Reader:
             return [self._item(item, (*at, str(number))) for number, item in enumerate(node.value)]
         try:
             return _scalar(node)
-        except ValueError as why:  # it looks like a date or a number but is not valid: 2024-13-45
+        except INVALID as why:  # it looks like a date or a number but is not valid: 2024-13-45
+            reason = f": {why}" if isinstance(why, ValueError) else ""
             raise Trouble(
-                f"{self._place(node)}: '{node.value}' is not a valid value: {why}", fix="put it in quotes"
+                f"{self._place(node)}: '{node.value}' is not a valid value{reason}", fix="put it in quotes"
             ) from None
 
     def _mapping(self, node: Any, at: KeyPath) -> dict[str, Any]:
@@ -143,6 +135,9 @@ def _scalar(node: Any) -> Any:
 
     reader = yaml.SafeLoader("")
     try:
-        return reader.construct_object(node, deep=True)
+        value = reader.construct_object(node, deep=True)
     finally:
         reader.dispose()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is expected")
+    return value

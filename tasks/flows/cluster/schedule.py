@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, Trouble
 from tasks.core.plan.change import Change
@@ -136,7 +137,7 @@ jobs:
 def write(path: Path, text: str) -> Change[None] | None:
     """Return the change that writes the file, None when it has this text. Raises Refused when it has another one."""
     try:
-        present = path.read_text("utf-8") if path.exists() else None
+        present = regular_file.text(path) if path.exists() else None
     except (OSError, UnicodeDecodeError) as why:
         raise Trouble(f"cannot read {path}: {why}", fix="name another file: --out FILE") from None
     if present == text:

@@ -30,16 +30,19 @@ def attribute(s: Settings, cluster_service: ClusterService, answer: Answer, held
     if held and _takes(held.headers, answer.headers):
         return answer  # Telepresence lets nobody else hold the same requests
     try:
-        colleagues = [note for note in notice.ask(s, cluster_service.name) if not note.mine]
+        notices = notice.ask(s, cluster_service.name)
     except Trouble as why:
         return answer.unclear(f"a Traffic Agent is installed, and the notices cannot be read: {why.what}")
+    return _by_notices(cluster_service, answer, [note for note in notices if not note.mine])
+
+
+def _by_notices(cluster_service: ClusterService, answer: Answer, colleagues: list[Notice]) -> Answer:
     holder = next((note for note in colleagues if _takes(note.headers, answer.headers)), None)
     if holder:
         return _of_colleague(answer, holder)
-    explained = colleagues or _explained(cluster_service)
-    if answer.answered_by is AnsweredBy.BASELINE and not explained:
-        return answer.unclear(_NO_NOTICE)
-    return answer
+    if answer.answered_by is AnsweredBy.NOBODY or colleagues or _explained(cluster_service):
+        return answer
+    return answer.unclear(_NO_NOTICE)
 
 
 def _of_colleague(answer: Answer, holder: Notice) -> Answer:

@@ -21,6 +21,7 @@ from tasks.flows import session
 from tasks.flows.intercept import environment, leave, notice, proof
 from tasks.flows.intercept.plan import Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
+from tasks.flows.intercept.request import port_must_be_free
 from tasks.tools import base, telepresence
 from tasks.tools.telepresence import Held
 
@@ -95,6 +96,8 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
     with _left_on_failure(s, plan, entry, signals):
         signals.release()
         _leave_own_orphan(s, plan)
+        if plan.request.run:
+            port_must_be_free(plan.wanted.local_port)  # an orphan had it until now, if anybody had
         started = time.monotonic()
         intercept = change(s, plan)
         ui.progress("running", "intercept", intercept.text)
@@ -206,7 +209,7 @@ def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
     if plan.request.env_file:
         path = Path(plan.request.env_file).absolute()
         journal.update(entry, files=[str(path)])  # recorded before it exists: it holds the pod's secrets
-        environment.write_file(path, held.environment)
+        environment.write_file(path, held.environment, plan.request.service.dev)
 
 
 def _leave_after_failure(s: Settings, entry: Entry, signals: Signals) -> None:

@@ -13,13 +13,13 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.plan.change import Change, perform
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.flows import session
 from tasks.flows.intercept import notice
-from tasks.tools import base, telepresence
+from tasks.tools import api_server, base, telepresence
 
 
 def name_of(entry: Entry) -> str:
@@ -92,13 +92,8 @@ def made_by_hand(now: telepresence.Session) -> list[str]:
 
 
 def end_process(entry: Entry) -> None:
-    """End the dev process of a run that was killed, if it is still the same process."""
-    group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)
-    if group and start and processes.started(group) == start:
-        foreground.end_group(group)
-    elif group and not processes.started(group) and processes.group_lives(group):
-        # The leader has ended and others of its group run on. The kernel reuses no pid while a group has that number
-        # (see setpgid(2)), so it is still the group that was noted.
+    """End the dev process of a run that was killed, and what is left of its group."""
+    if group := entry.group:
         foreground.end_group(group)
 
 
@@ -109,6 +104,8 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     reconnected with the same parameters, the client takes its intercepts over and can leave them
     (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
+    if problem := api_server.cause(s):
+        raise api_server.unreachable(problem, name=f"{name_of(entry)} may still be held")
     now = session.look(s)
     if now.here:
         return

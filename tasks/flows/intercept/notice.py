@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Thread
 
+from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
@@ -115,7 +116,7 @@ def _user() -> str:
 
 def _parse(data: dict[str, str]) -> Notice | None:
     try:
-        fields = json.loads(data["notice"])
+        fields = strict_json.mapping(data["notice"])
         since = float(fields["since"])
         if not math.isfinite(since):
             return None

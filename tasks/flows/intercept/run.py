@@ -71,10 +71,9 @@ def run(s: Settings, request: Request, show: Callable[[ActiveIntercept], None], 
 def _run_process(s: Settings, active: ActiveIntercept, signals: Signals, json: bool) -> int:
     plan = active.plan
     dev = plan.request.service.dev
-    overrides = {**dev.env, "PORT": str(plan.wanted.local_port)}
-    own = {"KUBECONFIG": str(base.frozen_kubeconfig(s))}
-    env = environment.build(active.held.environment, overrides, dev.drop, own)
-
+    pod, port = active.held.environment, plan.wanted.local_port
+    env = environment.build(pod, dev, kubeconfig=str(base.frozen_kubeconfig(s)), port=port)
+    _say_held_back(environment.held_back(pod, dev))
     watch = Watch(s, plan)
 
     def started(pid: int) -> None:
@@ -91,6 +90,14 @@ def _run_process(s: Settings, active: ActiveIntercept, signals: Signals, json: b
     if not signals.seen:
         _say_ended(plan.local.argv[0], code, time.monotonic() - began)
     return code
+
+
+def _say_held_back(names: list[str]) -> None:
+    if names:
+        ui.talk(
+            f"   held back from the process: {', '.join(names)} (they make programs here run or load something else;"
+            " dev.allow in config/services.yaml lets a variable through)"
+        )
 
 
 def _say_ended(program: str, code: int, seconds: float) -> None:

@@ -61,12 +61,13 @@ def workloads(listed: Sequence[Workload], *, namespace: str, json: bool) -> None
         ui.say(f"nothing can be intercepted in {namespace}")
 
 
-def written(path: Path, as_typed: str, environment: Mapping[str, str], *, json: bool) -> None:
-    """Print that the environment was written to the file."""
+def written(path: Path, as_typed: str, environment: Mapping[str, str], omitted: Sequence[str], *, json: bool) -> None:
+    """Print that the environment was written to the file, without the omitted variables."""
+    names = sorted(set(environment) - set(omitted))
     if json:
-        ui.as_json({"file": str(path), "names": sorted(environment)})
+        ui.as_json({"file": str(path), "names": names, "omitted": list(omitted)})
     else:
-        ui.say(f"{len(environment)} variables written to {as_typed} (mode 0600)")
+        ui.say(f"{len(names)} variables written to {as_typed} (mode 0600)")
 
 
 def names(environment: Mapping[str, str], *, json: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import MISSING, Refused, Trouble
+from tasks.core.errors import MISSING, Refused
 from tasks.core.plan.change import Change, perform
 from tasks.core.state import journal, store
 from tasks.core.state.journal import Entry
@@ -41,11 +41,16 @@ def status(*, json: bool) -> None:
     if json:
         ui.as_json(_document(now, entries))
         return
-    if now.session.running:
+    if now.session.running and not now.session.connecting:
         _show_session(now)
+    elif now.session.connecting:
+        ui.say(now.why)
+    elif now.problem:
+        ui.say(f"the session does not answer: {now.problem.summary}")
     else:
         ui.say(f"no session: {now.why}")
-        ui.say("  connect: inv tp.connect")
+    if now.problem or not now.session.running:
+        ui.say(f"  fix: {now.problem.fix}" if now.problem else "  connect: inv tp.connect")
     for entry in entries:
         if not entry.owner_lives and not entry.data.get("keep"):
             ui.say(f"left behind: {entry.data.get('name')} (by a killed run); inv down removes it")
@@ -122,13 +127,19 @@ def _show_session(now: Look) -> None:
     session = now.session
     ui.table(
         [
-            ("session", f"{session.state or session.error}{'' if now.here else f' ({now.why})'}"),
+            ("session", f"{session.state or session.error}{_but(now)}"),
             ("cluster", f"{session.context} {session.server}"),
             ("namespace", f"{session.namespace} (manager in {session.manager_namespace})"),
             ("versions", f"client {session.client_version}, manager {session.manager_version or 'unknown'}"),
             *(("intercept", f"{name} by {client}") for name, client in session.intercepts),
         ]
     )
+
+
+def _but(now: Look) -> str:
+    if now.problem:
+        return f", but {now.problem.summary}"
+    return "" if now.here else f" ({now.why})"
 
 
 def _wanted_intercepts() -> list[Entry]:
@@ -152,21 +163,18 @@ def _would_lose_by_hand(now: Look) -> Refused:
 
 def _quit_changes(s: Settings, now: Look) -> list[Change[object]]:
     changes: list[Change[object]] = []
-    if now.session.running:
+    if now.session.running and not now.problem:  # `quit` hangs without the API server; the daemons are ended anyway
         changes.append(telepresence.quit(s))
-    if now.orphans:
+    if now.problem and (found := daemons.everything(s)):
+        changes.append(daemons.end(found, "waits for the API server"))
+    elif now.orphans:
         changes.append(daemons.end(now.orphans, "does not answer"))
     return changes
 
 
 def _end_remaining_daemons(s: Settings) -> None:
-    remaining = daemons.ours(s)
-    if not remaining:
-        return
-    perform(daemons.end(remaining, "did not end with quit"))
-    if remaining := daemons.ours(s):
-        pid = remaining[0].pid
-        raise Trouble(f"the daemon (pid {pid}) does not end", fix=f"sudo kill -9 {pid}")
+    if remaining := daemons.everything(s):
+        perform(daemons.end(remaining, "did not end with quit"))
 
 
 def _forget_ended(s: Settings, entries: Sequence[Entry]) -> None:

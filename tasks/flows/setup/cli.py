@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.checks import guard
-from tasks.core import ui
+from tasks.core import strict_json, ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Refused, Trouble
 from tasks.core.plan import steps
@@ -96,12 +96,11 @@ def document(
 def last() -> dict[str, Any]:
     """Return the kept outcomes by step, each with `state`, `note`, `fix`, `seconds`, `at`; empty before the first run."""
     try:
-        kept = json.loads(store.read(store.folder(FILE)) or "{}")
+        kept = strict_json.mapping(store.read(store.folder(FILE)) or "{}")
     except ValueError:
         return {}
     fields = {"state", "note", "fix", "at"}
-    entries = kept.items() if isinstance(kept, dict) else ()
-    return {key: entry for key, entry in entries if isinstance(entry, dict) and fields <= entry.keys()}
+    return {key: entry for key, entry in kept.items() if isinstance(entry, dict) and fields <= entry.keys()}
 
 
 def _run_steps(selected: Sequence[Step[SetupRun]], setup: SetupRun, read_only: bool) -> list[Outcome]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
 from tasks.core.plan.change import Change
@@ -68,7 +69,7 @@ def _record() -> Path:
 
 def _last_login(s: Settings) -> float:
     try:
-        record = json.loads(store.read(_record()) or "{}")
+        record = strict_json.mapping(store.read(_record()) or "{}")
         return float(record["at"]) if record.get("host") == s.registry.host else 0.0
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0.0

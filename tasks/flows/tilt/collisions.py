@@ -72,7 +72,7 @@ def _shared_hosts(service: Service, objects: Sequence[Object], baseline: Sequenc
 def _argo(service: Service, item: Object) -> Iterator[Collision]:
     metadata = item.get("metadata") or {}
     instance = (metadata.get("labels") or {}).get(_INSTANCE)
-    if instance in {service.component, service.name}:
+    if str(instance) in {service.component, service.name}:
         yield Collision(_shown(item), Reason.LABEL_OF_ARGO, str(instance))
     if _TRACKING in (metadata.get("annotations") or {}):
         yield Collision(_shown(item), Reason.ANNOTATION_OF_ARGO)
@@ -101,10 +101,20 @@ def _hosts(objects: Iterable[Object]) -> list[str]:
         if str(item.get("kind", "")).endswith("Route"):
             hosts += _hosts_of_route(spec)
         elif item.get("kind") == "Ingress":
-            hosts += [str(rule["host"]) for rule in spec.get("rules") or [] if rule.get("host")]
+            hosts += _hosts_of_ingress(spec)
     return hosts
 
 
 def _hosts_of_route(spec: Object) -> list[str]:
     """Return the hosts of a Gateway API route (a list), or of an OpenShift route (one)."""
-    return [str(host) for host in (*(spec.get("hostnames") or []), spec.get("host")) if host]
+    return [str(host) for host in (*_items(spec.get("hostnames")), spec.get("host")) if host]
+
+
+def _hosts_of_ingress(spec: Object) -> list[str]:
+    rules = [rule for rule in _items(spec.get("rules")) if isinstance(rule, dict)]
+    return [str(rule["host"]) for rule in rules if rule.get("host")]
+
+
+def _items(value: object) -> list[Any]:
+    """The list that a chart should have made; empty for anything else, which the API server refuses."""
+    return value if isinstance(value, list) else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -11,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from tasks.core import regular_file, strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.entra import LOGIN, login_helps
 from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
@@ -69,8 +69,8 @@ def accounts() -> tuple[Account, ...]:
     """
     folder = os.environ.get("AZURE_CONFIG_DIR") or "~/.azure"
     try:
-        content = (Path(folder).expanduser() / "azureProfile.json").read_bytes()
-        listed = json.loads(content.decode("utf-8-sig"))["subscriptions"]  # az writes it with a byte order mark
+        content = regular_file.text(Path(folder).expanduser() / "azureProfile.json")  # az writes a byte order mark
+        listed = strict_json.mapping(content)["subscriptions"]
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # az too treats a broken profile as empty
     return tuple(_account(item) for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
@@ -132,8 +132,8 @@ def token_expiry(s: Settings) -> float:
     if done.exit != 0:
         raise _login_error(failed(command, done))
     try:
-        return float(json.loads(done.stdout or "null"))
-    except (ValueError, TypeError):  # az before 2.54 has no expires_on; it answered, so the login works
+        return float(strict_json.loads(done.stdout or "null"))
+    except (ValueError, TypeError, OverflowError):  # az before 2.54 has no expires_on; it answered, so the login works
         return time.time() + 300
 
 
@@ -218,7 +218,8 @@ def _login_error(why: ToolError) -> ToolError | LoginNeeded:
 
 
 def _account(item: dict[str, Any]) -> Account:
-    user = item.get("user") or {}
+    user = item.get("user")
+    user = user if isinstance(user, dict) else {}
     return Account(
         user=str(user.get("name", "")),
         kind=str(user.get("type", "")),

@@ -9,10 +9,35 @@ from typing import Any
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, ToolError
 from tasks.core.plan.change import Change
+from tasks.core.shape import Shape, must_be
 from tasks.tools import az
 
 _REGISTRY_DENIED = re.compile(r"denied|Unable to authenticate|don't have access")  # words of az
 _TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
+
+
+class _Power(Shape):
+    code: str | None = None
+
+
+class _ShownPool(Shape):
+    name: str | None = None
+    mode: str | None = None
+    vmSize: str | None = None
+    scaleSetPriority: str | None = None
+    enableAutoScaling: bool | None = None
+    count: int | None = None
+    minCount: int | None = None
+    maxCount: int | None = None
+    powerState: _Power | None = None
+
+
+class _Shown(Shape):
+    """The form of `az aks show`."""
+
+    powerState: _Power | None = None
+    agentPoolProfiles: list[_ShownPool] | None = None
+    tags: dict[str, str] | None = None
 
 
 class RegistryDenied(ToolError):
@@ -68,9 +93,7 @@ class Cluster:
 
 def show(s: Settings) -> Cluster:
     """Return the cluster with its pools, from one call. Raises ToolError, also when the role to read it is missing."""
-    shown = _answer(s, "aks", "show", *_names(s))
-    if not isinstance(shown, dict):
-        raise ToolError("az aks show: the answer is not an object", tool="az", exit=0)
+    shown = must_be(_Shown, _answer(s, "aks", "show", *_names(s)), said="az aks show")
     return Cluster(
         power=str((shown.get("powerState") or {}).get("code") or ""),
         state=str(shown.get("provisioningState") or ""),

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.state import store
 from tasks.core.typed import move_away
+from tasks.core.yaml.bounded import loader
 from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
-from tasks.core.yaml.strict import loader
 from tasks.tools import base
 
 THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gets the token, in whatever mode az was logged in
@@ -260,7 +261,7 @@ def compose(path: Path) -> Node:
 def content(path: Path) -> str:
     """Return the file's text, empty when it does not exist. Raises Blocked when it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return regular_file.text(path)
     except FileNotFoundError:
         return ""
     except NotADirectoryError:
@@ -327,7 +328,7 @@ def _inlined(body: Node, singular: str) -> Node:
             continue
         if not text(find(body, data_key)):  # like kubectl, prefer the data when both are given
             try:
-                data = base64.b64encode(Path(path).read_bytes()).decode()
+                data = base64.b64encode(regular_file.read(path)).decode()
             except OSError as why:
                 raise Blocked(
                     f"cannot read {path}, which the kubeconfig names as {key}: {why.strerror}",

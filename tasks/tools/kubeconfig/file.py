@@ -12,9 +12,10 @@ import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from tasks.core import regular_file
 from tasks.core.errors import Blocked
 from tasks.core.process import processes
 from tasks.core.state import store
@@ -67,7 +68,7 @@ def _client_go_lock(path: Path) -> Iterator[None]:
 def _left_by_us(lock: Path) -> bool:
     """Did a killed run of this suite leave it? client-go's own locks are empty."""
     try:
-        words = lock.read_text().split()
+        words = regular_file.text(lock).split()
     except (OSError, UnicodeDecodeError):
         return False
     return (
@@ -118,7 +119,8 @@ def replace_file(path: Path, content: bytes) -> None:
         os.replace(name, real)
     except OSError as why:
         if name:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):  # the folder has become read-only
+                Path(name).unlink(missing_ok=True)
         if old is None or why.errno not in _NO_RENAME:
             raise _cannot_write(path, why) from None
         _in_place(real, content)
@@ -128,7 +130,7 @@ def _in_place(path: Path, content: bytes) -> None:
     """Overwrite the file. Restore the old content when that fails; until then the state folder holds a backup."""
     backup = store.folder("backups", f"{path.name}.{os.getpid()}")
     try:
-        old = path.read_bytes()
+        old = regular_file.read(path)
         store.write(backup, old)
         with path.open("r+b") as file:
             try:

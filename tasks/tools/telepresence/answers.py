@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.core.shape import Shape, must_be
+
 CONNECTED = "Connected"
+CONNECTING = "connecting"  # our word: another command starts the daemons or the session now
+
+# What `status` says instead of an answer. While another command connects, 2.31 looks for files of daemons that do not
+# exist yet (contracts/azure-live/facts-2.md).
+_STARTING = re.compile(r"open \S*/(?:rootd|userd)/daemon\.json: no such file")
+_NO_ROOT_DAEMON = "root daemon is not running"
+_SEVERAL_DAEMONS = "multiple daemons are running"
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,11 @@ class Session:
     def connected(self) -> bool:
         """Is there exactly one session, and does its daemon call itself connected?"""
         return self.sessions == 1 and self.state == CONNECTED and self.root
+
+    @property
+    def connecting(self) -> bool:
+        """Is another command about to open it? For a moment 2.31 calls it connected, without a namespace."""
+        return self.state == CONNECTING or (self.connected and not self.namespace)
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,60 @@ class Workload:
     held: tuple[Held, ...] = ()
 
 
+class _Engaged(Shape):
+    name: str | None = None
+    client: str | None = None
+
+
+class _Daemon(Shape):
+    mapped_namespaces: list[str] | None = None
+    intercepts: list[_Engaged] | None = None
+    replacements: list[_Engaged] | None = None
+
+
+class _Part(Shape):
+    """One daemon in the answer of `status`."""
+
+    daemon: _Daemon | None = None
+    user_daemon: _Daemon | None = None
+    root_daemon: dict[str, Any] | None = None
+    traffic_manager: dict[str, Any] | None = None
+
+
+class _Status(_Part):
+    connections: list[_Part] | None = None
+
+
+class _Spec(Shape):
+    target_port: int | None = None
+    header_filters: dict[str, Any] | None = None
+
+
+class _Info(Shape):
+    disposition: int | None = None
+    spec: _Spec | None = None
+    headers: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+
+
+class _Listed(Shape):
+    """A workload in the answer of `list`."""
+
+    intercept_infos: list[_Info] | None = None
+    intercept_info: list[_Info] | None = None
+    replacements: list[_Info] | None = None
+
+
+class _Made(Shape):
+    """The answer of `intercept` and `replace`."""
+
+    target_port: int | None = None
+    environment: dict[str, Any] | None = None
+
+
 def session(found: Any) -> Session:
     """Read the answer of `status`. Of several daemons none is chosen; they are counted."""
-    answer = found or {}
+    answer = must_be(_Status, found or {}, said="telepresence status", fix="inv tp.quit, then inv tp.connect")
     if "connections" not in answer:
         return _one_session(answer)
     parts = [part for part in answer["connections"] or [] if isinstance(part, dict)]
@@ -79,6 +145,17 @@ def session(found: Any) -> Session:
         return _one_session(parts[0])
     held = tuple(pair for part in parts for pair in _one_session(part).intercepts)
     return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+
+
+def unfinished(said: str) -> Session | None:
+    """Return the session for what `status` says on stderr in a state that is not an error; None for anything else."""
+    if _STARTING.search(said):
+        return Session(running=True, sessions=1, state=CONNECTING)
+    if _NO_ROOT_DAEMON in said:
+        return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
+    if _SEVERAL_DAEMONS in said:
+        return Session(running=True, sessions=2, error="several daemons run")
+    return None
 
 
 def _one_session(answer: dict[str, Any]) -> Session:
@@ -131,6 +208,7 @@ _DISPOSITIONS = {
 
 def workload(item: dict[str, Any]) -> Workload:
     """Read one workload of `list`."""
+    must_be(_Listed, item, said="telepresence list", fix="inv tp.status")
     held = [
         *(item.get("intercept_infos") or []),
         *(item.get("intercept_info") or []),
@@ -146,6 +224,12 @@ def workload(item: dict[str, Any]) -> Workload:
         reason=str(item.get("not_interceptable_reason", "")),
         held=tuple(_held(info) for info in held if isinstance(info, dict)),
     )
+
+
+def made(info: Any) -> dict[str, Any]:
+    """Return the answer of `intercept` or `replace`, if it has the form of one."""
+    answer: dict[str, Any] = must_be(_Made, info, said="telepresence intercept", fix="inv tp.status")
+    return answer
 
 
 def _held(info: dict[str, Any]) -> Held:

@@ -144,6 +144,7 @@ def workstation(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     monkeypatch.setattr(telepresence, "can_filter", lambda s: True)
     monkeypatch.setattr(telepresence, "can_replace", lambda s: False)
     monkeypatch.setattr(daemons, "ours", lambda s: list(here.daemons))
+    monkeypatch.setattr(daemons, "everything", lambda s: list(here.daemons))
     monkeypatch.setattr(daemons, "end", end)
     monkeypatch.setattr(guard, "assess", assess)
     monkeypatch.setattr(kubeconfig, "freeze", lambda s, *more: None)

@@ -78,7 +78,7 @@ def test_a_broken_file_is_named():
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
+        st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
         lambda x: (
             st.lists(x)
             | st.dictionaries(

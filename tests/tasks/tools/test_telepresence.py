@@ -211,7 +211,7 @@ def test_nothing_to_list_may_be_a_sentence(answer):
 
 def test_an_intercept_without_its_details_is_an_error_and_not_an_empty_environment(answer):
     answer('{"cmd":"intercept","stdout":"Using Deployment www\\n   State : ACTIVE\\n"}\n')
-    with pytest.raises(ToolError, match="not JSON"):
+    with pytest.raises(ToolError, match="another form than expected"):
         perform(telepresence.intercept(settings(), Wanted("www", "www", 3001, "http")))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.process import processes
+from tasks.core.process import output, processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
@@ -51,11 +50,66 @@ def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
         Tool(str(program))[()].run()
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_program_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, stream: str):
+    monkeypatch.setattr(output, "MOST", 1024 * 1024)
+    code = f"import os, sys\nprint(os.getpid(), file=sys.__stderr__, flush=True)\nwhile True: sys.{stream}.write('y' * 65536)"
+    began = time.monotonic()
+    with pytest.raises(ToolError, match="it printed more than 1 MiB and was ended") as caught:
+        python(code, timeout=300)
+    assert caught.value.fix
+    assert time.monotonic() - began < 60
+
+
+def test_output_below_the_limit_is_complete_and_stdin_is_written():
+    size = 5 * 1024 * 1024
+    done = python("import sys; sys.stdout.write(sys.stdin.read() * 2)", stdin=b"x" * size, timeout=60)
+    assert len(done.stdout) == 2 * size
+
+
+def test_a_slow_program_is_waited_for_up_to_its_deadline():
+    code = "import sys, time\nfor n in range(5): print(n, flush=True); time.sleep(0.1)"
+    assert python(code, timeout=60).stdout.split() == list("01234")
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["of this shell", "of a pod"])
+def test_a_variable_that_is_too_big_is_named(monkeypatch: pytest.MonkeyPatch, own: bool):
+    big = "x" * 300_000
+    if own:
+        monkeypatch.setenv("BIG_ONE", big)
+    with pytest.raises(ToolError) as caught:
+        Tool("true", env={} if own else {"BIG_ONE": big})[()].run()
+    assert caught.value.what == "true could not be started: the variable BIG_ONE has 300,009 bytes"
+    assert caught.value.fix == ("unset BIG_ONE" if own else "drop BIG_ONE: `dev.drop` in config/services.yaml")
+
+
+def test_an_argument_that_is_too_big_is_an_error():
+    with pytest.raises(ToolError, match="an argument has 300,000 bytes") as caught:
+        Tool("true")["x" * 300_000].run()
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a=b"])
+def test_a_variable_that_no_program_can_get_is_named(name: str):
+    with pytest.raises(ToolError) as caught:
+        Tool("true", env={name: "x"})[()].run()
+    assert repr(name) in caught.value.why
+    with pytest.raises(ToolError, match="could not be started"):
+        Tool("true", env={"A": "\ud800"})[()].run()
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_an_argument_that_no_program_can_get_is_shown(word: str):
+    with pytest.raises(ToolError) as caught:
+        Tool("true")[word].run()
+    assert repr(word) in caught.value.why
+
+
 def test_children_of_other_threads_are_ended_when_the_block_fails():
     def ask() -> None:
         with ThreadPoolExecutor(max_workers=1) as pool, cancel_on_failure():
             pool.submit(Tool("sleep")["473"].run)
-            time.sleep(0.2)
+            assert until(lambda: [p for p in processes.running() if p.argv == ("sleep", "473")], every=0.05, for_=60)
             Tool("sh")["-c", "exit 3"].run()
 
     began = time.monotonic()
@@ -81,7 +135,7 @@ def test_a_child_that_ignores_sigterm_is_killed():
 def test_a_grandchild_that_ignores_sigterm_is_killed_although_its_parent_obeys():
     with pytest.raises(TimedOut):
         Tool("sh")["-c", "(trap '' TERM; exec sleep 20.74) >/dev/null 2>&1 & sleep 20.75"].run(timeout=0.5)
-    assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=2)
+    assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=60)
 
 
 def test_there_is_nothing_to_read_on_stdin():
@@ -173,9 +227,15 @@ def test_the_last_line_skips_log_noise():
     assert last_line("real\nW1123 08:49:47 x\n\nWARNING: y\n") == "real"
 
 
-DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(60)"
+# Ignores signals, and then says so with a file in the folder of its arguments.
+DEAF = """
+import os, pathlib, signal, sys, time
+[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]
+pathlib.Path(sys.argv[1], f"deaf-{os.getpid()}").touch()
+time.sleep(600)
+"""
 INTERRUPTED = """
-import sys, time
+import pathlib, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from tasks.core.process.interrupt import take_signals
 from tasks.core.process.tool import Tool
@@ -183,35 +243,40 @@ from tasks.core.errors import Trouble
 take_signals()
 def ask(number):
     try:
-        Tool(sys.executable, timeout=60)["-c", sys.argv[1]].run()
+        Tool(sys.executable, timeout=600)["-c", sys.argv[1], sys.argv[2]].run()
     except Trouble as why:
         sys.stdout.write(why.what.rpartition(": ")[2] + chr(10))
 try:
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(ask, n) for n in range(6)]
-        time.sleep(20)
+        try:
+            time.sleep(600)
+        finally:
+            pathlib.Path(sys.argv[2], "interrupted").touch()
 finally:
     print(Tool("echo")["cleaned up"].run(), end="")
 """
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up(signals: int):
-    began = time.monotonic()
-    deaf = f"{DEAF} # {os.getpid()}"  # another run of the tests on this machine has processes of its own
+def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up(
+    signals: int, tmp_path: Path
+):
     run = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTED, DEAF, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    time.sleep(2)
+    assert until(lambda: len(list(tmp_path.glob("deaf-*"))) == 2, every=0.05, for_=60)
     for _ in range(signals):
         run.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-    out, err = run.communicate(timeout=30)
-    assert time.monotonic() - began < 15
+        assert until((tmp_path / "interrupted").exists, every=0.01, for_=60)
+    out, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (130, "")
     assert sorted(out.splitlines()) == [
         "cleaned up",
         *["killed by signal 9"] * 2,
         *["not started, the run was interrupted"] * 4,
     ]
-    assert not [p for p in processes.running() if deaf in p.argv]
+    assert not [p for p in processes.running() if str(tmp_path) in p.argv]

@@ -125,7 +125,7 @@ def test_the_environment_is_shown_sorted_with_its_values_or_names(
 def test_the_environment_is_written_once(here: Workstation, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     file = tmp_path / "pod.json"
     env(env_file=str(file), json=True)
-    assert document(capsys) == {"schema": 1, "file": str(file), "names": ["A", "B"]}
+    assert document(capsys) == {"schema": 1, "file": str(file), "names": ["A", "B"], "omitted": []}
     assert json.loads(file.read_text()) == HELD.environment
     assert file.stat().st_mode & 0o777 == 0o600
     here.failing = {"list": Trouble("asked")}
@@ -134,6 +134,11 @@ def test_the_environment_is_written_once(here: Workstation, tmp_path: Path, caps
     here.failing = {}
     env(env_file=str(file), overwrite=True)
     assert capsys.readouterr().out == f"2 variables written to {file} (mode 0600)\n"
+    lines = tmp_path / "pod.env"
+    env(env_file=str(lines))
+    said = capsys.readouterr()
+    assert said.out == f"1 variables written to {lines} (mode 0600)\n"
+    assert f"{lines} does not have B: --env-file {file}" in said.err
 
 
 def test_a_service_that_is_not_intercepted_has_no_environment(here: Workstation):

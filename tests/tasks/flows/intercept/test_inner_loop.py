@@ -127,6 +127,25 @@ def test_after_kill_9_status_names_the_orphan_and_down_leaves_it_and_nothing_els
     assert inv(newest, "setup").returncode == 0
 
 
+def test_after_kill_9_the_next_intercept_of_the_service_ends_its_own_orphan_and_goes_on(newest: Box):
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
+        assert until(lambda: local(newest)), run.said
+        orphan = ports.owner(int(PORT))
+        run.end(signal.SIGKILL)
+    assert ports.owner(int(PORT)) == orphan
+    other = inv(newest, "intercept", "www-ameide", "--port", PORT, "--", "true")
+    assert other.returncode == 1
+    assert f"left behind by a killed run of {WWW}" in other.stderr
+    assert f"fix: inv leave {WWW}" in other.stderr
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
+        assert until(lambda: "was answered by your process" in run.said, 40), run.said
+        assert f"leaving {WWW}, left behind by a killed run" in run.said
+        assert ports.owner(int(PORT)) != orphan
+        run.end(signal.SIGINT)
+    assert held(newest) == []
+    assert ports.owner(int(PORT)) is None
+
+
 def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_not(box: Box):
     colleague = control.as_user(box, "colleague")
     assert inv(box, "setup", env=colleague).returncode == 0

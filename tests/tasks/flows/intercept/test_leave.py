@@ -6,12 +6,11 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground, mark
 from tasks.core.state import journal, store
 from tasks.flows.intercept import cli, leave
 from tasks.tools import telepresence
@@ -138,28 +137,16 @@ def test_what_was_added_to_an_entry_is_current(monkeypatch: pytest.MonkeyPatch, 
     assert leave.current(entry) is entry
 
 
-@pytest.mark.parametrize(
-    ("data", "started", "group_lives", "ended"),
-    [
-        ({"group": 7, "start": 1.0}, 1.0, True, True),
-        ({"group": 7, "start": 1.0}, 2.0, True, False),
-        ({"group": 7, "start": 1.0}, 0.0, True, True),
-        ({"group": 7, "start": 1.0}, 0.0, False, False),
-        ({"group": 7}, 0.0, True, True),
-        ({"group": 7}, 1.0, True, False),
-        ({}, 0.0, True, False),
-    ],
-)
+@pytest.mark.parametrize(("ours", "ended"), [(True, [7]), (False, [])])
 def test_a_group_is_ended_only_while_it_is_the_recorded_one(
-    monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], started: float, group_lives: bool, ended: bool
+    monkeypatch: pytest.MonkeyPatch, ours: bool, ended: list[int]
 ):
-    entry = fakes.recorded(monkeypatch, "intercept", **data)
+    entry = fakes.recorded(monkeypatch, "intercept", group=7)
     groups: list[int] = []
     monkeypatch.setattr(foreground, "end_group", groups.append)
-    monkeypatch.setattr(processes, "started", lambda pid: started)
-    monkeypatch.setattr(processes, "group_lives", lambda group: group_lives)
+    monkeypatch.setattr(mark, "carried_in_group", lambda group, mark: ours)
     leave.end_process(entry)
-    assert groups == ([7] if ended else [])
+    assert groups == ended
 
 
 def test_a_living_run_is_asked_to_end_itself(here: Workstation, monkeypatch: pytest.MonkeyPatch):

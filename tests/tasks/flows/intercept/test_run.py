@@ -262,6 +262,24 @@ def test_the_env_file_is_written_recorded_and_deleted_with_the_intercept(here: W
     assert not file.exists()
 
 
+def test_what_is_held_back_from_the_process_is_named_once_without_its_value(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    pod = {"NODE_OPTIONS": "--require=/evil.js", "BASH_ENV": "/evil.sh", "FROM_POD": "yes"}
+    monkeypatch.setattr(
+        telepresence,
+        "intercept",
+        lambda s, wanted: here.change(
+            "intercept www-ameide", lambda: Held(wanted.name, wanted.workload, environment=pod)
+        ),
+    )
+    assert intercept(request()) == 7
+    said = capsys.readouterr().err
+    assert said.count("held back from the process: BASH_ENV, NODE_OPTIONS (") == 1
+    assert "evil" not in said
+    assert b"BASH_ENV" not in here.ran["env"]  # type: ignore[attr-defined]
+
+
 def test_a_signal_while_the_process_runs_leaves_the_intercept(here: Workstation):
     here.failing = {"run": Interrupted(signal.SIGTERM)}  # type: ignore[dict-item]
     assert intercept(request()) == 128 + signal.SIGTERM

@@ -327,7 +327,7 @@ def test_a_hanging_az_ends_at_its_deadline_and_leaves_no_process(workstation: Wo
     workstation.changed = {"REMOTE_DEV_DEADLINES__AZ": "1"}
     began = time.monotonic()
     steps = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert steps["login"]["state"] == "unknown"
     assert "no answer in 1 s" in steps["login"]["note"]
     assert steps["credentials"]["state"] == "blocked"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from tasks.checks import guard
 from tasks.core.errors import Absent, Problem, Refused, TimedOut, ToolError, Trouble
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground, mark
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.teardown import cli, undo
@@ -205,7 +204,7 @@ def test_the_session_is_ended_when_it_is_ours_and_holds_nothing_made_by_hand(
 def test_a_daemon_that_does_not_answer_is_ended(here: Workstation, daemons: list[Process]):
     here.failing = {"status": TimedOut("telepresence status: no answer")}
     here.daemons = list(daemons)
-    assert texts(here) == (["end the daemon that does not answer"] if daemons else [])
+    assert texts(here) == (["end the session's daemons"] if daemons else [])
     down()
     assert here.did == (["kill 4711"] if daemons else [])
 
@@ -216,17 +215,17 @@ def test_without_telepresence_there_is_no_session_to_end(here: Workstation):
     assert texts(here) == []
 
 
-@pytest.mark.parametrize(("later", "ended"), [(0.0, True), (1.0, False), (None, False)])
-def test_a_process_is_ended_only_while_its_pid_is_its_own(
-    here: Workstation, monkeypatch: pytest.MonkeyPatch, later: float | None, ended: bool
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_process_is_ended_only_while_its_group_is_its_own(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, ours: bool
 ):
-    start = {} if later is None else {"start": processes.started(os.getpid()) + later}
     groups: list[int] = []
     monkeypatch.setattr(foreground, "end_group", groups.append)
-    journal.record("process", group=os.getpid(), **start)
+    monkeypatch.setattr(mark, "carried_in_group", lambda group, mark: ours)
+    journal.record("process", group=7)
     journal.record("process", name="one that did not start")
     down()
-    assert groups == ([os.getpid()] if ended else [])
+    assert groups == ([7] if ours else [])
     assert journal.entries("process") == []
 
 

@@ -1,0 +1,46 @@
+"""Check the form of another program's answer once, where it arrives; what reads it afterwards need not."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tasks.core.errors import ToolError
+
+Answer = TypeVar("Answer")
+
+
+class Shape(msgspec.Struct, kw_only=True):
+    """What is read of an answer: its keys and their types. Other keys do not matter."""
+
+
+def must_be(kind: Any, answer: Answer, *, said: str, fix: str = "") -> Answer:
+    """Return the answer as it is. Raises ToolError when it has another form than `kind`.
+
+    said: the command that printed it, such as `kubectl get`
+    """
+    try:
+        msgspec.convert(answer, kind, strict=False)
+    except (msgspec.ValidationError, RecursionError) as why:
+        raise ToolError(
+            f"{said}: the answer has another form than expected",
+            tool=said.split()[0],
+            exit=0,
+            why=_reason(why),
+            fix=fix or f"see what `{said}` prints by hand; a wrapper or a proxy may have changed it",
+        ) from None
+    return answer
+
+
+def fits(kind: Any, answer: Any) -> bool:
+    """Has it this form?"""
+    try:
+        msgspec.convert(answer, kind, strict=False)
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return True
+
+
+def _reason(why: Exception) -> str:
+    return "it is nested too deeply" if isinstance(why, RecursionError) else str(why)[:200]
