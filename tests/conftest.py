@@ -16,6 +16,7 @@ from tests.buildings import needs_missing
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / "sandbox").is_dir():  # contracts are tested against its stand-ins
+    import sandbox.resolver.sitecustomize  # noqa: F401  # names of a sandbox resolve in tests that run tasks in this process
     from tests.contracts.summary import pytest_terminal_summary as pytest_terminal_summary
 
 
@@ -41,7 +42,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Path) -> Iterator[None]:
     """Each test has its own HOME and state folder; nothing of the developer's environment leaks in."""
     for name in list(os.environ):
-        if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE")):
+        if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE", "LOCAL_USER", "GITHUB_USER")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

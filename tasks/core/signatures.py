@@ -313,6 +313,49 @@ SIGNATURES: tuple[Signature, ...] = (
         "ssh-add -l shows your keys; or use the repository's https address",
         ("git",),
     ),
+    Signature(
+        r"\[remote rejected\] .*\((?P<reason>[^)]*)\)",
+        "the server does not accept the push: {reason}",
+        "push to a branch of your own and open a pull request; its rules are shown by: git push",
+        ("git",),
+    ),
+    Signature(
+        r"\[rejected\] .*\((?:non-fast-forward|fetch first)\)",
+        "the branch on the server has commits that are not here",
+        "git pull in that repository, git push, then run this again",
+        ("git",),
+    ),
+    Signature(
+        r"aborted by (?:the )?(?P<hook>[\w-]*) ?hook",
+        "a hook of this repository refuses the change",
+        "git config core.hooksPath and .git/hooks show the hooks; satisfy the one that refuses, then run this again",
+        ("git",),
+    ),
+    Signature(
+        r"could not read (?:Username|Password)|terminal prompts disabled|Authentication failed",
+        "git has no login for this address",
+        "log in once by hand, which keeps the login: git fetch; or use the repository's ssh address",
+        ("git",),
+    ),
+    Signature(
+        r"Could not resolve host|Failed to connect to|Connection (?:refused|timed out)",
+        "the git server cannot be reached",
+        "look at the network, the VPN and the proxy (git config http.proxy), then run this again",
+        ("git",),
+    ),
+    Signature(
+        r"repository '(?P<url>[^']+)' (?:does not exist|not found)|does not appear to be a git repository"
+        r"|Repository not found|clone of '[^']+' into submodule path",
+        "the repository does not exist at this address, or you may not read it",
+        "ask for access, or correct the address: git submodule sync reads it from .gitmodules again",
+        ("git",),
+    ),
+    Signature(
+        r"failed to push some refs",
+        "the push was refused here, as a pre-push hook does",
+        "see what the hook says: git push",
+        ("git",),
+    ),
     Signature(r"[Nn]o space left on device", "the disk is full", "free some space, then run it again"),
     Signature(
         r"[Rr]ead-only file system|[Pp]ermission denied",

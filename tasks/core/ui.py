@@ -107,14 +107,18 @@ def can_ask() -> bool:
     return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"))
 
 
-def confirm(question: str, *, yes: bool, fix: str) -> None:
-    """Return if `yes` is set or the person confirms, else raise Trouble. Without a terminal nobody is asked."""
+def confirm(question: str, *, yes: bool, fix: str, word: str = "") -> None:
+    """Return if `yes` is set or the person confirms, else raise Trouble. Without a terminal nobody is asked.
+
+    word: to be typed instead of `y`
+    """
     if yes:
         return
     if not can_ask():
         raise Trouble(f"{question}: needs a confirmation, and there is no terminal to ask", fix=fix)
-    _write(sys.stderr, f"{visible(question)} [y/N] ")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    hint = f"type {word} to confirm:" if word else "[y/N]"
+    _write(sys.stderr, f"{visible(question)} {visible(hint)} ")
+    if sys.stdin.readline().strip().lower() not in ({word.lower()} if word else {"y", "yes"}):
         raise Trouble("not confirmed, nothing was changed", fix=fix)
 
 

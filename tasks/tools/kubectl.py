@@ -116,6 +116,12 @@ def can_i(
     return api_server.ask(s, question, name=command.name, file=kubeconfig, answers=_ANSWERS)
 
 
+def last_lines(s: Settings, pod: str, count: int) -> str:
+    """Return the last lines that each container of the pod wrote. One that waits for a restart still has those of its last run."""
+    command = tool(s)["logs", pod, "--namespace", s.cluster.namespace, "--all-containers", f"--tail={count}"]
+    return _run(s, command, "")
+
+
 def applications(s: Settings) -> list[Object]:
     """Return the Argo CD Applications in Argo CD's own namespace."""
     return get(s, "applications.argoproj.io", namespace=s.cluster.argocd_namespace)

@@ -58,7 +58,7 @@ def _copies(folder: Path) -> dict[str, str]:
     except OSError as why:
         raise Trouble(
             f"az's own files cannot be copied to {folder}: {why.strerror}",
-            fix="free some space, or set TMPDIR to a folder that can be written",
+            fix=f"free some space, or set {store.VARIABLE} to a folder that can be written",
         ) from None
 
 

@@ -25,7 +25,7 @@ from invoke.program import Program
 from tasks.core.cli.command_line import CONFIG_KEY, CommandLine
 from tasks.core.cli.flags import FAILURE_TEXT
 from tasks.core.errors import Trouble
-from tasks.core.process.interrupt import take_signals
+from tasks.core.process.interrupt import Interrupted, take_signals, unwinding
 
 _READER_GONE = 141  # the exit code of a program that SIGPIPE ended
 
@@ -167,6 +167,8 @@ class SuiteProgram(Program):
             self._print_json(problem)
             raise problem from None
         except Trouble as why:
+            if number := unwinding():
+                raise Interrupted(number) from None  # the error is a consequence
             self._print_json(why)
             raise
 

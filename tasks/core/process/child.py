@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,12 +81,17 @@ def _fits(text: str | bytes) -> bool:
         return False
 
 
+def _exists(program: str) -> bool:
+    """Whether there is such a file. A folder on PATH that may not be read causes a PermissionError without one."""
+    return bool(os.path.dirname(program) or shutil.which(program, mode=os.F_OK))
+
+
 def _not_started(why: OSError, program: str, cwd: str | os.PathLike[str] | None, fix: str) -> ToolError:
     if isinstance(why, NotADirectoryError):
         return ToolError(f"{cwd or program} is not a folder", tool=program, fix=fix)
     if isinstance(why, FileNotFoundError) and cwd is not None and not os.path.isdir(cwd):
         return ToolError(f"the folder {cwd} does not exist", tool=program, fix=fix)
-    if isinstance(why, FileNotFoundError):
+    if isinstance(why, FileNotFoundError) or (isinstance(why, PermissionError) and not _exists(program)):
         return Absent(f"{program} is not installed", tool=program, fix=fix or f"install {program}")
     if isinstance(why, PermissionError):
         return Absent(f"{program} may not be executed", tool=program, fix=fix or f"chmod +x {program}")

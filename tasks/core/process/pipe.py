@@ -86,6 +86,8 @@ class Piped:
 
     def failed(self) -> ToolError:
         """The error for a child that ended badly, with the line that says why."""
+        from tasks.core.signatures import explain
+
         code = self._child.wait()
         self._error_reader.join(_MOMENT)
         stderr = clean(decoded(b"".join(self._errors)))
@@ -93,8 +95,9 @@ class Piped:
         fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
         ended = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         reason = (fatal[:1] or lines[-1:] or [ended])[0]
-        fix = next((fix.format(cwd=self._cwd) for pattern, fix in _FIXES if pattern.search(stderr)), "")
-        return ToolError(f"{self.said}: {reason}", fix=fix, tool=self._program, exit=code, stderr=stderr)
+        why, known = explain(self._program, stderr)
+        fix = next((fix.format(cwd=self._cwd) for pattern, fix in _FIXES if pattern.search(stderr)), known)
+        return ToolError(f"{self.said}: {reason}", why=why, fix=fix, tool=self._program, exit=code, stderr=stderr)
 
     def end(self) -> None:
         """Kill the child and its group; harmless when it has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from tasks.core import regular_file
 from tasks.core.errors import Refused, Trouble
+from tasks.core.process.processes import started
 from tasks.core.state import cached_status
 
 VARIABLE = "REMOTE_DEV_STATE"
+_PRIVATE = "private-"  # temporary folders: private-PID-START-xxxx
 _only_read = False
 
 
@@ -36,7 +39,8 @@ def cache(path: Path, data: str | bytes) -> None:
 def must_be_usable() -> None:
     """Raise Trouble without a home folder, or when the state cannot be read, as after a `sudo inv`.
 
-    An unreadable folder must not look like an empty one.
+    An unreadable folder must not look like an empty one. Raises Refused for a folder that another user owns or can
+    enter: it decides which processes are ended and which files are deleted. Deletes what killed runs left.
     """
     if os.path.expanduser("~") == "~":
         raise Trouble(
@@ -55,6 +59,27 @@ def must_be_usable() -> None:
                 f"cannot read the state in {path}: it belongs to user {os.lstat(path).st_uid}",
                 fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
             )
+    _must_be_private(base)
+    sweep()
+
+
+def _must_be_private(base: Path) -> None:
+    try:
+        found = os.stat(base)
+    except OSError:  # it does not exist yet
+        return
+    if found.st_uid != os.geteuid():
+        raise Refused(
+            f"the state folder {base} belongs to user {found.st_uid}",
+            why="its owner could have processes ended and files deleted in your name",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
+        )
+    if found.st_mode & 0o077:
+        raise Refused(
+            f"the state folder {base} is open to other users (mode {found.st_mode & 0o777:04o})",
+            why="it holds logins, and the list of what is ended and deleted",
+            fix=f"chmod 700 {shlex.quote(str(base))}",
+        )
 
 
 def _below(base: Path) -> Iterator[str]:
@@ -118,16 +143,37 @@ def _encoded(path: Path, text: str) -> bytes:
 
 @contextmanager
 def temporary() -> Iterator[Path]:
-    """Create a folder with mode 0700 that is deleted after the block. Raises Trouble when it cannot be created."""
+    """Create a folder with mode 0700 that is deleted after the block. Raises Trouble when it cannot be created.
+
+    It holds copies of logins. So it is in the state folder and named after this process: the next run deletes what a
+    killed one left.
+    """
+    base = folder()
+    existed = base.is_dir()
     try:
-        made_here = tempfile.TemporaryDirectory(prefix="remote-dev-")
-    except OSError as why:  # also when no temporary folder exists at all
-        raise Trouble(
-            f"cannot create a temporary folder: {why.strerror}",
-            fix="free some space, or set TMPDIR to a folder that can be written",
-        ) from None
-    with made_here as name:
-        yield Path(name)
+        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{_process(os.getpid())}-", dir=made(base)))
+    except OSError as why:
+        raise _cannot_write(base, why) from None
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):  # something else was kept meanwhile
+                base.rmdir()
+
+
+def sweep() -> None:
+    """Delete the temporary folders of runs that have ended without deleting them."""
+    for place in folder().glob(f"{_PRIVATE}*"):
+        pid, start, _ = (*place.name.removeprefix(_PRIVATE).split("-"), "", "", "")[:3]
+        if not pid.isdecimal() or _process(int(pid)) != f"{pid}-{start}":
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _process(pid: int) -> str:
+    """Return the pid with the start of the process, which distinguishes it from a later one with the same pid."""
+    return f"{pid}-{started(pid):.0f}"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.core.state import store
 from tasks.flows import session
+from tasks.flows.intercept import env_file as env_files
 from tasks.flows.intercept import environment, plan, proof, run, show, team
 from tasks.flows.intercept import leave as leaving
 from tasks.flows.intercept.attribution import attribute
@@ -77,6 +78,7 @@ def env(service: Service, *, env_file: str, overwrite: bool, names: bool, json: 
         )
     if path:
         omitted = environment.write_file(path, held.environment, service.dev)
+        env_files.rewritten(path)
         show.written(path, env_file, held.environment, omitted, json=json)
     elif names:
         show.names(held.environment, json=json)

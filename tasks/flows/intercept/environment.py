@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tasks.core import ui
@@ -80,23 +80,33 @@ def must_be_writable(path: Path, *, overwrite: bool, removed_on_leave: bool = Fa
         )
 
 
-def write_file(path: Path, pod: Mapping[str, str], dev: Dev) -> list[str]:
+def write_file(
+    path: Path, pod: Mapping[str, str], dev: Dev, *, before: Callable[[str], object] = lambda text: None
+) -> list[str]:
     """Write the pod's environment, mode 0600. Warns about variables that were omitted, and returns their names.
 
     A `*.json` file has all variables. Any other file has those that a process on this machine gets, as lines
     NAME=value, and only values that python-dotenv, a shell and `docker run --env-file` read back alike.
+
+    before: called with the text before it is written
     """
-    if path.suffix == ".json":
-        store.write(path, _as_json(pod))
-        return []
-    lines = {name: f"{name}={value}" for name, value in sorted(_taken(pod, dev).items())}
-    readable = [line for line in lines.values() if _is_read_alike(line)]
-    store.write(path, "".join(f"{line}\n" for line in readable))
-    omitted = sorted(name for name in pod if lines.get(name) not in readable)
+    text, omitted = _content(path, pod, dev)
+    before(text)
+    store.write(path, text)
     if omitted:
         whole = shlex.quote(str(path.with_suffix(".json")))
         ui.warn(f"{path} does not have {', '.join(omitted)}: --env-file {whole} would have all variables")
     return omitted
+
+
+def _content(path: Path, pod: Mapping[str, str], dev: Dev) -> tuple[str, list[str]]:
+    """Return the text of the file and the names that are omitted in it."""
+    if path.suffix == ".json":
+        return _as_json(pod), []
+    lines = {name: f"{name}={value}" for name, value in sorted(_taken(pod, dev).items())}
+    readable = [line for line in lines.values() if _is_read_alike(line)]
+    omitted = sorted(name for name in pod if lines.get(name) not in readable)
+    return "".join(f"{line}\n" for line in readable), omitted
 
 
 def _is_read_alike(line: str) -> bool:

@@ -18,7 +18,7 @@ from tasks.core.process.foreground import Signals
 from tasks.core.state import journal, store, timing
 from tasks.core.state.journal import Entry
 from tasks.flows import session
-from tasks.flows.intercept import environment, leave, notice, proof
+from tasks.flows.intercept import env_file, leave, notice, proof
 from tasks.flows.intercept.plan import Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
 from tasks.flows.intercept.request import port_must_be_free
@@ -139,9 +139,9 @@ def _with_holder(s: Settings, conflict: telepresence.Conflict, plan: Plan) -> Re
     for note in notice.read(s, plan.wanted.workload):
         if not note.mine and conflict.client in {"", note.client}:
             return Refused(
-                f"{plan.wanted.workload} is held by {note.client} ({note.mode}, started {note.age})",
+                f"{plan.wanted.workload} is held by {note.holder} ({note.mode}, started {note.age})",
                 why=conflict.why,
-                fix="; ".join((f"ask {note.client}", *conflict.ways)),
+                fix="; ".join((f"ask {note.holder}", *conflict.ways)),
             )
     return conflict
 
@@ -208,8 +208,7 @@ def _prove(s: Settings, plan: Plan, listener: proof.Listener | None) -> Answer:
 def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
     if plan.request.env_file:
         path = Path(plan.request.env_file).absolute()
-        journal.update(entry, files=[str(path)])  # recorded before it exists: it holds the pod's secrets
-        environment.write_file(path, held.environment, plan.request.service.dev)
+        env_file.write(entry, path, held.environment, plan.request.service.dev)
 
 
 def _leave_after_failure(s: Settings, entry: Entry, signals: Signals) -> None:

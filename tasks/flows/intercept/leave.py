@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from tasks.checks import guard
 from tasks.core import ui
@@ -18,7 +18,7 @@ from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.flows import session
-from tasks.flows.intercept import notice
+from tasks.flows.intercept import env_file, notice
 from tasks.tools import api_server, base, telepresence
 
 
@@ -71,7 +71,7 @@ def leave_entry(s: Settings, entry: Entry) -> None:
         raise ToolError(
             f"{name_of(entry)} is still intercepted after leaving it", tool="telepresence", fix="inv tp.quit"
         )
-    _remove_files(entry)
+    env_file.remove(current(entry))
     journal.forget(entry)
 
 
@@ -105,18 +105,14 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
     if problem := api_server.cause(s):
-        raise api_server.unreachable(problem, name=f"{name_of(entry)} may still be held")
+        later = replace(problem, fix=f"{problem.fix}; then inv down")
+        raise api_server.unreachable(later, name=f"{name_of(entry)} may still be held")
     now = session.look(s)
     if now.here:
         return
     ui.talk(f"the session that held {name_of(entry)} is gone; reconnecting to free it")
     guard.check_names(s)
     session.ensure(s, yes=not now.session.connected)  # a session that is connected elsewhere may hold other intercepts
-
-
-def _remove_files(entry: Entry) -> None:
-    for path in entry.data.get("files") or []:
-        Path(path).unlink(missing_ok=True)
 
 
 def _leave_command(s: Settings, entry: Entry) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
 from tasks.core.state.cached_status import age
 from tasks.flows.intercept.plan import describe_traffic
-from tasks.tools import base, kubectl, telepresence
+from tasks.tools import base, developer, kubectl, telepresence
 
 _LABEL = "app.kubernetes.io/managed-by"
 _MANAGER = "remote-first"
@@ -53,6 +53,14 @@ class Notice:
     mine: bool = False
     """Written by this workstation."""
 
+    person: str = ""
+    """The developer's name where the client's does not say it, as in a dev container."""
+
+    @property
+    def holder(self) -> str:
+        """Whom to ask, for people."""
+        return f"{self.person} ({self.client})" if self.person and self.person not in self.client else self.client
+
     @property
     def age(self) -> str:
         """How old it is, for people."""
@@ -67,7 +75,8 @@ def put(s: Settings, workload: str, name: str, headers: dict[str, str]) -> Threa
     since = time.time()
 
     def write() -> None:
-        notice = Notice(workload, name, _client(s, name), since, describe_traffic(headers), headers)
+        traffic = describe_traffic(headers)
+        notice = Notice(workload, name, _client(s, name), since, traffic, headers, person=developer.name(s))
         perform(kubectl.put(s, _manifest(s, notice), timeout=_TIMEOUT))
 
     _writing[name] = _in_background(write)
@@ -127,6 +136,7 @@ def _parse(data: dict[str, str]) -> Notice | None:
             since=since,
             mode=str(fields["mode"]),
             headers=_headers(fields.get("headers")),
+            person=str(fields.get("person") or ""),
         )
     except (KeyError, TypeError, ValueError):
         return None  # written by hand, or by a later version

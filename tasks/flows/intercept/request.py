@@ -68,7 +68,7 @@ def check_local(s: Settings, request: Request) -> LocalSide:
     if service.kind == "worker" or not service.ports:
         raise Trouble(
             f"{service.name} is a worker: it has no port to intercept",
-            fix=f"deploy your build of it beside the baseline: inv tilt.up --only {service.release}",
+            fix=f"inv tilt.up --only {service.name} builds it and deploys your copy into the cluster, beside the baseline",
         )
     local, remote = ports.pair(request.port) if request.port else (service.ports[0].port, "")
     _flags_must_agree(s, request)
@@ -139,7 +139,7 @@ def _orphan_with(pid: int) -> Entry | None:
     """Return the intercept of a killed run whose process has this pid or started it."""
     groups = processes.stat(pid)[2:4]  # its group and its session
     orphans = (entry for entry in journal.entries("intercept") if not entry.owner_lives)
-    return next((entry for entry in orphans if str(entry.data.get("group")) in groups), None)
+    return next((entry for entry in orphans if str(entry.group) in groups), None)
 
 
 def _program_must_exist(program: str, folder: Path, service: Service) -> None:

@@ -13,7 +13,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted, Signals
-from tasks.core.state import journal
+from tasks.core.state import answered, journal
 from tasks.core.state.journal import Entry
 from tasks.flows import session
 from tasks.flows.intercept import environment, establish, leave
@@ -87,6 +87,7 @@ def _run_process(s: Settings, active: ActiveIntercept, signals: Signals, json: b
         )
     finally:
         watch.ended.set()
+        answered.clear(plan.request.service.name)
     if not signals.seen:
         _say_ended(plan.local.argv[0], code, time.monotonic() - began)
     return code

@@ -40,6 +40,8 @@ def active(s: Settings, made: ActiveIntercept, *, json: bool) -> None:
     if hint := _other_traffic(plan):
         ui.say(f"  {hint}")
     replaced = "" if plan.cluster_service.has_agent else "; the pod was replaced by one with a Traffic Agent"
+    if seconds.connect:
+        ui.say(f"  connected in {seconds.connect:.1f} s (budget {s.budgets.connect:g} s)")
     ui.say(
         f"  ACTIVE after {seconds.intercept:.1f} s, routed after {seconds.routed:.1f} s"
         f" (budget {s.budgets.intercept:g} s): {_proof(answer)}{replaced}"
@@ -109,7 +111,7 @@ def team(found: Team, *, json: bool) -> None:
         ui.say("this workstation intercepts nothing")
     if found.colleagues:
         ui.say("colleagues, by their own notices (one of a workstation that crashed may be stale):")
-        ui.table([(note.workload, note.mode, note.client, note.age) for note in found.colleagues], indent="  ")
+        ui.table([(note.workload, note.mode, note.holder, note.age) for note in found.colleagues], indent="  ")
     intercepted = {own.workload for own in found.own}
     idle = [name for name in found.agents if name not in intercepted]
     if idle:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from tasks.core import ports, ui
 from tasks.core.config.settings import Settings
+from tasks.core.state import answered
 from tasks.flows.intercept import proof
 from tasks.flows.intercept.plan import Mode, Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
@@ -165,6 +166,7 @@ class Watch:
         """Say whose process took the request: another one may have opened the port after it was found free."""
         port = self._plan.wanted.local_port
         if any(number == port for _, number in ports.of_session(session)):
+            answered.mark(self._plan.request.service.name)
             text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
             ui.progress("done", "reached", text, seconds)
             return

@@ -14,7 +14,7 @@ from tasks.core.state import journal, store
 from tasks.core.state.journal import Entry
 from tasks.flows.session import daemons
 from tasks.flows.session.connect import Look, allowed, connect_changes, ensure, look
-from tasks.tools import base, telepresence
+from tasks.tools import api_server, base, telepresence
 from tasks.tools.private_caches import without_trace
 
 
@@ -34,23 +34,16 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
 
 
 def status(*, json: bool) -> None:
-    """Show the session. Starts nothing."""
+    """Show the session. Starts nothing. Raises Unreachable when Telepresence does not answer without the API server."""
     s = settings()
     now = look(s)
+    if now.problem and not now.session.running:
+        raise api_server.unreachable(now.problem, name="telepresence status", tool="telepresence")
     entries = journal.entries("intercept")
     if json:
         ui.as_json(_document(now, entries))
         return
-    if now.session.running and not now.session.connecting:
-        _show_session(now)
-    elif now.session.connecting:
-        ui.say(now.why)
-    elif now.problem:
-        ui.say(f"the session does not answer: {now.problem.summary}")
-    else:
-        ui.say(f"no session: {now.why}")
-    if now.problem or not now.session.running:
-        ui.say(f"  fix: {now.problem.fix}" if now.problem else "  connect: inv tp.connect")
+    _show(now)
     for entry in entries:
         if not entry.owner_lives and not entry.data.get("keep"):
             ui.say(f"left behind: {entry.data.get('name')} (by a killed run); inv down removes it")
@@ -116,11 +109,24 @@ def _document(now: Look, entries: Sequence[Entry]) -> dict[str, object]:
     return {
         "here": now.here,
         "why": now.why,
+        "problem": asdict(now.problem) if now.problem else None,
         "session": {**asdict(now.session), "intercepts": intercepts},
         "journal": [
             {"name": e.data.get("name"), "made": e.made, "pid": e.pid, "lives": e.owner_lives} for e in entries
         ],
     }
+
+
+def _show(now: Look) -> None:
+    if now.session.connecting:
+        ui.say(now.why)
+    elif now.session.running:
+        _show_session(now)
+        if now.problem:
+            ui.say(f"  fix: {now.problem.fix}")
+    else:
+        ui.say(f"no session: {now.why}")
+        ui.say("  connect: inv tp.connect")
 
 
 def _show_session(now: Look) -> None:

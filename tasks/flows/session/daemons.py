@@ -99,7 +99,8 @@ def _end(found: Sequence[Process]) -> None:
     raise Trouble(
         f"Telepresence's daemon still runs (pid {', '.join(left)}), with its network device and its routes",
         why="it belongs to root, and sudo wants a password here" if foreign else "no signal ends it",
-        fix=f"sudo kill -9 {' '.join(left)}",
+        # Asked to end, it removes its device and its rules for DNS; killed, it leaves the rules.
+        fix=f"sudo kill {'' if foreign else '-9 '}{' '.join(left)}",
     )
 
 

@@ -33,6 +33,7 @@ ensure CRDs are installed first
         ("tilt", "Error: mkdir /home/dev/.local/state: read-only file system", "may not be written", "inv devcontainer.check"),
         ("telepresence", "write /home/dev/.cache/x: no space left on device", "the disk is full", "free some space"),
         ("git", "git@example.com: Permission denied (publickey).", "your ssh key", "ssh-add -l"),
+        ("git", "fatal: could not read Username for 'https://x': terminal prompts disabled", "no login", "git fetch"),
         ("git", "fatal: nothing that is known", "", ""),
     ],
 )  # fmt: skip

@@ -148,7 +148,7 @@ def workstation(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     monkeypatch.setattr(daemons, "end", end)
     monkeypatch.setattr(guard, "assess", assess)
     monkeypatch.setattr(kubeconfig, "freeze", lambda s, *more: None)
-    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path="": SERVER)
     monkeypatch.setattr(kubectl, "get", get)
     monkeypatch.setattr(kubectl, "put", lambda s, manifest, **how: here.change("put notice"))
     monkeypatch.setattr(kubectl, "delete", lambda s, kind, name, **how: here.change("delete notice"))

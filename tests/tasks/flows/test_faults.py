@@ -27,7 +27,7 @@ BEFORE_SETUP: dict[str, tuple[int, str, str]] = {
     "kubelogin-missing": (3, "kubelogin is not installed", "install kubelogin"),
     "kubelogin-wrong": (3, "int128", "install kubelogin"),
     "telepresence-missing": (1, "telepresence is not installed", "install telepresence"),
-    "cluster-stopped": (3, "does not resolve", "inv aks.status"),
+    "cluster-stopped": (3, "is stopped", "inv aks.start"),
     "api-refused": (3, "does not answer", "inv aks.status"),
     "manager-missing": (1, "traffic manager not found", "manager_namespace"),
     "manager-old": (1, "too old", "telepresence.version"),
@@ -52,7 +52,7 @@ WITH_A_SESSION: dict[str, tuple[int, str, str]] = {
     "agent-never": (1, "waiting for agent", "kubectl get events"),
     "production-labels": (3, "is production", "development cluster"),
     "labels-unreadable": (3, "could not be looked at", "platform team"),
-    "api-refused": (3, "does not answer", "inv aks.status"),
+    "api-refused": (1, "does not answer", "inv aks.status"),
 }
 HARMLESS_WITH_A_SESSION = ("stale-sockets", "session-lost", "env-file-fails", "arm-denied", "registry-refused")
 

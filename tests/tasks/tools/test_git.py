@@ -53,6 +53,14 @@ def test_an_unpinned_submodule_is_distinguished_from_a_missing_one(clone: Path):
     assert git.submodule_state(s, clone, "gitops/x") == "+"
 
 
+def test_a_submodule_that_cannot_be_cloned_names_the_cause_and_the_fix(clone: Path):
+    (clone.parent / "module").rename(clone.parent / "moved")
+    with pytest.raises(ToolError) as caught:
+        perform(git.submodule_update(settings(), clone, "gitops/x"))
+    assert caught.value.why == "the repository does not exist at this address, or you may not read it"
+    assert "git submodule sync" in caught.value.fix
+
+
 def test_a_path_without_a_submodule_is_not_an_error(clone: Path):
     assert git.submodule_state(settings(), clone, "nothing/here") == ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.process import output, processes
+from tasks.core.process import child, output, processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
@@ -41,6 +43,17 @@ def test_an_absent_program_says_how_to_get_it():
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
         Tool("nowhere-to-be-found", fix="install it")[()].run()
     assert caught.value.fix == "install it"
+
+
+def test_an_absent_program_is_named_where_a_folder_on_path_may_not_be_read(monkeypatch: pytest.MonkeyPatch):
+    def denied(*words: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # as execvp says for a user; root may read all
+
+    monkeypatch.setattr(subprocess, "Popen", denied)
+    with pytest.raises(Absent, match="nowhere-to-be-found is not installed"):
+        child.start(["nowhere-to-be-found"], env={})
+    with pytest.raises(Absent, match="sh may not be executed"):
+        child.start(["sh"], env={})
 
 
 def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
@@ -118,18 +131,25 @@ def test_children_of_other_threads_are_ended_when_the_block_fails():
     assert time.monotonic() - began < 60
 
 
+OWN = f"471.{os.getpid()}"  # seconds: another run of the tests on this machine has sleeps of its own
+
+
+def sleeps() -> list[processes.Process]:
+    return [p for p in processes.running() if p.argv == ("sleep", OWN)]
+
+
 def test_at_the_deadline_the_grandchild_is_ended_too():
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
-        Tool("sh")["-c", "sleep 471 & sleep 471; echo"].run(timeout=0.3)
+        Tool("sh")["-c", f"sleep {OWN} & sleep {OWN}; echo"].run(timeout=0.3)
     assert time.monotonic() - began < 60
-    assert not [p for p in processes.running() if p.argv == ("sleep", "471")]
+    assert until(lambda: not sleeps(), for_=10)
 
 
 def test_a_child_that_ignores_sigterm_is_killed():
     with pytest.raises(TimedOut):
-        Tool("sh")["-c", "trap '' TERM; sleep 472"].run(timeout=0.2)
-    assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
+        Tool("sh")["-c", f"trap '' TERM; sleep {OWN}"].run(timeout=0.2)
+    assert until(lambda: not sleeps(), for_=10)
 
 
 def test_a_grandchild_that_ignores_sigterm_is_killed_although_its_parent_obeys():
@@ -279,4 +299,4 @@ def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but
         *["killed by signal 9"] * 2,
         *["not started, the run was interrupted"] * 4,
     ]
-    assert not [p for p in processes.running() if str(tmp_path) in p.argv]
+    assert until(lambda: not [p for p in processes.running() if str(tmp_path) in p.argv], for_=10)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import REFUSED, Refused, Trouble
 from tasks.core.state import journal, store, timing
 
 
@@ -108,7 +108,7 @@ def test_times_are_kept_by_what_was_done():
 
 
 def test_a_time_that_cannot_be_kept_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    (tmp_path / "state" / "timings.jsonl").mkdir(parents=True)
+    store.made(tmp_path / "state" / "timings.jsonl")
     timing.keep_if_possible("intercept", 1.0)
     assert "the time was not kept" in capsys.readouterr().err
 
@@ -145,12 +145,12 @@ def test_a_user_without_a_home_gets_an_error(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_temporary_folder_that_cannot_be_created_is_an_error(monkeypatch: pytest.MonkeyPatch):
     def none(**more: object) -> None:
-        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.TemporaryDirectory", none)
-    with pytest.raises(Trouble, match="cannot create a temporary folder") as caught, store.temporary():
+    monkeypatch.setattr("tempfile.mkdtemp", none)
+    with pytest.raises(Trouble, match="No space left on device") as caught, store.temporary():
         pass
-    assert "TMPDIR" in caught.value.fix
+    assert store.VARIABLE in caught.value.fix
 
 
 def test_an_error_in_the_block_is_not_an_error_of_the_temporary_folder():
@@ -165,3 +165,59 @@ def test_an_error_in_the_block_is_not_an_error_of_the_temporary_folder():
         block()
     assert places[0][1] == 0o700
     assert not places[0][0].exists()
+    assert not store.folder().exists()  # a dry run leaves nothing, not even the state folder
+
+
+KILLED = """
+import os, signal
+from tasks.tools.private_caches import without_trace
+with without_trace():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_login_that_a_killed_run_copied_is_deleted_by_the_next_run():
+    profile = Path.home() / ".azure" / "msal_token_cache.json"
+    profile.parent.mkdir()
+    profile.write_text("token")
+    with store.temporary() as mine:
+        subprocess.run([sys.executable, "-c", KILLED], check=False)
+        (left,) = [place for place in store.folder().glob("private-*") if place != mine]
+        assert (left / "azure" / profile.name).read_text() == "token"
+        (store.folder() / "private-x").mkdir()
+        settings.settings()
+        assert list(store.folder().glob("private-*")) == [mine]  # that of a living run stays
+
+
+def test_a_temporary_folder_of_an_earlier_process_with_this_pid_is_deleted():
+    left = store.made(store.folder(f"private-{os.getpid()}-1-abc"))
+    store.sweep()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("bits", [0o750, 0o705, 0o777, 0o710, 0o722])
+def test_a_state_folder_that_others_can_enter_is_refused(bits: int):
+    store.made(store.folder()).chmod(bits)
+    with pytest.raises(Refused, match=f"is open to other users \\(mode {bits:04o}\\)") as refused:
+        settings.settings()
+    assert refused.value.code == REFUSED
+    subprocess.run(["sh", "-c", refused.value.fix], check=True)
+    settings.settings()
+
+
+def test_a_state_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch):
+    store.made(store.folder())
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(Refused, match="belongs to user") as refused:
+        settings.settings()
+    assert "chown" in refused.value.fix
+
+
+def test_a_state_folder_that_the_suite_made_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    umask = os.umask(0)
+    try:
+        monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "deep" / "below" / "state"))
+        store.write(store.folder("journal", "x"), "")
+        settings.settings()
+    finally:
+        os.umask(umask)

@@ -358,6 +358,17 @@ def test_the_client_of_a_notice_is_the_one_that_telepresence_shows(here: Worksta
     assert note.client == "ada@laptop"
 
 
+def test_a_notice_names_the_developer_where_the_client_does_not(
+    here: Workstation, store: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    here.session = replace(here.session, intercepts=(("www-ada", "vscode@dev-0a1b"),))
+    monkeypatch.setenv("GITHUB_USER", "ada")
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
+    (note,) = notice.read(here.settings)
+    assert (note.client, note.holder) == ("vscode@dev-0a1b", "ada (vscode@dev-0a1b)")
+    assert replace(note, client="ada@laptop").holder == "ada@laptop"
+
+
 def test_a_notice_of_an_earlier_version_names_no_headers(here: Workstation, store: dict[str, dict[str, Any]]):
     notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     (manifest,) = store.values()

@@ -25,6 +25,7 @@ from tasks.flows.intercept.plan import Mode
 from tasks.flows.intercept.proof import Answer, AnsweredBy, Via
 from tasks.flows.intercept.request import Request
 from tasks.flows.intercept.watch import Watch
+from tasks.flows.session import tunnel
 from tasks.tools import telepresence
 from tasks.tools.telepresence import Conflict, Held
 from tests.tasks.flows import fakes
@@ -54,6 +55,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     monkeypatch.setattr(argo, "read", lambda s: Argo())
     monkeypatch.setattr(argo, "findings", lambda s, service, state: [])
     monkeypatch.setattr(login, "validity", lambda s: "")
+    monkeypatch.setattr(tunnel, "must_carry", lambda s: None)
     monkeypatch.setattr(proof, "until_local", until_local)
     monkeypatch.setattr(proof, "listening", lambda port: nullcontext(object()))
     monkeypatch.setattr(ports, "owner", lambda port: None)
@@ -257,7 +259,8 @@ def test_the_env_file_is_written_recorded_and_deleted_with_the_intercept(here: W
     assert intercept(request(run=False, env_file=str(file))) == 0
     assert file.read_text() == "FROM_POD=yes\n"
     (entry,) = journal.entries("intercept")
-    assert entry.data["files"] == [str(file)]
+    (known,) = entry.data["files"]
+    assert (known["path"], known["inode"]) == (str(file), file.stat().st_ino)
     cli.leave("", dry=False)
     assert not file.exists()
 

@@ -12,7 +12,7 @@ from tasks.core.errors import MISSING, REFUSED, Blocked, Problem, Refused, Timed
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
 from tasks.flows.session import cli, connect
-from tasks.tools import base, kubeconfig, telepresence
+from tasks.tools import api_server, base, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import DAEMON, HERE, NOT_CONNECTED, Workstation
@@ -309,3 +309,51 @@ def test_a_daemon_that_does_not_end_is_named(here: Workstation, monkeypatch: pyt
     with pytest.raises(Trouble) as failed:
         cli.quit(yes=False, dry=False)
     assert failed.value is left
+
+
+GONE = Problem("the API server does not answer: nothing comes back from dev", "no VPN", "check the VPN")
+
+
+@pytest.fixture
+def gone(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> Workstation:
+    """A workstation with a session whose API server is gone."""
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": GONE)
+    here.daemons = [DAEMON]
+    return here
+
+
+UNANSWERED = api_server.Unreachable(f"telepresence status: {GONE.what}", tool="telepresence")
+
+
+def test_status_that_hangs_without_the_api_server_names_it(gone: Workstation):
+    gone.failing = {"status": UNANSWERED}
+    with pytest.raises(api_server.Unreachable) as failed:
+        cli.status(json=False)
+    assert failed.value.problem == Problem(f"telepresence status: {GONE.what}", GONE.why, GONE.fix)
+
+
+def test_status_that_answers_without_the_api_server_names_it_too(gone: Workstation, capsys: pytest.CaptureFixture[str]):
+    gone.session = HERE
+    cli.status(json=False)
+    said = capsys.readouterr().out
+    assert f"Connected, but {GONE.summary}" in said
+    assert f"fix: {GONE.fix}" in said
+    cli.status(json=True)
+    assert document(capsys)["problem"]["what"] == GONE.what
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_quit_does_not_ask_telepresence_without_the_api_server(gone: Workstation, answers: bool):
+    gone.session = HERE
+    gone.failing = {} if answers else {"status": UNANSWERED}
+    cli.quit(yes=False, dry=False)
+    assert gone.did == ["kill 4711"]
+    assert gone.daemons == []
+
+
+def test_connect_without_the_api_server_is_not_tried(gone: Workstation):
+    gone.failing = {"status": UNANSWERED}
+    with pytest.raises(api_server.Unreachable) as failed:
+        connect.ensure(gone.settings, guarded=True)
+    assert failed.value.what == f"telepresence connect: {GONE.what}"
+    assert gone.did == []

@@ -13,7 +13,7 @@ from tasks.core.process import foreground, mark
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.teardown import cli, undo
-from tasks.tools import base, helm
+from tasks.tools import api_server, base, helm
 from tasks.tools.helm import Release
 from tasks.tools.telepresence import Session
 from tests.tasks.flows import fakes
@@ -234,3 +234,52 @@ def test_an_entry_says_what_is_ended(here: Workstation):
     journal.record("process")
     journal.record("file", path="/x")
     assert texts(here) == ["end tilt (pid 7)", "end a process (pid None)", "delete /x"]
+
+
+@pytest.fixture
+def gone(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> Workstation:
+    """A workstation with a session and an intercept, whose API server is gone: `status` hangs, and so would `quit`."""
+    problem = Problem("the API server does not answer", "no VPN", "check the VPN")
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": problem)
+    here.failing = {"status": api_server.unreachable(problem, name="telepresence status")}
+    here.daemons = [DAEMON]
+    fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
+    return here
+
+
+def test_without_the_api_server_the_daemons_are_ended_and_what_may_be_held_is_named(
+    gone: Workstation, monkeypatch: pytest.MonkeyPatch
+):
+    gone.session = HERE
+    entry = fakes.intercept(monkeypatch, gone, "www")
+    with pytest.raises(Trouble) as failed:
+        down()
+    assert gone.did == ["kill 4711"]
+    assert journal.entries() == [entry]
+    assert failed.value.problem == Problem(
+        "not everything was undone: www may still be held: the API server does not answer",
+        "no VPN",
+        "check the VPN; then inv down",
+    )
+
+
+def test_a_root_daemon_that_cannot_be_ended_is_named_again_by_the_next_down(gone: Workstation):
+    left = Trouble("Telepresence's daemon still runs (pid 4711)", fix="sudo kill 4711")
+    gone.failing["kill 4711"] = left
+    for _ in range(2):
+        with pytest.raises(Trouble) as failed:
+            down()
+        assert failed.value.what == f"not everything was undone: {left.what}"
+        assert failed.value.fix == left.fix
+        assert len(journal.entries("session")) == 1
+    del gone.failing["kill 4711"]
+    down()
+    assert journal.entries() == []
+
+
+def test_releases_are_not_listed_without_the_api_server(gone: Workstation):
+    fakes.freeze(gone.settings)
+    gone.failing["releases"] = ToolError("asked")
+    with pytest.raises(Trouble) as failed:
+        down(tilt=True)
+    assert failed.value.what == "not everything was undone: helm list: the API server does not answer"
