@@ -172,7 +172,9 @@ def _host_name(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     name = next((w.partition("=")[2] for w in _run_arguments(config) if w.startswith("--hostname=")), "")
     fix = f'add "--hostname=dev-{_PER_CLONE}" to "runArgs"'
     if not name:
-        yield warning("host name", "a container id: it changes with each rebuild, and with it the owner's name", fix=fix)
+        yield warning(
+            "host name", "a container id: it changes with each rebuild, and with it the owner's name", fix=fix
+        )
     elif _FREE_TEXT.search(name):
         yield missing("host name", "contains the folder's name, in which a blank or an umlaut is not valid", fix=fix)
     else:
