@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 
 _ARG = re.compile(r"^ARG ([A-Z0-9_]+)=(\S+)\s*$", re.MULTILINE)
+# What is read below, with its type. A value of another type is reported by the schema, and not read.
+_READ = {"runArgs": list, "capAdd": list, "features": dict, "mounts": list, "forwardPorts": list, "build": dict}
 _PER_CLONE = "${devcontainerId}"  # always valid in a name; a folder can be called anything
 _FREE_TEXT = re.compile(r"\$\{localWorkspaceFolder\w*\}")
 
@@ -26,9 +29,10 @@ def look(s: Settings, folder: Path) -> list[Finding]:
     errors = list(schema.errors(config))
     findings = [missing("schema", text, fix=f"correct {path}") for text in errors]
     findings = findings or [ok("schema", f"{path.name} conforms to the Dev Container Specification")]
+    usable = {key: value for key, value in config.items() if isinstance(value, _READ.get(key, object))}
     for question in (_network, _user, _docker, _volumes, _port, _host_name, _commands):
-        findings += question(s, config)
-    return [*findings, *_post_create(folder), *_versions(s, folder, config)]
+        findings += question(s, usable)
+    return [*findings, *_post_create(folder), *_versions(s, folder, usable)]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -127,7 +131,8 @@ def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     mounts = [
-        m if isinstance(m, str) else ",".join(f"{k}={v}" for k, v in m.items()) for m in config.get("mounts") or []
+        ",".join(f"{k}={v}" for k, v in m.items()) if isinstance(m, dict) else str(m)
+        for m in config.get("mounts") or []
     ]
     for folder in (".azure", ".kube"):
         subject = f"volume for ~/{folder}"
@@ -213,7 +218,7 @@ def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Fin
         yield unknown("versions", "no Dockerfile: the image decides", fix='name one in "build"')
         return
     dockerfile = folder / name
-    if not dockerfile.is_file():
+    if not os.path.isfile(dockerfile):  # Path.is_file raises for a name that is too long
         yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {shlex.quote(str(dockerfile))}")
         return
     present = arguments(dockerfile)

@@ -67,7 +67,7 @@ def check_local(s: Settings, request: Request) -> LocalSide:
     if service.kind == "worker" or not service.ports:
         raise Trouble(
             f"{service.name} is a worker: it has no port to intercept",
-            fix=f"deploy your build of it beside the baseline: inv tilt.up --only {service.release}",
+            fix=f"inv tilt.up --only {service.name} builds it and deploys your copy into the cluster, beside the baseline",
         )
     local, remote = ports.pair(request.port) if request.port else (service.ports[0].port, "")
     _flags_must_agree(s, request)
