@@ -29,8 +29,15 @@ def _line(line: str, columns: int, hang: int | None) -> str:
     if hang > columns // 2:
         hang = 4
     head, rest = line[:hang], line[hang:]  # columns in the head stay as they are
-    keep = {"break_long_words": False, "break_on_hyphens": False, "replace_whitespace": False, "expand_tabs": False}
-    return head + f"\n{' ' * hang}".join(textwrap.wrap(rest, columns - hang, **keep))
+    lines = textwrap.wrap(
+        rest,
+        columns - hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+        expand_tabs=False,
+    )
+    return head + f"\n{' ' * hang}".join(lines)
 
 
 def screenful(lines: list[str], rows: int) -> list[str]:
