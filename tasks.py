@@ -3,6 +3,11 @@
 import sys
 
 if __name__ == "__main__":  # scripts/inv: `import tasks` finds the package tasks/ beside this file
+    import signal
+
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # an interrupt before main takes it ends the process without a traceback
     from tasks.core.cli.program import main
 
     main()

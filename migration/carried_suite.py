@@ -14,6 +14,7 @@ _DAILY = (
     "tasks/",
     "config/",
     "scripts/inv",
+    "scripts/environment.py",
     "scripts/completion.bash",
     "scripts/requirements.in",
     "scripts/requirements.lock",

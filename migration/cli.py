@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -156,7 +157,7 @@ class _Replay:
         raise Trouble(
             "the plan no longer fits: another one would be made today",
             why="a file in the way, the mapping, the settings or the cluster has changed since",
-            fix=f"make a new plan: inv migrate.plan --out {self.file}",
+            fix=f"make a new plan: inv migrate.plan --out {shlex.quote(str(self.file))}",
             code=REFUSED,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,7 +93,7 @@ class Rollback:
             yield f"nothing of the migration is left; {self.others} paths were changed by others since {TAG}"
         else:
             yield f"{self.others} paths differ from {TAG}, but no commit since says `{TRAILER}:`; were they squashed?"
-            yield f"  fix: find the commit with git -C {self.facts.folder} log {TAG}.. and git revert it"
+            yield f"  fix: find the commit with git -C {shlex.quote(str(self.facts.folder))} log {TAG}.. and git revert it"
 
 
 def rollback(facts: Facts) -> Rollback:
@@ -137,7 +138,7 @@ def _refuse_lost_tag(facts: Facts) -> None:
     if rows and rows[0][1:] != [UNDO]:
         raise Refused(
             f"{facts.name}: commits of the migration are here, but their tag {TAG} is gone",
-            fix=f"git -C {facts.folder} tag {TAG} {rows[-1][0][:12]}^",
+            fix=f"git -C {shlex.quote(str(facts.folder))} tag {TAG} {rows[-1][0][:12]}^",
         )
 
 

@@ -15,16 +15,16 @@ _ROOT = Path(__file__).resolve().parents[1]
 _LONGEST = 80  # bytes of a box's path: the address of a Unix socket holds 108
 
 
-def bases() -> tuple[str, ...]:
-    """The folders that may contain sandboxes."""
-    return tuple(dict.fromkeys((tempfile.gettempdir(), "/tmp")))
+def base() -> str:
+    """The folder that contains the sandboxes: that of temporary files, if the path of the state server's socket fits."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) < _LONGEST else "/tmp"
 
 
 def new_folder() -> Path:
-    """Create the folder of a new sandbox, in a place whose path is short enough for the state server's socket."""
-    base = next((b for b in bases() if len(os.fsencode(b)) < _LONGEST), "/tmp")
+    """Create the folder of a new sandbox."""
     while True:
-        path = Path(base, f"remote-sandbox-{os.getuid()}-{secrets.token_hex(3)}")
+        path = Path(base(), f"remote-sandbox-{os.getuid()}-{secrets.token_hex(3)}")
         try:
             path.mkdir(mode=0o700)
             return path.resolve()
@@ -49,7 +49,9 @@ def search_path(box: Path, path: str) -> str:
     folders = [str(box / "bin")]
     for number, folder in enumerate(dict.fromkeys(p for p in path.split(os.pathsep) if os.path.isabs(p))):
         if os.path.basename(os.path.dirname(folder)).startswith("remote-sandbox-"):
-            continue  # the programs of another sandbox
+            if os.path.basename(folder) == "bin":
+                continue  # the programs of another sandbox
+            folder = os.path.realpath(folder)  # a folder of this machine that another sandbox reaches through its link
         if not any(os.path.lexists(os.path.join(folder, tool)) for tool in TOOLS):
             folders.append(folder)
             continue

@@ -7,7 +7,6 @@ control.down(box)
 
 from __future__ import annotations
 
-import glob
 import json
 import marshal
 import os
@@ -18,47 +17,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.box_folder import bases, install_programs, new_folder, search_path
+from sandbox.box import CONFIG_FOLDERS, SERVER, Box, find, known, load, running
+from sandbox.box_folder import install_programs, new_folder, search_path
 from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
-from tasks.core.errors import Trouble
+from tasks.core.errors import Refused, Trouble
 from tasks.core.process.processes import started
+
+__all__ = ["VERSIONS", "Box", "as_user", "ask", "down", "fault", "find", "give_kubeconfig", "known", "running", "up"]
 
 VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
 _ROOT = Path(__file__).resolve().parents[1]
-# Variables that move a program's files out of HOME.
-_CONFIG_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG")
-
-
-@dataclass(frozen=True)
-class Box:
-    """A running sandbox. env: the variables, PATH included, that its commands need on top of the caller's environment."""
-
-    id: str
-    path: Path
-    env: dict[str, str]
-    ingress: str
-    pid: int
-
-    @property
-    def log(self) -> Path:
-        """calls.jsonl: one line for each call of a stand-in."""
-        return self.path / "calls.jsonl"
-
-    def calls(self, tool: str = "") -> list[dict[str, Any]]:
-        """The logged calls so far, of one tool or of all."""
-        if not self.log.exists():
-            return []
-        calls = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
-        return [c for c in calls if not tool or c["tool"] == tool]
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """The caller's environment with the sandbox's variables on top."""
-        return {**os.environ, **self.env, **more}
 
 
 def up(
@@ -67,8 +39,12 @@ def up(
     repo: str | Path | None = None,
     logged_in: bool = True,
     environ: Mapping[str, str] | None = None,
+    ends_with: int = 0,
 ) -> Box:
-    """Start a sandbox with the services of a repository; without `repo`, of the one that contains this file."""
+    """Start a sandbox with the services of a repository; without `repo`, of the one that contains this file.
+
+    ends_with: pid of a process; when it ends, the sandbox ends too, with every process that was started in it
+    """
     if telepresence not in VERSIONS:
         raise Trouble(
             f"there is no stand-in for telepresence {telepresence}", fix=f"--telepresence {'|'.join(VERSIONS)}"
@@ -80,7 +56,7 @@ def up(
         raise Trouble(f"{repo} has no config/ folder", fix="--repo DIR of a repository with config/services.yaml")
     environ = os.environ if environ is None else environ
     box = new_folder()
-    for sub in ("bin", "home", "people"):
+    for sub in ("bin", "home", "people", "state"):
         (box / sub).mkdir(mode=0o700)
     install_programs(box)
     options = {
@@ -89,17 +65,19 @@ def up(
         "latency": latency,
         "logged_in": logged_in,
         "path": search_path(box, environ.get("PATH") or os.defpath),
-        "foreign": [name for name in _CONFIG_FOLDERS if environ.get(name)],
+        "ends_with": [ends_with, started(ends_with)] if ends_with else [],
+        "python_path": os.pathsep.join(filter(None, (str(_ROOT / "sandbox" / "resolver"), environ.get("PYTHONPATH")))),
+        "foreign": [name for name in CONFIG_FOLDERS if environ.get(name)],
     }
     (box / "options.json").write_text(json.dumps(options), encoding="utf-8")
     _wait_until_ready(box, _start_server(box, environ))
-    return _load(box)
+    return load(box)
 
 
 def _start_server(box: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with open(box / "server.log", "wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "sandbox.server.main", str(box)],
+            [sys.executable, "-m", SERVER, str(box)],
             cwd=_ROOT,
             env={k: v for k, v in environ.items() if not k.startswith("PYTHON")},
             stdin=subprocess.DEVNULL,
@@ -121,27 +99,6 @@ def _wait_until_ready(box: Path, process: subprocess.Popen[bytes]) -> None:
             name = box.name.rsplit("-", 1)[1]
             raise Trouble(f"the sandbox {name} did not start: {log_text.strip()[-2000:]}", fix="inv sandbox.up")
         time.sleep(0.005)
-
-
-def find(name: str = "") -> Box:
-    """Find the sandbox with this id, the one that this environment belongs to, or the only one that runs."""
-    inside = os.environ.get(BOX_VARIABLE, "")
-    if not name and inside and Path(inside, "ready.json").exists():
-        return _load(Path(inside))
-    boxes = running()
-    if name:
-        boxes = [b for b in boxes if b.id == name]
-    if len(boxes) == 1:
-        return boxes[0]
-    if not boxes:
-        raise Trouble(f"no sandbox {name or 'is running'}".rstrip(), fix="inv sandbox.up")
-    raise Trouble(f"several sandboxes are running: {', '.join(b.id for b in boxes)}", fix=f"--id {boxes[0].id}")
-
-
-def running() -> list[Box]:
-    """The running sandboxes of this user, oldest first."""
-    ready_files = {p for base in bases() for p in glob.glob(f"{base}/remote-sandbox-{os.getuid()}-*/ready.json")}
-    return [_load(Path(p).parent) for p in sorted(ready_files, key=lambda p: os.stat(p).st_mtime)]
 
 
 def as_user(box: Box, user: str) -> dict[str, str]:
@@ -209,16 +166,20 @@ def ask(box: Box, verb: str, **arguments: Any) -> Any:
 
 
 def down(box: Box) -> None:
-    """Stop the sandbox and remove its processes, ports and files. Does nothing if it has already stopped."""
+    """Stop the sandbox and remove its processes, ports and files. Does nothing if it has already stopped.
+
+    Raises Refused in the shell that the sandbox ends with.
+    """
     from sandbox.server.apply_fault import release
 
-    start = json.loads((box.path / "ready.json").read_text(encoding="utf-8"))["start"] if box.path.exists() else 0
+    if box.of_shell and os.environ.get(BOX_VARIABLE) == str(box.path):
+        raise Refused("this sandbox ends with its shell", fix="exit")
     try:
         ask(box, "stop")
     except Trouble:
         pass  # the server was killed or has exited; its files are removed below
     deadline = time.monotonic() + 5
-    while start and not _ended(box.pid) and started(box.pid) == start:
+    while not _ended(box.pid) and box.lives():
         if time.monotonic() > deadline:
             os.kill(box.pid, signal.SIGKILL)
         time.sleep(0.01)
@@ -232,30 +193,3 @@ def _ended(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return False  # not our child; the caller checks /proc
-
-
-def _load(box: Path) -> Box:
-    ready = json.loads((box / "ready.json").read_text(encoding="utf-8"))
-    options = json.loads((box / "options.json").read_text(encoding="utf-8"))
-    home = box / "home"
-    (box / "state").mkdir(mode=0o700, exist_ok=True)
-    env = {
-        "PATH": options["path"],
-        "HOME": str(home),
-        "KUBECONFIG": str(home / ".kube" / "config"),
-        BOX_VARIABLE: str(box),
-        "REMOTE_DEV_STATE": str(box / "state"),
-        "REMOTE_DEV_TARGET": "sandbox",
-        "REMOTE_DEV_INGRESS__ADDRESS": ready["ingress"],
-        "REMOTE_DEV_INGRESS__SERVICE_URL": ready["ingress"] + "/__service/{service}/",
-        "REMOTE_DEV_TELEPRESENCE__VERSION": options["telepresence"],
-    }
-    below = {
-        "XDG_CONFIG_HOME": ".config",
-        "XDG_CACHE_HOME": ".cache",
-        "XDG_DATA_HOME": ".local/share",
-        "AZURE_CONFIG_DIR": ".azure",
-        "DOCKER_CONFIG": ".docker",
-    }
-    env.update({name: str(home / below[name]) for name in options["foreign"]})
-    return Box(box.name.rsplit("-", 1)[1], box, env, ready["ingress"], ready["pid"])

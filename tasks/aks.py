@@ -98,14 +98,25 @@ def start(c: Context, yes: bool = False, dry_run: bool = False, check: bool = Fa
     switch(settings(), Verb.START, yes=yes, dry=dry(c, dry_run), check=check, json=json)
 
 
-@task(help={"yes": YES, "dry_run": DRY, "check": CHECK, "json": JSON}, auto_shortflags=False)
-def stop(c: Context, yes: bool = False, dry_run: bool = False, check: bool = False, json: bool = False) -> None:
-    """Stop the cluster, for everybody; asks first and refuses production."""
+@task(
+    help={
+        "yes": YES,
+        "confirm": "the cluster's name: needed where others intercept something",
+        "dry_run": DRY,
+        "check": CHECK,
+        "json": JSON,
+    },
+    auto_shortflags=False,
+)
+def stop(
+    c: Context, yes: bool = False, confirm: str = "", dry_run: bool = False, check: bool = False, json: bool = False
+) -> None:
+    """Stop the cluster, for everybody; asks first, names who intercepts, and refuses production."""
     from tasks.core.config.settings import settings
     from tasks.flows.cluster.cli import switch
     from tasks.flows.cluster.power import Verb
 
-    switch(settings(), Verb.STOP, yes=yes, dry=dry(c, dry_run), check=check, json=json)
+    switch(settings(), Verb.STOP, yes=yes, confirm=confirm, dry=dry(c, dry_run), check=check, json=json)
 
 
 @task(

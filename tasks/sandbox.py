@@ -5,9 +5,11 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.flags import JSON
+from tasks.core.cli.flags import JSON, prints_on_failure
 from tasks.core.repository import must_be_here
 
+# `eval` fails, and every task refuses to run in that shell: it would work with the real cluster.
+STOP = "export REMOTE_DEV_STATE='/dev/null/inv sandbox.env failed'; false\n"
 ID = "which sandbox (default: this shell's, or the only one)"
 START = {
     "telepresence": "simulated version: 2.19.1, 2.25.1 or 2.31.0 (default)",
@@ -36,11 +38,31 @@ def up(
         ui.as_json({"id": box.id, "env": box.env, "ingress": box.ingress, "log": str(box.log)})
         return
     ui.say(f"sandbox {box.id} runs, its ingress is {box.ingress}")
-    ui.say(f'enter it:  eval "$(./scripts/inv sandbox.env --id {box.id})"')
-    ui.say(f"end it:    ./scripts/inv sandbox.down --id {box.id}")
+    ui.say(f'enter it:  eval "$(inv sandbox.env --id {box.id})"')
+    ui.say(f"end it:    inv sandbox.down --id {box.id}")
+
+
+@task(
+    help={**START, "sample": "in a sample repository in which every line of the documentation runs"},
+    auto_shortflags=False,
+)
+def shell(
+    c: Context,
+    sample: bool = False,
+    telepresence: str = "",
+    latency: str = "none",
+    repo: str = "",
+    logged_out: bool = False,
+) -> None:
+    """Open a shell in a new sandbox, which ends with it."""
+    must_be_here("sandbox")
+    from sandbox import shell
+
+    shell.enter(sample, telepresence, latency, repo, logged_in=not logged_out)
 
 
 @task(help={"id": ID, **START, "json": JSON}, auto_shortflags=False)
+@prints_on_failure(STOP)
 def env(
     c: Context,
     id: str = "",
@@ -77,9 +99,7 @@ def down(c: Context, id: str = "", all: bool = False) -> None:
     from sandbox import control
     from tasks.core import ui
 
-    boxes = control.running() if all or not id else [control.find(id)]
-    if len(boxes) > 1 and not all:
-        boxes = [control.find()]
+    boxes = control.known() if all else [control.find(id)] if id or control.running() else []
     for box in boxes:
         control.down(box)
         ui.say(f"sandbox {box.id} has ended")

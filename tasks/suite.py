@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -40,9 +41,13 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
     ]
     if lint:
         commands = [*_linters(), *commands]
+    began = time.monotonic()
     for argv in commands:
         ui.talk("$ " + " ".join(argv[2:] if argv[0] == sys.executable else argv))
         code = _run(argv, str(root))
+        if code or argv is commands[-1]:
+            minutes, seconds = divmod(round(time.monotonic() - began), 60)
+            ui.talk(f"took {minutes} min {seconds} s")
         if code:
             if argv is commands[-1]:
                 raise SystemExit(code)
@@ -82,7 +87,9 @@ def _linters() -> list[list[str]]:
         for p in (
             root / "scripts/inv",
             root / "scripts/completion.bash",
+            root / "scripts/readonly-root",
             root / ".ci/run",
+            root / ".ci/part",
             *sorted((root / ".devcontainer").glob("*.sh")),
         )
         if p.exists()

@@ -41,7 +41,7 @@ def list_(c: Context, json: bool = False) -> None:
         "personal": "intercept only requests with your slot's header; fail if that is not possible",
         "everyone": "intercept all traffic even if a slot is set",
         "no_run": "only intercept, run nothing; `inv leave` ends it",
-        "env_file": "also write the pod's environment to this file, mode 0600 (.json, or NAME=value lines)",
+        "env_file": "also write the pod's environment to this file, mode 0600 (*.json: all variables; else the lines NAME=value that dotenv, shells and docker read alike)",
         "mount": "mount the pod's volumes (needs sshfs)",
         "dry_run": DRY,
         "json": JSON,
@@ -113,7 +113,7 @@ def quit(c: Context, yes: bool = False, dry_run: bool = False) -> None:
 @task(
     help={
         "service": "any of its names",
-        "env_file": "write it to this file, mode 0600 (.json, or NAME=value lines)",
+        "env_file": "write it to this file, mode 0600 (*.json: all variables; else the lines NAME=value that dotenv, shells and docker read alike)",
         "names": "show only the names",
         "json": JSON,
         "yes": YES,

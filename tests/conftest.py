@@ -16,6 +16,7 @@ from tests.buildings import needs_missing
 
 ROOT = Path(__file__).resolve().parent.parent
 if (ROOT / "sandbox").is_dir():  # contracts are tested against its stand-ins
+    import sandbox.resolver.sitecustomize  # noqa: F401  # names of a sandbox resolve in tests that run tasks in this process
     from tests.contracts.summary import pytest_terminal_summary as pytest_terminal_summary
 
 
@@ -29,17 +30,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contracts", default="", metavar="DIR", help="a folder with real programs, see tests/contracts")
 
 
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `inv`, as it is on PATH in the dev container: messages name it as it is typed."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "inv").symlink_to(ROOT / "scripts" / "inv")
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Path) -> Iterator[None]:
     """Each test has its own HOME and state folder; nothing of the developer's environment leaks in."""
     for name in list(os.environ):
-        if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE")):
+        if name.startswith(("REMOTE_DEV_", "AZURE_", "TELEPRESENCE", "KUBE", "LOCAL_USER", "GITHUB_USER")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("REMOTE_DEV_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ.get('PATH') or os.defpath}")
     monkeypatch.chdir(ROOT)  # and back again, whatever the test did
     assessed.forget()
     running.reset()  # as in a process of its own: a test before may have been interrupted

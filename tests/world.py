@@ -116,7 +116,7 @@ def catalogue_port(port: int) -> Iterator[None]:
         yield
 
 
-def until(question: Callable[[], Any], seconds: float = 20) -> Any:
+def until(question: Callable[[], Any], seconds: float = 60) -> Any:
     """Ask until the answer is true; return the last answer."""
     end = time.monotonic() + seconds
     while True:

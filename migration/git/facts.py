@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -199,13 +200,15 @@ class RepositoryReading:
                 raise Refused(f"{name}: {folder} belongs to another user", fix=fix)
             raise self._not_a_repository(f"{name}: {folder} is not a git repository")
         if answer[0] == "true":
-            raise Refused(f"{name}: {folder} is a bare repository", fix=f"git clone {folder} and name the clone")
+            raise Refused(
+                f"{name}: {folder} is a bare repository", fix=f"git clone {shlex.quote(str(folder))} and name the clone"
+            )
         if answer[3] or folder.resolve() == Path(answer[2]):
             raise self._not_a_repository(f"{name}: {folder} is not a git repository of its own")
         if answer[1] == "true":
             raise Refused(
                 f"{name}: {folder} is a shallow clone: the former content of a file cannot be read",
-                fix=f"git -C {folder} fetch --unshallow",
+                fix=f"git -C {shlex.quote(str(folder))} fetch --unshallow",
             )
         ids = [line for line in answer[4:] if _ID.fullmatch(line)]
         if len(ids) < 3:

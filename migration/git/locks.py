@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
             except FileExistsError:
                 _take_over(lock)
         else:
-            raise Trouble(f"{lock} cannot be taken", fix=f"rm {lock}, when no other run works here")
+            raise Trouble(f"{lock} cannot be taken", fix=f"rm {shlex.quote(str(lock))}, when no other run works here")
     finally:
         mine.unlink(missing_ok=True)
     try:
@@ -105,7 +106,8 @@ def drop_dead_ref_locks(git_dir: Path, branch: str) -> None:
 def foreign_lock(lock: Path) -> Refused:
     """Return the refusal for a lock that another git process made."""
     return Refused(
-        f"another git process holds {lock}", fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {lock}"
+        f"another git process holds {lock}",
+        fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {shlex.quote(str(lock))}",
     )
 
 

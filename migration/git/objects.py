@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import shlex
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -296,7 +297,7 @@ class Blobs:
                     raise ToolError(
                         f"git cat-file: the object {oid} is missing in {self._git.folder}",
                         tool="git",
-                        fix=f"git -C {self._git.folder} fsck, then fetch it again",
+                        fix=f"git -C {shlex.quote(str(self._git.folder))} fsck, then fetch it again",
                     )
                 data = child.stdout.read(int(head[2]))
                 child.stdout.read(1)

@@ -8,6 +8,7 @@ of a killed run goes on from the state it sees.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Mapping
@@ -98,7 +99,9 @@ def resume(checkout: Checkout) -> str:
         shutil.rmtree(checkout.stage, ignore_errors=True)
         return ""
     except (OSError, ValueError, KeyError, TypeError):
-        raise Trouble(f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {files.journal}") from None
+        raise Trouble(
+            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
+        ) from None
     if files.lock.exists() and not same_file(files.lock, files.fresh_index):
         raise foreign_lock(files.lock)
     checkout = replace(checkout, branch=branch)
@@ -145,7 +148,7 @@ def _finish(checkout: Checkout, files: _Files, old: str, new: str, now: str) -> 
         files.lock.unlink(missing_ok=True)
         raise Refused(
             f"{checkout.folder}: a run was killed here, and {foreign[0]} has been changed since",
-            fix=f"save your change elsewhere, then git -C {checkout.folder} checkout {now[:12]} -- '{foreign[0]}'",
+            fix=f"save your change elsewhere, then git -C {shlex.quote(str(checkout.folder))} checkout {now[:12]} -- {shlex.quote(foreign[0])}",
         )
     lay_out(checkout, edits, old)
     if now == old:

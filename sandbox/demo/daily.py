@@ -16,11 +16,13 @@ from pathlib import Path
 
 from sandbox import control
 from sandbox.control import Box
+from sandbox.demo.output import text_of
 from tasks.core import ports, ui
 from tasks.core.config.catalogue import Catalogue, Service, catalogue
 from tasks.core.config.settings import settings
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
+from tasks.core.wait import until
 
 _PAGE = 'GREETING = "hello from the local process"\n'
 _SERVER = '''"""A service in development: it reads page.py again for every request, as a dev server does."""
@@ -167,24 +169,27 @@ class _Intercept:
     """The intercept that runs during the demo. Its output is shown at the end of a step."""
 
     def __init__(self, env: dict[str, str], service: Service) -> None:
-        words = ["intercept", service.name]
-        words += [] if ports.owner(service.ports[0].port) is None else ["--port", str(ports.free())]
+        words = ["intercept", service.name, "--port", str(ports.free())]  # two demos can run at the same time
         words += (
             [] if service.dev.command[0] == "pnpm" else ["--", "python3", "server.py"]
         )  # the demo's server is a Python program
         ui.say(f"$ inv {' '.join(words)}")
-        self.out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed in end()
+        self.out = tempfile.TemporaryFile()  # noqa: SIM115  # closed in end()
         self.shown = 0
         self.process = subprocess.Popen(
-            _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, text=True
+            _program(*words), env=env, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out
         )
+
+    def output(self) -> str:
+        """The output since the last `show`."""
+        return text_of(self.out.fileno(), self.shown)
 
     def show(self) -> None:
         """Show the output since the last call."""
-        self.out.seek(self.shown)
-        for line in self.out.read().splitlines():
+        text = self.output()
+        for line in text.splitlines():
             ui.say(f"  {line}".rstrip())
-        self.shown = self.out.tell()
+        self.shown += len(text.encode())
 
     def end(self) -> None:
         """Send Ctrl-C and wait."""
@@ -228,7 +233,7 @@ def _until_local(box: Box, service: Service, run: _Intercept) -> dict[str, objec
     while time.monotonic() < end and run.process.poll() is None:
         answer = _request(box, service)
         if answer.get("answered_by") == "local":
-            time.sleep(1.2)  # wait for the intercept's own line about the first request
+            until(lambda: "reached" in run.output() or run.process.poll() is not None, every=0.1, for_=20)
             return answer
         time.sleep(0.2)
     return {"answered_by": "none"}

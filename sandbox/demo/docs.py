@@ -1,4 +1,4 @@
-"""Run every command line of README.md and docs/*.md in a sandbox and update the output in the page.
+"""Run every command line of README.md and docs/*.md in `inv sandbox.shell --sample` and update the output in the page.
 
 A command line starts with `$ ` in a block fenced as ```console. An HTML comment right before the fence holds options,
 separated by `;`:
@@ -26,13 +26,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import control, sample
-from sandbox.control import Box
+from sandbox import control
+from sandbox.box import load
+from sandbox.demo.output import text_of
+from sandbox.protocol.call import BOX_VARIABLE
 from tasks.core import ports, ui
-from tasks.core.config.catalogue import catalogue, read
-from tasks.core.config.settings import settings
+from tasks.core.config.catalogue import catalogue
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
+from tasks.core.wait import until
 
 _BLOCK = re.compile(r"(?:^<!-- (?P<marks>.+?) -->\n)?^```console\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LIMIT = 120.0  # seconds for one command
@@ -88,18 +90,15 @@ def _block(match: re.Match[str]) -> Block:
 
 
 class Stage:
-    """A sandbox with a core repository like the reader's. Commands see the results of earlier commands.
+    """The shell of a reader in a sample repository. Commands see the results of earlier commands.
 
+    env: the variables of that shell
     ports: port in the page -> port of this stage, so that several stages can run at the same time
     """
 
-    def __init__(self, box: Box, core: Path, folder: Path, ports: dict[str, str]) -> None:
-        self.box, self.core, self.folder, self.ports = box, core, folder, ports
-        program = folder / "bin" / "inv"
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{core}/tasks.py" "$@"\n')
-        program.chmod(0o755)
-        self.env = box.environment(PATH=f"{program.parent}:{box.env['PATH']}", CI="true", SUITE=str(repository_root()))
+    def __init__(self, env: dict[str, str], ports: dict[str, str]) -> None:
+        self.env, self.ports = {**env, "CI": "true"}, ports
+        self.box, self.core = load(Path(env[BOX_VARIABLE])), Path(env["PWD"])
 
     def play(self, block: Block) -> str:
         """Run the block and return its body with the commands' output. Raises Trouble for an unexpected exit code."""
@@ -116,21 +115,21 @@ class Stage:
             if block.fault:
                 control.fault(self.box, block.fault, on=False)
 
-    def _output_of(self, command: str, block: Block, until: str) -> str:
-        code, text = self.run(command, until)
-        expected = _INTERRUPTED if until else (block.exit,)
-        if code not in expected or until not in text:
+    def _output_of(self, command: str, block: Block, awaited: str) -> str:
+        code, text = self.run(command, awaited)
+        expected = _INTERRUPTED if awaited else (block.exit,)
+        if code not in expected or awaited not in text:
             raise Trouble(
                 f"$ {command}: exit {code} instead of {expected[-1]}\n{text}", fix="fix the page or the command"
             )
         return self.shown(text)
 
-    def run(self, command: str, until: str = "") -> tuple[int, str]:
+    def run(self, command: str, awaited: str = "") -> tuple[int, str]:
         """Run one command line as typed. Returns the exit code and the output with both streams mixed, as in a terminal."""
-        own = re.sub(r"^\./scripts/inv\b", "inv", command)
+        own = command
         for page, here in self.ports.items():
             own = re.sub(rf"\b{page}\b", here, own)
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+        with tempfile.TemporaryFile() as out:
             process = subprocess.Popen(
                 ["bash", "-c", own],
                 env=self.env,
@@ -142,13 +141,12 @@ class Stage:
             )
 
             def output() -> str:
-                out.seek(0)
-                return out.read()
+                return text_of(out.fileno())
 
             end = time.monotonic() + _LIMIT
-            while until and until not in output() and process.poll() is None and time.monotonic() < end:
+            while awaited and awaited not in output() and process.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
-            if until and process.poll() is None:
+            if awaited and process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
             try:
                 code = process.wait(max(1.0, end - time.monotonic()))
@@ -169,27 +167,42 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """A new stage: a core repository with the suite, and its own ports. It is deleted afterwards."""
-    s = settings()
+    """A new stage, with ports of its own. It ends as a reader's shell does, and must leave nothing behind."""
     own = {str(catalogue().services[0].ports[0].port): str(ports.free())}
     with tempfile.TemporaryDirectory(prefix="docs-") as name:
-        folder = Path(name)
-        config = folder / "config"
+        config = Path(name) / "config"
         shutil.copytree(repository_root() / "config", config, ignore=shutil.ignore_patterns("settings.local.yaml"))
         file = config / "services.yaml"
         text = file.read_text("utf-8")
         for page, here in own.items():
             text = re.sub(rf"\bport: {page}\b", f"port: {here}", text)
         file.write_text(text, encoding="utf-8")
-        services = read(file)
-        pair = sample.make(folder, services, registry=s.registry.host, submodule=s.repositories.gitops)
-        core = sample.suite_in(pair, repository_root())
-        shutil.copytree(config, core / "config", dirs_exist_ok=True)
-        box = control.up(repo=core)
-        try:
-            yield Stage(box, core, folder, own)
-        finally:
-            control.down(box)
+        with _shell("--sample", "--repo", name) as env:
+            scene = Stage(env, own)
+            yield scene
+        if not until(lambda: not scene.box.path.exists(), for_=30):
+            raise Trouble(f"the sandbox's shell left {scene.box.path}", fix=f"inv sandbox.down --id {scene.box.id}")
+
+
+@contextmanager
+def _shell(*flags: str) -> Iterator[dict[str, str]]:
+    """Open `inv sandbox.shell` and return the variables that its commands get. It ends when its input ends."""
+    words = [sys.executable, str(repository_root() / "tasks.py"), "sandbox.shell", *flags]
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=out, env={**os.environ, "SHELL": "/bin/sh"})
+        assert process.stdin
+        with process.stdin as typed:
+            typed.write(b"env -0; echo end\n")
+            typed.flush()
+
+            def output() -> str:
+                return text_of(out.fileno())
+
+            if not until(lambda: output().endswith("end\n") or process.poll() is not None, every=0.05, for_=_LIMIT):
+                process.kill()
+            variables = output().split("\0")[:-1]
+            yield dict(variable.split("=", 1) for variable in variables)
+        process.wait()
 
 
 def rendered(text: str) -> str:

@@ -23,6 +23,9 @@ class Route:
     path: str = "/"
 
 
+_OWN_NAMES = {"127.0.0.1", "localhost"}
+
+
 def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mapping[str, str]) -> Route:
     """Route one request. `headers` has lower-case names."""
     workload, inner = _addressed(cluster, namespace, host, path)
@@ -38,14 +41,16 @@ def route(cluster: Cluster, namespace: str, host: str, path: str, headers: Mappi
 
 def _addressed(cluster: Cluster, namespace: str, host: str, path: str) -> tuple[Workload | None, str]:
     mark = "/__service/"
+    name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host
     if path.startswith(mark):
+        if name not in _OWN_NAMES:
+            return None, path  # a page of another site whose name resolves to this machine
         name, _, rest = path[len(mark) :].partition("/")
         name, question, query = name.partition("?")
         target = cluster.workload(namespace, name) or next(
             (w for w in cluster.in_namespace(namespace) if w.service == name), None
         )
         return (target if target and target.service else None), "/" + rest + question + query
-    name = host.rsplit(":", 1)[0].lower() if not host.endswith("]") else host
     for workload in cluster.in_namespace(namespace):
         service = workload.service
         cluster_names = (service, f"{service}.{namespace}", f"{service}.{namespace}.svc.cluster.local")

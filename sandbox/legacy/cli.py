@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ def run_legacy(
     dir: str, size: str = "S", faults: Sequence[str] = (), *, remotes: bool = True, json: bool = False
 ) -> None:
     """Generate a pair and print its folders, its faults and the commands to run on it."""
+    if not dir:
+        raise Trouble("sandbox.legacy needs a folder", fix="inv sandbox.legacy --dir FOLDER, which must not exist yet")
     if dir.startswith("-"):
         raise Trouble(f"{dir!r} is not a folder", fix="inv --help sandbox.legacy")
     pair = make(Path(dir).expanduser(), size, faults, remotes)
@@ -34,7 +37,7 @@ def run_legacy(
     rows += [(f"remote {name}", path) for name, path in pair.remotes.items()]
     rows += [(f"with {name}", descriptions[name]) for name in pair.faults]
     ui.table(rows)
-    ui.say(f"next: inv migrate.plan --core {pair.core} --gitops {pair.gitops}")
+    ui.say(f"next: inv migrate.plan {shlex.join(['--core', str(pair.core), '--gitops', str(pair.gitops)])}")
 
 
 def show_faults(*, json: bool = False) -> None:

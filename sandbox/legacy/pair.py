@@ -30,7 +30,10 @@ def make(folder: Path, size: str | int = "S", faults: Sequence[str] = (), remote
     count, chosen = count_of(size), named(faults, remotes)
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Trouble(f"{folder} is not an empty folder", fix=f"rm -r {folder}, or choose another folder")
+        raise Trouble(
+            f"{folder} is not an empty folder",
+            fix="name a folder that does not exist yet: inv sandbox.legacy --dir FOLDER",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as why:

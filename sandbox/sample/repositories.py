@@ -22,7 +22,25 @@ _FIXED = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
 # The paths that belong to the suite; environments and caches are not copied.
-_SUITE = ("Tiltfile", "tilt", "tasks.py", "tasks", "migration", "starlark_harness", "sandbox", "config", "scripts")
+_SUITE = (
+    "Tiltfile",
+    "tilt",
+    "tasks.py",
+    "tasks",
+    "migration",
+    "starlark_harness",
+    "sandbox",
+    "config",
+    "scripts",
+    ".devcontainer",
+)
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "settings.local.yaml")
+# The real one creates an environment of its own, which takes half a minute and needs the network.
+_INV = """\
+#!/bin/sh
+# In a sample repository `inv` is on PATH, in the environment of the checkout that it was copied from.
+exec inv "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -43,21 +61,26 @@ def make(where: Path, catalogue: Catalogue, *, registry: str, submodule: str) ->
     _commit(gitops, files, "Charts and values of the services")
     _commit(core, services.workspace(catalogue.services), "Services")
     _git(core, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(gitops), submodule)
-    _git(core, "config", "protocol.file.allow", "always")
+    for name, value in (
+        ("protocol.file.allow", "always"),
+        ("user.name", "sample"),
+        ("user.email", "sample@example.com"),
+    ):
+        _git(core, "config", name, value)
     _git(core, "commit", "-q", "-m", "Charts as a submodule")
     return Pair(core, gitops, submodule)
 
 
-def suite_in(pair: Pair, source: Path) -> Path:
-    """Copy this repository's suite into core and commit it. Returns core's folder."""
+def suite_in(pair: Pair, source: Path, config: Path) -> Path:
+    """Copy this repository's suite into core, with these settings, and commit it. Returns core's folder."""
     for name in _SUITE:
         place = source / name
         if place.is_dir():
-            shutil.copytree(
-                place, pair.core / name, ignore=shutil.ignore_patterns("__pycache__", "settings.local.yaml")
-            )
+            shutil.copytree(place, pair.core / name, ignore=_NOT_COPIED)
         else:
             shutil.copy2(place, pair.core / name)
+    shutil.copytree(config, pair.core / "config", dirs_exist_ok=True, ignore=_NOT_COPIED)
+    (pair.core / "scripts" / "inv").write_text(_INV, encoding="utf-8")
     _git(pair.core, "add", "-A")
     _git(pair.core, "commit", "-q", "-m", "The suite")
     return pair.core

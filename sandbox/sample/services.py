@@ -33,9 +33,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 port = int(os.environ.get("PORT") or sys.argv[2])
+server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
 print(f"{sys.argv[1]} listens on {port}", flush=True)
 try:
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    server.serve_forever()
 except KeyboardInterrupt:
     sys.exit(130)
 '''
@@ -108,15 +109,20 @@ def _files(service: Service) -> dict[str, str]:
         content["src/index.js"] = f"// {service.name}\n"
     elif service.language == "go":
         content["go.mod"] = f"module example.com/{service.name}\n\ngo 1.23\n"
-        content[f"cmd/{PurePosixPath(service.folder).name}/main.go"] = _GO % {"port": port, "name": service.name}
+        command = f"cmd/{PurePosixPath(service.folder).name}"
+        content[f"{command}/main.go"] = _GO % {"port": port, "name": service.name}
+        content[f"{command}/main.py"] = _program(service.name, port)  # what the sample's `go run` starts
     else:
         module = _module(service)
         content["pyproject.toml"] = f'[project]\nname = "{service.name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
-        program = _SERVE.replace("sys.argv[1]", repr(service.name)).replace("sys.argv[2]", repr(str(port)))
-        content[f"{module}.py"] = program if service.ports else _WORKER
+        content[f"{module}.py"] = _program(service.name, port) if service.ports else _WORKER
         if "/" in module:
             content[f"{module.rsplit('/', 1)[0]}/__init__.py"] = ""
     return content
+
+
+def _program(name: str, port: int) -> str:
+    return _SERVE.replace("sys.argv[1]", repr(name)).replace("sys.argv[2]", repr(str(port)))
 
 
 def _module(service: Service) -> str:

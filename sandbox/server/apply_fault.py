@@ -26,6 +26,8 @@ def fault(world: World, name: str, on: bool) -> dict[str, Any]:
     effect = _EFFECTS.get(name)
     if effect is not None:
         effect(world, on)
+    if world.api is not None:
+        world.api.follow()
     return {"name": name, "on": on}
 
 

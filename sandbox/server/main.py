@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 from sandbox.protocol.call import Answer, Call, CallerGone
 from sandbox.protocol.line import Line
+from sandbox.server.api_endpoint import ApiEndpoint
 from sandbox.standins import TABLE
 from sandbox.world.state import World
 from tasks.core.process.processes import started
@@ -190,9 +192,11 @@ class Server:
 def main(box: Path) -> None:
     """Build the world, open the socket and the ingress, write ready.json, and serve.
 
-    The server stops on request, when the box is deleted, or after LIFETIME.
+    The server stops on request, when the box is deleted, with the process that the box ends with, or after LIFETIME
+    without one. It deletes the box.
     """
     from sandbox.ingress import server as ingress
+    from sandbox.server import apply_fault
     from sandbox.standins.az import cli
     from sandbox.world import seed
 
@@ -204,6 +208,7 @@ def main(box: Path) -> None:
     server = Server(world, box)
     front = ingress.start(world)
     world.ingress = f"http://127.0.0.1:{front.server_address[1]}"
+    world.api = ApiEndpoint(world)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: server.end())
     threading.Thread(target=server.serve, daemon=True).start()
@@ -211,13 +216,27 @@ def main(box: Path) -> None:
     (box / "ready.tmp").write_text(json.dumps(ready), encoding="utf-8")
     (box / "ready.tmp").rename(box / "ready.json")
     until = time.monotonic() + LIFETIME
+    if options["ends_with"]:
+        until = float("inf")
+        threading.Thread(target=_end_with, args=(server, *options["ends_with"]), daemon=True).start()
     while not server.ended.wait(1.0):
         if time.monotonic() > until or not (box / "options.json").exists():
             server.end()
     server.listener.close()
     front.server_close()
     time.sleep(0.05)  # let the last control answer be sent before the process exits
+    apply_fault.release(box)
+    shutil.rmtree(box, ignore_errors=True)
     os._exit(0)
+
+
+def _end_with(server: Server, pid: int, start: float) -> None:
+    """Stop once this process has ended. What was started in the sandbox ends first, as long as the tools still answer."""
+    from sandbox.server import owner
+
+    owner.wait_for_end(pid, start)
+    owner.end_programs(server.box)
+    server.end()
 
 
 if __name__ == "__main__":

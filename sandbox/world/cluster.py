@@ -36,10 +36,11 @@ class Pod:
     created: float = field(default_factory=time.monotonic)
     uid: str = field(default_factory=new_id)
     stuck: bool = False  # its agent never becomes ready
+    crashes: bool = False  # its program ends at once, every time
 
     def answers(self, now: float) -> bool:
         """Does it serve requests at this moment?"""
-        return not self.stuck and self.ready <= now and (self.gone is None or now < self.gone)
+        return not self.stuck and not self.crashes and self.ready <= now and (self.gone is None or now < self.gone)
 
     def exists(self, now: float) -> bool:
         """Is it still listed? A terminating pod is listed for half a second."""

@@ -45,6 +45,7 @@ def replace_pod(world: World, workload: Workload, pod: Pod, ready: float, gone: 
     name = pod.name if workload.kind == "StatefulSet" else pod_name(workload, number)
     head, _, tail = pod.ip.rpartition(".")
     made = Pod(name, f"{head}.{(int(tail) + 37) % 250 + 1}", ready=ready, agent=workload.agent, stuck=stuck)
+    made.crashes = _crashes(world, workload)
     pod.gone = gone
     workload.pods.append(made)
     _event(world, workload, "Killing", pod.name, f"Stopping container {workload.container}")
@@ -77,7 +78,13 @@ def scale(world: World, workload: Workload, replicas: int) -> None:
         for number in range(len(live), replicas):
             name = f"{workload.name}-{number}" if workload.kind == "StatefulSet" else pod_name(workload, number)
             workload.pods.append(
-                Pod(name, f"10.244.200.{number + 5}", ready=now + world.profile.rollout, agent=workload.agent)
+                Pod(
+                    name,
+                    f"10.244.200.{number + 5}",
+                    ready=now + world.profile.rollout,
+                    agent=workload.agent,
+                    crashes=_crashes(world, workload),
+                )
             )
 
 
@@ -85,6 +92,11 @@ def forget(workload: Workload) -> None:
     """Remove ended pods from the list."""
     now = time.monotonic()
     workload.pods = [p for p in workload.pods if p.exists(now)]
+
+
+def _crashes(world: World, workload: Workload) -> bool:
+    """Does the fault crash-loop concern this workload? It leaves the baseline alone, which Argo CD deploys."""
+    return world.fault("crash-loop") and not workload.instance
 
 
 def agent_image(world: World) -> str:

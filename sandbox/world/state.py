@@ -98,6 +98,7 @@ class World:
         self.notes: dict[str, Any] = {}  # what stand-ins store for all workstations
         self.alive_sessions: set[str] = set()  # ids of telepresence sessions whose daemon runs
         self.ingress = ""  # http://127.0.0.1:PORT
+        self.api: Any = None  # the API servers' TCP end (server/api_endpoint.py), once the server runs
         self.dispatch: Callable[[Call], Answer] = _not_connected  # set by the server: delay, call the handler, log
 
     # --- who and where

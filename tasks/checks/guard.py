@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tasks.checks import servers
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Refused, ToolError
+from tasks.core.errors import FAILED, REFUSED, Refused, ToolError, Trouble
 from tasks.tools import assessed, base, kubectl
 from tasks.tools import kubeconfig as files
 from tasks.tools.kubeconfig import Context
@@ -38,11 +38,15 @@ class Target:
 
 
 class UnknownTarget(Refused):
-    """The target could not be looked at, so it is refused. cause: the error of the look."""
+    """The target could not be looked at, so it is not changed. cause: the error of the look.
+
+    The exit code is that of a refusal only when the cluster itself refused the look.
+    """
 
     def __init__(self, what: str, *, why: str, fix: str, cause: ToolError) -> None:
         self.cause = cause
-        super().__init__(what, why=why, fix=fix)
+        code = REFUSED if isinstance(cause, kubectl.Forbidden) else FAILED
+        Trouble.__init__(self, what, why=why, fix=fix, code=code)
 
 
 def check_names(s: Settings, *, server: str = "") -> None:

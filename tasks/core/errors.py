@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from invoke.exceptions import Exit
 
+from tasks.core.typed import as_typed
 from tasks.core.visible import visible
 
 FAILED = 1
@@ -52,7 +53,7 @@ class Trouble(Exit):
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = FAILED) -> None:
         self.problem = Problem(what, why, fix, code)
-        super().__init__(message=visible(str(self.problem)), code=code)
+        super().__init__(message=visible(as_typed(str(self.problem))), code=code)
 
     @classmethod
     def of(cls, problem: Problem) -> Trouble:

@@ -31,6 +31,9 @@ class Reply:
     unresolved: bool = False
     """The host cannot be asked from here: its name has no address, or its certificate is not trusted."""
 
+    timed_out: bool = False
+    """Nothing came until the deadline."""
+
 
 def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: float = 5.0, verify: bool = True) -> Reply:
     """GET the URL. A network failure is a Reply with status 0.
@@ -61,7 +64,8 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
         return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read(65536), took)
     except (OSError, http.client.HTTPException) as why:
         untrusted = type(why).__name__ == "SSLCertVerificationError"
-        return Reply(0, ms=ms(), error=str(why) or type(why).__name__, unresolved=untrusted)
+        late = isinstance(why, TimeoutError)
+        return Reply(0, ms=ms(), error=str(why) or type(why).__name__, unresolved=untrusted, timed_out=late)
     finally:
         connection.close()
 

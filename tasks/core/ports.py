@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import Trouble
-from tasks.core.process.processes import pids
+from tasks.core.process.processes import pids, stat
 
 _LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
@@ -61,6 +62,18 @@ def owner(port: int) -> Owner | None:
     return Owner(0, "")
 
 
+def addresses(port: int) -> set[str]:
+    """Return the local addresses on which a process listens on the port, such as `127.0.0.1` and `::`."""
+    return {_address(row.local_end) for row in _rows() if row.state == _LISTEN and row.local == port}
+
+
+def of_session(session: int) -> set[tuple[str, int]]:
+    """Return the addresses and ports on which processes of this session listen (see setsid(2))."""
+    members = [pid for pid in pids() if stat(pid)[3:4] == [str(session)]]
+    inodes = {inode for pid in members for inode in _sockets(pid)}
+    return {(_address(row.local_end), row.local) for row in _rows() if row.state == _LISTEN and row.inode in inodes}
+
+
 def connections(port: int) -> frozenset[tuple[str, str]]:
     """Return the TCP connections to this local port as (client end, server end), closed ones in TIME_WAIT too."""
     ends = set()
@@ -106,6 +119,14 @@ def _rows() -> list[_Row]:
             parts = line.split()
             rows.append(_Row(parts[1], parts[2], parts[3], parts[9]))
     return rows
+
+
+def _address(end: str) -> str:
+    """Return the address of an end as people write it. The kernel prints it in words of the machine's byte order."""
+    words = bytes.fromhex(end.rpartition(":")[0])
+    if sys.byteorder == "little":
+        words = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
+    return socket.inet_ntop(socket.AF_INET if len(words) == 4 else socket.AF_INET6, words)
 
 
 def _sockets(pid: int) -> set[str]:

@@ -29,7 +29,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"unknown command \"convert-kubeconfig\" for \"kubelogin\"|unknown command \"get-token\"|unknown flag: --(?:login|server-id)",
         "the kubelogin on PATH is int128's, not Azure's",
-        "put Azure/kubelogin first on PATH: inv setup --only tools",
+        "install Azure's kubelogin and put it first on PATH; inv devcontainer.check says from where",
     ),
     Signature(
         r"Please run .?'?az login'? to setup account|Please run \"az login\"|'az login' to setup",
@@ -45,12 +45,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"executable kubelogin not found|exec: \"kubelogin\": executable file not found",
         "kubelogin is not installed",
-        "inv setup --only tools",
+        "install kubelogin, or rebuild the dev container; inv devcontainer.check says from where",
     ),
     Signature(
         r"Azure CLI not found on path|AzureCLICredential: .*executable not found",
         "az is not on PATH of kubelogin",
-        "inv setup --only tools",
+        "install az, or rebuild the dev container; inv devcontainer.check says from where",
     ),
     Signature(
         r"executable kubelogin failed with exit code",
@@ -237,7 +237,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"permission denied.*docker.*sock",
         "you may not use the Docker socket",
-        "sudo usermod -aG docker $USER, then log in again",
+        "sudo usermod -aG docker $(id -un), then log in again",
     ),
     Signature(
         r"docker-credential-\S+.*executable file not found",

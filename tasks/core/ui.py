@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.errors import Trouble
+from tasks.core.typed import as_typed, fixes_as_typed
 from tasks.core.visible import in_json, one_line, visible
 
 SCHEMA = 1
@@ -43,12 +44,12 @@ def masked(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Print a line of the result, on stdout."""
-    _write(sys.stdout, visible(text) + "\n")
+    _write(sys.stdout, visible(as_typed(text)) + "\n")
 
 
 def talk(text: str) -> None:
     """Print a remark or progress, on stderr."""
-    _write(sys.stderr, visible(text) + "\n")
+    _write(sys.stderr, visible(as_typed(text)) + "\n")
 
 
 def warn(text: str) -> None:
@@ -60,7 +61,7 @@ def as_json(document: dict[str, Any]) -> None:
     """Print the one JSON document of a `--json` run, with its schema number."""
     global _json_printed
     _json_printed = True
-    whole = {"schema": SCHEMA, **document}
+    whole = {"schema": SCHEMA, **fixes_as_typed(document)}
     text = json.dumps(whole, indent=2, ensure_ascii=False, default=str)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -106,14 +107,18 @@ def can_ask() -> bool:
     return bool(sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI"))
 
 
-def confirm(question: str, *, yes: bool, fix: str) -> None:
-    """Return if `yes` is set or the person confirms, else raise Trouble. Without a terminal nobody is asked."""
+def confirm(question: str, *, yes: bool, fix: str, word: str = "") -> None:
+    """Return if `yes` is set or the person confirms, else raise Trouble. Without a terminal nobody is asked.
+
+    word: to be typed instead of `y`
+    """
     if yes:
         return
     if not can_ask():
         raise Trouble(f"{question}: needs a confirmation, and there is no terminal to ask", fix=fix)
-    _write(sys.stderr, f"{visible(question)} [y/N] ")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    hint = f"type {word} to confirm:" if word else "[y/N]"
+    _write(sys.stderr, f"{visible(question)} {visible(hint)} ")
+    if sys.stdin.readline().strip().lower() not in ({word.lower()} if word else {"y", "yes"}):
         raise Trouble("not confirmed, nothing was changed", fix=fix)
 
 

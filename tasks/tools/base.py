@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
@@ -16,8 +17,24 @@ from tasks.tools import assessed, private_caches
 FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
 
 
+_private: list[Path] = []  # the folder of `private_session` while its block runs
+
+
+@contextmanager
+def private_session() -> Iterator[None]:
+    """Use a session folder of its own in the block, which is deleted after it: for a look that must leave nothing."""
+    with store.temporary() as folder:
+        _private.append(folder)
+        try:
+            yield
+        finally:
+            _private.remove(folder)
+
+
 def session_folder(s: Settings) -> Path:
     """Return the folder of this context and namespace in the state folder, without creating it."""
+    if _private:
+        return _private[-1]
     return store.folder("sessions", re.sub(r"[^A-Za-z0-9_.-]", "_", f"{s.cluster.context}.{s.cluster.namespace}"))
 
 

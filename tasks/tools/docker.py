@@ -14,6 +14,7 @@ from tasks.core import regular_file, strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.process.tool import Tool
+from tasks.core.typed import move_away
 from tasks.tools import base
 
 _MARGIN = 600  # seconds that a login must still last: an image build takes minutes
@@ -54,9 +55,7 @@ def login(host: str) -> Login:
     except FileNotFoundError:
         return Login(False)
     except (OSError, ValueError) as why:
-        raise Blocked(
-            f"cannot read {path}: {why}", fix=f"correct it, or move it away: mv {path} {path}.broken"
-        ) from None
+        raise Blocked(f"cannot read {path}: {why}", fix=f"correct it, or move it away: {move_away(path)}") from None
     config = _mapping(document)
     helper = str(_mapping(config.get("credHelpers")).get(host) or config.get("credsStore") or "")
     entries = {_host(key): value for key, value in reversed(_mapping(config.get("auths")).items())}

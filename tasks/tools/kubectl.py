@@ -10,7 +10,7 @@ from tasks.core.errors import ToolError
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Command, Done, Tool
 from tasks.core.shape import Shape, must_be
-from tasks.tools import base, kubernetes
+from tasks.tools import api_server, base, kubernetes
 
 Object = dict[str, Any]
 
@@ -29,6 +29,9 @@ class UnknownResource(ToolError):
 
 class Unauthorized(ToolError):
     """No credentials, or the cluster does not accept them."""
+
+
+_ANSWERS = (Forbidden, NotFound, UnknownResource, Unauthorized)
 
 
 def tool(s: Settings, *, kubeconfig: str = "") -> Tool:
@@ -67,7 +70,8 @@ def get(
     command = tool(s, kubeconfig=kubeconfig)["get", kinds, *([name] if name else [])]
     place = ("--all-namespaces",) if everywhere else ("--namespace", namespace or s.cluster.namespace)
     command = command[place]
-    answer = _answer(command[*(("--selector", selector) if selector else ()), "--output", "json"], kubernetes.Items)
+    command = command[*(("--selector", selector) if selector else ()), "--output", "json"]
+    answer = _answer(s, command, kubeconfig, kubernetes.Items)
     is_list = str(answer.get("kind")).endswith("List") or "items" in answer
     objects = list(answer.get("items") or []) if is_list else [answer]
     return [must_be(kubernetes.shape_of(item), item, said=command.name) for item in objects]
@@ -76,19 +80,19 @@ def get(
 def namespace_labels(s: Settings, namespace: str, *, kubeconfig: str = "") -> dict[str, str]:
     """Return the labels of one namespace. To get one needs fewer rights than to list all."""
     command = tool(s, kubeconfig=kubeconfig)["get", "namespace", namespace, "--output", "json"]
-    answer = _answer(command, kubernetes.Other)
+    answer = _answer(s, command, kubeconfig, kubernetes.Other)
     return dict((answer.get("metadata") or {}).get("labels") or {})
 
 
 def api_groups(s: Settings) -> frozenset[str]:
     """Return the API groups that the cluster serves. Every login may ask for them."""
-    answer = _answer(tool(s)["get", "--raw", "/apis"], kubernetes.ApiGroups)
+    answer = _answer(s, tool(s)["get", "--raw", "/apis"], "", kubernetes.ApiGroups)
     return frozenset(str(group.get("name")) for group in answer.get("groups") or [])
 
 
 def ready(s: Settings, *, kubeconfig: str = "") -> None:
     """Raise ToolError when the API server does not answer. One request; /version needs no rights."""
-    _run(tool(s, kubeconfig=kubeconfig)["get", "--raw", "/version"])
+    _run(s, tool(s, kubeconfig=kubeconfig)["get", "--raw", "/version"], kubeconfig)
 
 
 def can_i(
@@ -100,11 +104,22 @@ def can_i(
     """
     command = tool(s, kubeconfig=kubeconfig)["auth", "can-i", verb, resource]
     command = command["--namespace", namespace or s.cluster.namespace]
-    done = command[(f"--subresource={subresource}",) if subresource else ()].call()
-    answer = (done.stdout.split() or [""])[0]
-    if answer in {"yes", "no"}:
-        return answer == "yes"
-    raise error(command, done)
+    command = command[(f"--subresource={subresource}",) if subresource else ()]
+
+    def question(timeout: float | None) -> bool:
+        done = command.call(timeout=timeout)
+        answer = (done.stdout.split() or [""])[0]
+        if answer in {"yes", "no"}:
+            return answer == "yes"
+        raise error(command, done)
+
+    return api_server.ask(s, question, name=command.name, file=kubeconfig, answers=_ANSWERS)
+
+
+def last_lines(s: Settings, pod: str, count: int) -> str:
+    """Return the last lines that each container of the pod wrote. One that waits for a restart still has those of its last run."""
+    command = tool(s)["logs", pod, "--namespace", s.cluster.namespace, "--all-containers", f"--tail={count}"]
+    return _run(s, command, "")
 
 
 def applications(s: Settings) -> list[Object]:
@@ -139,7 +154,7 @@ def error(command: Command, done: Done) -> ToolError:
         kind = Forbidden
     elif "(NotFound)" in done.stderr:
         kind = NotFound
-    elif "doesn't have a resource type" in done.stderr:
+    elif "error: the server doesn't have a resource type" in done.stderr:  # the same as a warning means no connection
         kind = UnknownResource
     elif (
         "getting credentials" in done.stderr
@@ -150,14 +165,17 @@ def error(command: Command, done: Done) -> ToolError:
     return plain.reworded(kind=kind)
 
 
-def _answer(command: Command, kind: type[Shape]) -> Object:
-    """The object that it prints. Raises ToolError when it has another form than `kind`."""
-    answer: Object = must_be(kind, command.parsed(_run(command)), said=command.name)
+def _answer(s: Settings, command: Command, kubeconfig: str, kind: type[Shape]) -> Object:
+    """Return the object that it prints. Raises ToolError when it has another form than `kind`."""
+    answer: Object = must_be(kind, command.parsed(_run(s, command, kubeconfig)), said=command.name)
     return answer
 
 
-def _run(command: Command) -> str:
-    done = command.call()
-    if done.exit != 0:
-        raise error(command, done)
-    return done.stdout
+def _run(s: Settings, command: Command, kubeconfig: str) -> str:
+    def question(timeout: float | None) -> str:
+        done = command.call(timeout=timeout)
+        if done.exit != 0:
+            raise error(command, done)
+        return done.stdout
+
+    return api_server.ask(s, question, name=command.name, file=kubeconfig, answers=_ANSWERS)

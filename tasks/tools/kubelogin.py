@@ -35,7 +35,7 @@ def convert(s: Settings, context: Context) -> Context:
             f"kubelogin convert-kubeconfig ended without an error, and yet: {wrong}",
             tool="kubelogin",
             exit=0,
-            fix="inv setup --only tools shows which kubelogin it is",
+            fix="inv devcontainer.check shows which kubelogin it is; install the wanted one",
         )
     return replace(context, user_body=converted.user_body)
 

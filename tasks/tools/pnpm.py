@@ -13,6 +13,8 @@ from tasks.tools import base
 
 # pnpm 10 puts thin spaces around the code of its error line: ERROR, ERR_PNPM_x, ECONNREFUSED.
 _ERROR = re.compile(r"^\s*E[A-Z0-9_]{4,}\s")
+# Written at the end of an installation. Where there is nothing to install, pnpm 10 writes only the second.
+_WRITTEN_LAST = (".modules.yaml", ".pnpm-workspace-state-v1.json")
 
 
 def tool(s: Settings) -> Tool:
@@ -31,9 +33,9 @@ def missing(s: Settings) -> str:
     place = folder(s)
     if not (place / "package.json").is_file():
         return ""
-    finished = place / "node_modules" / ".modules.yaml"  # pnpm writes it last
+    finished = next((file for name in _WRITTEN_LAST if (file := place / "node_modules" / name).is_file()), None)
     lock = place / "pnpm-lock.yaml"
-    if not finished.is_file():
+    if finished is None:
         return "node_modules is not there"
     if not lock.is_file():
         return ""

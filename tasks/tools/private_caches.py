@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def _copies(folder: Path) -> dict[str, str]:
         place = why.filename or "az's own files"
         raise Trouble(
             f"cannot read {place}: {why.strerror}",
-            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {_azure()}; inv devcontainer.check looks at it",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(_azure()))}; inv devcontainer.check looks at it",
         ) from None
     except OSError as why:
         raise Trouble(

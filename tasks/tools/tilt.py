@@ -22,6 +22,17 @@ from tasks.tools import base
 TILTFILE = "(Tiltfile)"
 _TILTFILE_ERROR = 5  # exit code of `tilt alpha tiltfile-result`, from its help
 _MOMENT = 15.0  # seconds
+_CRASHES = {  # Kubernetes' reasons why a container does not stay up, as `kubectl get pods` shows them
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "OOMKilled",
+    "RunContainerError",
+    "StartError",
+}
 _NOT_RUNNING = re.compile(r"No tilt apiserver found|was refused|Could not connect to Tilt")  # tilt-0.37.6.yaml
 
 
@@ -49,10 +60,27 @@ class Resource:
 
     pid: int = 0
 
+    pod: str = ""
+    """Its newest pod; empty for what is not in the cluster."""
+
+    pod_status: str = ""
+    """The pod's state, as `kubectl get pods` shows it."""
+
+    pod_message: str = ""
+    """What Kubernetes adds to it."""
+
+    @property
+    def crash(self) -> str:
+        """Kubernetes' reason why the pod does not stay up; empty while it may still start.
+
+        `runtime` does not say it: in a crash loop it is pending for ever.
+        """
+        return self.pod_status if self.pod_status.removeprefix("Init:") in _CRASHES else ""
+
     @property
     def failed(self) -> bool:
         """Did its update or what it runs fail?"""
-        return "error" in (self.update, self.runtime)
+        return "error" in (self.update, self.runtime) or bool(self.crash)
 
 
 class _Declared(Shape):
@@ -75,6 +103,7 @@ class _Status(Shape):
     triggerMode: int | None = None
     waiting: dict[str, Any] | None = None
     localResourceInfo: _Local | None = None
+    k8sResourceInfo: dict[str, Any] | None = None
 
 
 class _Local(Shape):
@@ -160,6 +189,7 @@ def _resource(item: Mapping[str, Any]) -> Resource:
     status = item.get("status") or {}
     conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
     history = status.get("buildHistory") or [{}]
+    pod = status.get("k8sResourceInfo") or {}
     update = str(status.get("updateStatus", ""))
     return Resource(
         name=str((item.get("metadata") or {}).get("name", "")),
@@ -171,6 +201,9 @@ def _resource(item: Mapping[str, Any]) -> Resource:
         waiting=str((status.get("waiting") or {}).get("reason", "")),
         error=str(history[0].get("error", "") or "").strip(),
         pid=int((status.get("localResourceInfo") or {}).get("pid") or 0),
+        pod=str(pod.get("podName") or ""),
+        pod_status=str(pod.get("podStatus") or ""),
+        pod_message=str(pod.get("podStatusMessage") or ""),
     )
 
 

@@ -49,9 +49,17 @@ def test_an_installation_leaves_the_files_that_the_suite_checks(program: Program
     s = there(suite, project)
     assert pnpm.missing(s) == "node_modules is not there"
     perform(pnpm.install(s, "test"))
-    if not (project / "node_modules" / ".modules.yaml").is_file():
-        program.not_tried("this version creates no node_modules for a project without dependencies")
     assert pnpm.missing(s) == ""
+
+
+def test_a_workspace_of_its_own_packages_is_installed(program: Program, suite: Settings, project: Path):
+    (project / "pnpm-workspace.yaml").write_text("packages: [packages/*]\n")
+    for name, wanted in (("x", {}), ("y", {"x": "workspace:*"})):
+        folder = project / "packages" / name
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text(json.dumps({"name": name, "version": "1.0.0", "dependencies": wanted}))
+    assert program.call("install", "--no-frozen-lockfile", cwd=project, env={"CI": "true"}).exit == 0
+    assert pnpm.missing(there(suite, project)) == ""
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from migration import trials
 from sandbox import control
 from sandbox.control import Box
 from tasks.core.repository import repository_root
+from tests.made import settings
 from tests.migration.conftest import Pair
 
 pytestmark = pytest.mark.slow
@@ -23,18 +26,11 @@ pytestmark = pytest.mark.slow
 
 def share_environment(core: Path) -> None:
     """Let scripts/inv in core use this checkout's environment, as if it had made it there: its stamps name their root."""
-    home = core / ".remote-dev"
-    home.mkdir()
-    (home / "venv").symlink_to(repository_root() / ".remote-dev/venv")
-    daily = f"{hash_of(core / 'scripts/requirements.lock')} {core.resolve()}"
-    (home / "stamp").write_text(daily)
-    (home / "stamp-migration").write_text(f"{daily} {hash_of(core / 'migration/requirements.lock')}")
-
-
-def hash_of(file: Path) -> str:
-    """The hash of a lock as scripts/inv computes it: of the line that sha256sum prints."""
-    line = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.resolve()}\n"
-    return hashlib.sha256(line.encode()).hexdigest()[:16]
+    stamps = core / ".remote-dev/installed"
+    stamps.mkdir(parents=True)
+    (core / ".remote-dev/venv").symlink_to(repository_root() / ".remote-dev/venv")
+    for lock in ("scripts/requirements.lock", "migration/requirements.lock"):
+        (stamps / lock.replace("/", "-")).write_text(f"{core.resolve()}\n{(core / lock).read_text()}")
 
 
 class Desk:
@@ -101,6 +97,7 @@ def test_trials_are_recorded_and_count_for_their_commit_only(desk: Desk):
         assert "within the budget" in steps[key]["note"]
         assert "ameide-dev-aks" in steps[key]["note"]
         assert desk.repos.git("core", "rev-parse", "HEAD")[:12] in steps[key]["note"]
+    assert "connected before in" in steps["VAL-12"]["note"]
     calls = [c for c in desk.box.calls() if c["writes"]]
     assert desk.migrate("migrate.phase5", "--yes")[0] == 0
     assert [c for c in desk.box.calls() if c["writes"]] == calls  # nothing was tried again
@@ -121,3 +118,27 @@ def test_a_failed_trial_is_unknown_with_its_reason(desk: Desk):
     assert "waiting for agent" in steps["VAL-12"]["note"]
     control.fault(desk.box, "agent-never", on=False)
     assert desk.migrate("migrate.status")[1]["VAL-12"]["state"] == "pending"
+
+
+def test_the_connect_has_its_own_time_and_not_the_intercepts(monkeypatch: pytest.MonkeyPatch):
+    """The budget of an intercept, 10 s, counted the connect, which has 30 s."""
+    clock = SimpleNamespace(now=0.0)
+    called: list[str] = []
+
+    def call(words: list[str], core: Path) -> None:
+        called.append(words[1])
+        clock.now += {"tp.connect": 25.0, "intercept": 6.0, "tp.verify": 1.0, "leave": 9.0}[words[1]]
+
+    monkeypatch.setattr(trials, "_call", call)
+    monkeypatch.setattr(
+        trials, "time", SimpleNamespace(monotonic=lambda: clock.now, strftime=time.strftime, gmtime=time.gmtime)
+    )
+    s = settings()
+    git = SimpleNamespace(line=lambda *args: "c" * 40)
+    core = SimpleNamespace(facts=SimpleNamespace(folder=Path("/core"), git=git))
+    simulation: Any = SimpleNamespace(settings=s, core=core)
+    planned: Any = SimpleNamespace(key="VAL-12")
+    monkeypatch.setattr(trials, "replace", lambda result, **changes: changes)
+    done: Any = trials._try(planned, simulation)
+    assert called == ["tp.connect", "intercept", "tp.verify", "leave"]
+    assert f"7.0 s, within the budget of {s.budgets.intercept:g} s, connected before in 25.0 s" in done["notes"][0]

@@ -29,7 +29,7 @@ class Shell:
         """Run one program to its end."""
         path = f"{self.box.path}/bin/{argv[0]}"
         return subprocess.run(
-            [path, *argv[1:]], env=self.env, input=stdin, cwd=cwd, capture_output=True, text=True, timeout=60
+            [path, *argv[1:]], env=self.env, input=stdin, cwd=cwd, capture_output=True, text=True, timeout=180
         )
 
     def tp(self, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -84,13 +84,13 @@ class Shell:
             request.add_header(name.replace("_", "-"), value)
         began = time.monotonic()
         try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as why:
             status, body = why.code, why.read()
         return Reply(status, body, time.monotonic() - began)
 
-    def answers(self, wanted: bytes, seconds: float = 20, **headers: str) -> bool:
+    def answers(self, wanted: bytes, seconds: float = 60, **headers: str) -> bool:
         """Does a response contain this text before the deadline?"""
         return wait_until(lambda: wanted in self.ask(f"/__service/{SERVICE}/", None, "", **headers).body, seconds)
 
@@ -109,7 +109,7 @@ class Reply:
         return str(json.loads(self.body)["answered_by"])
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> bool:
     """Poll until the condition holds. Returns whether it did before the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -37,10 +37,18 @@ def test_down_can_be_repeated(make_box):
     control.down(box)
 
 
+def has_ended(pid: int) -> bool:
+    """Whether the process is gone, or a zombie."""
+    try:
+        return not Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
+
+
 def test_down_works_after_the_server_was_killed(shell):
     me = shell().connected()
     os.kill(me.box.pid, signal.SIGKILL)
-    time.sleep(0.2)
+    assert wait_until(lambda: has_ended(me.box.pid))
     control.down(me.box)
     assert processes(me.box) == []
     assert not me.box.path.exists()

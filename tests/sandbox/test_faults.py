@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,7 @@ def test_a_lost_session_is_not_running_and_holds_its_intercepts(shell):
     me.intercept(free_port(), service="shape-agent")
     control.fault(me.box, "session-lost")
     assert me.tp("status").stdout.startswith("OSS User Daemon: Not running")
-    time.sleep(0.1)
-    assert me.ask("/__service/shape-agent/").status == 504
+    assert wait_until(lambda: me.ask("/__service/shape-agent/").status == 504)
 
 
 def test_status_denies_a_running_session(shell):
@@ -107,6 +107,13 @@ def test_a_colleague_intercepts_the_first_service(shell):
     assert me.answers(b"baseline")
 
 
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long the call takes."""
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
+
+
 @pytest.mark.slow
 def test_stale_sockets_cost_2_19_three_seconds_once(shell):
     me = shell("2.19.1")
@@ -115,10 +122,10 @@ def test_stale_sockets_cost_2_19_three_seconds_once(shell):
     began = time.monotonic()
     assert me.tp("status").returncode == 0
     first = time.monotonic() - began
-    assert 2.9 < first < 20
-    began = time.monotonic()
-    me.tp("status")
-    assert time.monotonic() - began < first
+    assert 2.9 < first < 60
+    assert (
+        min(seconds_of(lambda: me.tp("status")) for _ in range(3)) < 2.9
+    )  # one of them without a hiccup of the machine
 
 
 @pytest.mark.parametrize(("fault", "said"), [
@@ -152,11 +159,17 @@ def test_a_read_only_home_is_not_writable_but_can_be_deleted(make_box):
     assert not box.path.exists()
 
 
+def waits_for_an_answer(pid: int) -> bool:
+    """Whether the process sleeps with an open socket: it has sent its call."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "S" and any(os.readlink(fd).startswith("socket:") for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_a_hanging_tool_ends_with_its_caller(shell, background):
     me = shell()
     control.fault(me.box, "hanging-kubectl")
     hanging = background([f"{me.box.path}/bin/kubectl", "version"], me.env)
-    time.sleep(0.3)
+    assert wait_until(lambda: waits_for_an_answer(hanging.pid))
     assert hanging.poll() is None
     hanging.kill()
     hanging.wait()
@@ -170,7 +183,7 @@ def test_a_slow_tool_takes_two_seconds_longer(shell):
     control.fault(me.box, "slow-tools")
     began = time.monotonic()
     me.tp("version")
-    assert 2.0 <= time.monotonic() - began < 20
+    assert 2.0 <= time.monotonic() - began < 60
 
 
 @pytest.mark.slow
@@ -178,7 +191,7 @@ def test_latency_aks_delays_each_tool(shell):
     me = shell(latency="aks")
     began = time.monotonic()
     me.kubectl("get", "pods", "-o", "name")
-    assert 0.3 <= time.monotonic() - began < 20
+    assert 0.3 <= time.monotonic() - began < 60
     began = time.monotonic()
     me.tp(*CONNECT)
-    assert 3.0 <= time.monotonic() - began < 20
+    assert 3.0 <= time.monotonic() - began < 60

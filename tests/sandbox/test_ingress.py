@@ -12,7 +12,7 @@ from tests.sandbox.shell import SERVICE, free_port
 
 
 def connection(me) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", int(me.box.ingress.rsplit(":", 1)[1]), timeout=15)
+    return http.client.HTTPConnection("127.0.0.1", int(me.box.ingress.rsplit(":", 1)[1]), timeout=60)
 
 
 def test_the_baseline_reports_its_name_and_the_request(shell):
@@ -87,7 +87,7 @@ def test_without_a_local_listener_it_hangs_three_seconds_and_fails(shell):
     while reply.status == 200:
         reply = me.ask("/__service/shape-agent/")
     assert reply.status == 502
-    assert 2.8 < reply.seconds < 20
+    assert 2.8 < reply.seconds < 60
 
 
 def test_a_local_process_that_dies_in_the_middle_ends_the_connection(shell):

@@ -60,3 +60,13 @@ def test_an_interrupt_leaves_nothing_incomplete(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "pair")
     assert not (tmp_path / "pair").exists()
+
+
+def test_without_a_folder_it_offers_to_delete_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "work").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("", ".", str(tmp_path)):
+        with pytest.raises(Trouble) as seen:
+            run_legacy(folder)
+        assert "inv sandbox.legacy --dir FOLDER" in seen.value.fix
+        assert "rm" not in seen.value.fix.split()

@@ -248,10 +248,8 @@ def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end
     me = shell(latency="aks")
     cli = background([f"{me.box.path}/bin/telepresence", "connect", "--namespace", "ameide"], me.env)
     assert wait_until(lambda: daemons(me))
-    time.sleep(0.3)
     cli.kill()
     cli.wait()
-    time.sleep(0.3)
     assert me.tp("status").stdout.startswith("OSS User Daemon: Not running")
     assert me.tp("quit", "-s").stdout == "Quit\n"
     assert len(daemons(me)) == 1

@@ -75,4 +75,6 @@ def _warning(word: str, kind: Kind | None) -> str:
 
 
 def _unknown_kind(word: str) -> str:
-    return f"Warning: the server doesn't have a resource type '{word}'\n\n"
+    plural, _, group = word.partition(".")
+    place = f" in group '{group}'" if group else ""
+    return f"Warning: the server doesn't have a resource type '{plural}'{place}\n\n"

@@ -9,6 +9,7 @@ from sandbox.standins.kubectl import write
 from sandbox.standins.kubectl.auth import auth
 from sandbox.standins.kubectl.config import config
 from sandbox.standins.kubectl.get import get
+from sandbox.standins.kubectl.logs import logs
 from sandbox.standins.kubectl.print import BadOutput
 from sandbox.standins.kubectl.run import Refused, Run, parse
 from sandbox.standins.kubectl.version import version
@@ -41,6 +42,7 @@ def handle(call: Call, world: World) -> Answer:
 
 _VERBS: dict[str, Callable[[Run], Answer]] = {
     "get": get,
+    "logs": logs,
     "version": version,
     "auth": auth,
     "config": config,

@@ -14,7 +14,7 @@ from sandbox.standins.kubectl.kinds import KINDS, Kind, Object, kind_named
 from sandbox.standins.kubectl.objects import objects
 from sandbox.standins.kubectl.print import show
 from sandbox.standins.kubectl.rights import allowed, forbidden
-from sandbox.standins.kubectl.run import Refused, Run
+from sandbox.standins.kubectl.run import Refused, Run, unknown_kind
 from sandbox.standins.kubectl.version import server
 from sandbox.world import platform
 
@@ -141,7 +141,7 @@ def _wanted(run: Run) -> list[tuple[Kind, str]]:
 def _kind(word: str) -> Kind:
     kind = kind_named(word)
     if kind is None:
-        raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
+        raise unknown_kind(word)
     return kind
 
 

@@ -22,7 +22,7 @@ _SWITCHES = {
     "current", "quiet", "list", "overwrite", "all", "force", "wait", "now", "recursive", "server-side", "client", "help",
     "show-kind", "allow-missing-template-keys", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors",
     "disable-compression", "local", "record", "follow", "previous", "timestamps", "prune", "merge", "show-managed-fields",
-    "output-watch-events", "stdin", "tty", "kustomize", "create-namespace", "short", "force-conflicts",
+    "output-watch-events", "all-containers", "prefix", "ignore-errors", "all-pods", "stdin", "tty", "kustomize", "create-namespace", "short", "force-conflicts",
 }  # fmt: skip
 _SHORT = {
     "n": "namespace", "o": "output", "l": "selector", "f": "filename", "A": "all-namespaces", "q": "quiet", "w": "watch",
@@ -33,6 +33,12 @@ _OPTIONAL = {"dry-run": "unchanged", "raw": "true", "cascade": "background", "va
 
 class Refused(Exception):
     """kubectl exits with code 1 and this text on stderr."""
+
+
+def unknown_kind(word: str) -> Refused:
+    """The error about a resource that the API server does not serve. kubectl omits its group (seen with 1.32.4)."""
+    plural = word.partition(".")[0]
+    return Refused(f'error: the server doesn\'t have a resource type "{plural}"\n')
 
 
 @dataclass

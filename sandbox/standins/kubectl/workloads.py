@@ -171,22 +171,25 @@ def _inject_agent(world: World, w: Workload, spec: Object, labels: dict[str, str
 
 def _pod_status(pod: Pod, containers: list[Object], now: float) -> Object:
     ready = pod.answers(now)
-    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
-    states = [
-        {
-            "name": c["name"],
-            "ready": ready,
-            "restartCount": 0,
-            "state": waiting if pod.stuck and c["name"] == "traffic-agent" else {"running": {}},
-        }
-        for c in containers
-    ]
+    states = [_container_status(pod, c["name"], ready, now) for c in containers]
     return {
         "phase": "Pending" if pod.stuck else "Running",
         "podIP": pod.ip,
         "conditions": [{"type": t, "status": "True" if ready else "False"} for t in ("ContainersReady", "Ready")],
         "containerStatuses": states,
     }
+
+
+def _container_status(pod: Pod, name: str, ready: bool, now: float) -> Object:
+    status: Object = {"name": name, "ready": ready, "restartCount": 0, "state": {"running": {}}}
+    if pod.stuck and name == "traffic-agent":
+        status["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
+    elif pod.crashes and now >= pod.ready and name != "traffic-agent":
+        message = f"back-off 20s restarting failed container={name} pod={pod.name}"
+        status["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        status["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
+        status["restartCount"] = 2
+    return status
 
 
 def _stamp(seconds: float) -> str:

@@ -11,7 +11,7 @@ from sandbox.standins.api_server import Session
 from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
 from sandbox.standins.kubectl.objects import objects
 from sandbox.standins.kubectl.rights import allowed, forbidden
-from sandbox.standins.kubectl.run import Refused, Run
+from sandbox.standins.kubectl.run import Refused, Run, unknown_kind
 from sandbox.world import rollout
 from sandbox.world.cluster import Namespace, Workload
 
@@ -100,7 +100,7 @@ def delete(run: Run) -> Answer:
     for word, name in pairs:
         kind = kind_named(word)
         if kind is None:
-            raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
+            raise unknown_kind(word)
         place = namespace if kind.namespaced else ""
         _may(run, session, "delete", kind, place, name)
         if not _remove(run, session, kind, place, name):
@@ -156,7 +156,7 @@ def _target(run: Run, words: list[str], verb: str) -> tuple[Session, Kind, Workl
     word, name = words[0].split("/", 1) if words and "/" in words[0] else [*words, "", ""][:2]
     kind = kind_named(word)
     if kind is None or kind.kind not in ("Deployment", "StatefulSet"):
-        raise Refused(f'error: the server doesn\'t have a resource type "{word}"\n')
+        raise unknown_kind(word)
     _may(run, session, verb, kind, namespace, name)
     workload = session.cluster.workload(namespace, name, kind.kind)
     if workload is None:

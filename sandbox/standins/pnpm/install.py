@@ -25,6 +25,7 @@ from sandbox.standins.pnpm.project import (
 )
 from sandbox.world.state import World
 
+_STATE = ".pnpm-workspace-state-v1.json"
 _REGISTRY = "https://registry.npmjs.org"
 _REFUSED = "connect ECONNREFUSED 127.0.0.1:443"
 
@@ -150,14 +151,14 @@ def _link(
     modules = root / "node_modules"
     copy = modules / ".pnpm" / "lock.yaml"
     source = root / "pnpm-lock.yaml"
-    same = (modules / ".modules.yaml").is_file() and (
+    same = any((modules / name).is_file() for name in (".modules.yaml", _STATE)) and (
         (copy.is_file() and source.is_file() and copy.read_bytes() == source.read_bytes()) or not names
     )
     if not same and names:
         _fetched(world, names, flags, output)
     if not same:
         _room(world, modules)
-        _make(root, packages, lock)
+        _make(root, packages)
     elapsed = f"Done in {max(1, round((time.monotonic() - began) * 1000))}ms using pnpm v{VERSION}\n"
     if same or not names:
         return Answer(0, f"{output}Already up to date\n\n{elapsed}", writes=not same)
@@ -196,10 +197,23 @@ def _after(output: str, error: PnpmError) -> PnpmError:
     return error
 
 
-def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
-    """Write node_modules as pnpm does: the store's folder, links, and .modules.yaml last."""
+def _make(root: Path, packages: list[Project]) -> None:
+    """Write node_modules as pnpm does: the store's folder, links, .modules.yaml; without dependencies only the state."""
     modules = root / "node_modules"
-    (modules / ".pnpm").mkdir(parents=True, exist_ok=True)
+    modules.mkdir(parents=True, exist_ok=True)
+    if any(package.wanted for package in packages):
+        _make_modules(root, packages)
+    now = int(time.time() * 1000)
+    state = {
+        "lastValidatedTimestamp": now,
+        "projects": {str(package.folder): {"name": package.name} for package in packages},
+    }
+    (modules / _STATE).write_text(json.dumps(state, indent=2))
+
+
+def _make_modules(root: Path, packages: list[Project]) -> None:
+    modules = root / "node_modules"
+    (modules / ".pnpm").mkdir(exist_ok=True)
     own = {package.name: package.folder for package in packages}
     for package in packages:
         for name, wanted in package.wanted.items():
@@ -219,12 +233,6 @@ def _make(root: Path, packages: list[Project], lock: dict[str, Any]) -> None:
     source = root / "pnpm-lock.yaml"
     if source.is_file():
         shutil.copyfile(source, modules / ".pnpm" / "lock.yaml")
-    now = int(time.time() * 1000)
-    state = {
-        "lastValidatedTimestamp": now,
-        "projects": {str(package.folder): {"name": package.name} for package in packages},
-    }
-    (modules / ".pnpm-workspace-state-v1.json").write_text(json.dumps(state, indent=2))
     kept = {
         "hoistPattern": ["*"],
         "included": {"dependencies": True, "devDependencies": True, "optionalDependencies": True},

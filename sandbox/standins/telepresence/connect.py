@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
 from sandbox.world.cluster import new_id
 
+_DIES_AFTER = 2.0  # seconds, with the fault container-root
+_REFUSED_OF_FOUR = 3
 CHANGED = "Cluster configuration changed, please quit telepresence and reconnect"
 
 
@@ -36,6 +40,7 @@ def require(run: Run) -> Daemon:
     if daemon is not None:
         if daemon.lost_network:
             raise Failure("rpc error: code = Unavailable desc = no active session", logs=True)
+        _cross_network(run)
         return daemon
     if run.new and run.world.fault("status-wrong"):
         run.world.hang(run.call)
@@ -45,6 +50,15 @@ def require(run: Run) -> Daemon:
     daemon = run.session()
     assert daemon is not None
     return daemon
+
+
+def _cross_network(run: Run) -> None:
+    """What the traffic manager must answer: without the API server nothing comes, and 2.31 gives up after 30 s or never."""
+    if run.is_silent():
+        run.world.hang(run.call)
+    if run.world.fault("api-refused") or run.world.fault("dns") or not run.cluster.running:
+        run.world.wait(run.call, 30.0)
+        raise Failure("rpc error: code = DeadlineExceeded desc = context deadline exceeded")
 
 
 def establish(run: Run, implicit: bool = False) -> bool:
@@ -63,7 +77,7 @@ def establish(run: Run, implicit: bool = False) -> bool:
         _warn_implicit(run, want)
     try:
         _reach_cluster(run, daemon, want, error)
-        run.world.wait(run.call, max(0.0, run.world.profile.connect - (time.monotonic() - began)))
+        run.world.wait(run.call, max(0.0, _duration(run) - (time.monotonic() - began)))
     except CallerGone:
         with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
@@ -75,6 +89,11 @@ def establish(run: Run, implicit: bool = False) -> bool:
     _session(run, daemon, want, implicit)
     run.say(_connected(daemon))
     return True
+
+
+def _duration(run: Run) -> float:
+    """The seconds from start to end."""
+    return run.world.profile.connect + (3.0 if run.world.fault("connect-slow") else 0.0)
 
 
 def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> None:
@@ -125,32 +144,41 @@ def _daemon(run: Run) -> Daemon:
     home = run.call.home
     run.writes = True
     environ = dict(run.call.env)
-    if run.new:
-        import random
-
-        port = random.randint(33000, 60000)
-        title = (
-            "userd",
-            "--config",
-            f"{home}/.config/telepresence/config.yml",
-            "--embed-network",
-            "--address",
-            f":{port}",
-        )
-        daemon = launch(run.world, run.user, environ, title)
-        run.say("Launched Daemon")
-    else:
-        root = ("daemon-foreground", f"{home}/.cache/telepresence/logs", f"{home}/.config/telepresence")
-        widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
-        daemon = launch(run.world, run.user, environ, ("connector-foreground",), () if widow else root)
-        lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
-        if widow is not None:  # the root daemon of a killed user daemon serves the next one
-            daemon.root, widow.root = widow.root, None
-        elif run.old:
-            lines.append("Launching Telepresence Root Daemon")
-        run.say("\n".join(lines))
+    title, root = _titles(run, home)
+    widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
+    if widow is not None and run.world.fault("root-daemon-busy"):
+        _reconnect_to_root_daemon(run)
+    daemon = launch(run.world, run.user, environ, title, () if widow else root)
+    lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
+    if widow is not None:  # the root daemon of a killed user daemon serves the next one
+        daemon.root, widow.root = widow.root, None
+    elif run.old:
+        lines.append("Launching Telepresence Root Daemon")
+    run.say("\n".join(lines))
     _files(run, daemon)
     return daemon
+
+
+def _reconnect_to_root_daemon(run: Run) -> None:
+    """Refuse in three of four tries, as 2.31 did when it connected elsewhere (facts-2.md)."""
+    tries = run.user.notes["root-daemon-tries"] = run.user.notes.get("root-daemon-tries", 0) + 1
+    if tries % (_REFUSED_OF_FOUR + 1):
+        raise Failure("unable to reconnect to root daemon" if tries % 2 else "root daemon is reconnecting")
+
+
+def _titles(run: Run, home: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The arguments of the user daemon and of the root daemon, as an ordinary user's process table shows them."""
+    if not run.new:
+        return ("connector-foreground",), (
+            "daemon-foreground",
+            f"{home}/.cache/telepresence/logs",
+            f"{home}/.config/telepresence",
+        )
+    config = ("--config", f"{home}/.config/telepresence/config.yml")
+    cache = f"{home}/.cache/telepresence"
+    user = ("userd", *config, "--address", f":{random.randint(33000, 46000)}")
+    logs = ("--logfile", f"{cache}/logs/daemon.log", "--address", f":{random.randint(46000, 60000)}")
+    return user, ("rootd", "--cache", cache, *config, *logs)
 
 
 def _files(run: Run, daemon: Daemon) -> None:
@@ -199,6 +227,10 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         daemon.state = "connected"
         run.world.alive_sessions.add(daemon.session)
         run.writes = True
+    if run.world.fault("container-root"):
+        dies = threading.Timer(_DIES_AFTER, daemon.process.kill)
+        dies.daemon = True
+        dies.start()
 
 
 def _connected(daemon: Daemon) -> str:

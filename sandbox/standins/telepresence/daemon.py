@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +33,7 @@ class Daemon:
     session: str = ""
     name: str = ""
     orphan: bool = False  # its connecting CLI was killed: it runs, but no CLI finds it (2.26 and newer)
+    launched: float = field(default_factory=time.monotonic)
     died: float = 0.0
     line: Any = None
     root: Any = None  # the root daemon's process, if the version has one
@@ -51,7 +54,8 @@ def launch(
         world.notes.setdefault("daemons", {})[daemon.id] = (user, daemon)
     daemon.process = _start(world, environ, daemon.id, (program, *title))
     if root:
-        daemon.root = _start(world, environ, f"{daemon.id}/root", (program, *root))
+        clean = {"PATH": os.defpath, "HOME": "/root"}  # what sudo leaves of the environment
+        daemon.root = _start(world, clean, f"{daemon.id}/root", (program, *root))
     daemon.attached.wait(5.0)
     return daemon
 
@@ -85,7 +89,6 @@ def attend(world: World, line: Line, name: str) -> None:
     daemon.line = line
     daemon.attached.set()
     _hold(line)
-    import time
 
     with world.lock:
         if daemon.state != "dead":

@@ -10,6 +10,8 @@ from sandbox.standins.telepresence.run import Failure, Run
 
 def quit_(run: Run) -> Answer:
     """Quit. The exit code is 0 even if nothing runs."""
+    if run.is_silent():
+        run.world.hang(run.call)
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1 and not run.parsed.on("stop-daemons") and not run.parsed.value("use"):
         raise Failure(
@@ -37,12 +39,23 @@ def disconnect(run: Run, stop_daemons: bool) -> None:
             _end_session(run, daemon)
         run.writes = True
         if stop_daemons or run.new:
-            stop(run.world, daemon)
-            run.user.daemons.remove(daemon)
+            _stop(run, daemon)
         else:
             daemon.state, daemon.session = "idle", ""
-    if stop_daemons:
+    if stop_daemons and not run.world.fault("root-daemon-busy"):
         _stop_root_daemons(run)
+
+
+def _stop(run: Run, daemon: Daemon) -> None:
+    """Stop the daemons. With the fault the root daemon stays, and is there for the next session."""
+    root = daemon.root
+    if root is not None and run.world.fault("root-daemon-busy"):
+        daemon.root = None
+        stop(run.world, daemon)
+        daemon.root = root
+    else:
+        stop(run.world, daemon)
+        run.user.daemons.remove(daemon)
 
 
 def _end_session(run: Run, daemon: Daemon) -> None:

@@ -144,6 +144,10 @@ class Run:
         live = [d for d in self.user.daemons if d.state == "connected" and not d.orphan]
         return live[-1] if live else None
 
+    def is_silent(self) -> bool:
+        """Whether the session's daemons wait for an API server that never answers: `status`, `list` and `quit` hang then."""
+        return self.world.fault("api-silent") and self.session() is not None
+
     def engaged_by(self, daemon: Daemon) -> list[Intercept]:
         """The intercepts and replacements of a daemon's session."""
         with self.world.lock:
@@ -152,6 +156,11 @@ class Run:
     def idle(self) -> Daemon | None:
         """A daemon without a session (2.19 and 2.25 keep them running)."""
         live = [d for d in self.user.daemons if d.state == "idle"]
+        return live[-1] if live else None
+
+    def starting(self) -> Daemon | None:
+        """A daemon that another command has started and not connected yet."""
+        live = [d for d in self.user.daemons if d.state == "connecting" and not d.orphan]
         return live[-1] if live else None
 
     def lost(self) -> Daemon | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sandbox.protocol.call import Answer
 from sandbox.standins.telepresence import shape
 from sandbox.standins.telepresence.daemon import Daemon
-from sandbox.standins.telepresence.run import Run
+from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.world import rollout
 from sandbox.world.cluster import Intercept
 
@@ -39,7 +40,13 @@ def status(run: Run) -> Answer:
     if run.unix_sockets and run.world.fault("stale-sockets") and not run.user.notes.get("unstuck"):
         run.world.wait(run.call, 3.0)
         run.user.notes["unstuck"] = True
+    if run.is_silent():
+        run.world.hang(run.call)
     daemon = run.session()
+    if daemon is None and run.new and (starting := run.starting()):
+        if time.monotonic() - starting.launched < run.world.profile.connect / 2 + 1.0:
+            raise Failure(f"open {run.call.home}/.cache/telepresence/rootd/daemon.json: no such file or directory")
+        daemon = starting  # connected, without a namespace yet
     text, data = _status(run, daemon)
     names = run.user.notes.get("telepresence-names", [])
     if len(names) > 1:
@@ -100,7 +107,7 @@ def _connected(run: Run, daemon: Daemon) -> tuple[str, dict[str, Any]]:
     engaged = run.engaged_by(daemon)
     intercepts = [i for i in engaged if i.kind == "intercept"]
     replacements = [i for i in engaged if i.kind == "replace"]
-    root_name = "OSS User Daemon" if run.new else "OSS Root Daemon"
+    root_name = "OSS Root Daemon"
     image = rollout.agent_image(run.world)
     text = (
         "OSS User Daemon: Running\n"

@@ -148,6 +148,34 @@ def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
     return True
 
 
+def newest_pod(objects: list[dict[str, Any]], env: Mapping[str, str]) -> dict[str, Any]:
+    """What Tilt shows of the first Deployment's newest pod: the keys of `k8sResourceInfo`; empty when there is none yet."""
+    deployment = next((item for item in objects if item.get("kind") == "Deployment"), None)
+    if deployment is None:
+        return {}
+    place = ["--namespace", str(deployment["metadata"].get("namespace", ""))]
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    done = _run(("kubectl", "get", "pods", "--selector", selector, *place, "-o", "json"), env, os.getcwd(), 20)
+    if done is None or done.returncode != 0:
+        return {}
+    pods = sorted(json.loads(done.stdout)["items"], key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    return _shown(pods[-1]) if pods else {}
+
+
+def _shown(pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod as Tilt shows it. The status is that of `kubectl get pods`: the reason why a container waits comes first."""
+    containers = pod["status"].get("containerStatuses") or []
+    waiting = [status["state"]["waiting"] for status in containers if "waiting" in status["state"]]
+    return {
+        "podName": pod["metadata"]["name"],
+        "podStatus": waiting[0]["reason"] if waiting else pod["status"]["phase"],
+        "podStatusMessage": "\n".join(why.get("message", "") for why in waiting),
+        "podRestarts": sum(status["restartCount"] for status in containers),
+        "allContainersReady": bool(containers) and all(status["ready"] for status in containers),
+    }
+
+
 def cluster_problem(env: Mapping[str, str]) -> str:
     """The client's error if the API server does not answer; empty if it does."""
     done = _run(("kubectl", "get", "--raw", "/version"), env, os.getcwd(), 20)

@@ -148,13 +148,16 @@ class Runner:
             state.set(runtime="error", error=f"Process {process.pid} exited with non-zero status")
 
     def _probe(self, process: subprocess.Popen[str], state: State, probe: Probe) -> None:
+        """Probe as long as it runs. Only a change is logged, and the first failure."""
         time.sleep(probe.delay)
+        last = ""
         while process.poll() is None and not self.stopping:
             problem = self._probe_problem(probe)
             if not problem:
                 state.set(runtime="ok", probed=True)
-            elif not state.probed:
+            elif problem != last:
                 self.log.say(f"WARNING: [readiness probe: failure] {problem}", state.manifest.name)
+            last = problem
             time.sleep(probe.period)
 
     def _probe_problem(self, probe: Probe) -> str:
@@ -164,7 +167,7 @@ class Runner:
                 done = subprocess.run(
                     probe.exec, env=dict(self.env), stdin=subprocess.DEVNULL, capture_output=True, timeout=probe.timeout
                 )
-                return "" if done.returncode == 0 else f"exit status {done.returncode}"
+                return "" if done.returncode == 0 else done.stdout.decode().strip() or f"exit status {done.returncode}"
             if probe.tcp:
                 socket.create_connection(probe.tcp, timeout=probe.timeout).close()
                 return ""
@@ -191,10 +194,19 @@ class Runner:
         threading.Thread(target=self._pods, args=(state, objects), daemon=True).start()
 
     def _pods(self, state: State, objects: list[dict[str, object]]) -> None:
+        """Watch the pods. In a crash loop the runtime stays pending for ever: recorded from a real cluster."""
+        restarts = 0
         while not self.stopping and state.enabled and state.deployed:
+            state.pod = building.newest_pod(objects, self.env)
             if building.pods_ready(objects, self.env):
                 state.set(runtime="ok")
                 return
+            if state.pod.get("podRestarts", 0) > restarts:
+                restarts = state.pod["podRestarts"]
+                self.log.say(
+                    f"WARNING: Detected container restart. Pod: {state.pod['podName']}. Container: app.",
+                    state.manifest.name,
+                )
             time.sleep(0.2)
 
     def _start(self, command: Command) -> subprocess.Popen[str]:

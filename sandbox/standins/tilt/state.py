@@ -28,6 +28,7 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     pid: int = 0
     deployed: bool = False  # whether this Tilt deployed it
+    pod: dict[str, Any] = field(default_factory=dict)  # its newest pod, as k8sResourceInfo shows it
     waiting: tuple[str, ...] = ()
     changed: float = field(default_factory=time.time)
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -95,7 +96,7 @@ class State:
         """The part that depends on the kind of resource."""
         if self.manifest.kind == "local":
             return {"localResourceInfo": {"pid": self.pid} if self.pid else {}}
-        return {"k8sResourceInfo": {"displayNames": [self.manifest.name], "podName": ""}}
+        return {"k8sResourceInfo": {"displayNames": [self.manifest.name], "podName": "", **self.pod}}
 
     def _waiting(self) -> dict[str, Any]:
         """The resources that a pending update waits for, if any."""

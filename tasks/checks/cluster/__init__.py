@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 
+from tasks.checks import session
 from tasks.checks.cluster.azure import node_pools, registry
 from tasks.checks.cluster.manager import check_manager
 from tasks.checks.finding import (
@@ -23,8 +25,7 @@ from tasks.checks.finding import (
 from tasks.checks.rights import Right
 from tasks.core.config.settings import Component, Settings
 from tasks.core.errors import Blocked, ToolError
-from tasks.core.plan.change import perform
-from tasks.tools import kubeconfig, kubectl
+from tasks.tools import kubectl
 from tasks.tools.kubectl import Object
 
 SECONDS = 40.0  # for all questions; each child process gets a third
@@ -42,19 +43,18 @@ RIGHTS = (
 def look(s: Settings) -> list[Finding]:
     """Return all findings. When the API server does not answer, the questions for it are unknown without a request."""
     s = limit_deadlines(s, SECONDS / 3)
-    questions = _kubernetes_questions(s)
-    try:
-        freeze = kubeconfig.freeze(s)
-        if freeze is not None:
-            perform(freeze)
-        kubectl.ready(s)
-    except (ToolError, Blocked) as why:
-        api_server = could_not_look("API server", why)
-        silent = ToolError("the API server could not be asked", fix=why.fix)
-        questions = [Question(question.subjects, partial(_raise, silent)) for question in questions]
-    else:
-        api_server = ok("API server", f"{s.cluster.context} answers")
-    return [api_server, *ask_all([*questions, *_azure_questions(s)], seconds=SECONDS)]
+    with ExitStack() as stack:
+        questions = _kubernetes_questions(s)
+        try:
+            stack.enter_context(session.readable(s))
+            kubectl.ready(s)
+        except (ToolError, Blocked) as why:
+            api_server = could_not_look("API server", why)
+            silent = ToolError("the API server could not be asked", fix=why.fix)
+            questions = [Question(question.subjects, partial(_raise, silent)) for question in questions]
+        else:
+            api_server = ok("API server", f"{s.cluster.context} answers")
+        return [api_server, *ask_all([*questions, *_azure_questions(s)], seconds=SECONDS)]
 
 
 def _kubernetes_questions(s: Settings) -> list[Question]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise Trouble(f"{path} is missing", fix="copy .devcontainer from the suite's repository") from None
     except OSError as why:
-        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
+        raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {shlex.quote(str(path))}") from None
     except ValueError as why:
         raise Trouble(f"{path} is not JSON: {str(why).splitlines()[0]}", fix=f"correct {path}") from None
     if not isinstance(config, dict):
@@ -209,7 +210,7 @@ def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Fin
         return
     dockerfile = folder / name
     if not os.path.isfile(dockerfile):  # Path.is_file raises for a name that is too long
-        yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {dockerfile}")
+        yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {shlex.quote(str(dockerfile))}")
         return
     present = arguments(dockerfile)
     different = {key: value for key, value in wanted(s).items() if present.get(key) != value}

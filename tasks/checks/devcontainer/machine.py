@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core.config.settings import Settings
+from tasks.core.errors import Problem
 
 NET_ADMIN = 12  # the capability's bit, from linux/capability.h
 SYS_ADMIN = 21
@@ -132,14 +134,20 @@ def _mounts(s: Settings, machine: Machine) -> Iterator[Finding]:
         )
 
 
+def root_in_container(machine: Machine) -> Problem | None:
+    """Return what is wrong with root in a container; None for anybody else."""
+    if machine.uid != 0 or not machine.is_container:
+        return None
+    return Problem(
+        "you are root in a container (/.dockerenv): telepresence 2.31 then behaves as in its own image: "
+        "it connects, resolves no name and soon reports that it is not running",
+        fix=f'"remoteUser": "vscode" in devcontainer.json, then {REBUILD}',
+    )
+
+
 def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
-    if machine.uid == 0 and machine.is_container:
-        yield missing(
-            "user",
-            "you are root in a container (/.dockerenv): telepresence 2.31 then behaves as in its own image: "
-            "it connects, resolves no name and soon reports that it is not running",
-            fix=f'"remoteUser": "vscode" in devcontainer.json, then {REBUILD}',
-        )
+    if problem := root_in_container(machine):
+        yield missing("user", problem.what, fix=problem.fix)
     elif machine.uid == 0:
         yield warning("user", "you are root", fix="work as a user with sudo")
     elif machine.program("sudo"):
@@ -148,7 +156,7 @@ def _user(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield missing(
             "user",
             "no sudo: telepresence cannot start its root daemon",
-            fix=f"sudo apt-get install -y sudo as root, or {REBUILD}",
+            fix=f"as root: apt-get install -y sudo; or {REBUILD}",
         )
 
 
@@ -174,7 +182,7 @@ def _docker(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield missing(
             subject,
             f"permission denied on {socket_path}",
-            fix=f"sudo chgrp docker {socket_path} && sudo usermod -aG docker $USER, then a new terminal; or {REBUILD}",
+            fix=f"sudo chgrp docker {socket_path} && sudo usermod -aG docker $(id -un), then a new terminal; or {REBUILD}",
         )
 
 
@@ -204,15 +212,15 @@ def _folder(folder: Path, machine: Machine) -> Finding:
     except FileNotFoundError:
         return ok(subject, "does not exist yet; it is created when it is needed")
     except OSError as why:
-        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {folder}")
+        return unknown(subject, f"could not look: {why.strerror}", fix=f"ls -ld {shlex.quote(str(folder))}")
     if owner != machine.uid:
         return missing(
             subject,
             f"belongs to uid {owner}, you are {machine.uid}: the volume was created as root",
-            fix=f"sudo chown -R $(id -u):$(id -g) {folder}",
+            fix=f"sudo chown -R $(id -u):$(id -g) {shlex.quote(str(folder))}",
         )
     if not os.access(folder, os.W_OK):
-        return missing(subject, "not writable", fix=f"chmod u+rwx {folder}")
+        return missing(subject, "not writable", fix=f"chmod u+rwx {shlex.quote(str(folder))}")
     return ok(subject, "yours")
 
 
@@ -224,7 +232,7 @@ def _path(s: Settings, machine: Machine) -> Iterator[Finding]:
         yield warning(
             "inv on PATH",
             "`inv` is not on PATH; ./scripts/inv works from the repository",
-            fix=f"ln -s {s.root}/scripts/inv ~/.local/bin/inv and put ~/.local/bin on PATH",
+            fix=f"ln -s {shlex.quote(s.root)}/scripts/inv ~/.local/bin/inv and put ~/.local/bin on PATH",
         )
 
 

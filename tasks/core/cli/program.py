@@ -23,8 +23,9 @@ from invoke.parser.parser import ParseResult
 from invoke.program import Program
 
 from tasks.core.cli.command_line import CONFIG_KEY, CommandLine
+from tasks.core.cli.flags import FAILURE_TEXT
 from tasks.core.errors import Trouble
-from tasks.core.process.interrupt import take_signals
+from tasks.core.process.interrupt import Interrupted, take_signals, unwinding
 
 _READER_GONE = 141  # the exit code of a program that SIGPIPE ended
 
@@ -92,6 +93,9 @@ class SuiteProgram(Program):
         try:
             try:
                 super().run(argv, exit)
+            except BaseException as why:
+                self._print_failure_text(why)
+                raise
             finally:
                 if sys.stdout:  # None when it was closed before the start
                     sys.stdout.flush()
@@ -163,8 +167,20 @@ class SuiteProgram(Program):
             self._print_json(problem)
             raise problem from None
         except Trouble as why:
+            if number := unwinding():
+                raise Interrupted(number) from None  # the error is a consequence
             self._print_json(why)
             raise
+
+    def _print_failure_text(self, why: BaseException) -> None:
+        """Print what the task wants a shell to evaluate when it fails."""
+        ended_well = isinstance(why, SystemExit) and not why.code
+        if ended_well or not hasattr(self, "collection") or "--json" in self.line.words:
+            return
+        for word in self.line.words:
+            if word in self.collection.task_names:
+                sys.stdout.write(getattr(self.collection[word].body, FAILURE_TEXT, ""))
+                return
 
     def _print_json(self, why: Trouble) -> None:
         if "--json" in self.line.words:

@@ -47,6 +47,9 @@ class Dev(_Entry, frozen=True):
     drop: list[str] = []
     """Variables of the pod that the process does not get."""
 
+    allow: list[str] = []
+    """Variables of the pod that make programs run or load something else, and that the process gets all the same."""
+
 
 class Chart(_Entry, frozen=True):
     """Paths in the gitops repository."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.errors import Absent, ToolError
+from tasks.core.process.mark import marked
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -28,13 +30,13 @@ def start(
 ) -> Child:
     """Start the program, which is looked up on PATH now. Raises Absent when it does not exist, else ToolError.
 
-    env: the whole environment, as text or as bytes
+    env: the whole environment, as text or as bytes; the mark of this run is added
     stdin, stdout, stderr: as subprocess.Popen takes them
     fix: how to get the program
     """
     try:
         return subprocess.Popen(
-            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=dict(env), start_new_session=True
+            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=marked(env), start_new_session=True
         )
     except OSError as why:
         if why.errno == errno.E2BIG:
@@ -79,12 +81,17 @@ def _fits(text: str | bytes) -> bool:
         return False
 
 
+def _exists(program: str) -> bool:
+    """Whether there is such a file. A folder on PATH that may not be read causes a PermissionError without one."""
+    return bool(os.path.dirname(program) or shutil.which(program, mode=os.F_OK))
+
+
 def _not_started(why: OSError, program: str, cwd: str | os.PathLike[str] | None, fix: str) -> ToolError:
     if isinstance(why, NotADirectoryError):
         return ToolError(f"{cwd or program} is not a folder", tool=program, fix=fix)
     if isinstance(why, FileNotFoundError) and cwd is not None and not os.path.isdir(cwd):
         return ToolError(f"the folder {cwd} does not exist", tool=program, fix=fix)
-    if isinstance(why, FileNotFoundError):
+    if isinstance(why, FileNotFoundError) or (isinstance(why, PermissionError) and not _exists(program)):
         return Absent(f"{program} is not installed", tool=program, fix=fix or f"install {program}")
     if isinstance(why, PermissionError):
         return Absent(f"{program} may not be executed", tool=program, fix=fix or f"chmod +x {program}")

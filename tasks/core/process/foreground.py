@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.process.child import Child, start
-from tasks.core.process.interrupt import SIGNALS, Interrupted, unwind
+from tasks.core.process.interrupt import SIGNALS, Interrupted, postponed, unwind
 from tasks.core.process.processes import deliver, group_lives
 from tasks.core.wait import until
 
@@ -33,6 +33,8 @@ class Signals:
 
     def take(self, number: int, frame: Any) -> None:
         """Handle a signal."""
+        if postponed(number, frame):
+            return
         self.seen.append(number)
         if self.group:
             deliver(self.group, number if len(self.seen) == 1 else signal.SIGKILL)

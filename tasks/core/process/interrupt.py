@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+from types import FrameType
 from typing import Any
 
 from tasks.core.process import running
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
+_AGAIN = 0.02  # seconds
 _seen = 0
+_unwinding = 0
 
 
 class Interrupted(SystemExit):
@@ -27,16 +32,49 @@ def interrupt(number: int, frame: Any = None) -> None:
     A second signal only kills the children: the run unwinds already, perhaps through the end of the interpreter.
     """
     global _seen
+    if postponed(number, frame):
+        return
     _seen += 1
-    running.interrupt_running()
-    if _seen != 2:
-        raise Interrupted(number)
+    if _seen == 2:
+        running.interrupt_running()
+    else:
+        unwind(number)
+
+
+def postponed(number: int, frame: FrameType | None) -> bool:
+    """Deliver the signal again in a moment if the main thread imports a module now.
+
+    An exception inside the import system leaves a lock held, on which other threads then wait for ever, or is lost in
+    a callback (`Exception ignored in: <function _get_module_lock...`).
+    """
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    again = threading.Timer(_AGAIN, os.kill, (os.getpid(), number))
+    again.daemon = True
+    try:
+        again.start()
+    except RuntimeError:  # the interpreter ends already
+        return False
+    return True
 
 
 def unwind(number: int) -> None:
     """Do the same for a handler that counts the signals itself: the run unwinds in any case."""
+    global _unwinding
+    _unwinding = number
     running.interrupt_running()
     raise Interrupted(number)
+
+
+def unwinding() -> int:
+    """Return the signal that unwinds the run; 0 without one.
+
+    Python and its C extensions ignore exceptions in some callbacks. Then the run goes on until an error, because its
+    threads start no more children.
+    """
+    return _unwinding
 
 
 def take_signals() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from tasks.core import regular_file, strict_json
+from tasks.core.process import mark
 from tasks.core.process.processes import started
 from tasks.core.state import store
 
@@ -36,20 +37,28 @@ class Entry:
     """Of the run that made it, together with its start: what a living run made is left alone."""
 
     start: float
+    boot: str = ""
+    """The boot of the machine in which that run was started."""
+
     data: dict[str, Any] = field(default_factory=dict)
     """What is needed to undo it, without secrets."""
 
     @property
     def owner_lives(self) -> bool:
         """Does the run that made it still run? The start time distinguishes it from a later one with the same pid."""
-        return self.start != 0 and started(self.pid) == self.start
+        return self.start != 0 and self.boot in {"", mark.boot()} and started(self.pid) == self.start
+
+    @property
+    def group(self) -> int:
+        """The process group that the run started, if it still is that group; 0 otherwise."""
+        group = int(self.data.get("group") or 0)
+        return group if group and mark.carried_in_group(group, mark.of(self.pid, self.start, self.boot)) else 0
 
 
 def record(kind: str, **data: Any) -> Entry:
     """Record that something is about to be made."""
-    entry = Entry(
-        f"{kind}-{int(time.time())}-{secrets.token_hex(3)}", kind, time.time(), os.getpid(), started(os.getpid()), data
-    )
+    id, pid = f"{kind}-{int(time.time())}-{secrets.token_hex(3)}", os.getpid()
+    entry = Entry(id, kind, time.time(), pid, started(pid), mark.boot(), data)
     store.write(_path(entry.id), json.dumps(asdict(entry)))
     return entry
 

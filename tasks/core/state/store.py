@@ -47,11 +47,17 @@ def must_be_usable() -> None:
             "HOME is not set, and this user is not in /etc/passwd", fix="export HOME=FOLDER, then run this again"
         )
     base = folder()
+    if os.environ.get(VARIABLE) and not base.parent.is_dir():
+        raise Refused(
+            f"the state folder cannot be created: {base.parent} is not a folder",
+            why=f"{VARIABLE} is {base}: this shell belongs to something that has ended or did not start",
+            fix=f"open a new shell, or correct {VARIABLE} where it is set",
+        )
     for path in (base, *map(Path, _below(base))):
         if not os.access(path, os.R_OK | os.X_OK) and os.path.lexists(path):
             raise Trouble(
                 f"cannot read the state in {path}: it belongs to user {os.lstat(path).st_uid}",
-                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+                fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
             )
     _must_be_private(base)
     sweep()
@@ -66,7 +72,7 @@ def _must_be_private(base: Path) -> None:
         raise Refused(
             f"the state folder {base} belongs to user {found.st_uid}",
             why="its owner could have processes ended and files deleted in your name",
-            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {base}; or set {VARIABLE} to another folder",
+            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(base))}; or set {VARIABLE} to another folder",
         )
     if found.st_mode & 0o077:
         raise Refused(

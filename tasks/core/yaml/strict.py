@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def read(path: Path) -> Document:
         ) from None
     except yaml.YAMLError as why:
         raise Trouble(
-            f"{path} is not YAML: {str(why).splitlines()[0]}", fix=f"restore it: git checkout -- {path}"
+            f"{path} is not YAML: {str(why).splitlines()[0]}",
+            fix=f"restore it: git checkout -- {shlex.quote(str(path))}",
         ) from None
     if not isinstance(data, dict):
         raise Trouble(f"{path}:1: a mapping is expected (key: value)", fix=f"correct {path}")
@@ -60,10 +62,13 @@ def _text(path: Path) -> str:
         return regular_file.text(path)
     except FileNotFoundError:
         raise Trouble(
-            f"{path} is missing", fix=f"git checkout {path.name}, or copy it from the suite's repository"
+            f"{path} is missing",
+            fix=f"git checkout -- {shlex.quote(str(path))}, or copy it from the suite's repository",
         ) from None
     except UnicodeDecodeError:
-        raise Trouble(f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {path}") from None
+        raise Trouble(
+            f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {shlex.quote(str(path))}"
+        ) from None
     except OSError as why:
         raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
 

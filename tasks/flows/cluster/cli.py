@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.checks import argo, cluster, guard, workload
+from tasks.checks import argo, cluster, guard, session, workload
 from tasks.checks.devcontainer import files as container_files
 from tasks.checks.devcontainer import machine
 from tasks.checks.finding import Finding, limit_deadlines, warning
@@ -14,12 +14,12 @@ from tasks.checks.report import report
 from tasks.core import ui
 from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.config.settings import Settings
-from tasks.core.errors import MISSING, Trouble
+from tasks.core.errors import MISSING, Refused, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.flows.cluster import power, schedule
 from tasks.flows.cluster.power import Verb
 from tasks.flows.cluster.schedule import Hours
-from tasks.tools import kubeconfig, kubectl
+from tasks.tools import kubectl
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
 from tasks.tools.private_caches import without_trace
@@ -47,14 +47,12 @@ def check_argo(s: Settings, name: str, *, json: bool, check: bool) -> None:
     """Check Argo CD for one service of the catalogue, or for all of them that are in the cluster."""
     services = [catalogue().named(name, "argo.check")] if name else catalogue().services
     s = limit_deadlines(s, cluster.SECONDS / 3)
-    freeze = kubeconfig.freeze(s)
-    if freeze is not None:
-        perform(freeze)
-    objects = kubectl.get(s, "deployments,statefulsets,services,pods")
-    state = argo.read(s)
-    findings: list[Finding] = []
-    for service in services:
-        findings += _service_findings(s, service, objects, state, required=bool(name))
+    with session.readable(s):
+        objects = kubectl.get(s, "deployments,statefulsets,services,pods")
+        state = argo.read(s)
+        findings: list[Finding] = []
+        for service in services:
+            findings += _service_findings(s, service, objects, state, required=bool(name))
     report(findings, json=json, check=check, about={"namespace": s.cluster.namespace})
 
 
@@ -84,14 +82,17 @@ def status(s: Settings, *, json: bool) -> None:
         ui.say(f"  {hint}")
 
 
-def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool) -> None:
-    """Start or stop the cluster after a confirmation. Raises Refused for production."""
+def switch(s: Settings, verb: Verb, *, yes: bool, dry: bool, check: bool, json: bool, confirm: str = "") -> None:
+    """Start or stop the cluster after a confirmation. Raises Refused for production.
+
+    confirm: the cluster's name, which confirms a stop that ends the intercepts of others
+    """
     guard.check_names(s)
     if dry or check:
         with without_trace():
             _plan_switch(s, verb, check=check, json=json)
     else:
-        _switch(s, verb, yes=yes, json=json)
+        _switch(s, verb, yes=yes, confirm=confirm, json=json)
 
 
 def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
@@ -114,25 +115,47 @@ def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
 def _plan_switch(s: Settings, verb: Verb, *, check: bool, json: bool) -> None:
     current = az_cluster.show(s)
     change = power.plan(s, verb, current, dry=True)
+    for line in power.holders(s) if change and verb is Verb.STOP else ():
+        ui.talk(line)
     _show_switch(s, change, change.would if change else _nothing_to_do(s, current), json=json)
     if change is not None and check:
         raise SystemExit(MISSING)
 
 
-def _switch(s: Settings, verb: Verb, *, yes: bool, json: bool) -> None:
+def _switch(s: Settings, verb: Verb, *, yes: bool, confirm: str, json: bool) -> None:
     current = az_cluster.show(s)
     change = power.plan(s, verb, current, dry=False)
     if change is None:
         _show_switch(s, None, _nothing_to_do(s, current), json=json)
         return
-    if verb is Verb.STOP:
-        for hint in power.own_intercepts(s):
-            ui.talk(hint)
     loss = f" it ends {change.destroys}" if change.destroys else ""
-    ui.confirm(f"{change.text}?{loss}", yes=yes, fix=f"inv aks.{verb} --yes")
+    question = f"{change.text}?{loss}"
+    if verb is Verb.STOP:
+        _confirm_stop(s, question, yes=yes, confirm=confirm)
+    else:
+        ui.confirm(question, yes=yes, fix="inv aks.start --yes")
     ui.talk(f"{change.text}: this takes some minutes")
     perform(change)
     _show_switch(s, change, f"{s.cluster.name} {'runs' if verb is Verb.START else 'is stopped'}", json=json)
+
+
+def _confirm_stop(s: Settings, question: str, *, yes: bool, confirm: str) -> None:
+    """Ask before a stop. Where others intercept, `--yes` is not enough: raises Refused without the cluster's name."""
+    if confirm and confirm != s.cluster.name:
+        raise Refused(f"--confirm: the cluster is {s.cluster.name}, not '{confirm}'", fix="inv aks.status")
+    for hint in power.own_intercepts(s):
+        ui.talk(hint)
+    holders = power.holders(s)
+    if confirm or not holders:
+        ui.confirm(question, yes=yes or bool(confirm), fix="inv aks.stop --yes")
+        return
+    for line in holders:
+        ui.talk(line)
+    fix = f"ask them, then inv aks.stop --confirm {s.cluster.name}"
+    if not ui.can_ask():
+        more = f" (and {len(holders) - 1} more)" if len(holders) > 1 else ""
+        raise Refused(f"{s.cluster.name} is in use: {holders[0]}{more}", why="--yes does not answer for them", fix=fix)
+    ui.confirm(question, yes=False, fix=fix, word=s.cluster.name)
 
 
 def _nothing_to_do(s: Settings, current: Cluster) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from tasks.checks import guard
+from tasks.checks import azure_target
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Refused, ToolError
+from tasks.core.errors import ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.flows import session
 from tasks.flows.cluster.schedule import Hours
-from tasks.tools import telepresence
+from tasks.flows.intercept import notice
+from tasks.tools import kubeconfig, telepresence
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
 
@@ -25,23 +26,16 @@ class Verb(StrEnum):
 
 def plan(s: Settings, verb: Verb, cluster: Cluster, *, dry: bool) -> Change[object] | None:
     """Return the change, None when there is nothing to do. Raises Refused for production."""
-    refuse_production_tags(s, cluster)
+    azure_target.refuse_production(s, cluster)
     if cluster.running == (verb is Verb.START):
         return None
     if verb is Verb.START:
+        azure_target.must_be_the_same(s, cluster, azure_target.server(s))
         return az_cluster.start(s)
     # The guard also reads the labels of the namespace. Only a running cluster can answer.
     session.allowed(s, dry=dry)
+    azure_target.must_be_the_same(s, cluster, azure_target.server(s) if dry else kubeconfig.server_of(s))
     return az_cluster.stop(s)
-
-
-def refuse_production_tags(s: Settings, cluster: Cluster) -> None:
-    """Refuse by the tags of the Azure resource, because a stopped cluster cannot return the labels of a namespace."""
-    for key, value in s.guard.production.labels.items():
-        if (cluster.tags or {}).get(key) == value:
-            raise Refused(
-                f"the cluster '{s.cluster.name}' is production", why=f"its tag {key}={value}", fix=guard.NO_WAY
-            )
 
 
 def own_intercepts(s: Settings) -> list[str]:
@@ -51,6 +45,18 @@ def own_intercepts(s: Settings) -> list[str]:
     except ToolError:
         return []
     return [f"you intercept {name} now: inv leave {name} first" for name, _ in intercepts]
+
+
+def holders(s: Settings) -> list[str]:
+    """Return who else intercepts something, as lines for people; one that says so when that cannot be seen.
+
+    They are the notices that each intercept leaves in the namespace. A notice may be left over after a crash.
+    """
+    try:
+        others = [note for note in notice.ask(s) if not note.mine]
+    except Trouble as why:
+        return [f"who intercepts something cannot be seen: {why.what}"]
+    return [f"{note.client} intercepts {note.workload} ({note.mode}), started {note.age}" for note in others]
 
 
 def cost_hints(cluster: Cluster) -> list[str]:

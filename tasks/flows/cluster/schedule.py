@@ -7,6 +7,7 @@ provide the identity in Azure and the federated credential.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,7 +143,10 @@ def write(path: Path, text: str) -> Change[None] | None:
     if present == text:
         return None
     if present is not None:
-        raise Refused(f"{path} has other content", fix=f"compare it: inv aks.schedule | diff {path} -; then delete it")
+        raise Refused(
+            f"{path} has other content",
+            fix=f"compare it: inv aks.schedule | diff {shlex.quote(str(path))} -; then delete it",
+        )
     return Change(f"write {path}", run=lambda: _write(path, text))
 
 

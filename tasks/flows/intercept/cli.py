@@ -13,8 +13,10 @@ from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.core.state import store
+from tasks.flows.intercept import env_file as env_files
 from tasks.flows.intercept import environment, plan, proof, run, show, team
 from tasks.flows.intercept import leave as leaving
+from tasks.flows.intercept.attribution import attribute
 from tasks.flows.intercept.proof import Answer, AnsweredBy
 from tasks.flows.intercept.request import Request
 from tasks.tools.private_caches import without_trace
@@ -74,8 +76,9 @@ def env(service: Service, *, env_file: str, overwrite: bool, names: bool, json: 
             fix=f"inv intercept {service.name} --no-run --env-file FILE",
         )
     if path:
-        environment.write_file(path, held.environment)
-        show.written(path, env_file, held.environment, json=json)
+        omitted = environment.write_file(path, held.environment, service.dev)
+        env_files.rewritten(path)
+        show.written(path, env_file, held.environment, omitted, json=json)
     elif names:
         show.names(held.environment, json=json)
     else:
@@ -92,6 +95,7 @@ def verify(service: Service, *, via: str, json: bool) -> None:
     number = workload.choose(cluster_service, remote).number if cluster_service.ports else 0
     ways = proof.ways(s, service, cluster_service.service_name, number, via)
     answer, nothing_listens = _first_clear_answer(s, ways, port, held)
+    answer = attribute(s, cluster_service, answer, held)
     if json:
         ui.as_json(answer.document())
     else:

@@ -6,42 +6,62 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tasks.core import ui
+from tasks.core.config.catalogue import Dev
 from tasks.core.errors import Refused, Trouble
 from tasks.core.state import store
+from tasks.flows.intercept.held_back import is_held_back
 
 # Variables that belong to this machine: the pod's value would break the local process.
 LOCAL = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|SHLVL|HOSTNAME|TERM|COLORTERM|TMPDIR|TEMP|TMP|LANG|LANGUAGE|LC_\w+|TZ|DISPLAY|EDITOR|"
-    r"_|XDG_\w+|SSH_\w+|LD_LIBRARY_PATH|LD_PRELOAD|PYTHONHOME|PYTHONPATH|VIRTUAL_ENV|NODE_PATH|NPM_CONFIG_\w+|PNPM_HOME|"
+    r"_|XDG_\w+|SSH_\w+|VIRTUAL_ENV|PNPM_HOME|"
     r"GOPATH|GOROOT|GOCACHE|CARGO_HOME|JAVA_HOME|KUBECONFIG|AZURE_CONFIG_DIR|DOCKER_HOST|DOCKER_CONFIG|REMOTE_DEV_\w+"
 )
 # Linux limits one NAME=VALUE to MAX_ARG_STRLEN, 131,072 bytes (see execve(2)). The final NUL byte is one of them.
 _MAX_BYTES = 131_071
+# A line that needs no quotes: a shell expands neither file names nor braces in an assignment. The names are a shell's own.
+_LINE = re.compile(
+    r"(?!(?:UID|EUID|PPID|GROUPS|IFS|OPT(?:IND|ARG|ERR)|RANDOM|SECONDS|LINENO|BASH\w*|POSIXLY_CORRECT)=)"
+    r"[A-Za-z_][A-Za-z0-9_]*=(?!#)[\w@%+=:,./?*!^#{}\[\]-]*"
+)
+_MAX_LINE = 65_536
 _DROP = "add it to dev.drop in config/services.yaml"
 
 
-def build(
-    pod: Mapping[str, str], overrides: Mapping[str, str], drop: Iterable[str], own: Mapping[str, str]
-) -> dict[bytes, bytes]:
+def build(pod: Mapping[str, str], dev: Dev, *, kubeconfig: str, port: int) -> dict[bytes, bytes]:
     """Return names and values as bytes.
 
-    own: variables that the suite sets (KUBECONFIG); overrides: the catalogue's, which have the last word.
+    dev: what the catalogue drops, allows and overrides; port: where the process is to listen, given as PORT
 
     Raises Trouble for a variable that the kernel cannot pass; it names the variable, without its value.
     """
-    dropped = set(drop)
     built = dict(os.environb)
-    for name, value in pod.items():
-        if name and not LOCAL.fullmatch(name) and name not in dropped:
-            built[_bytes(name)] = _bytes(value)
-    for name, value in {**own, **overrides}.items():
+    for name, value in _taken(pod, dev).items():
+        built[_bytes(name)] = _bytes(value)
+    for name, value in {"KUBECONFIG": kubeconfig, **dev.env, "PORT": str(port)}.items():
         built[_bytes(name)] = _bytes(value)
     for key, data in built.items():
         _must_fit(key, data)
     return built
+
+
+def held_back(pod: Mapping[str, str], dev: Dev) -> list[str]:
+    """Return the names of the pod's variables that make programs here run or load something else."""
+    return sorted(name for name in pod if is_held_back(name, dev.allow) and name not in {*dev.drop, *dev.env})
+
+
+def _taken(pod: Mapping[str, str], dev: Dev) -> dict[str, str]:
+    """Return the variables of the pod that are for a process on this machine."""
+    unwanted = set(dev.drop)
+    return {
+        name: value
+        for name, value in pod.items()
+        if name and not LOCAL.fullmatch(name) and name not in unwanted and not is_held_back(name, dev.allow)
+    }
 
 
 def must_be_writable(path: Path, *, overwrite: bool, removed_on_leave: bool = False) -> None:
@@ -60,17 +80,51 @@ def must_be_writable(path: Path, *, overwrite: bool, removed_on_leave: bool = Fa
         )
 
 
-def write_file(path: Path, pod: Mapping[str, str]) -> None:
-    """Write the pod's environment, mode 0600: JSON for `*.json`, else lines that a shell and dotenv both read."""
-    if path.suffix == ".json":
-        text = json.dumps(dict(sorted(pod.items())), indent=2, ensure_ascii=False) + "\n"
-    else:
-        text = "".join(
-            f"{name}={shlex.quote(value)}\n"
-            for name, value in sorted(pod.items())
-            if re.fullmatch(r"[A-Za-z_]\w*", name)
-        )
+def write_file(
+    path: Path, pod: Mapping[str, str], dev: Dev, *, before: Callable[[str], object] = lambda text: None
+) -> list[str]:
+    """Write the pod's environment, mode 0600. Warns about variables that were omitted, and returns their names.
+
+    A `*.json` file has all variables. Any other file has those that a process on this machine gets, as lines
+    NAME=value, and only values that python-dotenv, a shell and `docker run --env-file` read back alike.
+
+    before: called with the text before it is written
+    """
+    text, omitted = _content(path, pod, dev)
+    before(text)
     store.write(path, text)
+    if omitted:
+        whole = shlex.quote(str(path.with_suffix(".json")))
+        ui.warn(f"{path} does not have {', '.join(omitted)}: --env-file {whole} would have all variables")
+    return omitted
+
+
+def _content(path: Path, pod: Mapping[str, str], dev: Dev) -> tuple[str, list[str]]:
+    """Return the text of the file and the names that are omitted in it."""
+    if path.suffix == ".json":
+        return _as_json(pod), []
+    lines = {name: f"{name}={value}" for name, value in sorted(_taken(pod, dev).items())}
+    readable = [line for line in lines.values() if _is_read_alike(line)]
+    omitted = sorted(name for name in pod if lines.get(name) not in readable)
+    return "".join(f"{line}\n" for line in readable), omitted
+
+
+def _is_read_alike(line: str) -> bool:
+    """Do all three readers find the same name and value in the line?
+
+    docker reads values as they are, and quotes as a part of them (its newest version removes some): a value that needs
+    quotes for a shell cannot be written. Its lines are shorter than 64 KiB, see its package kvfile.
+    """
+    return _LINE.fullmatch(line) is not None and len(line.encode()) < _MAX_LINE
+
+
+def _as_json(pod: Mapping[str, str]) -> str:
+    text = json.dumps(dict(sorted(pod.items())), indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        text = json.dumps(dict(sorted(pod.items())), indent=2)
+    return text + "\n"
 
 
 def _must_fit(key: bytes, data: bytes) -> None:
@@ -85,4 +139,7 @@ def _must_fit(key: bytes, data: bytes) -> None:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Trouble("a variable of the pod is not valid Unicode: half a surrogate pair", fix=_DROP) from None

@@ -18,9 +18,10 @@ from tasks.core.process.foreground import Signals
 from tasks.core.state import journal, store, timing
 from tasks.core.state.journal import Entry
 from tasks.flows import session
-from tasks.flows.intercept import environment, leave, notice, proof
+from tasks.flows.intercept import env_file, leave, notice, proof
 from tasks.flows.intercept.plan import Plan, describe_traffic
 from tasks.flows.intercept.proof import Answer, AnsweredBy
+from tasks.flows.intercept.request import port_must_be_free
 from tasks.tools import base, telepresence
 from tasks.tools.telepresence import Held
 
@@ -95,6 +96,8 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
     with _left_on_failure(s, plan, entry, signals):
         signals.release()
         _leave_own_orphan(s, plan)
+        if plan.request.run:
+            port_must_be_free(plan.wanted.local_port)  # an orphan had it until now, if anybody had
         started = time.monotonic()
         intercept = change(s, plan)
         ui.progress("running", "intercept", intercept.text)
@@ -102,7 +105,7 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
             held = perform(intercept)
             _must_be_active(held)
             seconds.intercept = time.monotonic() - started
-            notice.put(s, plan.wanted.workload, plan.wanted.name, describe_traffic(plan.headers))
+            notice.put(s, plan.wanted.workload, plan.wanted.name, plan.headers)
             answer = _prove(s, plan, listener)
             seconds.routed = time.monotonic() - started
         seconds.total = time.monotonic() - began
@@ -113,6 +116,7 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
         seconds.routed,
         cold=not plan.cluster_service.has_agent,
         service=plan.request.service.name,
+        workload=plan.wanted.workload,
         active=round(seconds.intercept, 3),
     )
     return ActiveIntercept(plan, held, entry, answer, seconds)
@@ -135,9 +139,9 @@ def _with_holder(s: Settings, conflict: telepresence.Conflict, plan: Plan) -> Re
     for note in notice.read(s, plan.wanted.workload):
         if not note.mine and conflict.client in {"", note.client}:
             return Refused(
-                f"{plan.wanted.workload} is held by {note.client} ({note.mode}, started {note.age})",
+                f"{plan.wanted.workload} is held by {note.holder} ({note.mode}, started {note.age})",
                 why=conflict.why,
-                fix="; ".join((f"ask {note.client}", *conflict.ways)),
+                fix="; ".join((f"ask {note.holder}", *conflict.ways)),
             )
     return conflict
 
@@ -204,8 +208,7 @@ def _prove(s: Settings, plan: Plan, listener: proof.Listener | None) -> Answer:
 def _write_env_file(plan: Plan, held: Held, entry: Entry) -> None:
     if plan.request.env_file:
         path = Path(plan.request.env_file).absolute()
-        journal.update(entry, files=[str(path)])  # recorded before it exists: it holds the pod's secrets
-        environment.write_file(path, held.environment)
+        env_file.write(entry, path, held.environment, plan.request.service.dev)
 
 
 def _leave_after_failure(s: Settings, entry: Entry, signals: Signals) -> None:

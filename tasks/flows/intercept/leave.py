@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.plan.change import Change, perform
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.flows import session
-from tasks.flows.intercept import notice
-from tasks.tools import base, telepresence
+from tasks.flows.intercept import env_file, notice
+from tasks.tools import api_server, base, telepresence
 
 
 def name_of(entry: Entry) -> str:
@@ -71,7 +71,7 @@ def leave_entry(s: Settings, entry: Entry) -> None:
         raise ToolError(
             f"{name_of(entry)} is still intercepted after leaving it", tool="telepresence", fix="inv tp.quit"
         )
-    _remove_files(entry)
+    env_file.remove(current(entry))
     journal.forget(entry)
 
 
@@ -92,13 +92,8 @@ def made_by_hand(now: telepresence.Session) -> list[str]:
 
 
 def end_process(entry: Entry) -> None:
-    """End the dev process of a run that was killed, if it is still the same process."""
-    group, start = int(entry.data.get("group") or 0), float(entry.data.get("start") or 0)
-    if group and start and processes.started(group) == start:
-        foreground.end_group(group)
-    elif group and not processes.started(group) and processes.group_lives(group):
-        # The leader has ended and others of its group run on. The kernel reuses no pid while a group has that number
-        # (see setpgid(2)), so it is still the group that was noted.
+    """End the dev process of a run that was killed, and what is left of its group."""
+    if group := entry.group:
         foreground.end_group(group)
 
 
@@ -109,17 +104,15 @@ def _reconnect_if_lost(s: Settings, entry: Entry) -> None:
     reconnected with the same parameters, the client takes its intercepts over and can leave them
     (tests/tasks/flows/intercept/test_inner_loop.py, test_after_kill_9...).
     """
+    if problem := api_server.cause(s):
+        later = replace(problem, fix=f"{problem.fix}; then inv down")
+        raise api_server.unreachable(later, name=f"{name_of(entry)} may still be held")
     now = session.look(s)
     if now.here:
         return
     ui.talk(f"the session that held {name_of(entry)} is gone; reconnecting to free it")
     guard.check_names(s)
     session.ensure(s, yes=not now.session.connected)  # a session that is connected elsewhere may hold other intercepts
-
-
-def _remove_files(entry: Entry) -> None:
-    for path in entry.data.get("files") or []:
-        Path(path).unlink(missing_ok=True)
 
 
 def _leave_command(s: Settings, entry: Entry) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 
 from tasks.core import ports
 from tasks.core.errors import Trouble
+from tasks.core.wait import until
 
 MARK = "X-Remote-First-Proof"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0"  # the first bytes of every HTTP/2 connection, RFC 9113 section 3.4
 _MOST_HEADERS = 65536  # bytes
+_LAST_CONNECTIONS = 0.5  # seconds that the end waits for the other sides to close theirs
 
 
 @contextmanager
@@ -34,6 +36,7 @@ class Listener:
 
     def __init__(self, port: int) -> None:
         self.http2_connections = 0
+        self._open_connections: set[socket.socket] = set()
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -55,6 +58,7 @@ class Listener:
             pass
         self._socket.close()
         self._thread.join(2)
+        until(lambda: not self._open_connections, every=0.01, for_=_LAST_CONNECTIONS)
 
     def _serve(self) -> None:
         while True:
@@ -62,6 +66,7 @@ class Listener:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            self._open_connections.add(connection)
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
@@ -72,8 +77,10 @@ class Listener:
                 if request.startswith(_HTTP2_PREFACE):
                     self.http2_connections += 1
                 connection.sendall(_response(_mark_in(request)))
+                _wait_for_end(connection)
             except OSError:
                 pass  # the other side went away; it will ask again
+        self._open_connections.discard(connection)
 
 
 def _request_head(connection: socket.socket) -> bytes:
@@ -85,6 +92,15 @@ def _request_head(connection: socket.socket) -> bytes:
             break
         data += more
     return data
+
+
+def _wait_for_end(connection: socket.socket) -> None:
+    """Let the other side close first: the port of the side that does stays in TIME_WAIT for a minute.
+
+    A process that opens the port without SO_REUSEADDR, as plain sockets do, would fail then (`Address already in use`).
+    """
+    while connection.recv(8192):
+        pass
 
 
 def _mark_in(request: bytes) -> bytes:

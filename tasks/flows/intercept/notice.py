@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
 from tasks.core.state.cached_status import age
-from tasks.tools import base, kubectl, telepresence
+from tasks.flows.intercept.plan import describe_traffic
+from tasks.tools import base, developer, kubectl, telepresence
 
 _LABEL = "app.kubernetes.io/managed-by"
 _MANAGER = "remote-first"
@@ -45,8 +47,19 @@ class Notice:
     mode: str
     """The headers of a personal intercept, or `all traffic`, for people."""
 
+    headers: dict[str, str] | None = None
+    """The headers of a personal intercept, empty for all traffic; None in a notice of an earlier version."""
+
     mine: bool = False
     """Written by this workstation."""
+
+    person: str = ""
+    """The developer's name where the client's does not say it, as in a dev container."""
+
+    @property
+    def holder(self) -> str:
+        """Whom to ask, for people."""
+        return f"{self.person} ({self.client})" if self.person and self.person not in self.client else self.client
 
     @property
     def age(self) -> str:
@@ -54,12 +67,16 @@ class Notice:
         return age(time.time() - self.since)
 
 
-def put(s: Settings, workload: str, name: str, mode: str) -> Thread:
-    """Write the notice, in the background."""
+def put(s: Settings, workload: str, name: str, headers: dict[str, str]) -> Thread:
+    """Write the notice, in the background.
+
+    headers: those of a personal intercept, empty for all traffic
+    """
     since = time.time()
 
     def write() -> None:
-        notice = Notice(workload, name, _client(s, name), since, mode)
+        traffic = describe_traffic(headers)
+        notice = Notice(workload, name, _client(s, name), since, traffic, headers, person=developer.name(s))
         perform(kubectl.put(s, _manifest(s, notice), timeout=_TIMEOUT))
 
     _writing[name] = _in_background(write)
@@ -79,11 +96,16 @@ def remove(s: Settings, name: str) -> Thread:
 
 def read(s: Settings, workload: str = "") -> list[Notice]:
     """Return the namespace's notices, all or of one workload; an empty list when they may not be read."""
-    selector = f"{_LABEL}={_MANAGER}" + (f",{_MANAGER}/workload={workload}" if workload else "")
     try:
-        objects = kubectl.get(s, "configmaps", selector=selector)
+        return ask(s, workload)
     except Trouble:
         return []
+
+
+def ask(s: Settings, workload: str = "") -> list[Notice]:
+    """Return the same. Raises Trouble when they may not be read."""
+    selector = f"{_LABEL}={_MANAGER}" + (f",{_MANAGER}/workload={workload}" if workload else "")
+    objects = kubectl.get(s, "configmaps", selector=selector)
     notices = [(o["metadata"]["name"], _parse(o.get("data") or {})) for o in objects]
     return [replace(n, mine=object_name == _object_name(s, n.name)) for object_name, n in notices if n is not None]
 
@@ -104,15 +126,24 @@ def _user() -> str:
 def _parse(data: dict[str, str]) -> Notice | None:
     try:
         fields = strict_json.mapping(data["notice"])
+        since = float(fields["since"])
+        if not math.isfinite(since):
+            return None
         return Notice(
             workload=str(fields["workload"]),
             name=str(fields["name"]),
             client=str(fields["client"]),
-            since=float(fields["since"]),
+            since=since,
             mode=str(fields["mode"]),
+            headers=_headers(fields.get("headers")),
+            person=str(fields.get("person") or ""),
         )
     except (KeyError, TypeError, ValueError):
         return None  # written by hand, or by a later version
+
+
+def _headers(found: object) -> dict[str, str] | None:
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else None
 
 
 def _manifest(s: Settings, notice: Notice) -> kubectl.Object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,13 +82,18 @@ def make(s: Settings, request: Request, *, dry: bool = False) -> Plan:
     guard.check_names(s)
     local = check_local(s, request)
     session.prepare(s, dry=dry)
-    read = _read_cluster(s, request.service)
-    port = _port(read.cluster_service, request.service, local)
-    preflight.must_pass(read.cluster_service, port, read.inject_policy, _note)
-    _note_argo(s, read)
+    notes: list[str] = []
+    read = _read_cluster(s, request.service, notes)
+    port = _port(read.cluster_service, request.service, local, notes)
+    preflight.must_pass(read.cluster_service, port, read.inject_policy, notes.append)
+    notes += _argo_notes(s, read)
     assert port is not None  # must_pass has refused a Service without ports
     _must_not_be_held_here(read.cluster_service)
-    return _plan(s, request, read.cluster_service, port, local)
+    plan = _plan(s, request, read.cluster_service, port, local)
+    _say_whose_traffic(plan)
+    for line in notes:
+        ui.talk(f"   {line}")
+    return plan
 
 
 def catalogue_port(service: Service, cluster_service: ClusterService) -> str:
@@ -103,11 +108,18 @@ def catalogue_port(service: Service, cluster_service: ClusterService) -> str:
     return next((word for word in (first.name, str(first.port)) if word in names), "")
 
 
-def _note(line: str) -> None:
-    ui.talk(f"   {line}")
+def _say_whose_traffic(plan: Plan) -> None:
+    """Say first when everybody's requests will come here: colleagues notice that at once."""
+    if plan.mode is Mode.PERSONAL:
+        return
+    text = f"everybody's traffic to {plan.request.service.name} comes to this workstation"
+    if plan.all_why:
+        ui.warn(f"{text}: {plan.all_why}")
+    else:
+        ui.talk(f"   {text}, as wanted")
 
 
-def _read_cluster(s: Settings, service: Service) -> _Read:
+def _read_cluster(s: Settings, service: Service, notes: list[str]) -> _Read:
     """Read everything at the same time. Raises the login's failure first, then the guard's, then the others."""
     with ThreadPoolExecutor(max_workers=5) as pool, cancel_on_failure():
         guarded = pool.submit(guard.assess, s)
@@ -117,28 +129,28 @@ def _read_cluster(s: Settings, service: Service) -> _Read:
         validity = pool.submit(login.validity, s)
         store.load_locks()
         if line := validity.result():
-            _note(line)
+            notes.append(line)
         guarded.result()
         return _Read(cluster_service.result(), policy.result(), argo_cd.result())
 
 
-def _port(cluster_service: ClusterService, service: Service, local: LocalSide) -> Port | None:
+def _port(cluster_service: ClusterService, service: Service, local: LocalSide, notes: list[str]) -> Port | None:
     """Choose the Service's port; None for a Service without ports, which the pre-flight refuses."""
     if not cluster_service.service or not cluster_service.ports:
         return None
     port = workload.choose(cluster_service, local.remote or catalogue_port(service, cluster_service))
     if local.remote and local.remote not in port.aliases | {str(port.container)}:
-        _note(
+        notes.append(
             f"the Service {cluster_service.service_name} has no port {local.remote}; its only one is intercepted: {port.identifier} ({port.number})"
         )
     return port
 
 
-def _note_argo(s: Settings, read: _Read) -> None:
-    """Note what Argo CD would do to the intercept. Injection is the pre-flight's own subject."""
+def _argo_notes(s: Settings, read: _Read) -> Iterator[str]:
+    """Yield what Argo CD would do to the intercept. Injection is the pre-flight's own subject."""
     for found in argo.findings(s, read.cluster_service, read.argo):
         if found.verdict in {finding.Verdict.WARN, finding.Verdict.MISSING} and found.subject != "injection":
-            _note(f"Argo CD: {found.text}" + (f"; {found.fix}" if found.fix else ""))
+            yield f"Argo CD: {found.text}" + (f"; {found.fix}" if found.fix else "")
 
 
 def _must_not_be_held_here(cluster_service: ClusterService) -> None:

@@ -26,7 +26,7 @@ from tasks.core.errors import Trouble
 from tasks.core.http import Reply
 from tasks.flows.intercept.listener import MARK, Listener, listening
 
-__all__ = ["Answer", "AnsweredBy", "Listener", "Via", "Way", "ask", "listening", "until_local", "ways"]
+__all__ = ["Answer", "AnsweredBy", "Listener", "Via", "Way", "ask", "is_unusable", "listening", "until_local", "ways"]
 
 # Statuses that a gateway may give by itself, without asking the service: redirects to https or to a login, refused
 # access, an unknown route. 503 is apart: an ingress gives it when there is no pod behind it.
@@ -40,9 +40,10 @@ class AnsweredBy(StrEnum):
     """Who answered a request."""
 
     LOCAL = "local"
+    COLLEAGUE = "colleague"
     BASELINE = "baseline"
     NOBODY = "none"
-    UNKNOWN = "unknown"  # there was an answer, but it may be a gateway's; or this way cannot be used from here
+    UNKNOWN = "unknown"  # a gateway's answer, or a colleague's without a notice; or this way cannot be used from here
 
 
 class Via(StrEnum):
@@ -73,9 +74,12 @@ class Answer:
 
     error: str = ""
 
-    def unclear(self) -> Answer:
+    client: str = ""
+    """The colleague, as user@host, whose intercept takes the request; empty without one."""
+
+    def unclear(self, why: str = "") -> Answer:
         """Return the same answer without a statement of who gave it."""
-        return replace(self, answered_by=AnsweredBy.UNKNOWN)
+        return replace(self, answered_by=AnsweredBy.UNKNOWN, error=why or self.error)
 
     def document(self) -> dict[str, Any]:
         """Return it as `inv tp.verify --json` shows it."""
@@ -131,9 +135,13 @@ def ask(
             reply = request()
         arrived = bool(accepted)
     answered_by = AnsweredBy.LOCAL if arrived else _remote(reply, way, port, listener)
-    return Answer(
-        answered_by, way.via, reply.ms, way.url, headers, _curl(way, headers), status=reply.status, error=reply.error
-    )
+    error = reply.error
+    if arrived and reply.timed_out and listener is None:
+        answered_by, error = (
+            AnsweredBy.NOBODY,
+            f"the local process took the request and did not answer in {timeout:g} s",
+        )
+    return Answer(answered_by, way.via, reply.ms, way.url, headers, _curl(way, headers), reply.status, error)
 
 
 def until_local(
@@ -154,7 +162,7 @@ def until_local(
         if answer.answered_by is AnsweredBy.LOCAL:
             return answer
         unclear += answer.answered_by is AnsweredBy.UNKNOWN
-        if len(usable) > 1 and _is_unusable(answer, unclear):
+        if len(usable) > 1 and is_unusable(answer, unclear):
             usable.pop(0)
             continue
         if len(usable) > 1 and not next_way_asked and time.monotonic() > began + for_ / 2:
@@ -165,6 +173,11 @@ def until_local(
         if time.monotonic() + _PAUSE > end:
             return answer
         time.sleep(_PAUSE)
+
+
+def is_unusable(answer: Answer, unclear: int) -> bool:
+    """Can nothing be proven on this way from here? unclear: how many of its answers may be a gateway's."""
+    return answer.answered_by is AnsweredBy.UNKNOWN and (answer.status == 0 or unclear >= _UNCLEAR_ANSWERS)
 
 
 def _wanted_ways(via: str) -> set[Via]:
@@ -191,16 +204,19 @@ def _service_url(s: Settings, **values: object) -> str:
 def _accepted_connections(port: int) -> Iterator[set[tuple[str, str]]]:
     """Collect the connections that are new on the local port during the block.
 
-    The application cannot be asked to return the mark, so the kernel's table of connections is read every 20 ms: it
-    shows a connection from its first packet until a minute after its end (TIME_WAIT).
+    The application cannot be asked to return the mark, so the kernel's table of connections is read every 20 ms, and
+    less often for a request that hangs: it shows a connection from its first packet until a minute after its end
+    (TIME_WAIT).
     """
     before = ports.connections(port)
     accepted: set[tuple[str, str]] = set()
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.02):
+        pause = 0.02
+        while not stop.wait(pause):
             accepted.update(ports.connections(port) - before)
+            pause = min(0.25, pause * 1.2)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -222,11 +238,6 @@ def _remote(reply: Reply, way: Way, port: int, listener: Listener | None) -> Ans
     if reply.status == _NO_BACKEND:
         return AnsweredBy.NOBODY
     return AnsweredBy.UNKNOWN if reply.status in _GATEWAY_STATUSES else AnsweredBy.BASELINE
-
-
-def _is_unusable(answer: Answer, unclear: int) -> bool:
-    """Can nothing be proven on this way from here? unclear: how many of its answers may be a gateway's."""
-    return answer.answered_by is AnsweredBy.UNKNOWN and (answer.status == 0 or unclear >= _UNCLEAR_ANSWERS)
 
 
 def _curl(way: Way, headers: dict[str, str]) -> str:

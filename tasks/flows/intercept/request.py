@@ -11,6 +11,9 @@ from tasks.core import ports
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
+from tasks.core.process import processes
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
 from tasks.flows.intercept import environment
 
 
@@ -74,7 +77,7 @@ def check_local(s: Settings, request: Request) -> LocalSide:
     if not request.run:
         return LocalSide(local, remote, (), _source_folder(s, service))
     folder = _working_folder(s, request)
-    _port_must_be_free(local, remote)
+    _port_must_be_free(local, remote, service)
     argv = request.command or tuple(service.dev.command)
     _program_must_exist(argv[0], folder, service)
     return LocalSide(local, remote, argv, folder)
@@ -109,11 +112,32 @@ def _working_folder(s: Settings, request: Request) -> Path:
     )
 
 
-def _port_must_be_free(local: int, remote: str) -> None:
+def port_must_be_free(local: int, remote: str = "") -> None:
+    """Raise Trouble when a process listens on the local port."""
     owner = ports.owner(local)
     if owner is not None:
         other = f"{ports.free()}{':' + remote if remote else ''}"
         raise Trouble(f"the local port {local} is in use by {owner}", fix=f"end it, or use another: --port {other}")
+
+
+def _port_must_be_free(local: int, remote: str, service: Service) -> None:
+    """The same, but for the process of a killed run that intercepted this service: it is ended with its intercept."""
+    owner = ports.owner(local)
+    orphan = _orphan_with(owner.pid) if owner else None
+    if orphan is None:
+        port_must_be_free(local, remote)
+    elif orphan.data.get("service") != service.name:
+        raise Trouble(
+            f"the local port {local} is in use by {owner}, left behind by a killed run of {orphan.data.get('service')}",
+            fix=f"inv leave {orphan.data.get('service')}",
+        )
+
+
+def _orphan_with(pid: int) -> Entry | None:
+    """Return the intercept of a killed run whose process has this pid or started it."""
+    groups = processes.stat(pid)[2:4]  # its group and its session
+    orphans = (entry for entry in journal.entries("intercept") if not entry.owner_lives)
+    return next((entry for entry in orphans if str(entry.group) in groups), None)
 
 
 def _program_must_exist(program: str, folder: Path, service: Service) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tasks.core import ports, ui
+from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted, Signals
-from tasks.core.state import journal
+from tasks.core.state import answered, journal
 from tasks.core.state.journal import Entry
-from tasks.core.wait import until
 from tasks.flows import session
-from tasks.flows.intercept import environment, establish, leave, proof
+from tasks.flows.intercept import environment, establish, leave
 from tasks.flows.intercept import plan as plans
 from tasks.flows.intercept.establish import ActiveIntercept, Seconds
 from tasks.flows.intercept.plan import Plan
-from tasks.flows.intercept.proof import AnsweredBy
 from tasks.flows.intercept.request import Request
+from tasks.flows.intercept.watch import Watch
 from tasks.tools import base, telepresence
 
 
@@ -72,30 +71,39 @@ def run(s: Settings, request: Request, show: Callable[[ActiveIntercept], None], 
 def _run_process(s: Settings, active: ActiveIntercept, signals: Signals, json: bool) -> int:
     plan = active.plan
     dev = plan.request.service.dev
-    overrides = {**dev.env, "PORT": str(plan.wanted.local_port)}
-    own = {"KUBECONFIG": str(base.frozen_kubeconfig(s))}
-    env = environment.build(active.held.environment, overrides, dev.drop, own)
+    pod, port = active.held.environment, plan.wanted.local_port
+    env = environment.build(pod, dev, kubeconfig=str(base.frozen_kubeconfig(s)), port=port)
+    _say_held_back(environment.held_back(pod, dev))
+    watch = Watch(s, plan)
 
     def started(pid: int) -> None:
         journal.update(active.entry, group=pid, start=processes.started(pid))
-        threading.Thread(target=_say_when_reached, args=(s, plan), daemon=True).start()
+        watch.start(pid)
 
-    return foreground.run(
-        list(plan.local.argv), env=env, cwd=plan.local.folder, taken=signals, started=started, to_stderr=json
-    )
-
-
-def _say_when_reached(s: Settings, plan: Plan) -> None:
-    """Wait until the process listens, and say when a request through the ingress has reached it."""
     began = time.monotonic()
-    port = plan.wanted.local_port
-    if not until(lambda: ports.owner(port), every=0.1, for_=s.budgets.clone_to_running):
-        return
-    ways = proof.ways(s, plan.request.service, plan.cluster_service.service_name, plan.port.number)
-    answer = proof.until_local(s, ways, port, plan.headers, None, for_=20)
-    if answer.answered_by is AnsweredBy.LOCAL:
-        text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
-        ui.progress("done", "reached", text, time.monotonic() - began)
+    try:
+        code = foreground.run(
+            list(plan.local.argv), env=env, cwd=plan.local.folder, taken=signals, started=started, to_stderr=json
+        )
+    finally:
+        watch.ended.set()
+        answered.clear(plan.request.service.name)
+    if not signals.seen:
+        _say_ended(plan.local.argv[0], code, time.monotonic() - began)
+    return code
+
+
+def _say_held_back(names: list[str]) -> None:
+    if names:
+        ui.talk(
+            f"   held back from the process: {', '.join(names)} (they make programs here run or load something else;"
+            " dev.allow in config/services.yaml lets a variable through)"
+        )
+
+
+def _say_ended(program: str, code: int, seconds: float) -> None:
+    """Say that the process ended by itself: unlike one that is watched, it may end before anyone looks."""
+    ui.progress("failed" if code else "done", "run", f"{os.path.basename(program)} exited with {code}", seconds)
 
 
 def _leave_at_the_end(s: Settings, entry: Entry, signals: Signals) -> None:

@@ -40,6 +40,8 @@ def active(s: Settings, made: ActiveIntercept, *, json: bool) -> None:
     if hint := _other_traffic(plan):
         ui.say(f"  {hint}")
     replaced = "" if plan.cluster_service.has_agent else "; the pod was replaced by one with a Traffic Agent"
+    if seconds.connect:
+        ui.say(f"  connected in {seconds.connect:.1f} s (budget {s.budgets.connect:g} s)")
     ui.say(
         f"  ACTIVE after {seconds.intercept:.1f} s, routed after {seconds.routed:.1f} s"
         f" (budget {s.budgets.intercept:g} s): {_proof(answer)}{replaced}"
@@ -61,12 +63,13 @@ def workloads(listed: Sequence[Workload], *, namespace: str, json: bool) -> None
         ui.say(f"nothing can be intercepted in {namespace}")
 
 
-def written(path: Path, as_typed: str, environment: Mapping[str, str], *, json: bool) -> None:
-    """Print that the environment was written to the file."""
+def written(path: Path, as_typed: str, environment: Mapping[str, str], omitted: Sequence[str], *, json: bool) -> None:
+    """Print that the environment was written to the file, without the omitted variables."""
+    names = sorted(set(environment) - set(omitted))
     if json:
-        ui.as_json({"file": str(path), "names": sorted(environment)})
+        ui.as_json({"file": str(path), "names": names, "omitted": list(omitted)})
     else:
-        ui.say(f"{len(environment)} variables written to {as_typed} (mode 0600)")
+        ui.say(f"{len(names)} variables written to {as_typed} (mode 0600)")
 
 
 def names(environment: Mapping[str, str], *, json: bool) -> None:
@@ -89,8 +92,9 @@ def environment(variables: Mapping[str, str], *, json: bool) -> None:
 
 def verified(service: Service, answer: Answer, *, nothing_listens_on: int, intercepted: bool) -> None:
     """Print who answered. nothing_listens_on: the local port that no process has opened yet; 0 otherwise."""
-    detail = f"{answer.ms:.0f} ms" if answer.status else answer.error
-    ui.say(f"{_who_answered(answer, nothing_listens_on)} ({answer.via}, {detail})")
+    ms = [f"{answer.ms:.0f} ms"] if answer.status else []
+    detail = ", ".join([answer.via, *ms, *([answer.error] if answer.error else [])])
+    ui.say(f"{_who_answered(answer, nothing_listens_on)} ({detail})")
     ui.say(f"  {answer.curl}")
     if not intercepted:
         ui.say(f"  {service.name} is not intercepted from this workstation: inv intercept {service.name}")
@@ -107,7 +111,7 @@ def team(found: Team, *, json: bool) -> None:
         ui.say("this workstation intercepts nothing")
     if found.colleagues:
         ui.say("colleagues, by their own notices (one of a workstation that crashed may be stale):")
-        ui.table([(note.workload, note.mode, note.client, note.age) for note in found.colleagues], indent="  ")
+        ui.table([(note.workload, note.mode, note.holder, note.age) for note in found.colleagues], indent="  ")
     intercepted = {own.workload for own in found.own}
     idle = [name for name in found.agents if name not in intercepted]
     if idle:
@@ -121,13 +125,13 @@ def _own_row(own: Own) -> tuple[str, ...]:
 def _traffic(plan: Plan) -> str:
     if plan.wanted.headers:
         return f"requests with {describe_traffic(plan.headers)}"
-    return f"all traffic ({plan.all_why})" if plan.all_why else "all traffic"
+    return f"everybody's traffic ({plan.all_why})" if plan.all_why else "everybody's traffic"
 
 
 def _other_traffic(plan: Plan) -> str:
     """How to get the other kind of traffic; empty when that is not possible."""
     if plan.wanted.headers:
-        return f"all traffic: inv intercept {plan.request.service.name} --everyone"
+        return f"everybody's traffic: inv intercept {plan.request.service.name} --everyone"
     return f"only your requests: {plan.personal_hint}" if plan.personal_hint else ""
 
 
@@ -140,8 +144,11 @@ def _proof(answer: Answer) -> str:
 def _who_answered(answer: Answer, nothing_listens_on: int) -> str:
     if answer.answered_by is AnsweredBy.LOCAL and nothing_listens_on:
         return f"requests arrive here; nothing listens on port {nothing_listens_on} yet"
+    if answer.answered_by is AnsweredBy.NOBODY and answer.client:
+        return f"nobody answers; by the notice the requests go to {answer.client}"
     return {
         AnsweredBy.LOCAL: "the local process answers",
+        AnsweredBy.COLLEAGUE: f"by the notice the process of {answer.client} answers",
         AnsweredBy.BASELINE: "the baseline answers",
         AnsweredBy.NOBODY: "nobody answers",
         AnsweredBy.UNKNOWN: "it is not clear who answers",

@@ -16,7 +16,7 @@ from tasks.flows import session
 from tasks.flows.intercept import notice
 from tasks.flows.intercept.notice import Notice
 from tasks.flows.intercept.plan import describe_traffic
-from tasks.tools import kubectl, telepresence
+from tasks.tools import api_server, kubectl, telepresence
 from tasks.tools.kubectl import Object
 from tasks.tools.telepresence import Held, Workload
 
@@ -62,10 +62,10 @@ class Team:
 
 def workloads(s: Settings) -> list[Workload]:
     """Return what `telepresence list` says. Raises Trouble without a session: `list` would open one."""
-    now = session.look(s)
-    if not now.here:
-        raise Trouble(f"no session: {now.why}", fix="inv tp.connect")
-    return telepresence.workloads(s)
+    listed = _listed(s)
+    if listed is None:
+        raise Trouble(f"no session: {session.look(s).why}", fix="inv tp.connect")
+    return listed
 
 
 def held_of(s: Settings, service: Service) -> Held:
@@ -80,17 +80,24 @@ def held_of(s: Settings, service: Service) -> Held:
 
 def held(s: Settings, workload_name: str) -> Held | None:
     """Return this client's intercept of the workload; None without one, or without a session."""
-    listed = telepresence.workloads(s) if session.look(s).here else []
-    return next((h for found in listed if found.name == workload_name for h in found.held), None)
+    return next((h for found in _listed(s) or [] if found.name == workload_name for h in found.held), None)
 
 
 def look(s: Settings) -> Team:
     """Ask Telepresence, the journal and the cluster."""
-    listed = telepresence.workloads(s) if session.look(s).here else []
+    listed = _listed(s) or []
     agents = _workloads_with_agent(s)
     entries = {str(entry.data.get("name")): entry for entry in journal.entries("intercept")}
     own = [_own(h, entries.get(h.name)) for found in listed for h in found.held]
     return Team(own, [note for note in notice.read(s) if not note.mine], agents)
+
+
+def _listed(s: Settings) -> list[Workload] | None:
+    """Return what `telepresence list` says; None without a session. Raises Unreachable without the API server."""
+    now = session.look(s)
+    if now.problem:
+        raise api_server.unreachable(now.problem, name="telepresence list", tool="telepresence")
+    return telepresence.workloads(s) if now.here else None
 
 
 def _own(held: Held, entry: Entry | None) -> Own:

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import MISSING, Refused, Trouble
+from tasks.core.errors import MISSING, Refused
 from tasks.core.plan.change import Change, perform
 from tasks.core.state import journal, store
 from tasks.core.state.journal import Entry
 from tasks.flows.session import daemons
 from tasks.flows.session.connect import Look, allowed, connect_changes, ensure, look
-from tasks.tools import base, telepresence
+from tasks.tools import api_server, base, telepresence
 from tasks.tools.private_caches import without_trace
 
 
@@ -34,18 +34,16 @@ def connect(*, yes: bool, dry: bool, check: bool, json: bool) -> None:
 
 
 def status(*, json: bool) -> None:
-    """Show the session. Starts nothing."""
+    """Show the session. Starts nothing. Raises Unreachable when Telepresence does not answer without the API server."""
     s = settings()
     now = look(s)
+    if now.problem and not now.session.running:
+        raise api_server.unreachable(now.problem, name="telepresence status", tool="telepresence")
     entries = journal.entries("intercept")
     if json:
         ui.as_json(_document(now, entries))
         return
-    if now.session.running:
-        _show_session(now)
-    else:
-        ui.say(f"no session: {now.why}")
-        ui.say("  connect: inv tp.connect")
+    _show(now)
     for entry in entries:
         if not entry.owner_lives and not entry.data.get("keep"):
             ui.say(f"left behind: {entry.data.get('name')} (by a killed run); inv down removes it")
@@ -111,6 +109,7 @@ def _document(now: Look, entries: Sequence[Entry]) -> dict[str, object]:
     return {
         "here": now.here,
         "why": now.why,
+        "problem": asdict(now.problem) if now.problem else None,
         "session": {**asdict(now.session), "intercepts": intercepts},
         "journal": [
             {"name": e.data.get("name"), "made": e.made, "pid": e.pid, "lives": e.owner_lives} for e in entries
@@ -118,17 +117,35 @@ def _document(now: Look, entries: Sequence[Entry]) -> dict[str, object]:
     }
 
 
+def _show(now: Look) -> None:
+    if now.session.connecting:
+        ui.say(now.why)
+    elif now.session.running:
+        _show_session(now)
+        if now.problem:
+            ui.say(f"  fix: {now.problem.fix}")
+    else:
+        ui.say(f"no session: {now.why}")
+        ui.say("  connect: inv tp.connect")
+
+
 def _show_session(now: Look) -> None:
     session = now.session
     ui.table(
         [
-            ("session", f"{session.state or session.error}{'' if now.here else f' ({now.why})'}"),
+            ("session", f"{session.state or session.error}{_but(now)}"),
             ("cluster", f"{session.context} {session.server}"),
             ("namespace", f"{session.namespace} (manager in {session.manager_namespace})"),
             ("versions", f"client {session.client_version}, manager {session.manager_version or 'unknown'}"),
             *(("intercept", f"{name} by {client}") for name, client in session.intercepts),
         ]
     )
+
+
+def _but(now: Look) -> str:
+    if now.problem:
+        return f", but {now.problem.summary}"
+    return "" if now.here else f" ({now.why})"
 
 
 def _wanted_intercepts() -> list[Entry]:
@@ -152,21 +169,18 @@ def _would_lose_by_hand(now: Look) -> Refused:
 
 def _quit_changes(s: Settings, now: Look) -> list[Change[object]]:
     changes: list[Change[object]] = []
-    if now.session.running:
+    if now.session.running and not now.problem:  # `quit` hangs without the API server; the daemons are ended anyway
         changes.append(telepresence.quit(s))
-    if now.orphans:
+    if now.problem and (found := daemons.everything(s)):
+        changes.append(daemons.end(found, "waits for the API server"))
+    elif now.orphans:
         changes.append(daemons.end(now.orphans, "does not answer"))
     return changes
 
 
 def _end_remaining_daemons(s: Settings) -> None:
-    remaining = daemons.ours(s)
-    if not remaining:
-        return
-    perform(daemons.end(remaining, "did not end with quit"))
-    if remaining := daemons.ours(s):
-        pid = remaining[0].pid
-        raise Trouble(f"the daemon (pid {pid}) does not end", fix=f"sudo kill -9 {pid}")
+    if remaining := daemons.everything(s):
+        perform(daemons.end(remaining, "did not end with quit"))
 
 
 def _forget_ended(s: Settings, entries: Sequence[Entry]) -> None:

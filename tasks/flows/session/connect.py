@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Blocked, Refused, TimedOut, ToolError
+from tasks.core.errors import Blocked, Problem, Refused, TimedOut, ToolError
 from tasks.core.plan.change import Change, perform
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
-from tasks.flows.session import daemons
-from tasks.tools import base, kubeconfig, telepresence
+from tasks.flows.session import daemons, tunnel
+from tasks.tools import api_server, base, kubeconfig, telepresence
 from tasks.tools.telepresence import Session
 from tasks.tools.telepresence import logs as telepresence_logs
 
-# 2.31 started as root inside a container: the daemon comes up and never answers
-# (recording azure-live/telepresence/2.31.0/40-container-root-connect.yaml).
-_RUN_AS_USER = (
-    "run as an ordinary user with sudo (remoteUser in devcontainer.json):"
-    " as root in a container, Telepresence 2.31 takes that container for its own"
-)
 # For up to 6 s after a daemon was killed 2.31 still counts on it (its file in ~/.cache/telepresence/daemons is stale
 # only then), and connect fails with "user daemon is not running".
 _KILLED_DAEMON_IS_KNOWN = 6.5  # seconds
+_CONNECTING = 0.5  # seconds between two questions about a session that another command opens
+_TRIES = 3  # of a connect that meets daemons of an earlier session
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,9 @@ class Look:
     orphans: tuple[Process, ...] = ()
     """Daemons that `status` does not know of, or cannot reach."""
 
+    problem: Problem | None = None
+    """Why the API server cannot be reached. With a session open: it carries nothing now, whatever `status` says."""
+
     @property
     def unresponsive(self) -> bool:
         """Is there a daemon, while `status` says that none is running?"""
@@ -52,13 +51,37 @@ class Look:
 
 def look(s: Settings) -> Look:
     """Ask `status`, compare with the settings, and find daemons that `status` does not know as processes."""
-    session = telepresence.status(s)
+    try:
+        session = telepresence.status(s)
+    except api_server.Unreachable as why:
+        found = api_server.cause(s) or why.problem
+        return Look(Session(), False, found.what, tuple(daemons.ours(s)), found)
     running = tuple(daemons.ours(s))
+    problem = api_server.cause(s) if session.running or running else None
+    return replace(_compared(s, session, running), problem=problem)
+
+
+def settled(s: Settings) -> Look:
+    """Look, and wait for a session that another command is about to open."""
+    now = look(s)
+    if not now.session.connecting:
+        return now
+    ui.talk("   another command is connecting; waiting for it")
+    end = time.monotonic() + s.deadlines.connect
+    while now.session.connecting and time.monotonic() < end:
+        time.sleep(_CONNECTING)
+        now = look(s)
+    return now
+
+
+def _compared(s: Settings, session: Session, running: tuple[Process, ...]) -> Look:
     if session.sessions > 1:
         return Look(session, False, "several daemons are running", running)
     if not session.running:
         why = "a daemon is running, but does not answer" if running else "not connected"
         return Look(session, False, why, running)
+    if session.connecting:
+        return Look(session, False, "connecting: another command opens the session now")
     if not session.connected:
         return Look(session, False, session.error or f"the daemon says: {session.state or 'not connected'}", running)
     difference = _difference(s, session)
@@ -68,12 +91,15 @@ def look(s: Settings) -> Look:
 def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object]]:
     """Yield what is missing for a session to the place of the settings; nothing when it is open.
 
-    Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`).
+    Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`), Unreachable
+    when the API server cannot be reached.
     """
     freeze = kubeconfig.freeze(s)
-    now = look(s)
+    now = settled(s)
     if now.here and not now.orphans:
         return
+    if now.problem:
+        raise api_server.unreachable(now.problem, name="telepresence connect", tool="telepresence")
     at_stake = _at_stake(now)
     if at_stake and not yes:
         raise Refused(
@@ -149,12 +175,7 @@ def _connect(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
     was_open = bool(journal.entries("session"))
     if not guarded or guard.outdated(s):
         guard.assess(s)
-    try:
-        _perform(changes)
-    except telepresence.DaemonNotRunning:
-        ui.talk("   Telepresence has not noticed yet that its daemon was killed; trying once more in some seconds")
-        time.sleep(_KILLED_DAEMON_IS_KNOWN)
-        _perform(list(connect_changes(s, yes=yes)))
+    _perform(changes)
     seconds = time.monotonic() - began
     if was_open:
         ui.talk("the session was lost; reconnected")
@@ -175,16 +196,17 @@ def _connect_change(s: Settings) -> Change[Look]:
     def run() -> Look:
         entry = _record_session(s)
         store.made(base.session_folder(s))
-        before = {p.pid for p in daemons.ours(s)}
+        before = {p.pid for p in daemons.everything(s)}
         logs = telepresence_logs.mark()
         try:
-            perform(connect)
-            now = _must_be_here(look(s))
+            _open(s, connect)
+            now = _must_be_here(settled(s))
+            tunnel.must_carry(s)
             if guard.outdated(s):  # another run has written the kubeconfig meanwhile
                 guard.assess(s)
             return now
         except (ToolError, Refused, SystemExit) as why:
-            started = [p for p in daemons.ours(s) if p.pid not in before]
+            started = [p for p in daemons.everything(s) if p.pid not in before]
             if started:
                 perform(daemons.end(started, "the failed connect left behind"))
             journal.forget(entry)
@@ -198,19 +220,44 @@ def _connect_change(s: Settings) -> Change[Look]:
 def _record_session(s: Settings) -> journal.Entry:
     """Replace the journal's entry of this session, before it is opened."""
     file = str(base.frozen_kubeconfig(s))
-    for old in journal.entries("session"):
-        if old.data.get("kubeconfig") == file:
-            journal.forget(old)
+    for old in daemons.recorded(s):
+        journal.forget(old)
     return journal.record("session", context=s.cluster.context, namespace=s.cluster.namespace, kubeconfig=file)
+
+
+def _open(s: Settings, connect: Change[None]) -> None:
+    """Connect; again when daemons of an earlier session are in the way."""
+    for left in reversed(range(_TRIES)):
+        try:
+            perform(connect)
+            return
+        except telepresence.DaemonNotRunning:
+            if not left:
+                raise
+            ui.talk("   Telepresence has not noticed yet that its daemon was killed; trying once more in some seconds")
+            time.sleep(_KILLED_DAEMON_IS_KNOWN)
+        except telepresence.RootDaemonBusy:
+            if not left:
+                raise
+            ui.talk("   Telepresence's root daemon keeps the earlier session; ending it and trying once more")
+            _end_daemons(s)
+
+
+def _end_daemons(s: Settings) -> None:
+    perform(telepresence.quit(s))
+    if found := daemons.everything(s):
+        perform(daemons.end(found, "keeps the earlier session"))
 
 
 def _must_be_here(now: Look) -> Look:
     if now.here:
         return now
+    doubt = tunnel.doubt() if not now.session.running else None
     raise ToolError(
         f"telepresence connect ended without an error, but: {now.why}",
         tool="telepresence",
-        fix=_RUN_AS_USER if now.unresponsive else "",
+        why=doubt.what if doubt else "",
+        fix=doubt.fix if doubt else "",
     )
 
 

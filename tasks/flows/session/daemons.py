@@ -7,27 +7,60 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tasks.core.config.settings import Settings
+from tasks.core.errors import ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import processes
 from tasks.core.process.processes import Process
+from tasks.core.process.tool import Tool
+from tasks.core.state import journal
+from tasks.core.state.journal import Entry
 from tasks.core.wait import until
 from tasks.tools import base
+from tasks.tools.telepresence import logs
 
 _USER, _ROOT = {"userd", "connector-foreground"}, {"rootd", "daemon-foreground"}  # since 2.31, and before it
+_DEVICE = re.compile(r"tel\d+")  # the name of Telepresence's network device
+_DEVICES = "/sys/class/net"
 
 
 def ours(s: Settings) -> list[Process]:
     """Return the daemons that were started with this session's kubeconfig. Other projects' daemons have another."""
     wanted = str(base.frozen_kubeconfig(s))
-    return [p for p in processes.running() if _is_telepresence(p) and p.variable("KUBECONFIG") == wanted]
+    return [p for p in _telepresence() if p.variable("KUBECONFIG") == wanted]
+
+
+def everything(s: Settings) -> list[Process]:
+    """Return them with the root daemon, which serves the user's sessions one after the other.
+
+    sudo starts it: its environment has no kubeconfig, and only root may read it. Its command line names the user's
+    cache folder (contracts/azure-live/facts-2.md). It is not ours while a daemon of another project uses it, nor when
+    nothing says that we had a session.
+    """
+    found = ours(s)
+    if not found and not recorded(s):
+        return []
+    if any(is_daemon(p, user_only=True) and _is_of_this_home(p) and p not in found for p in _telepresence()):
+        return found
+    return [*found, *(p for p in _telepresence() if p not in found and _is_root_daemon_of_this_home(p))]
+
+
+def recorded(s: Settings) -> list[Entry]:
+    """Return the journal's entries of sessions with this place's kubeconfig."""
+    file = str(base.frozen_kubeconfig(s))
+    return [entry for entry in journal.entries("session") if entry.data.get("kubeconfig") == file]
 
 
 def end(found: Sequence[Process], that: str) -> Change[None]:
-    """End these daemons: SIGTERM, 3 s, SIGKILL. that: completes `the daemon that ...`."""
+    """End these daemons: SIGTERM, 3 s, SIGKILL; those of root with sudo. that: completes `the daemon that ...`.
+
+    Raises Trouble with the command that ends a daemon which is still there.
+    """
     pids = [str(p.pid) for p in found]
     return Change(
         f"end the daemon that {that} (pid {', '.join(pids)})",
@@ -41,17 +74,73 @@ def is_daemon(process: Process, *, user_only: bool = False) -> bool:
     return bool((_USER if user_only else _USER | _ROOT) & set(process.argv[1:3]))
 
 
-def _is_telepresence(process: Process) -> bool:
-    return "telepresence" in os.path.basename(process.argv[0]) and is_daemon(process)
+def _telepresence() -> list[Process]:
+    return [p for p in processes.running() if "telepresence" in os.path.basename(p.argv[0]) and is_daemon(p)]
+
+
+def _is_of_this_home(process: Process) -> bool:
+    return process.variable("HOME") == os.path.expanduser("~")
+
+
+def _is_root_daemon_of_this_home(process: Process) -> bool:
+    cache = str(logs.folder().parent)
+    named = any(word == cache or word.startswith(cache + os.sep) for word in process.argv)
+    return named and not is_daemon(process, user_only=True)
 
 
 def _end(found: Sequence[Process]) -> None:
     for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
-        for process in found:
-            if process.lives:
-                try:
-                    os.kill(process.pid, number)
-                except (ProcessLookupError, PermissionError):
-                    continue
+        _signal([p for p in found if p.lives], number)
         if until(lambda: not any(p.lives for p in found), every=0.05, for_=seconds):
+            _must_leave_no_device()
             return
+    left = [str(p.pid) for p in found if p.lives]
+    foreign = any(not _is_own(int(pid)) for pid in left)
+    raise Trouble(
+        f"Telepresence's daemon still runs (pid {', '.join(left)}), with its network device and its routes",
+        why="it belongs to root, and sudo wants a password here" if foreign else "no signal ends it",
+        # Asked to end, it removes its device and its rules for DNS; killed, it leaves the rules.
+        fix=f"sudo kill {'' if foreign else '-9 '}{' '.join(left)}",
+    )
+
+
+def _is_own(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid in {os.getuid(), os.geteuid()} or os.getuid() == 0
+    except OSError:
+        return True
+
+
+def _signal(found: Iterable[Process], number: signal.Signals) -> None:
+    roots = []
+    for process in found:
+        try:
+            os.kill(process.pid, number)
+        except PermissionError:
+            roots.append(str(process.pid))
+        except ProcessLookupError:
+            continue
+    if roots and shutil.which("sudo"):
+        try:
+            Tool("sudo", timeout=5)["-n", "kill", f"-{number.name.removeprefix('SIG')}", *roots].call()
+        except ToolError:
+            return  # seen by who still lives
+
+
+def _must_leave_no_device() -> None:
+    """Raise Trouble when the network device outlives the daemons. Somebody else's root daemon may have one, too."""
+    if any(not is_daemon(p, user_only=True) for p in _telepresence()):
+        return
+    if not until(lambda: not _devices(), every=0.1, for_=2.0):
+        device = _devices()[0]
+        raise Trouble(
+            f"the network device {device} of Telepresence is left, with the cluster's routes",
+            fix=f"sudo ip link delete {device}",
+        )
+
+
+def _devices() -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(_DEVICES) if _DEVICE.fullmatch(name))
+    except OSError:
+        return []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tasks.checks import azure_target
 from tasks.core.config.settings import Settings
+from tasks.core.errors import Blocked, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun, session_context
@@ -21,6 +23,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     present = kc.load().context(s.cluster.context)
     if present is None or setup.force:
         source = setup.fetched_context.get()
+        _check_in_azure(setup, source)
         setup.checked_target(session_context(s, source))
         yield from _merge_fetched(s, source)
     else:
@@ -30,6 +33,20 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     freeze = kc.freeze(s, kc.load().context(s.cluster.context) or source)
     if freeze is not None:
         yield freeze
+
+
+def _check_in_azure(setup: SetupRun, fetched: Context) -> None:
+    """Compare what was fetched with what Azure shows of the cluster. Raises Refused for production or another cluster.
+
+    A login without the right to read the cluster goes on: the guard has still the API server and the namespace's labels.
+    """
+    try:
+        shown = setup.shown_cluster.get()
+    except (ToolError, Blocked) as why:
+        setup.remarks["credentials"] = f"the cluster's tags in Azure could not be compared: {why.what}"
+        return
+    azure_target.refuse_production(setup.settings, shown)
+    azure_target.must_be_the_same(setup.settings, shown, fetched.server)
 
 
 def _merge_fetched(s: Settings, fetched: Context) -> Iterator[Change[object]]:

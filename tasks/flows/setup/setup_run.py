@@ -9,10 +9,11 @@ from tasks.checks import guard
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Settings
 from tasks.core.errors import FAILED, REFUSED, Blocked, Refused, ToolError, Trouble
-from tasks.core.yaml import nodes
 from tasks.flows.setup.lazy import Lazy
 from tasks.tools import az, capabilities, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
+from tasks.tools.az import cluster as az_cluster
+from tasks.tools.az import fetched
 from tasks.tools.kubeconfig import Context
 
 
@@ -38,7 +39,8 @@ class SetupRun:
     """Step key to what the step reports although it is done."""
 
     def __post_init__(self) -> None:
-        self.fetched_context = Lazy(lambda: fetch_context(self.settings))
+        self.fetched_context = Lazy(lambda: fetched.context(self.settings))
+        self.shown_cluster = Lazy(lambda: az_cluster.show(self.settings))
         self.fresh_login = False
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
@@ -53,6 +55,7 @@ class SetupRun:
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
                 self.fetched_context.start()
+                self.shown_cluster.start()
             else:
                 self._target(session_context(self.settings, present)).start()
         except Blocked:
@@ -61,6 +64,7 @@ class SetupRun:
     def stop(self) -> None:
         """End the reads that are still running."""
         self.fetched_context.stop()
+        self.shown_cluster.stop()
         self._telepresence_help.stop()
         for target in list(self._targets.values()):
             target.stop()
@@ -69,6 +73,7 @@ class SetupRun:
         """Invalidate the answers from before a new login."""
         self.fresh_login = True
         self.fetched_context.invalidate()
+        self.shown_cluster.invalidate()
         with self._lock:
             self._targets.clear()
 
@@ -115,28 +120,6 @@ def assess_target(s: Settings, context: Context) -> Target:
 def session_context(s: Settings, context: Context) -> Context:
     """Return the context as the session uses it: in the namespace of the settings, with its token from az."""
     return replace(kc.through_az(s, context), namespace=s.cluster.namespace)
-
-
-def fetch_context(s: Settings) -> Context:
-    """Fetch the cluster's context from Azure, under the name and namespace of the settings. Writes no file."""
-    printed = kc.parse(az.cluster_credentials(s), "what az aks get-credentials printed")
-    context = printed.context(printed.current) or next(
-        (context for name in printed.names("contexts") if (context := printed.context(name)) is not None), None
-    )
-    if context is None or not context.server:
-        raise ToolError(
-            "az aks get-credentials ended without an error, and printed no kubeconfig",
-            tool="az",
-            exit=0,
-            fix=f"az aks get-credentials {' '.join(az.credentials_args(s)[2:])}",
-        )
-    if nodes.find(context.user_body, "auth-provider") is not None:
-        raise Blocked(
-            "the cluster gives a kubeconfig for an auth plugin that kubectl no longer has",
-            fix="ask the platform team for an AAD-integrated cluster (kubelogin)",
-        )
-    name = s.cluster.context
-    return replace(context, name=name, cluster=name, namespace=s.cluster.namespace)
 
 
 def blocked(why: Trouble) -> Blocked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from tasks.core.config.settings import Settings
@@ -28,7 +29,10 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     if sign == "-":
         yield git.submodule_update(s, s.core, submodule)
     elif sign == "U":
-        raise Blocked(f"the submodule {submodule} is in a merge conflict", fix=f"resolve it, then: git add {submodule}")
+        raise Blocked(
+            f"the submodule {submodule} is in a merge conflict",
+            fix=f"resolve it, then: git add {shlex.quote(str(submodule))}",
+        )
     elif sign == "+":
         setup.remarks["submodules"] = f"{submodule} is at another commit than the pinned one; left as it is"
     elif not sign:

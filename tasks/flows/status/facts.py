@@ -101,13 +101,16 @@ def tools(s: Settings) -> Iterator[Fact]:
 
 def login(s: Settings) -> Iterator[Fact]:
     """Who is logged in to Azure, and how long the cluster token is valid."""
-    from tasks.tools import az
+    from tasks.tools import api_server, az
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
     seconds = az.token_expiry(s) - time.time()
     text = f"good for {seconds / 60:.0f} min" if seconds > 0 else "expired"
-    if seconds > _SOON:
+    if problem := api_server.cause(s):
+        untried = Problem(f"{text}, but not tried: {problem.what}", fix=problem.fix)
+        yield Fact("login", "token", state=State.UNKNOWN, problem=untried)
+    elif seconds > _SOON:
         yield Fact("login", "token", text)
     else:
         yield Fact("login", "token", state=State.WARN, problem=Problem(text, fix="inv aks.login"))
@@ -125,9 +128,12 @@ def session(s: Settings) -> Iterator[Fact]:
     from tasks.flows import session as sessions
 
     now = sessions.look(s)
-    if now.here:
-        connection = now.session
-        place = f"{connection.context}, namespace {connection.namespace}, client {connection.client_version}"
+    connection = now.session
+    place = f"{connection.context}, namespace {connection.namespace}, client {connection.client_version}"
+    if now.problem:
+        what = f"open to {place}, but {now.problem.what}" if now.here else f"does not answer: {now.problem.what}"
+        yield Fact("session", "", state=State.BAD, problem=Problem(what, fix=now.problem.fix))
+    elif now.here:
         yield Fact("session", "", f"connected to {place}")
     else:
         # Not to be connected is fine. A daemon that is connected elsewhere, or does not answer, is not.

@@ -10,13 +10,15 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, TimedOut, Trouble
 from tasks.core.plan.change import Change, perform
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.flows import session
 from tasks.flows.intercept import leave
 from tasks.flows.session import daemons
-from tasks.tools import base, telepresence
+from tasks.flows.session.connect import Look
+from tasks.tools import api_server, base, telepresence
+from tasks.tools.telepresence import Session
 
 
 def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change[object]]:
@@ -50,6 +52,8 @@ def _release_changes(s: Settings) -> Iterator[Change[object]]:
     from tasks.flows.tilt import removal
 
     if base.frozen_kubeconfig(s).exists() or journal.entries("release"):
+        if problem := api_server.cause(s):
+            raise api_server.unreachable(problem, name="helm list", tool="helm")
         yield from removal.changes(s)
 
 
@@ -59,40 +63,32 @@ def _session_changes(s: Settings) -> Iterator[Change[object]]:
         now = session.look(s)
     except Absent:
         return
-    except TimedOut:
-        if daemons.ours(s):
-            yield Change("end the daemon that does not answer", run=partial(_end_daemons, s))
-        return
-    own_daemons = daemons.ours(s)
-    recorded = _recorded_sessions(s)
-    if not own_daemons and not recorded:
+    except TimedOut as why:
+        now = Look(Session(), False, why.what)
+    recorded = daemons.recorded(s)
+    if not daemons.everything(s) and not recorded:
         return
     if made_by_hand := leave.made_by_hand(now.session):
         ui.warn(f"the session stays: {', '.join(made_by_hand)} was intercepted by hand; inv tp.quit --yes ends both")
         return
-    if now.session.running and (own_daemons or now.here):
+    if now.session.running and not now.problem and (daemons.ours(s) or now.here):
         yield telepresence.quit(s)
-    if own_daemons:
+    if daemons.everything(s):
         yield Change("end the session's daemons", run=partial(_end_daemons, s))
+    if daemons.everything(s):  # one could not be ended: the entry stays, so that the next run still knows it
+        return
     for entry in recorded:
         yield Change("remove the session from the journal", run=partial(journal.forget, entry))
 
 
-def _recorded_sessions(s: Settings) -> list[Entry]:
-    kubeconfig = str(base.frozen_kubeconfig(s))
-    return [entry for entry in journal.entries("session") if entry.data.get("kubeconfig") == kubeconfig]
-
-
 def _end_daemons(s: Settings) -> None:
-    remaining = daemons.ours(s)
-    if remaining:
+    if remaining := daemons.everything(s):
         perform(daemons.end(remaining, "did not end with quit"))
 
 
 def _end_process(entry: Entry) -> None:
     """End the process group, if it is still the recorded one: its pid may have been reused."""
-    group = int(entry.data.get("group") or 0)
-    if group and processes.started(group) == float(entry.data.get("start") or -1):
+    if group := entry.group:
         foreground.end_group(group)
     journal.forget(entry)
 

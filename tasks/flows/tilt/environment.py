@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
+from tasks.core.state import answered
 
 SETTINGS = "TILT_REMOTE_DEV"  # read by tilt/settings.star
 MARK = "TILT_REMOTE_DEV_RUN"  # set for a Tilt and inherited by everything it starts; the journal entry's id
@@ -22,6 +23,7 @@ def environment(s: Settings, run: str = "") -> dict[str, str]:
         **groups,
         "repositories": {"core": str(s.core), "gitops": str(s.gitops)},
         "python": sys.executable,
+        "answered": str(answered.folder()),
         # Tilt gives its children a kubeconfig of its own (internal/localexec); what they start must read the
         # developer's, as in the developer's shell.
         "kubeconfig": os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"),

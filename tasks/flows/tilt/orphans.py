@@ -60,7 +60,7 @@ def lives(entry: Entry) -> bool:
 def stop(entry: Entry) -> list[str]:
     """End this Tilt and everything it started, and forget it. Returns the commands that were ended."""
     ended = []
-    if lives(entry):
+    if lives(entry) and entry.group:
         ended.append(f"tilt (pid {entry.data['group']})")
         foreground.end_group(int(entry.data["group"]), grace=5.0)
     ended += end(str(entry.data.get("run") or entry.id))

@@ -10,13 +10,13 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
-from tasks.tools import helm
+from tasks.tools import developer, helm
 from tasks.tools.helm import Release
 
 
 def owner(s: Settings) -> str:
-    """Return this developer's name as the value of a label: the slot, or user.host where none is set."""
-    return _label(s.telepresence.slot) or _label(f"{_user()}.{socket.gethostname()}")
+    """Return this developer's name as the value of a label: the slot, or name.host where none is set."""
+    return _label(s.telepresence.slot) or _label(f"{developer.name(s) or _user()}.{socket.gethostname()}")
 
 
 def owner_of(s: Settings, release: str) -> str:

@@ -18,7 +18,7 @@ from tasks.core.process.foreground import Interrupted, Signals
 from tasks.core.process.output import Lines
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
-from tasks.flows.tilt import environment, orphans, show
+from tasks.flows.tilt import crash, environment, orphans, show
 from tasks.flows.tilt.preflight import Ready, ready
 from tasks.flows.tilt.request import Request
 from tasks.flows.tilt.watch import Watcher
@@ -77,6 +77,8 @@ def _stay(s: Settings, plan: Ready, argv: list[str], port: int, signals: Signals
     errors = Lines(ui.talk)
     try:
         code = _run_tilt(s, argv, port, entry, signals, watcher, errors)
+        if watcher.crashing and not signals.seen:
+            raise crash.trouble(s, watcher.crashing)
         if code:
             show.explanation(errors.all().decode("utf-8", "replace"))
         return code
@@ -95,7 +97,7 @@ def _run_tilt(
 ) -> int:
     def started(pid: int) -> None:
         journal.update(entry, group=pid, start=processes.started(pid), run=entry.id)
-        watcher.start()
+        watcher.start(pid)
         errors.started()
 
     return foreground.run(

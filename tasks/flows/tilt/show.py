@@ -59,7 +59,13 @@ def _resources(resources: list[Resource]) -> None:
 
 def _resource_row(resource: Resource) -> tuple[str, ...]:
     ready = "yes" if resource.ready else "no"
-    return f"  {resource.name}", ready, resource.update, resource.runtime, resource.error or resource.waiting
+    return (
+        f"  {resource.name}",
+        ready,
+        resource.update,
+        resource.runtime,
+        resource.error or resource.crash or resource.waiting,
+    )
 
 
 def _releases(releases: list[Release]) -> None:

@@ -13,6 +13,7 @@ from tasks.core.shape import Shape, must_be
 from tasks.tools import az
 
 _REGISTRY_DENIED = re.compile(r"denied|Unable to authenticate|don't have access")  # words of az
+_HOSTS = ("fqdn", "privateFqdn", "azurePortalFqdn")
 _TO_SWITCH = 1200  # seconds: AKS starts and stops in 2 to 10 minutes
 
 
@@ -85,6 +86,11 @@ class Cluster:
     pools: tuple[Pool, ...] = ()
     tags: dict[str, str] | None = None
 
+    resource_group: str = ""
+
+    hosts: tuple[str, ...] = ()
+    """The names of its API server, in lower case: the public and the private one."""
+
     @property
     def running(self) -> bool:
         """Is it switched on?"""
@@ -101,7 +107,18 @@ def show(s: Settings) -> Cluster:
         location=str(shown.get("location") or ""),
         pools=tuple(_pool(item) for item in shown.get("agentPoolProfiles") or []),
         tags=dict(shown.get("tags") or {}),
+        resource_group=str(shown.get("resourceGroup") or ""),
+        hosts=tuple(str(shown[key]).lower().rstrip(".") for key in _HOSTS if shown.get(key)),
     )
+
+
+def power(s: Settings, *, timeout: float) -> str:
+    """Return Azure's word for the power of the cluster: Running or Stopped; empty when az cannot say it in time."""
+    command = az.tool(s)["aks", "show", *_names(s), *az.subscription(s), "--query", "powerState.code"]
+    try:
+        return str(command["--output", "json"].json(timeout=timeout) or "")
+    except ToolError:
+        return ""
 
 
 def start(s: Settings) -> Change[None]:

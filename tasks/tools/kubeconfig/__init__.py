@@ -19,6 +19,7 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.state import store
+from tasks.core.typed import move_away
 from tasks.core.yaml.bounded import loader
 from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
 from tasks.tools import base
@@ -266,9 +267,9 @@ def content(path: Path) -> str:
     except NotADirectoryError:
         return ""
     except UnicodeDecodeError:
-        raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: mv {path} {path}.broken") from None
+        raise Blocked(f"{path} is not text in UTF-8", fix=f"move it away: {move_away(path)}") from None
     except IsADirectoryError:  # Docker creates a folder where a file to mount is missing
-        raise Blocked(f"{path} is a folder", fix=f"move it away: mv {path} {path}.broken") from None
+        raise Blocked(f"{path} is a folder", fix=f"move it away: {move_away(path)}") from None
     except OSError as why:
         raise Blocked(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
 

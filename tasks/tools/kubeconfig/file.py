@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -86,7 +87,7 @@ def _stale(lock: Path) -> Blocked:
     return Blocked(
         f"{lock} exists{age}",
         why="kubectl or kubelogin is writing, or one was killed while it wrote",
-        fix=f"when no kubectl is running: rm {lock}",
+        fix=f"when no kubectl is running: rm {shlex.quote(str(lock))}",
     )
 
 

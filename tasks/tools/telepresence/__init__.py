@@ -18,7 +18,7 @@ from tasks.core.errors import Refused, TimedOut, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Command, Done, Tool
-from tasks.tools import base, capabilities
+from tasks.tools import api_server, base, capabilities
 from tasks.tools.telepresence import answers
 from tasks.tools.telepresence.answers import Held as Held
 from tasks.tools.telepresence.answers import Session as Session
@@ -27,8 +27,7 @@ from tasks.tools.telepresence.answers import Workload as Workload
 _GONE = re.compile(r"Intercept named .* not found|Found no (?:replace|intercept|ingest)", re.IGNORECASE)
 _CONFLICT = re.compile(r"[Cc]onflicts? with (?:the currently-\S+(?: \S+)* )?intercept|filters overlap", re.IGNORECASE)
 _MOUNT = {True: "--mount=true", False: "--mount=false"}
-_NO_ROOT_DAEMON = "root daemon is not running"
-_SEVERAL_DAEMONS = "multiple daemons are running"
+_RECONNECTING = re.compile(r"unable to reconnect to root daemon|root daemon is reconnecting")
 _HOLDER = re.compile(
     r"intercept \"?(?P<id>[\w-]+:[\w.:-]+)\"?(?: on port (?P<port>\d+))?(?: created by client \"(?P<client>[^\"]+)\")?"
 )
@@ -59,13 +58,24 @@ class DaemonNotRunning(ToolError):
     """The user daemon is not running. 2.31 also says so for up to 6 s after a daemon was killed."""
 
 
+class RootDaemonBusy(ToolError):
+    """The root daemon of an earlier session does not take the new one. 2.31 says so in three of four tries."""
+
+
+class DaemonBusy(ToolError):
+    """The daemons are just being started, or are in a state that is not an error; `status` returns it as a Session."""
+
+
 def tool(s: Settings) -> Tool:
     """Return the program with the session's environment."""
     return base.tool(s, "telepresence", timeout=s.deadlines.telepresence)
 
 
 def status(s: Settings) -> Session:
-    """Return what runs and where it is connected. Starts nothing. One daemon of the two, or several, is not an error."""
+    """Return what runs and where it is connected. Starts nothing. One daemon of the two, or several, is not an error.
+
+    Raises api_server.Unreachable when it does not answer because the API server cannot be reached.
+    """
     try:
         answer = _ask(s, "status")
         if not isinstance(answer, dict):  # an empty answer must not read as `nothing runs`
@@ -84,11 +94,10 @@ def status(s: Settings) -> Session:
             fix="inv down ends the daemon, then inv tp.connect",
         ) from None
     except ToolError as why:
-        if _NO_ROOT_DAEMON in why.output:
-            return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
-        if _SEVERAL_DAEMONS in why.output:
-            return Session(running=True, sessions=2, error="several daemons run")
-        raise
+        session = answers.unfinished(why.output)
+        if session is None:
+            raise
+        return session
 
 
 def version(s: Settings) -> str:
@@ -241,7 +250,13 @@ def _besides_asking(s: Settings, wanted: Wanted) -> Iterator[str]:
 
 
 def _ask(s: Settings, *args: str) -> Any:
-    return _answer(tool(s)[args])
+    """Ask what needs the daemons: with a session open they wait for an API server that cannot be reached."""
+    command = tool(s)[args]
+
+    def question(timeout: float | None) -> Any:
+        return _answer(command, timeout=timeout)
+
+    return api_server.ask(s, question, name=command.name, answers=(DaemonNotRunning, DaemonBusy))
 
 
 def _answer(command: Command, *, timeout: float | None = None) -> Any:
@@ -256,6 +271,10 @@ def _answer(command: Command, *, timeout: float | None = None) -> Any:
     error = _error(asked, done, message)
     if "user daemon is not running" in error.output:
         raise error.reworded(kind=DaemonNotRunning)
+    if _RECONNECTING.search(error.output):
+        raise error.reworded(kind=RootDaemonBusy)
+    if answers.unfinished(error.output):
+        raise error.reworded(kind=DaemonBusy)
     raise error
 
 

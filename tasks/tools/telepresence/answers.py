@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.core.shape import Shape, must_be
 
 CONNECTED = "Connected"
+CONNECTING = "connecting"  # our word: another command starts the daemons or the session now
+
+# What `status` says instead of an answer. While another command connects, 2.31 looks for files of daemons that do not
+# exist yet (contracts/azure-live/facts-2.md).
+_STARTING = re.compile(r"open \S*/(?:rootd|userd)/daemon\.json: no such file")
+_NO_ROOT_DAEMON = "root daemon is not running"
+_SEVERAL_DAEMONS = "multiple daemons are running"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,11 @@ class Session:
     def connected(self) -> bool:
         """Is there exactly one session, and does its daemon call itself connected?"""
         return self.sessions == 1 and self.state == CONNECTED and self.root
+
+    @property
+    def connecting(self) -> bool:
+        """Is another command about to open it? For a moment 2.31 calls it connected, without a namespace."""
+        return self.state == CONNECTING or (self.connected and not self.namespace)
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,17 @@ def session(found: Any) -> Session:
         return _one_session(parts[0])
     held = tuple(pair for part in parts for pair in _one_session(part).intercepts)
     return Session(running=bool(parts), sessions=len(parts), intercepts=held, error="several daemons run")
+
+
+def unfinished(said: str) -> Session | None:
+    """Return the session for what `status` says on stderr in a state that is not an error; None for anything else."""
+    if _STARTING.search(said):
+        return Session(running=True, sessions=1, state=CONNECTING)
+    if _NO_ROOT_DAEMON in said:
+        return Session(running=True, sessions=1, state="Not connected", error="the root daemon is not running")
+    if _SEVERAL_DAEMONS in said:
+        return Session(running=True, sessions=2, error="several daemons run")
+    return None
 
 
 def _one_session(answer: dict[str, Any]) -> Session:

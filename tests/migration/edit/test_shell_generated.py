@@ -117,7 +117,7 @@ def ran(script: str, folder: Path) -> list[str]:
     log.write_text("")
     environment = {"LOG": str(log), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
     subprocess.run(
-        ["bash", "-c", _STUBS + script], env=environment, cwd=folder, check=False, capture_output=True, timeout=20,
+        ["bash", "-c", _STUBS + script], env=environment, cwd=folder, check=False, capture_output=True, timeout=60,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return list(dict.fromkeys(log.read_text().split()))

@@ -196,7 +196,10 @@ def test_a_living_run_blocks_a_second_one_and_a_dead_run_does_not(repo: Path):
 def test_a_file_changed_during_the_run_stops_it(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     since = time.time_ns()
-    time.sleep(0.02)
+    probe = repo / ".git/probe"
+    probe.touch()
+    while probe.stat().st_mtime_ns <= since:  # until the file system's clock has moved on
+        probe.touch()
     (repo / "changed.txt").write_text("edited\n")
     with pytest.raises(Refused, match=r"changed\.txt"):
         write.move(place, old, new, wanted, since)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from tasks.checks import cluster
+from tasks.checks import cluster, session
 from tasks.checks.cluster import azure
 from tasks.checks.cluster import manager as cluster_manager
 from tasks.checks.finding import Finding, Verdict, missing, warning
 from tasks.core.errors import Problem, ToolError
-from tasks.tools import az, kubeconfig, kubectl, telepresence
+from tasks.tools import az, kubectl, telepresence
 from tasks.tools.az import Account
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
@@ -88,7 +89,7 @@ def quota(**pairs: tuple[str, str]) -> dict[str, Any]:
 @pytest.fixture
 def world(monkeypatch):
     w = World()
-    monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
+    monkeypatch.setattr(session, "readable", lambda s: nullcontext())
     monkeypatch.setattr(kubectl, "ready", w.ready)
     monkeypatch.setattr(kubectl, "get", w.get)
     monkeypatch.setattr(kubectl, "namespace_labels", w.labels)

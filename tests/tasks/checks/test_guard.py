@@ -10,7 +10,7 @@ import pytest
 from tasks.checks import guard, servers
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Production, Settings, settings
-from tasks.core.errors import REFUSED, Problem, Refused, ToolError
+from tasks.core.errors import FAILED, REFUSED, Problem, Refused, ToolError
 from tasks.core.state import store
 from tasks.tools import assessed, base, kubectl
 from tests.made import settings as made
@@ -213,16 +213,26 @@ def test_a_missing_namespace_is_refused(cluster: dict[str, Any]):
     assert not isinstance(refused.value, guard.UnknownTarget)
 
 
-@pytest.mark.parametrize(("why", "fix"), [("", ""), ("the login has expired", "inv aks.login")])
-def test_a_target_that_cannot_be_looked_at_is_refused_as_unknown(cluster: dict[str, Any], why: str, fix: str):
-    cluster["error"] = ToolError("kubectl get: no answer", tool="kubectl", why=why, fix=fix)
+@pytest.mark.parametrize(
+    ("kind", "why", "fix", "code"),
+    [
+        (ToolError, "", "", FAILED),
+        (kubectl.Unauthorized, "the login has expired", "inv aks.login", FAILED),
+        (kubectl.Forbidden, "", "", REFUSED),
+    ],
+)
+def test_a_target_that_cannot_be_looked_at_is_not_changed(
+    cluster: dict[str, Any], kind: type[ToolError], why: str, fix: str, code: int
+):
+    """Only a cluster that refuses the look is a refusal; without an answer the suite could not look."""
+    cluster["error"] = kind("kubectl get: no answer", tool="kubectl", why=why, fix=fix)
     with pytest.raises(guard.UnknownTarget, match="dev/team could not be looked at: kubectl get: no answer") as unknown:
         guard.assess(made())
     assert unknown.value.cause is cluster["error"]
-    assert unknown.value.code == REFUSED
+    assert unknown.value.code == code
     assert unknown.value.problem == Problem(
         "the target dev/team could not be looked at: kubectl get: no answer",
         why=why or "a target that cannot be looked at might be production, so it is not changed",
         fix=fix or "inv aks.check",
-        code=REFUSED,
+        code=code,
     )

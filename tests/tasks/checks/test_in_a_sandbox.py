@@ -11,6 +11,7 @@ import yaml
 
 from sandbox import control
 from sandbox.control import Box
+from tasks.core import ports
 from tasks.core.config.settings import load
 from tasks.core.repository import repository_root
 from tests.world import WWW, inv, writes
@@ -152,6 +153,31 @@ def test_a_service_is_found_by_any_name_and_an_unknown_one_names_the_nearest(box
     assert WWW in done.stderr
 
 
+def test_a_developer_without_rights_learns_each_right_before_there_is_a_kubeconfig():
+    sandbox = control.up()
+    try:
+        control.fault(sandbox, "rbac")
+        setup = inv(sandbox, "setup")
+        assert setup.returncode == 3
+        assert "inv aks.check lists each right" in setup.stderr
+        before = tree(sandbox)
+        code, found = look(sandbox, "aks.check")
+        assert code == 1
+        assert found["API server"]["state"] == "ok"
+        rights = {subject: f for subject, f in found.items() if subject.startswith("may ")}
+        assert len(rights) >= 5
+        assert all(f["state"] == "missing" and "ask for" in f["fix"] for f in rights.values()), rights
+        assert not [f for f in found.values() if "aks.credentials" in f.get("fix", "")]
+        assert tree(sandbox) == before, "a file was left behind"
+    finally:
+        control.down(sandbox)
+
+
+def tree(sandbox: Box) -> set[str]:
+    """The kubeconfigs below the sandbox's HOME and state folder."""
+    return {str(p) for p in sandbox.path.rglob("*") if p.name in {"config", "kubeconfig"} and "az" not in str(p.parent)}
+
+
 def test_stop_and_start_need_confirmation_and_happen_once(box):
     refused = inv(box, "aks.stop")
     assert refused.returncode == 1
@@ -162,6 +188,21 @@ def test_stop_and_start_need_confirmation_and_happen_once(box):
     assert inv(box, "aks.start", "--check").returncode == 2
     assert inv(box, "aks.start", "--yes").returncode == 0
     assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+
+
+def test_a_cluster_in_which_a_colleague_intercepts_is_stopped_only_by_its_name(box):
+    colleague = control.as_user(box, "colleague")
+    steps = ("setup", "--only", "login", "--only", "credentials", "--only", "kubelogin")
+    assert inv(box, *steps, env=colleague).returncode == 0
+    made = inv(box, "intercept", WWW, "--no-run", "--port", str(ports.free()), env=colleague)
+    assert made.returncode == 0, made.stderr
+    refused = inv(box, "aks.stop", "--yes")
+    assert refused.returncode == 3
+    assert f"intercepts {WWW}" in refused.stderr
+    assert f"inv aks.stop --confirm {SETTINGS.cluster.name}" in refused.stderr
+    assert json.loads(inv(box, "aks.status", "--json").stdout)["power"] == "Running"
+    assert inv(box, "down", env=colleague).returncode == 0
+    assert "intercepts" not in inv(box, "aks.stop", "--dry-run").stderr
 
 
 def test_production_is_never_stopped(box, activate_fault):

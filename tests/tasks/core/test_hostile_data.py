@@ -197,7 +197,7 @@ def test_an_entry_of_the_journal_with_wrong_types_is_ignored(case: str):
 
 READ_ONLY = """
 import os, sys
-import encodings.utf_8_sig, filelock  # another user may not read them later
+import encodings.utf_8_sig, filelock, tasks.core.process.running  # another user may not read them later
 from tasks.core.errors import Trouble
 from tasks.core.state import journal, store, timing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -42,6 +43,24 @@ def test_the_owner_of_a_port_is_named_by_pid(server: int):
 
 def test_a_free_port_has_no_owner():
     assert ports.owner(ports.free()) is None
+
+
+def test_the_addresses_of_a_port_and_what_a_session_listens_on(server: int):
+    assert ports.addresses(server) == {"127.0.0.1"}
+    assert ("127.0.0.1", server) in ports.of_session(os.getsid(0))
+    assert ports.of_session(1) == set() or os.getsid(0) == 1
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as six:
+        port = six.getsockname()[1]
+        assert ports.addresses(port) == {"::1"}
+        assert ("::1", port) in ports.of_session(os.getsid(0))
+    assert ports.addresses(port) == set()
+
+
+def test_no_answer_until_the_deadline_is_not_a_refused_connection():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        reply = client.ask(f"http://127.0.0.1:{silent.getsockname()[1]}/", headers={}, timeout=0.2)
+    assert (reply.status, reply.timed_out) == (0, True)
+    assert not client.ask(f"http://127.0.0.1:{ports.free()}/", headers={}).timed_out
 
 
 def test_a_request_leaves_a_trace_on_the_port(server: int):

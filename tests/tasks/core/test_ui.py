@@ -48,7 +48,7 @@ def test_a_closed_terminal_does_not_stop_the_run():
     os.close(follower)
     os.close(leader)
     os.write(writing, b"x")
-    assert run.wait(20) == 0
+    assert run.wait(60) == 0
     assert done.exists()
 
 

@@ -113,10 +113,10 @@ def test_a_second_run_changes_nothing(clone, setup):
 
 
 def test_a_hanging_setup_is_ended_and_reported(clone):
-    clone.inv("sleep 60")
+    clone.inv("sleep 600")
     began = time.monotonic()
     done = clone.create(POST_CREATE_SECONDS="31")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert done.returncode == 0
     assert "ended after 1 s" in clone.terminal()
 

@@ -92,7 +92,7 @@ def test_a_user_without_sudo_cannot_start_the_root_daemon(tmp_path):
     assert look(m)["user"] == missing(
         "user",
         "no sudo: telepresence cannot start its root daemon",
-        fix=f"sudo apt-get install -y sudo as root, or {container.REBUILD}",
+        fix=f"as root: apt-get install -y sudo; or {container.REBUILD}",
     )
 
 

@@ -169,7 +169,7 @@ def test_after_waits_for_the_end_in_any_state():
 
 
 def test_independent_steps_run_in_parallel():
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=60)
 
     def waiting(key: str) -> Step[World]:
         def plan(world: World):

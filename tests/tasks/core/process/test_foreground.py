@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from tasks.core.errors import Trouble
 from tasks.core.process import foreground
+from tasks.core.wait import until
 
 RUN = """
 import sys
@@ -43,8 +43,9 @@ def test_a_command_that_does_not_exist_causes_no_traceback():
 
 
 def test_what_the_child_left_in_its_group_is_ended():
-    assert run("sh", "-c", "sleep 473 & exit 0") == 0
-    assert not [p for p in os.listdir("/proc") if p.isdigit() and _argv(p) == "sleep\0473\0"]
+    own = f"473.{os.getpid()}"  # seconds: another run of the tests on this machine has a sleep of its own
+    assert run("sh", "-c", f"sleep {own} & exit 0") == 0
+    assert until(lambda: not [p for p in os.listdir("/proc") if p.isdigit() and _argv(p) == f"sleep\0{own}\0"], for_=10)
 
 
 def _argv(pid: str) -> str:
@@ -65,15 +66,16 @@ def started(*argv: str) -> subprocess.Popen[str]:
 def test_a_signal_reaches_the_group_and_the_childs_exit_code_is_kept(number: signal.Signals):
     process = started("sh", "-c", f"trap 'exit 9' {number.name[3:]}; echo ready; while :; do sleep 0.05; done")
     process.send_signal(number)
-    assert process.wait(5) == 9
+    assert process.wait(60) == 9
 
 
 def test_the_second_signal_kills_a_child_that_ignores_the_first():
-    process = started("sh", "-c", "trap '' INT; echo ready; while :; do sleep 0.05; done")
+    process = started("sh", "-c", "trap 'echo first' INT; echo ready; while :; do sleep 0.05; done")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "first\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 137
+    assert process.wait(60) == 137
 
 
 def test_the_childs_stdin_stays_open_and_silent():

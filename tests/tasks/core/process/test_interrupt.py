@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from tasks.core.cli.command_line import CommandLine
+from tasks.core.cli.program import SuiteProgram
+from tasks.core.errors import Trouble
 from tasks.core.process import interrupt
 from tasks.core.process.interrupt import Interrupted
 
@@ -14,9 +21,53 @@ def test_the_first_and_the_third_signal_unwind_the_run_and_the_second_only_ends_
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(interrupt, "_seen", 0)
+    monkeypatch.setattr(interrupt, "_unwinding", 0)
     with pytest.raises(Interrupted) as first:
         interrupt.interrupt(signal.SIGINT)
     interrupt.interrupt(signal.SIGINT)  # the run unwinds already
     with pytest.raises(Interrupted) as third:
         interrupt.interrupt(signal.SIGTERM)
     assert (first.value.exit, third.value.exit) == (130, 143)
+
+
+TAKERS = {
+    "a task": "interrupt.take_signals()\nimport slow\nimport time; time.sleep(60)",
+    "an intercept": "with foreground.signals() as taken:\n    import slow\n    import time; time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_a_signal_during_an_import_unwinds_the_run_after_it(tmp_path: Path, taker: str):
+    """An exception inside the import system left its lock held, and the run hung or went on."""
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\nprint('importing', flush=True)\nsys.stdin.readline()\ntime.sleep(0.1)\nprint('imported', flush=True)\n"
+    )
+    code = f"from tasks.core.process import foreground, interrupt\n{TAKERS[taker]}\n"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "importing\n"
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate("go on\n", timeout=30)
+    assert (out, err, run.returncode) == ("imported\n", "", 130)
+
+
+def test_an_error_after_an_interruption_that_was_lost_is_the_interruption(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(interrupt, "_unwinding", 0)
+    program = SuiteProgram()
+    program.line = CommandLine()
+    with pytest.raises(Trouble), program._errors_shown():
+        raise Trouble("not started")
+    try:
+        interrupt.unwind(signal.SIGTERM)
+    except Interrupted:
+        pass
+    with pytest.raises(Interrupted) as ended, program._errors_shown():
+        raise Trouble("not started, the run was interrupted")
+    assert ended.value.exit == 143

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from tasks.core import ui
 from tasks.core.errors import Absent, TimedOut, ToolError
-from tasks.core.process import output, processes
+from tasks.core.process import child, output, processes
 from tasks.core.process.output import clean, last_line
 from tasks.core.process.running import cancel_on_failure
 from tasks.core.process.tool import Tool
@@ -42,6 +43,17 @@ def test_an_absent_program_says_how_to_get_it():
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed") as caught:
         Tool("nowhere-to-be-found", fix="install it")[()].run()
     assert caught.value.fix == "install it"
+
+
+def test_an_absent_program_is_named_where_a_folder_on_path_may_not_be_read(monkeypatch: pytest.MonkeyPatch):
+    def denied(*words: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # as execvp says for a user; root may read all
+
+    monkeypatch.setattr(subprocess, "Popen", denied)
+    with pytest.raises(Absent, match="nowhere-to-be-found is not installed"):
+        child.start(["nowhere-to-be-found"], env={})
+    with pytest.raises(Absent, match="sh may not be executed"):
+        child.start(["sh"], env={})
 
 
 def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
@@ -110,7 +122,7 @@ def test_children_of_other_threads_are_ended_when_the_block_fails():
     def ask() -> None:
         with ThreadPoolExecutor(max_workers=1) as pool, cancel_on_failure():
             pool.submit(Tool("sleep")["473"].run)
-            time.sleep(0.2)
+            assert until(lambda: [p for p in processes.running() if p.argv == ("sleep", "473")], every=0.05, for_=60)
             Tool("sh")["-c", "exit 3"].run()
 
     began = time.monotonic()
@@ -119,24 +131,31 @@ def test_children_of_other_threads_are_ended_when_the_block_fails():
     assert time.monotonic() - began < 60
 
 
+OWN = f"471.{os.getpid()}"  # seconds: another run of the tests on this machine has sleeps of its own
+
+
+def sleeps() -> list[processes.Process]:
+    return [p for p in processes.running() if p.argv == ("sleep", OWN)]
+
+
 def test_at_the_deadline_the_grandchild_is_ended_too():
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.3 s(.|\n)*fix: see whether `sh` answers"):
-        Tool("sh")["-c", "sleep 471 & sleep 471; echo"].run(timeout=0.3)
+        Tool("sh")["-c", f"sleep {OWN} & sleep {OWN}; echo"].run(timeout=0.3)
     assert time.monotonic() - began < 60
-    assert not [p for p in processes.running() if p.argv == ("sleep", "471")]
+    assert until(lambda: not sleeps(), for_=10)
 
 
 def test_a_child_that_ignores_sigterm_is_killed():
     with pytest.raises(TimedOut):
-        Tool("sh")["-c", "trap '' TERM; sleep 472"].run(timeout=0.2)
-    assert not [p for p in processes.running() if p.argv == ("sleep", "472")]
+        Tool("sh")["-c", f"trap '' TERM; sleep {OWN}"].run(timeout=0.2)
+    assert until(lambda: not sleeps(), for_=10)
 
 
 def test_a_grandchild_that_ignores_sigterm_is_killed_although_its_parent_obeys():
     with pytest.raises(TimedOut):
         Tool("sh")["-c", "(trap '' TERM; exec sleep 20.74) >/dev/null 2>&1 & sleep 20.75"].run(timeout=0.5)
-    assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=2)
+    assert until(lambda: not [p for p in processes.running() if p.argv == ("sleep", "20.74")], every=0.05, for_=60)
 
 
 def test_there_is_nothing_to_read_on_stdin():
@@ -228,9 +247,15 @@ def test_the_last_line_skips_log_noise():
     assert last_line("real\nW1123 08:49:47 x\n\nWARNING: y\n") == "real"
 
 
-DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(60)"
+# Ignores signals, and then says so with a file in the folder of its arguments.
+DEAF = """
+import os, pathlib, signal, sys, time
+[signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]
+pathlib.Path(sys.argv[1], f"deaf-{os.getpid()}").touch()
+time.sleep(600)
+"""
 INTERRUPTED = """
-import sys, time
+import pathlib, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from tasks.core.process.interrupt import take_signals
 from tasks.core.process.tool import Tool
@@ -238,35 +263,40 @@ from tasks.core.errors import Trouble
 take_signals()
 def ask(number):
     try:
-        Tool(sys.executable, timeout=60)["-c", sys.argv[1]].run()
+        Tool(sys.executable, timeout=600)["-c", sys.argv[1], sys.argv[2]].run()
     except Trouble as why:
         sys.stdout.write(why.what.rpartition(": ")[2] + chr(10))
 try:
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(ask, n) for n in range(6)]
-        time.sleep(20)
+        try:
+            time.sleep(600)
+        finally:
+            pathlib.Path(sys.argv[2], "interrupted").touch()
 finally:
     print(Tool("echo")["cleaned up"].run(), end="")
 """
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up(signals: int):
-    began = time.monotonic()
-    deaf = f"{DEAF} # {os.getpid()}"  # another run of the tests on this machine has processes of its own
+def test_an_interrupt_kills_children_that_do_not_listen_and_starts_no_others_but_for_cleaning_up(
+    signals: int, tmp_path: Path
+):
     run = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTED, DEAF, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    time.sleep(2)
+    assert until(lambda: len(list(tmp_path.glob("deaf-*"))) == 2, every=0.05, for_=60)
     for _ in range(signals):
         run.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-    out, err = run.communicate(timeout=30)
-    assert time.monotonic() - began < 15
+        assert until((tmp_path / "interrupted").exists, every=0.01, for_=60)
+    out, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (130, "")
     assert sorted(out.splitlines()) == [
         "cleaned up",
         *["killed by signal 9"] * 2,
         *["not started, the run was interrupted"] * 4,
     ]
-    assert not [p for p in processes.running() if deaf in p.argv]
+    assert until(lambda: not [p for p in processes.running() if str(tmp_path) in p.argv], for_=10)

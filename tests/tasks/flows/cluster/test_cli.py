@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.checks import argo, cluster, guard
+from tasks.checks import session as session_check
 from tasks.checks.argo import Argo
 from tasks.checks.devcontainer import files, machine
 from tasks.checks.finding import Finding, missing, ok
@@ -19,7 +21,7 @@ from tasks.flows import session
 from tasks.flows.cluster import cli, power, schedule
 from tasks.flows.cluster.power import Verb
 from tasks.flows.cluster.schedule import Hours
-from tasks.tools import kubeconfig, telepresence
+from tasks.tools import telepresence
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az.cluster import Cluster, Pool
 from tests.tasks.flows import fakes
@@ -28,7 +30,7 @@ from tests.tasks.flows.fakes import HERE, Workstation
 SPOT = Pool("spot", "User", "Standard_B4ms", True, 1, 0, 5)
 FIXED = Pool("fixed", "User", "Standard_D8s_v5", False, 4)
 SYSTEM = Pool("system", "System", "Standard_B4ms", False, 1, 1, 3)
-RUNNING = Cluster("Running", "Succeeded", "1.34.4", "westeurope", (SYSTEM, SPOT, FIXED), {})
+RUNNING = Cluster("Running", "Succeeded", "1.34.4", "westeurope", (SYSTEM, SPOT, FIXED), {}, "Dev", ("dev.example",))
 
 
 @pytest.fixture
@@ -84,13 +86,13 @@ def test_a_container_is_checked_by_its_files_or_this_machine(
 def test_argo_cd_is_checked_for_one_service_or_for_all_that_are_there(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(kubeconfig, "freeze", lambda s: here.change("freeze"))
+    monkeypatch.setattr(session_check, "readable", lambda s: nullcontext(here.did.append("readable")))
     here.objects = fakes.cluster_service("www-ameide")
     cli.check_argo(here.settings, "www_ameide", json=True, check=False)
     found = document(capsys)
     assert found["namespace"] == "team"
     assert [finding["subject"] for finding in found["findings"]] == ["www-ameide: owner"]
-    assert here.did == ["freeze"]
+    assert here.did == ["readable"]
     cli.check_argo(here.settings, "", json=True, check=False)
     subjects = [finding["subject"] for finding in document(capsys)["findings"]]
     assert "www-ameide: owner" in subjects

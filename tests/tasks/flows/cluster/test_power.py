@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tasks.checks import guard
+from tasks.checks import azure_target, guard
+from tasks.core import ui
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.flows.cluster import cli, power
 from tasks.flows.cluster.power import Verb
+from tasks.flows.intercept import notice
+from tasks.flows.intercept.notice import Notice
 from tasks.tools import kubeconfig, telepresence
 from tasks.tools.az import cluster
 from tasks.tools.az.cluster import Cluster, Pool
@@ -26,7 +32,9 @@ CHEAP = Pool("work", "User", "Standard_B4ms", True, 1, 0, 5)
 def azure(monkeypatch):
     """A running cluster; `did` records what was switched."""
     world: dict[str, Any] = {
-        "cluster": Cluster("Running", "Succeeded", "1.34.4", "westeurope", (CHEAP,), {}),
+        "cluster": Cluster("Running", "Succeeded", "1.34.4", "westeurope", (CHEAP,), {}, "Rg", ("dev.example",)),
+        "server": "https://dev.example:443",
+        "notices": [],
         "did": [],
     }
 
@@ -46,12 +54,15 @@ def azure(monkeypatch):
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
     monkeypatch.setattr(guard, "assess", lambda s: world.setdefault("assessed", True))
     monkeypatch.setattr(telepresence, "status", no_telepresence)
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s: world["server"])
+    monkeypatch.setattr(azure_target, "server", lambda s: world["server"])
+    monkeypatch.setattr(notice, "ask", lambda s: world["notices"])
     return world
 
 
 def switch(verb: str, **more: Any) -> None:
     cli.switch(
-        settings(**more.pop("settings", {})),
+        settings(cluster__resource_group="rg", **more.pop("settings", {})),
         Verb(verb),
         **{"yes": False, "dry": False, "check": False, "json": False, **more},
     )
@@ -111,6 +122,85 @@ def test_production_by_tag_is_refused(azure, verb):
     with pytest.raises(Refused):
         switch(verb, yes=True)
     assert azure["did"] == []
+
+
+OTHER = {
+    "hosts": ("other.example",),
+    "resource_group": "elsewhere",
+}
+
+
+@pytest.mark.parametrize("field", OTHER)
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_only_the_cluster_of_the_kubeconfig_is_switched(azure, verb, field):
+    power_now = "Running" if verb == "stop" else "Stopped"
+    azure["cluster"] = replace(azure["cluster"], power=power_now, **{field: OTHER[field]})
+    with pytest.raises(Refused) as why:
+        switch(verb, yes=True)
+    assert str(OTHER[field] if field == "resource_group" else OTHER[field][0]) in str(why.value)
+    assert azure["did"] == []
+
+
+def test_a_kubeconfig_with_another_spelling_of_the_host_is_the_same_cluster(azure):
+    azure["server"] = "https://DEV.example.:443/"
+    switch("stop", yes=True)
+    assert azure["did"] == ["stop"]
+
+
+def test_a_cluster_is_started_before_there_is_a_kubeconfig(azure):
+    azure["server"] = ""
+    azure["cluster"] = replace(azure["cluster"], power="Stopped")
+    switch("start", yes=True)
+    assert azure["did"] == ["start"]
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+@pytest.mark.parametrize(
+    "shown", [{"hosts": ("live-production.example",)}, {"resource_group": "Team-Production"}], ids=["address", "group"]
+)
+def test_production_by_what_azure_shows_is_refused(azure, verb, shown):
+    patterns = {"guard__production__servers": "*production*", "guard__production__contexts": "*production*"}
+    azure["cluster"] = replace(azure["cluster"], power="Running" if verb == "stop" else "Stopped", **shown)
+    with pytest.raises(Refused, match="is production"):
+        switch(verb, yes=True, settings=patterns)
+    assert azure["did"] == []
+
+
+def test_a_stop_that_ends_the_intercepts_of_others_names_them_and_wants_the_clusters_name(azure, capsys):
+    azure["notices"] = [
+        Notice("www", "www-1", "ada@laptop", time.time() - 7300, "all traffic"),
+        Notice("graph", "graph-1", "me@here", time.time(), "all traffic", mine=True),
+    ]
+    with pytest.raises(Refused) as why:
+        switch("stop", yes=True)
+    assert "ada@laptop intercepts www (all traffic), started 2 h ago" in str(why.value)
+    assert "me@here" not in str(why.value)
+    assert why.value.fix == "ask them, then inv aks.stop --confirm dev-aks"
+    with pytest.raises(Refused, match="the cluster is dev-aks"):
+        switch("stop", confirm="another")
+    assert azure["did"] == []
+    switch("stop", confirm="dev-aks")
+    assert azure["did"] == ["stop"]
+
+
+@pytest.mark.parametrize(("typed", "did"), [("y", []), ("yes", []), ("dev-aks", ["stop"])])
+def test_on_a_terminal_the_name_is_typed(azure, monkeypatch, capsys, typed, did):
+    azure["notices"] = [Notice("www", "www-1", "ada@laptop", time.time(), "all traffic")]
+    monkeypatch.setattr(ui, "can_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n"))
+    with nullcontext() if did else pytest.raises(Trouble, match="not confirmed"):
+        switch("stop", yes=True)
+    assert azure["did"] == did
+    assert "ada@laptop intercepts www" in capsys.readouterr().err
+
+
+def test_holders_that_cannot_be_seen_count_as_others(azure, monkeypatch):
+    def denied(s):
+        raise ToolError("forbidden")
+
+    monkeypatch.setattr(notice, "ask", denied)
+    with pytest.raises(Refused, match="cannot be seen: forbidden"):
+        switch("stop", yes=True)
 
 
 def test_an_unknown_target_is_not_stopped(azure, monkeypatch):

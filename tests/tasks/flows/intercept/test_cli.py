@@ -125,7 +125,7 @@ def test_the_environment_is_shown_sorted_with_its_values_or_names(
 def test_the_environment_is_written_once(here: Workstation, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     file = tmp_path / "pod.json"
     env(env_file=str(file), json=True)
-    assert document(capsys) == {"schema": 1, "file": str(file), "names": ["A", "B"]}
+    assert document(capsys) == {"schema": 1, "file": str(file), "names": ["A", "B"], "omitted": []}
     assert json.loads(file.read_text()) == HELD.environment
     assert file.stat().st_mode & 0o777 == 0o600
     here.failing = {"list": Trouble("asked")}
@@ -134,6 +134,11 @@ def test_the_environment_is_written_once(here: Workstation, tmp_path: Path, caps
     here.failing = {}
     env(env_file=str(file), overwrite=True)
     assert capsys.readouterr().out == f"2 variables written to {file} (mode 0600)\n"
+    lines = tmp_path / "pod.env"
+    env(env_file=str(lines))
+    said = capsys.readouterr()
+    assert said.out == f"1 variables written to {lines} (mode 0600)\n"
+    assert f"{lines} does not have B: --env-file {file}" in said.err
 
 
 def test_a_service_that_is_not_intercepted_has_no_environment(here: Workstation):
@@ -333,12 +338,12 @@ def store(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
 def test_a_notice_is_written_read_and_deleted(here: Workstation, store: dict[str, dict[str, Any]]):
     s = here.settings
     before = time.time()
-    notice.put(s, "www-ameide", "www-ada", "x-user: ada").join()
-    notice.put(s, "graph", "graph-ada", "all traffic").join()
+    notice.put(s, "www-ameide", "www-ada", {"x-user": "ada"}).join()
+    notice.put(s, "graph", "graph-ada", {}).join()
     (manifest, _) = store.values()
     assert (manifest["kind"], manifest["metadata"]["namespace"]) == ("ConfigMap", "team")
     (note,) = notice.read(s, "www-ameide")
-    assert note == Notice("www-ameide", "www-ada", "ada@box", note.since, "x-user: ada", mine=True)
+    assert note == Notice("www-ameide", "www-ada", "ada@box", note.since, "x-user: ada", {"x-user": "ada"}, mine=True)
     assert before <= note.since <= time.time()
     assert note.age == "0 s ago"
     assert [n.name for n in notice.read(s)] == ["www-ada", "graph-ada"]
@@ -348,15 +353,35 @@ def test_a_notice_is_written_read_and_deleted(here: Workstation, store: dict[str
 
 def test_the_client_of_a_notice_is_the_one_that_telepresence_shows(here: Workstation, store: dict[str, dict[str, Any]]):
     here.session = replace(here.session, intercepts=(("graph", "x@y"), ("www-ada", "ada@laptop")))
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     (note,) = notice.read(here.settings)
     assert note.client == "ada@laptop"
+
+
+def test_a_notice_names_the_developer_where_the_client_does_not(
+    here: Workstation, store: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    here.session = replace(here.session, intercepts=(("www-ada", "vscode@dev-0a1b"),))
+    monkeypatch.setenv("GITHUB_USER", "ada")
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
+    (note,) = notice.read(here.settings)
+    assert (note.client, note.holder) == ("vscode@dev-0a1b", "ada (vscode@dev-0a1b)")
+    assert replace(note, client="ada@laptop").holder == "ada@laptop"
+
+
+def test_a_notice_of_an_earlier_version_names_no_headers(here: Workstation, store: dict[str, dict[str, Any]]):
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
+    (manifest,) = store.values()
+    fields = json.loads(manifest["data"]["notice"])
+    del fields["headers"]
+    manifest["data"]["notice"] = json.dumps(fields)
+    assert [note.headers for note in notice.read(here.settings)] == [None]
 
 
 def test_a_notice_of_another_machine_is_not_mine(
     here: Workstation, store: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ):
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     monkeypatch.setattr(socket, "gethostname", lambda: "laptop")
     assert [note.mine for note in notice.read(here.settings)] == [False]
     notice.remove(here.settings, "www-ada").join()
@@ -364,9 +389,11 @@ def test_a_notice_of_another_machine_is_not_mine(
 
 
 def test_a_notice_that_is_not_ours_to_understand_is_skipped(here: Workstation, store: dict[str, dict[str, Any]]):
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     labels = dict(next(iter(store.values()))["metadata"]["labels"])
-    for name, data in {"a": None, "b": {"notice": "no JSON"}, "c": {"notice": "[]"}, "d": {"notice": "{}"}}.items():
+    whole = '{"workload": "w", "name": "n", "client": "c", "mode": "all traffic", "since": NaN}'
+    broken = {"b": {"notice": "no JSON"}, "c": {"notice": "[]"}, "d": {"notice": "{}"}, "e": {"notice": whole}}
+    for name, data in {"a": None, **broken}.items():
         store[name] = {"metadata": {"name": name, "labels": labels}, "data": data}
     assert [note.name for note in notice.read(here.settings)] == ["www-ada"]
 
@@ -374,7 +401,7 @@ def test_a_notice_that_is_not_ours_to_understand_is_skipped(here: Workstation, s
 def test_an_intercept_works_without_the_right_to_write_notices(here: Workstation, store: dict[str, dict[str, Any]]):
     denied = Trouble("configmaps is forbidden")
     here.failing = {"put": denied, "delete": denied, "get": denied}
-    notice.put(here.settings, "www-ameide", "www-ada", "all traffic").join()
+    notice.put(here.settings, "www-ameide", "www-ada", {}).join()
     notice.remove(here.settings, "www-ada").join()
     assert notice.read(here.settings) == []
     assert store == {}

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -126,6 +127,25 @@ def test_after_kill_9_status_names_the_orphan_and_down_leaves_it_and_nothing_els
     assert inv(newest, "setup").returncode == 0
 
 
+def test_after_kill_9_the_next_intercept_of_the_service_ends_its_own_orphan_and_goes_on(newest: Box):
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
+        assert until(lambda: local(newest)), run.said
+        orphan = ports.owner(int(PORT))
+        run.end(signal.SIGKILL)
+    assert ports.owner(int(PORT)) == orphan
+    other = inv(newest, "intercept", "www-ameide", "--port", PORT, "--", "true")
+    assert other.returncode == 1
+    assert f"left behind by a killed run of {WWW}" in other.stderr
+    assert f"fix: inv leave {WWW}" in other.stderr
+    with started(newest, *INTERCEPT, "--", *SERVE) as run:
+        assert until(lambda: "was answered by your process" in run.said, 40), run.said
+        assert f"leaving {WWW}, left behind by a killed run" in run.said
+        assert ports.owner(int(PORT)) != orphan
+        run.end(signal.SIGINT)
+    assert held(newest) == []
+    assert ports.owner(int(PORT)) is None
+
+
 def test_a_conflict_names_the_colleague_and_exits_3_even_where_the_version_does_not(box: Box):
     colleague = control.as_user(box, "colleague")
     assert inv(box, "setup", env=colleague).returncode == 0
@@ -164,8 +184,6 @@ def test_two_developers_with_slots_each_get_their_own_requests(newest: Box):
 
 
 def test_another_current_context_changes_nothing_and_every_child_has_the_frozen_kubeconfig(newest: Box):
-    import subprocess
-
     env = newest.environment()
     subprocess.run(
         ["kubectl", "config", "set-context", "elsewhere", "--cluster=x"], env=env, check=True, capture_output=True
@@ -214,8 +232,6 @@ def test_the_hint_how_to_get_only_ones_own_requests_works(box: Box):
 
 
 def test_a_port_in_use_is_reported_with_its_owner_before_anything_is_asked(newest: Box):
-    import subprocess
-
     server = subprocess.Popen(SERVE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert until(lambda: ports.owner(int(PORT)))
@@ -242,6 +258,50 @@ def test_verify_distinguishes_local_and_baseline(newest: Box):
         assert (asked.returncode, json.loads(asked.stdout)["answered_by"]) == (0, "local"), asked.stdout
         assert HOST in json.loads(asked.stdout)["url"]
         run.end(signal.SIGINT)
+
+
+def test_verify_names_the_colleague_whose_process_answers(box: Box):
+    def verified(env: Mapping[str, str] | None = None) -> tuple[str, str]:
+        found = json.loads(inv(box, "tp.verify", WWW, "--json", env=env).stdout)
+        return found["answered_by"], found["client"]
+
+    colleague = control.as_user(box, "colleague")
+    assert inv(box, "setup", env=colleague).returncode == 0
+    second = str(ports.free())
+    serve = [sys.executable, "-m", "http.server", second, "--bind", "127.0.0.1"]
+    with started(box, "intercept", WWW, "--port", second, "--", *serve, env=colleague) as run:
+        assert until(lambda: "was answered by your process" in run.said, 40), run.said
+        by, client = verified()
+        assert (by, client.partition("@")[0]) == ("colleague", "colleague")
+        assert "the process of colleague@" in inv(box, "tp.verify", WWW).stdout
+        run.end(signal.SIGINT)
+    assert until(lambda: verified(colleague) == ("baseline", ""))
+
+
+def test_verify_does_not_call_a_colleague_without_a_notice_the_baseline():
+    box = control.up()
+    try:
+        assert inv(box, "setup").returncode == 0
+        colleague = control.as_user(box, "colleague")
+        assert inv(box, "setup", env=colleague).returncode == 0
+        second = str(ports.free())
+        server = subprocess.Popen(
+            [sys.executable, "-m", "http.server", second, "--bind", "127.0.0.1"], stderr=subprocess.DEVNULL
+        )
+        try:
+            done = subprocess.run(
+                ["telepresence", "intercept", WWW, "--port", f"{second}:http", "--mount=false"],
+                env={**box.environment(), **colleague}, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            assert until(lambda: local(box))
+            found = json.loads(inv(box, "tp.verify", WWW, "--json").stdout)
+            assert (found["answered_by"], "no notice" in found["error"]) == ("unknown", True), found
+        finally:
+            server.kill()
+            server.wait()
+    finally:
+        control.down(box)
 
 
 def test_after_a_killed_daemon_the_session_is_reconnected(newest: Box):

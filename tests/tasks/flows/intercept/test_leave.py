@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.core.config.catalogue import Dev
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground, mark
 from tasks.core.state import journal, store
-from tasks.flows.intercept import cli, leave
+from tasks.core.state.journal import Entry
+from tasks.flows.intercept import cli, env_file, environment, leave
 from tasks.tools import telepresence
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import HERE, NOT_CONNECTED, Workstation
@@ -34,14 +37,104 @@ def test_an_intercept_is_left_with_its_files_and_forgotten(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     file = tmp_path / "env"
-    file.write_text("SECRET=1")
-    entry = fakes.intercept(monkeypatch, here, "www", files=[str(file), str(tmp_path / "gone")])
+    entry = fakes.intercept(monkeypatch, here, "www")
+    env_file.write(entry, file, {"SECRET": "1"}, Dev(command=["x"]))
     here.intercepts("www", "other")
     leave.leave_entry(here.settings, entry)
     assert changed(here) == ["leave www"]
     assert here.names == ["other"]
     assert not file.exists()
     assert journal.entries() == []
+
+
+def written(monkeypatch: pytest.MonkeyPatch, here: Workstation, file: Path) -> Entry:
+    entry = fakes.intercept(monkeypatch, here, "www")
+    env_file.write(entry, file, {"SECRET": "1"}, Dev(command=["x"]))
+    return entry
+
+
+def by_another_with_the_same_content(file: Path) -> None:
+    other = file.with_name("other")
+    other.write_text(file.read_text())
+    other.rename(file)
+
+
+def by_a_link(file: Path) -> None:
+    mine = file.with_name("mine")
+    mine.write_text(file.read_text())
+    file.unlink()
+    file.symlink_to(mine)
+
+
+def by_a_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize(
+    "replaced", [lambda file: file.write_text("MINE=1"), by_another_with_the_same_content, by_a_link, by_a_pipe]
+)
+def test_a_file_that_replaced_the_env_file_is_kept_and_named(
+    here: Workstation,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    replaced: Callable[[Path], object],
+):
+    file = tmp_path / "env"
+    entry = written(monkeypatch, here, file)
+    replaced(file)
+    leave.leave_entry(here.settings, entry)
+    assert os.path.lexists(file)
+    assert f"warning: {file} is not the env file that was written" in capsys.readouterr().err
+    assert journal.entries() == []
+
+
+def test_an_env_file_that_tp_env_has_written_again_is_removed(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "env"
+    entry = written(monkeypatch, here, file)
+    other = tmp_path / "other"
+    for path in (file, other):
+        environment.write_file(path, {"SECRET": "2"}, Dev(command=["x"]))
+        env_file.rewritten(path)
+    leave.leave_entry(here.settings, entry)
+    assert (file.exists(), other.exists()) == (False, True)
+
+
+def test_an_env_file_of_a_run_that_was_killed_after_writing_it_is_removed(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """The hash is in the journal before the file exists, its number only afterwards."""
+    file = tmp_path / "env"
+    entry = fakes.intercept(monkeypatch, here, "www")
+    seen: list[dict[str, Any]] = []
+    write = store.write
+
+    def killed(path: Path, data: str) -> None:
+        write(path, data)
+        if path == file:
+            seen.extend(leave.current(entry).data["files"])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        env_file.write(entry, file, {"SECRET": "1"}, Dev(command=["x"]))
+    assert [sorted(known) for known in seen] == [["path", "sha256"]]
+    leave.leave_entry(here.settings, entry)
+    assert not file.exists()
+
+
+def test_a_path_in_a_journal_of_an_earlier_version_is_not_enough_to_delete(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "env"
+    file.write_text("MINE=1")
+    leave.leave_entry(
+        here.settings, fakes.intercept(monkeypatch, here, "www", files=[str(file), str(tmp_path / "gone")])
+    )
+    assert file.exists()
 
 
 def test_an_intercept_of_another_place_is_kept_with_the_command_that_leaves_it(
@@ -138,28 +231,16 @@ def test_what_was_added_to_an_entry_is_current(monkeypatch: pytest.MonkeyPatch, 
     assert leave.current(entry) is entry
 
 
-@pytest.mark.parametrize(
-    ("data", "started", "group_lives", "ended"),
-    [
-        ({"group": 7, "start": 1.0}, 1.0, True, True),
-        ({"group": 7, "start": 1.0}, 2.0, True, False),
-        ({"group": 7, "start": 1.0}, 0.0, True, True),
-        ({"group": 7, "start": 1.0}, 0.0, False, False),
-        ({"group": 7}, 0.0, True, True),
-        ({"group": 7}, 1.0, True, False),
-        ({}, 0.0, True, False),
-    ],
-)
+@pytest.mark.parametrize(("ours", "ended"), [(True, [7]), (False, [])])
 def test_a_group_is_ended_only_while_it_is_the_recorded_one(
-    monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], started: float, group_lives: bool, ended: bool
+    monkeypatch: pytest.MonkeyPatch, ours: bool, ended: list[int]
 ):
-    entry = fakes.recorded(monkeypatch, "intercept", **data)
+    entry = fakes.recorded(monkeypatch, "intercept", group=7)
     groups: list[int] = []
     monkeypatch.setattr(foreground, "end_group", groups.append)
-    monkeypatch.setattr(processes, "started", lambda pid: started)
-    monkeypatch.setattr(processes, "group_lives", lambda group: group_lives)
+    monkeypatch.setattr(mark, "carried_in_group", lambda group, mark: ours)
     leave.end_process(entry)
-    assert groups == ([7] if ended else [])
+    assert groups == ended
 
 
 def test_a_living_run_is_asked_to_end_itself(here: Workstation, monkeypatch: pytest.MonkeyPatch):

@@ -59,7 +59,7 @@ def test_without_an_answer_nobody_answers_and_an_unusable_way_is_unclear(monkeyp
 
 
 def test_the_words_of_the_json_are_those_of_the_contract():
-    assert [str(who) for who in AnsweredBy] == ["local", "baseline", "none", "unknown"]
+    assert [str(who) for who in AnsweredBy] == ["local", "colleague", "baseline", "none", "unknown"]
     assert [str(via) for via in Via] == ["ingress", "service"]
 
 
@@ -160,3 +160,12 @@ def test_the_listener_answers_a_mark_with_the_mark_and_counts_http2(method: str)
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert answer.partition(b"\r\n\r\n")[2] == body
     assert ports.owner(port) is None
+
+
+def test_after_the_listener_a_plain_socket_can_open_the_port():
+    port = ports.free()
+    with proof.listening(port):
+        for _ in range(5):
+            assert http.ask(f"http://127.0.0.1:{port}/", headers={"X-Remote-First-Proof": "abc"}).body == b"abc"
+    with socket.socket() as plain:  # without SO_REUSEADDR
+        plain.bind(("127.0.0.1", port))

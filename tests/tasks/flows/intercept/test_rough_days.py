@@ -79,12 +79,12 @@ def test_a_closed_terminal_leaves_the_intercept(box: Box):
 
 
 def test_a_process_that_ignores_signals_is_ended_by_leave(box: Box):
-    deaf = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(90)"
+    deaf = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; print('deaf', flush=True); time.sleep(900)"
     with started(box, "intercept", WWW, "--port", PORT, "--", sys.executable, "-c", deaf) as run:
         assert until(lambda: "deaf" in run.said), run.said
         left = inv(box, "leave", WWW)
         assert left.returncode == 0, left.stderr
-        run.process.wait(10)
+        run.process.wait(60)
     assert held(box) == []
 
 
@@ -142,7 +142,7 @@ def test_a_run_that_was_stopped_by_ctrl_z_is_ended_by_down(box: Box):
         os.kill(run.process.pid, signal.SIGSTOP)
         done = inv(box, "down")
         assert done.returncode == 0, done.stderr
-        assert run.process.wait(5) == 143
+        assert run.process.wait(60) == 143
     assert held(box) == []
     assert inv(box, "tp.connect").returncode == 0
 

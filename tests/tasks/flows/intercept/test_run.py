@@ -20,10 +20,12 @@ from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted
 from tasks.core.state import journal, timing
-from tasks.flows.intercept import cli, establish, leave, login, notice, plan, proof, run
+from tasks.flows.intercept import cli, establish, leave, login, notice, plan, proof
 from tasks.flows.intercept.plan import Mode
 from tasks.flows.intercept.proof import Answer, AnsweredBy, Via
 from tasks.flows.intercept.request import Request
+from tasks.flows.intercept.watch import Watch
+from tasks.flows.session import tunnel
 from tasks.tools import telepresence
 from tasks.tools.telepresence import Conflict, Held
 from tests.tasks.flows import fakes
@@ -53,11 +55,12 @@ def prepared(monkeypatch: pytest.MonkeyPatch, **changed: str) -> Workstation:
     monkeypatch.setattr(argo, "read", lambda s: Argo())
     monkeypatch.setattr(argo, "findings", lambda s, service, state: [])
     monkeypatch.setattr(login, "validity", lambda s: "")
+    monkeypatch.setattr(tunnel, "must_carry", lambda s: None)
     monkeypatch.setattr(proof, "until_local", until_local)
     monkeypatch.setattr(proof, "listening", lambda port: nullcontext(object()))
     monkeypatch.setattr(ports, "owner", lambda port: None)
     monkeypatch.setattr(foreground, "run", foreground_run)
-    monkeypatch.setattr(run, "_say_when_reached", lambda s, made: None)
+    monkeypatch.setattr(Watch, "start", lambda self, session: None)
     monkeypatch.setattr(leave, "until", lambda question, **how: question())
     return here
 
@@ -111,7 +114,7 @@ def test_the_process_runs_while_the_intercept_is_held_and_its_code_is_ours(
         "local_port": 3000,
         "remote_port": "http",
         "proof": {"answered_by": "local", "via": "ingress", "ms": 12.3, "url": "https://www/", "headers": {},
-                  "curl": "curl https://www/", "status": 200, "error": ""},
+                  "curl": "curl https://www/", "status": 200, "error": "", "client": ""},
     }  # fmt: skip
     ran = here.ran  # type: ignore[attr-defined]
     assert ran["argv"] == ["true"]
@@ -256,9 +259,28 @@ def test_the_env_file_is_written_recorded_and_deleted_with_the_intercept(here: W
     assert intercept(request(run=False, env_file=str(file))) == 0
     assert file.read_text() == "FROM_POD=yes\n"
     (entry,) = journal.entries("intercept")
-    assert entry.data["files"] == [str(file)]
+    (known,) = entry.data["files"]
+    assert (known["path"], known["inode"]) == (str(file), file.stat().st_ino)
     cli.leave("", dry=False)
     assert not file.exists()
+
+
+def test_what_is_held_back_from_the_process_is_named_once_without_its_value(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    pod = {"NODE_OPTIONS": "--require=/evil.js", "BASH_ENV": "/evil.sh", "FROM_POD": "yes"}
+    monkeypatch.setattr(
+        telepresence,
+        "intercept",
+        lambda s, wanted: here.change(
+            "intercept www-ameide", lambda: Held(wanted.name, wanted.workload, environment=pod)
+        ),
+    )
+    assert intercept(request()) == 7
+    said = capsys.readouterr().err
+    assert said.count("held back from the process: BASH_ENV, NODE_OPTIONS (") == 1
+    assert "evil" not in said
+    assert b"BASH_ENV" not in here.ran["env"]  # type: ignore[attr-defined]
 
 
 def test_a_signal_while_the_process_runs_leaves_the_intercept(here: Workstation):
@@ -295,7 +317,7 @@ def test_people_see_the_traffic_the_proof_and_how_to_leave(here: Workstation, ca
     here.objects = fakes.cluster_service("www-ameide", agent=False)
     assert intercept(request(run=False), json=False) == 0
     first, curl, hint, proven, left = capsys.readouterr().out.splitlines()
-    assert first == "www-ameide -> 127.0.0.1:3000   all traffic (no telepresence.slot is set)"
+    assert first == "www-ameide -> 127.0.0.1:3000   everybody's traffic (no telepresence.slot is set)"
     assert curl == "  curl https://www/"
     assert "telepresence.slot" in hint
     assert "a request through the ingress arrived here (12 ms); the pod was replaced" in proven
@@ -311,7 +333,7 @@ def test_a_personal_intercept_shows_its_header(ada: Workstation, capsys: pytest.
     first, curl, hint, proven = said.out.splitlines()
     assert first == "www-ameide -> 127.0.0.1:3000   requests with x-user: ada"
     assert curl == "  (no curl: no host)"
-    assert hint == "  all traffic: inv intercept www-ameide --everyone"
+    assert hint == "  everybody's traffic: inv intercept www-ameide --everyone"
     assert proven.endswith("not proven by a request")
     assert "true   (in " in said.err
 
@@ -435,9 +457,38 @@ def test_what_argo_cd_would_do_is_noted(
     monkeypatch.setattr(argo, "findings", lambda s, service, state: found)
     monkeypatch.setattr(login, "validity", lambda s: "login: good")
     plan.make(here.settings, request())
-    assert capsys.readouterr().err.splitlines() == [
+    assert capsys.readouterr().err.splitlines()[1:] == [
         "   login: good", "   Argo CD: bad; fix it", "   Argo CD: odd",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("slot", "how", "first"),
+    [
+        ("", {}, "warning: everybody's traffic to www-ameide comes to this workstation: no telepresence.slot is set"),
+        ("ada", {"everyone": True}, "   everybody's traffic to www-ameide comes to this workstation, as wanted"),
+        ("ada", {}, "   login: good"),
+    ],
+)
+def test_the_first_line_says_when_everybodys_traffic_comes_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], slot: str, how: dict[str, Any], first: str
+):
+    here = prepared(monkeypatch, telepresence__slot=slot)
+    monkeypatch.setattr(login, "validity", lambda s: "login: good")
+    plan.make(here.settings, request(**how))
+    said = capsys.readouterr()
+    assert (said.out, said.err.splitlines()[0]) == ("", first)
+
+
+@pytest.mark.parametrize(
+    ("code", "line"), [(7, "xx run          true exited with 7"), (0, "ok run          true exited with 0")]
+)
+def test_the_end_of_the_process_is_said_with_its_code(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, line: str
+):
+    monkeypatch.setattr(foreground, "run", lambda argv, **how: code)
+    assert intercept(request()) == code
+    assert line in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("question", ["assess", "get deployments,statefulsets,services,pods"])

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tasks.core.errors import MISSING, REFUSED, Blocked, Problem, Refused, TimedOut, ToolError, Trouble
-from tasks.core.process import processes
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
-from tasks.flows.session import cli, connect, daemons
-from tasks.tools import base, kubeconfig, telepresence
+from tasks.flows.session import cli, connect
+from tasks.tools import api_server, base, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
-from tests.made import settings
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import DAEMON, HERE, NOT_CONNECTED, Workstation
 
@@ -307,73 +303,57 @@ def test_quit_that_loses_an_intercept_made_by_hand_needs_yes(here: Workstation):
 
 
 def test_a_daemon_that_does_not_end_is_named(here: Workstation, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(daemons, "end", lambda found, that: here.change("kill"))
+    left = Trouble("Telepresence's daemon still runs (pid 4711)", fix="sudo kill -9 4711")
+    here.failing = {"kill 4711": left}
     here.daemons = [DAEMON]
     with pytest.raises(Trouble) as failed:
         cli.quit(yes=False, dry=False)
-    assert failed.value.problem == Problem("the daemon (pid 4711) does not end", fix="sudo kill -9 4711")
+    assert failed.value is left
 
 
-@pytest.mark.parametrize(
-    ("argv", "daemon", "user"),
-    [
-        (("telepresence", "userd"), True, True),
-        (("telepresence", "connector-foreground"), True, True),
-        (("telepresence", "rootd"), True, False),
-        (("telepresence", "daemon-foreground"), True, False),
-        (("telepresence", "--flag", "userd"), True, True),
-        (("telepresence", "connect"), False, False),
-        (("userd",), False, False),
-        (("telepresence", "a", "b", "userd"), False, False),
-    ],
-)
-def test_a_daemon_is_named_by_its_first_arguments(argv: tuple[str, ...], daemon: bool, user: bool):
-    process = Process(1, 1.0, argv)
-    assert daemons.is_daemon(process) is daemon
-    assert daemons.is_daemon(process, user_only=True) is user
+GONE = Problem("the API server does not answer: nothing comes back from dev", "no VPN", "check the VPN")
 
 
-def test_daemons_of_other_projects_are_not_ours(monkeypatch: pytest.MonkeyPatch):
-    s = settings()
-    table = {
-        1: (("/usr/bin/telepresence", "userd"), str(base.frozen_kubeconfig(s))),
-        2: (("/usr/bin/telepresence", "userd"), "/other"),
-        3: (("/usr/bin/node", "userd"), str(base.frozen_kubeconfig(s))),
-        4: (("/usr/bin/telepresence", "list"), str(base.frozen_kubeconfig(s))),
-    }
-    monkeypatch.setattr(
-        processes, "running", lambda: iter([Process(pid, 1.0, argv) for pid, (argv, _) in table.items()])
-    )
-    monkeypatch.setattr(Process, "variable", lambda self, name: table[self.pid][1] if name == "KUBECONFIG" else "")
-    assert [process.pid for process in daemons.ours(s)] == [1]
+@pytest.fixture
+def gone(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> Workstation:
+    """A workstation with a session whose API server is gone."""
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": GONE)
+    here.daemons = [DAEMON]
+    return here
 
 
-@pytest.mark.parametrize(
-    ("ends_with", "sent"),
-    [
-        (signal.SIGTERM, [signal.SIGTERM]),
-        (signal.SIGKILL, [signal.SIGTERM, signal.SIGKILL]),
-        (None, [signal.SIGTERM, signal.SIGKILL]),
-    ],
-)
-def test_daemons_are_asked_first_and_killed_then(
-    monkeypatch: pytest.MonkeyPatch, ends_with: signal.Signals | None, sent: list[signal.Signals]
-):
-    living = {4711, 4712}
-    seen: list[tuple[int, int]] = []
+UNANSWERED = api_server.Unreachable(f"telepresence status: {GONE.what}", tool="telepresence")
 
-    def kill(pid: int, number: int) -> None:
-        seen.append((pid, number))
-        if pid == 4712:
-            raise PermissionError
-        if number == ends_with:
-            living.clear()
 
-    monkeypatch.setattr(os, "kill", kill)
-    monkeypatch.setattr(daemons, "until", lambda question, **how: question())
-    monkeypatch.setattr(Process, "lives", property(lambda self: self.pid in living))
-    change = daemons.end([Process(pid, 1.0, ("telepresence", "userd")) for pid in (4712, 4711, 4710)], "is old")
-    assert change.text == "end the daemon that is old (pid 4712, 4711, 4710)"
-    assert change.equivalent == ("kill", "4712", "4711", "4710")
-    change.run()
-    assert seen == [(pid, number) for number in sent for pid in (4712, 4711)]
+def test_status_that_hangs_without_the_api_server_names_it(gone: Workstation):
+    gone.failing = {"status": UNANSWERED}
+    with pytest.raises(api_server.Unreachable) as failed:
+        cli.status(json=False)
+    assert failed.value.problem == Problem(f"telepresence status: {GONE.what}", GONE.why, GONE.fix)
+
+
+def test_status_that_answers_without_the_api_server_names_it_too(gone: Workstation, capsys: pytest.CaptureFixture[str]):
+    gone.session = HERE
+    cli.status(json=False)
+    said = capsys.readouterr().out
+    assert f"Connected, but {GONE.summary}" in said
+    assert f"fix: {GONE.fix}" in said
+    cli.status(json=True)
+    assert document(capsys)["problem"]["what"] == GONE.what
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_quit_does_not_ask_telepresence_without_the_api_server(gone: Workstation, answers: bool):
+    gone.session = HERE
+    gone.failing = {} if answers else {"status": UNANSWERED}
+    cli.quit(yes=False, dry=False)
+    assert gone.did == ["kill 4711"]
+    assert gone.daemons == []
+
+
+def test_connect_without_the_api_server_is_not_tried(gone: Workstation):
+    gone.failing = {"status": UNANSWERED}
+    with pytest.raises(api_server.Unreachable) as failed:
+        connect.ensure(gone.settings, guarded=True)
+    assert failed.value.what == f"telepresence connect: {GONE.what}"
+    assert gone.did == []

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import Refused, ToolError
+from tasks.core.errors import Problem, Refused, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
-from tasks.flows.session import connect, daemons
+from tasks.flows.session import connect, daemons, tunnel
 from tasks.flows.session.connect import Look
 from tasks.tools import kubeconfig, kubectl, telepresence
 from tasks.tools.telepresence import Session
@@ -100,33 +100,77 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: None)
 
 
-@pytest.mark.usefixtures("frozen")
-def test_a_connect_to_a_daemon_that_was_killed_is_tried_once_more(monkeypatch: pytest.MonkeyPatch):
-    calls: list[str] = []
+def connecting(monkeypatch: pytest.MonkeyPatch, *failures: ToolError) -> list[str]:
+    """Let `connect` fail so, one after the other, and then connect. Returns what was done."""
+    did: list[str] = []
+    left = list(failures)
 
     def run() -> None:
-        calls.append("connect")
-        if len(calls) == 1:
-            raise telepresence.DaemonNotRunning("telepresence connect: user daemon is not running")
+        did.append("connect")
+        if left:
+            raise left.pop(0)
 
-    monkeypatch.setattr(connect, "connect_changes", lambda s, yes: iter([change(run)]))
+    def now(s: Settings) -> Session:
+        return Session() if left or "connect" not in did else HERE
+
+    monkeypatch.setattr(telepresence, "connect", lambda s: change(run))
+    monkeypatch.setattr(telepresence, "quit", lambda s: change(lambda: did.append("quit")))
+    monkeypatch.setattr(telepresence, "status", now)
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
+    monkeypatch.setattr(kubectl, "get", lambda s, kinds: [])
+    monkeypatch.setattr(daemons, "everything", lambda s: [])
     monkeypatch.setattr(connect, "_KILLED_DAEMON_IS_KNOWN", 0.0)
-    assert connect.ensure(made(), guarded=True) > 0
-    assert calls == ["connect", "connect"]
+    return did
+
+
+KILLED = telepresence.DaemonNotRunning("telepresence connect: user daemon is not running")
+BUSY = telepresence.RootDaemonBusy("telepresence connect: root daemon is reconnecting")
 
 
 @pytest.mark.usefixtures("frozen")
-def test_another_failure_of_connect_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
-    calls: list[str] = []
+@pytest.mark.parametrize(
+    ("failures", "expected"),
+    [
+        ([KILLED], ["connect", "connect"]),
+        ([BUSY], ["connect", "quit", "connect"]),
+        ([BUSY, BUSY], ["connect", "quit", "connect", "quit", "connect"]),
+    ],
+)
+def test_a_connect_that_meets_daemons_of_an_earlier_session_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: list[ToolError], expected: list[str]
+):
+    did = connecting(monkeypatch, *failures)
+    assert connect.ensure(made(), guarded=True) > 0
+    assert did == expected
 
-    def run() -> None:
-        calls.append("connect")
-        raise ToolError("telepresence connect: traffic manager not found")
 
-    monkeypatch.setattr(connect, "connect_changes", lambda s, yes: iter([change(run)]))
-    with pytest.raises(ToolError, match="traffic manager not found"):
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize(
+    ("failure", "tries"), [(ToolError("telepresence connect: traffic manager not found"), 1), (BUSY, 3), (KILLED, 3)]
+)
+def test_a_connect_that_fails_again_and_again_ends(monkeypatch: pytest.MonkeyPatch, failure: ToolError, tries: int):
+    did = connecting(monkeypatch, *[failure] * 9)
+    with pytest.raises(ToolError, match=failure.what):
         connect.ensure(made(), guarded=True)
-    assert calls == ["connect"]
+    assert did.count("connect") == tries
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize(
+    "moment", [Session(running=True, sessions=1, state="connecting"), replace(HERE, namespace="", context="")]
+)
+def test_a_session_that_another_command_opens_is_waited_for(monkeypatch: pytest.MonkeyPatch, moment: Session):
+    """Two commands at once from no session. For a moment 2.31 says `Connected` without a namespace."""
+    did = connecting(monkeypatch)
+    answers = [moment, moment, HERE]
+    monkeypatch.setattr(telepresence, "status", lambda s: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(connect, "_CONNECTING", 0.01)
+    assert connect.look(made()).why == "connecting: another command opens the session now"
+    assert connect.ensure(made(), guarded=True) == 0
+    assert did == []
+
+
+DOUBT = Problem("you are root in a container", fix="run as an ordinary user")
 
 
 ORPHAN = Process(4711, 1.0, ("telepresence", "userd"))
@@ -139,7 +183,8 @@ def test_a_connect_that_did_not_connect_names_the_fix(
     """A daemon that runs without an answer is what 2.31 does as root in a container."""
     monkeypatch.setattr(telepresence, "connect", lambda s: change(lambda: None))
     monkeypatch.setattr(connect, "look", lambda s: Look(Session(), False, "not connected", orphans))
-    monkeypatch.setattr(daemons, "ours", lambda s: [])
+    monkeypatch.setattr(daemons, "everything", lambda s: [])
+    monkeypatch.setattr(tunnel, "doubt", lambda: DOUBT if orphans else None)
     with pytest.raises(ToolError) as failed:
         connect._connect_change(made()).run()
     assert failed.value.what == "telepresence connect ended without an error, but: not connected"
@@ -241,7 +286,7 @@ def test_a_kubeconfig_that_changes_during_the_connect_ends_the_session_again(
 
     monkeypatch.setattr(telepresence, "connect", lambda s: change(run))
     monkeypatch.setattr(connect, "_must_be_here", lambda now: now)
-    monkeypatch.setattr(daemons, "ours", lambda s: list(started))
+    monkeypatch.setattr(daemons, "everything", lambda s: list(started))
     monkeypatch.setattr(daemons, "end", lambda found, that: change(lambda: ended.extend(found)))
     with pytest.raises(Refused, match="is production"):
         connect.ensure(s)

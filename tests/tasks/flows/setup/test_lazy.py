@@ -17,7 +17,7 @@ from tests.world import until
 
 def test_a_value_is_computed_once_for_all_threads():
     calls: list[int] = []
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=60)
 
     def compute() -> int:
         calls.append(1)
@@ -67,11 +67,11 @@ def test_an_invalidated_value_is_computed_again():
 
 
 def test_stop_ends_the_child_of_a_running_computation(tmp_path: Path):
-    lazy = Lazy(lambda: Tool("sh")["-c", f"touch {tmp_path}/runs; exec sleep 60"].run())
+    lazy = Lazy(lambda: Tool("sh")["-c", f"touch {tmp_path}/runs; exec sleep 600"].run())
     lazy.start()
     assert until((tmp_path / "runs").exists)
     began = time.monotonic()
     lazy.stop()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     with pytest.raises(ToolError, match="sh"):
         lazy.get()

@@ -169,6 +169,16 @@ def test_production_by_label_is_refused_on_the_first_and_on_a_later_run(workstat
     assert not (workstation.core / "node_modules").exists()
 
 
+def test_fetched_credentials_of_a_cluster_with_production_tags_are_refused(workstation: Workstation):
+    assert workstation.setup(only=["login"]) == 0
+    workstation.fault("production-tags")
+    workstation.forget_calls()
+    with pytest.raises(Refused, match=r"its tag \S+=production"):
+        workstation.setup(only=["credentials"])
+    assert workstation.writes() == []
+    assert not workstation.kubeconfig.exists()
+
+
 def test_unreadable_labels_are_refused_too(workstation: Workstation):
     workstation.fault("labels-unreadable")
     with pytest.raises(Refused):
@@ -327,7 +337,7 @@ def test_a_hanging_az_ends_at_its_deadline_and_leaves_no_process(workstation: Wo
     workstation.changed = {"REMOTE_DEV_DEADLINES__AZ": "1"}
     began = time.monotonic()
     steps = workstation.outcomes(capsys, only=["login", "credentials", "packages"])
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert steps["login"]["state"] == "unknown"
     assert "no answer in 1 s" in steps["login"]["note"]
     assert steps["credentials"]["state"] == "blocked"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from tasks.core.errors import Problem, Trouble
 from tasks.core.state import journal
 from tasks.flows.status import facts
 from tasks.flows.status.facts import Fact, State
+from tasks.tools import api_server, az
+from tasks.tools.telepresence import Session
+from tests.tasks.flows import fakes
+from tests.tasks.flows.fakes import HERE
 
 
 @pytest.fixture
@@ -54,3 +59,43 @@ def test_a_question_that_fails_is_an_unknown_fact_and_stops_no_other():
     assert (unknown.section, unknown.state) == ("login", State.UNKNOWN)
     assert unknown.problem == Problem("could not look: az does not answer", fix="inv aks.login")
     assert (target.value, target.state) == ("dev", State.OK)
+
+
+GONE = Problem("the API server does not answer", "no VPN", "check the VPN")
+
+
+@pytest.mark.parametrize(
+    ("session", "value"),
+    [
+        (HERE, "open to dev, namespace team, client , but the API server does not answer"),
+        (None, "does not answer: the API server does not answer"),
+    ],
+)
+def test_an_open_session_without_the_api_server_is_bad(
+    monkeypatch: pytest.MonkeyPatch, session: Session | None, value: str
+):
+    here = fakes.workstation(monkeypatch)
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": GONE)
+    if session is None:
+        here.failing = {"status": api_server.unreachable(GONE, name="telepresence status")}
+    (fact,) = facts.session(here.settings)
+    assert (fact.state, fact.document()["value"], fact.document()["fix"]) == (State.BAD, value, GONE.fix)
+
+
+@pytest.mark.parametrize(
+    ("gone", "seconds", "state", "value"),
+    [
+        (None, 3600.0, State.OK, "good for 60 min"),
+        (None, -1.0, State.WARN, "expired"),
+        (GONE, 3600.0, State.UNKNOWN, "good for 60 min, but not tried: the API server does not answer"),
+    ],
+)
+def test_a_token_counts_as_good_only_where_the_api_server_could_be_asked(
+    monkeypatch: pytest.MonkeyPatch, gone: Problem | None, seconds: float, state: State, value: str
+):
+    account = az.Account("ada", "user", "id", "Dev", "tenant")
+    monkeypatch.setattr(az, "account", lambda s: account)
+    monkeypatch.setattr(az, "token_expiry", lambda s: time.time() + seconds + 0.5)
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": gone)
+    _, token = facts.login(settings())
+    assert (token.state, token.document()["value"]) == (state, value)

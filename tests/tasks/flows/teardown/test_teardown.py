@@ -26,8 +26,8 @@ def test_the_session_is_ended_although_the_releases_cannot_be_listed(box: Box):
     control.fault(box, "api-refused")
     done = inv(box, "down", "--tilt")
     assert done.returncode == 1
-    assert "not everything was undone: helm list" in done.stderr
-    assert "ok down         end the Telepresence session" in done.stderr
+    assert "not everything was undone: helm list: the API server does not answer" in done.stderr
+    assert "ok down         end the session's daemons" in done.stderr
     assert not json.loads(inv(box, "tp.status", "--json").stdout)["session"]["running"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 
 from tasks.checks import guard
 from tasks.core.errors import Absent, Problem, Refused, TimedOut, ToolError, Trouble
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground, mark
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.teardown import cli, undo
-from tasks.tools import base, helm
+from tasks.tools import api_server, base, helm
 from tasks.tools.helm import Release
 from tasks.tools.telepresence import Session
 from tests.tasks.flows import fakes
@@ -205,7 +204,7 @@ def test_the_session_is_ended_when_it_is_ours_and_holds_nothing_made_by_hand(
 def test_a_daemon_that_does_not_answer_is_ended(here: Workstation, daemons: list[Process]):
     here.failing = {"status": TimedOut("telepresence status: no answer")}
     here.daemons = list(daemons)
-    assert texts(here) == (["end the daemon that does not answer"] if daemons else [])
+    assert texts(here) == (["end the session's daemons"] if daemons else [])
     down()
     assert here.did == (["kill 4711"] if daemons else [])
 
@@ -216,17 +215,17 @@ def test_without_telepresence_there_is_no_session_to_end(here: Workstation):
     assert texts(here) == []
 
 
-@pytest.mark.parametrize(("later", "ended"), [(0.0, True), (1.0, False), (None, False)])
-def test_a_process_is_ended_only_while_its_pid_is_its_own(
-    here: Workstation, monkeypatch: pytest.MonkeyPatch, later: float | None, ended: bool
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_process_is_ended_only_while_its_group_is_its_own(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, ours: bool
 ):
-    start = {} if later is None else {"start": processes.started(os.getpid()) + later}
     groups: list[int] = []
     monkeypatch.setattr(foreground, "end_group", groups.append)
-    journal.record("process", group=os.getpid(), **start)
+    monkeypatch.setattr(mark, "carried_in_group", lambda group, mark: ours)
+    journal.record("process", group=7)
     journal.record("process", name="one that did not start")
     down()
-    assert groups == ([os.getpid()] if ended else [])
+    assert groups == ([7] if ours else [])
     assert journal.entries("process") == []
 
 
@@ -235,3 +234,52 @@ def test_an_entry_says_what_is_ended(here: Workstation):
     journal.record("process")
     journal.record("file", path="/x")
     assert texts(here) == ["end tilt (pid 7)", "end a process (pid None)", "delete /x"]
+
+
+@pytest.fixture
+def gone(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> Workstation:
+    """A workstation with a session and an intercept, whose API server is gone: `status` hangs, and so would `quit`."""
+    problem = Problem("the API server does not answer", "no VPN", "check the VPN")
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": problem)
+    here.failing = {"status": api_server.unreachable(problem, name="telepresence status")}
+    here.daemons = [DAEMON]
+    fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
+    return here
+
+
+def test_without_the_api_server_the_daemons_are_ended_and_what_may_be_held_is_named(
+    gone: Workstation, monkeypatch: pytest.MonkeyPatch
+):
+    gone.session = HERE
+    entry = fakes.intercept(monkeypatch, gone, "www")
+    with pytest.raises(Trouble) as failed:
+        down()
+    assert gone.did == ["kill 4711"]
+    assert journal.entries() == [entry]
+    assert failed.value.problem == Problem(
+        "not everything was undone: www may still be held: the API server does not answer",
+        "no VPN",
+        "check the VPN; then inv down",
+    )
+
+
+def test_a_root_daemon_that_cannot_be_ended_is_named_again_by_the_next_down(gone: Workstation):
+    left = Trouble("Telepresence's daemon still runs (pid 4711)", fix="sudo kill 4711")
+    gone.failing["kill 4711"] = left
+    for _ in range(2):
+        with pytest.raises(Trouble) as failed:
+            down()
+        assert failed.value.what == f"not everything was undone: {left.what}"
+        assert failed.value.fix == left.fix
+        assert len(journal.entries("session")) == 1
+    del gone.failing["kill 4711"]
+    down()
+    assert journal.entries() == []
+
+
+def test_releases_are_not_listed_without_the_api_server(gone: Workstation):
+    fakes.freeze(gone.settings)
+    gone.failing["releases"] = ToolError("asked")
+    with pytest.raises(Trouble) as failed:
+        down(tilt=True)
+    assert failed.value.what == "not everything was undone: helm list: the API server does not answer"

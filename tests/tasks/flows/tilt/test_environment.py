@@ -49,6 +49,7 @@ def test_nothing_secret_is_passed_on(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KUBECONFIG", "/home/x/config")
     document = json.loads(environment.environment(settings(azure__tenant="a-tenant"))[environment.SETTINGS])
     assert set(document) == {
+        "answered",
         "cluster",
         "registry",
         "guard",

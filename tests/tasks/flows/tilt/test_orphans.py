@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.core.process import foreground, processes
+from tasks.core.process import foreground, mark, processes
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.tilt import orphans
@@ -125,8 +125,9 @@ def test_an_orphan_that_ignores_the_signal_is_ended(machine: Machine):
     assert machine.sent == [("SIGTERM", SERVE), ("end", SERVE), ("end", GRANDCHILD)]
 
 
-def test_a_running_tilt_is_ended_before_what_it_started(machine: Machine):
+def test_a_running_tilt_is_ended_before_what_it_started(machine: Machine, monkeypatch: pytest.MonkeyPatch):
     entry = journal.record("process", name="tilt", group=TILT, start=float(TILT), run=RUN)
+    monkeypatch.setattr(mark, "carried_in_group", lambda group, mark: group == TILT)
     assert orphans.stop(entry) == ["tilt (pid 100)", "sh -c serve it (pid 110)"]
     assert machine.sent == [("end", TILT), ("SIGTERM", SERVE), ("end", GRANDCHILD)]
     assert journal.entries() == []

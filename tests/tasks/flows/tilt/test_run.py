@@ -128,7 +128,7 @@ def started(here: Workstation, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
         return int(seen["code"])
 
     monkeypatch.setattr(foreground, "run", foreground_run)
-    monkeypatch.setattr(Watcher, "start", lambda self: seen.update(watched=True))
+    monkeypatch.setattr(Watcher, "start", lambda self, group: seen.update(watched=True))
     monkeypatch.setattr(Watcher, "stop", lambda self: seen.update(stopped=True))
     monkeypatch.setattr(orphans, "end", lambda mark: seen["ended"].append(mark) or [])
     monkeypatch.setattr(ports, "owner", lambda port: None)

@@ -96,7 +96,7 @@ def test_a_tilt_of_somebody_elses_terminal_is_found_at_the_port_of_the_settings(
     assert found["tilt"] == [{"port": 10350, "pid": None, "page": "http://localhost:10350/", "tiltfile": error or "ok"}]
     assert found["resources"] == [
         {"port": 10350, "name": WWW, "ready": True, "update": "ok", "runtime": "ok", "enabled": True, "waits": False,
-         "waiting": "", "error": "", "pid": 0}
+         "waiting": "", "error": "", "pid": 0, "pod": "", "pod_status": "", "pod_message": ""}
     ]  # fmt: skip
 
 

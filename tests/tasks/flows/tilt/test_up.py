@@ -192,6 +192,53 @@ def test_a_refused_push_is_explained_although_docker_is_logged_in(team: Team):
     assert "apps-platform-tilt" not in team.releases()
 
 
+@pytest.fixture
+def crash_loop(team: Team) -> Iterator[None]:
+    control.fault(team.box, "crash-loop")
+    yield
+    control.fault(team.box, "crash-loop", on=False)
+
+
+@pytest.mark.parametrize("task", ["tilt.ci", "tilt.up"])
+def test_a_crash_loop_ends_it_with_the_reason_and_the_pods_last_lines(team: Team, crash_loop: None, task: str):
+    done = team.inv(task, "--only", "graph")
+    assert done.returncode == 1, done.stderr
+    assert "| Error: the variable DATABASE_URL is not set" in done.stderr
+    said = done.stderr.rstrip().splitlines()
+    assert said[-3].startswith("error: apps-graph-tilt does not stay up: CrashLoopBackOff, pod graph-tilt-")
+    assert "back-off 20s restarting failed container" in said[-2]
+    assert "kubectl logs graph-tilt-" in said[-1]
+    assert " up; page" not in done.stderr
+
+
+def test_status_names_a_crash_loop(team: Team, crash_loop: None):
+    with started(team.box, "tilt.up", "--only", "graph", env=team.env) as run:
+        assert until(lambda: "CrashLoopBackOff" in run.said, 60), run.said
+        shown = team.inv("tilt.status")
+        assert "CrashLoopBackOff" in shown.stdout, shown.stdout
+        assert run.end() == 1
+
+
+def test_an_intercept_is_up_only_when_its_process_has_answered(team: Team):
+    with intercepting(team) as run:
+        assert until(lambda: "1 up; page" in run.err.read_text(), 60), run.said
+        assert f"ok intercept-{NAME}" in run.err.read_text()
+        assert "was answered by your process" in run.out.read_text(), "it was called up before that"
+        run.end(signal.SIGTERM)
+
+
+def test_an_intercept_that_ends_is_not_up(team: Team):
+    control.fault(team.box, "conflict")
+    try:
+        with started(team.box, "tilt.up", "--intercept", f"{NAME},graph", env=team.env) as run:
+            assert until(lambda: f"xx intercept-{NAME}" in run.said, 60), run.said
+            assert until(lambda: "ok intercept-graph" in run.said, 60), run.said
+            assert " up; page" not in run.said
+            run.end(signal.SIGTERM)
+    finally:
+        control.fault(team.box, "conflict", on=False)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_intercept_ends_with_its_tilt_however_that_ends(team: Team, number: int):
     with intercepting(team) as run:
@@ -281,7 +328,7 @@ def test_a_stuck_release_is_explained_and_can_be_removed(team: Team):
         ("tilt-missing", 1, "tilt is not installed"),
         ("production-labels", 3, "is production"),
         ("labels-unreadable", 3, "could not be looked at"),
-        ("api-refused", 3, "the API server does not answer"),
+        ("api-refused", 1, "the API server does not answer"),
     ],
 )
 def test_a_fault_is_one_error_and_nothing_is_deployed(team: Team, fault: str, code: int, said: str):

@@ -1,0 +1,67 @@
+"""Does the session carry anything? `connect` exits with 0 although the daemon resolves no name and soon ends.
+
+2.31 does so as root in a container: it takes that container for its own, and nothing asks its DNS server
+(recordings azure-live/telepresence/2.31.0/40 to 43).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from tasks.checks.devcontainer import machine
+from tasks.core import ui
+from tasks.core.config.settings import Settings
+from tasks.core.errors import Problem, ToolError
+from tasks.core.wait import until
+from tasks.tools import kubectl
+
+_SECONDS = 6.0  # for the first name: longer than Telepresence's own lookup (4 s)
+_NAMES = 5  # so many Services are tried
+
+
+def doubt() -> Problem | None:
+    """Return why a session may be dead although `connect` says that it is open; None when nothing speaks for that."""
+    return machine.root_in_container(machine.Machine.this())
+
+
+def must_carry(s: Settings) -> None:
+    """Resolve the name of a Service through the tunnel. Raises ToolError when none resolves and there is a doubt.
+
+    Without a doubt it is a warning: the resolver of a workstation may be set up in ways that the suite does not know,
+    and intercepts work without it.
+    """
+    hosts = _hosts(s)
+    if not hosts or until(lambda: any(_resolves(host) for host in hosts), every=0.3, for_=_SECONDS):
+        return
+    reason = doubt()
+    what = f"the session is open, but {hosts[0]} does not resolve through it"
+    if reason:
+        raise ToolError(f"telepresence connect: {what}", tool="telepresence", why=reason.what, fix=reason.fix)
+    ui.warn(f"{what}: programs here cannot reach the cluster's services by name (telepresence status shows its DNS)")
+
+
+def _hosts(s: Settings) -> list[str]:
+    """Return the names of some Services of the namespace; empty when they cannot be listed."""
+    try:
+        services = kubectl.get(s, "services")
+    except ToolError:
+        return []
+    names = sorted(str((item.get("metadata") or {}).get("name")) for item in services)
+    return [f"{name}.{s.cluster.namespace}" for name in names[:_NAMES]]
+
+
+def _resolves(host: str) -> bool:
+    """Does the name have an address? A thread asks, because the resolver has no deadline."""
+    found: list[bool] = []
+
+    def attempt() -> None:
+        try:
+            found.append(bool(socket.getaddrinfo(host, None)))
+        except (OSError, UnicodeError):
+            return
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return bool(found)

@@ -1,0 +1,130 @@
+"""An intercept whose process does not answer: what is said after five seconds. Real processes in a sandbox."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import control
+from sandbox.control import Box
+from tasks.core import ports
+from tests.world import ROOT, WWW, inv, program, started, until
+
+pytestmark = pytest.mark.slow
+
+PORT = ports.free()
+INTERCEPT = ("intercept", WWW, "--port", str(PORT), "--")
+QUIET = "no request has reached your process: "
+# setsockopt(1, 2, 1): SO_REUSEADDR, as web servers set it
+OPEN = "import socket, time; s = socket.socket(socket.{family}); s.setsockopt(1, 2, 1); s.bind(('{address}', {port})); s.listen(); time.sleep(90)"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    box = control.up()
+    done = inv(box, "setup")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield box
+    control.down(box)
+
+
+def opens(port: int, address: str = "127.0.0.1") -> list[str]:
+    """A process that listens there, and answers nothing."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
+    return [sys.executable, "-c", OPEN.format(family=family, address=address, port=port)]
+
+
+def said_by(box: Box, *command: str) -> list[str]:
+    """The lines about an intercept with this command that no request reaches; it is ended then."""
+    with started(box, *INTERCEPT, *command) as run:
+        assert until(lambda: "Ctrl-C ends the process and leaves\n" in run.said, 40), run.said
+        assert run.end(signal.SIGINT) in {130, 143}, run.said
+        lines = run.said.splitlines()
+    first = next(n for n, line in enumerate(lines) if QUIET in line)
+    return lines[first : next(n for n, line in enumerate(lines) if "keeps coming here" in line) + 1]
+
+
+def test_a_process_that_listens_on_nothing_is_reported(box: Box):
+    quiet, port, process, traffic = said_by(box, "sleep", "100")
+    failed = re.search(r"(\d+) of (\d+) requests through the ingress failed \((.+)\)  \d+\.\d s$", quiet)
+    assert failed, quiet
+    assert 1 <= int(failed[1]) <= int(failed[2])
+    assert port == f"   nothing listens on 127.0.0.1:{PORT}"
+    assert process == "   your process listens on no port"
+    assert traffic == "   everybody's traffic keeps coming here; Ctrl-C ends the process and leaves"
+
+
+def test_a_process_that_listens_on_another_port_is_reported_with_it(box: Box):
+    other = ports.free()
+    _, port, process, _ = said_by(box, "sh", "-c", f"{' '.join(map(repr, opens(other)))} & wait")
+    assert port == f"   nothing listens on 127.0.0.1:{PORT}"
+    assert f"127.0.0.1 port {other}" in process
+    assert "--port" in process
+
+
+def test_a_process_that_listens_on_ipv6_only_is_reported(box: Box):
+    _, port, _ = said_by(box, *opens(PORT, "::1"))
+    assert port == f"   port {PORT} is open on ::1 only: let it listen on 127.0.0.1"
+
+
+def test_a_process_that_takes_requests_and_does_not_answer_is_reported(box: Box):
+    quiet, port, _ = said_by(box, *opens(PORT))
+    assert "the local process took the request and did not answer in 3 s" in quiet
+    assert re.fullmatch(rf"   pid \d+ \(.+\) listens on port {PORT}", port)
+
+
+def test_a_process_that_listens_late_is_reached_and_that_is_said(box: Box):
+    late = f"sleep 6; exec {sys.executable} -m http.server {PORT} --bind 127.0.0.1"
+    with started(box, *INTERCEPT, "sh", "-c", late) as run:
+        assert until(lambda: "was answered by your process" in run.said, 40), run.said
+        assert QUIET in run.said
+        run.end(signal.SIGINT)
+
+
+def test_a_personal_intercept_names_its_requests(box: Box):
+    with started(box, *INTERCEPT, "sleep", "100", env={"REMOTE_DEV_TELEPRESENCE__SLOT": "ada"}) as run:
+        assert until(lambda: ": ada keeps coming here" in run.said, 40), run.said
+        run.end(signal.SIGINT)
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_an_immediate_end_is_said_with_its_code(box: Box, code: int):
+    done = inv(box, *INTERCEPT, "sh", "-c", f"exit {code}")
+    assert done.returncode == code
+    assert f"sh exited with {code}" in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "leaves"), [(b"y\n", True), (b"\n", False)])
+def test_on_a_terminal_the_intercept_can_be_left_with_y(box: Box, typed: bytes, leaves: bool):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        env = {name: value for name, value in box.environment().items() if name not in {"CI", "AGENT"}}
+        os.chdir(ROOT)
+        argv = program(*INTERCEPT, "sh", "-c", "sleep 8; exit 5")
+        os.execve(argv[0], argv, env)
+    said = b""
+    end = time.monotonic() + 60
+    answered = False
+    while time.monotonic() < end:
+        if not select.select([terminal], [], [], 0.2)[0]:
+            continue
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # the other side has ended
+            break
+        if b"leave now?" in said and not answered:
+            os.write(terminal, typed)
+            answered = True
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert answered, said
+    assert os.waitstatus_to_exitcode(status) == (130 if leaves else 5), said
+    assert b"left the intercept" in said
