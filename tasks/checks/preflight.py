@@ -63,7 +63,7 @@ def _no_service(service: ClusterService) -> Iterator[Obstacle]:
         yield refusal(
             f"no Service selects the pods of {service.name}",
             why="there is no port to intercept",
-            fix=f"add a Service for {service.name} in gitops; to run it with the pod's environment alone use inv tilt.up --only {service.name}",
+            fix=f"add a Service for {service.name} in gitops; or inv tilt.up --only {service.name} builds it and deploys your copy into the cluster",
         )
     elif not service.ports:
         yield refusal(

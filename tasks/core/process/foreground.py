@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.core import ui
 from tasks.core.process.child import Child, start
 from tasks.core.process.interrupt import SIGNALS, Interrupted, postponed, unwind
 from tasks.core.process.processes import deliver, group_lives
@@ -26,7 +27,7 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self.group = 0
+        self.group, self.name = 0, ""
         self.seen: list[int] = []
         self.held = False
         self.starting = False
@@ -43,15 +44,23 @@ class Signals:
         elif not self.held or len(self.seen) > 2:
             unwind(number)
 
+    def stop(self, number: int, frame: Any) -> None:
+        """Stop this process, as Ctrl-Z does by default. The child is in a session of its own and runs on: say so."""
+        if self.group:
+            ui.talk(f"\n{self.name} runs on (pid {self.group}): fg returns to it, inv down ends it")
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)  # it returns when the process goes on
+        signal.signal(signal.SIGTSTP, self.stop)
+
     def release(self) -> None:
         """End the holding. Unwind now for a signal that came meanwhile."""
         self.held = False
         if self.seen:
             unwind(self.seen[-1])
 
-    def give_to(self, group: int) -> None:
+    def give_to(self, group: int, name: str) -> None:
         """Pass signals on to this group from now on, and one that came while it was started."""
-        self.group = group
+        self.group, self.name = group, name
         self.starting = False
         if self.seen:
             deliver(group, self.seen[-1])
@@ -59,12 +68,14 @@ class Signals:
 
 @contextmanager
 def signals() -> Iterator[Signals]:
-    """Take the three signals during the block. Outside the main thread, where Python sets no handlers, take none."""
+    """Take the three signals, and Ctrl-Z, during the block. Outside the main thread, where Python sets no handlers, take
+    none."""
     taken = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield taken
         return
     before = {number: signal.signal(number, taken.take) for number in SIGNALS}
+    before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, taken.stop)
     try:
         yield taken
     finally:
@@ -107,7 +118,7 @@ def run(
             fix=fix or f"install {argv[0]}, or name a command after --",
         )
         try:
-            taken.give_to(child.pid)
+            taken.give_to(child.pid, os.path.basename(argv[0]))
             started(child.pid)
             code = child.wait()
         finally:

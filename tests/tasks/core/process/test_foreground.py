@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Trouble
-from tasks.core.process import foreground
+from tasks.core.process import foreground, processes
 from tasks.core.wait import until
 
 RUN = """
 import sys
 from pathlib import Path
-from tasks.core.process import foreground
+from tasks.core.process import foreground, processes
 import os
 with foreground.signals() as taken:
     sys.exit(foreground.run(sys.argv[1:], env=dict(os.environ), cwd=Path("."), taken=taken))
@@ -76,6 +76,28 @@ def test_the_second_signal_kills_a_child_that_ignores_the_first():
     assert process.stdout.readline() == "first\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 137
+
+
+def test_ctrl_z_stops_this_process_and_says_that_the_child_runs_on():
+    said = RUN.replace("taken=taken", "taken=taken, started=lambda pid: print(pid, flush=True)")
+    process = subprocess.Popen(
+        [sys.executable, "-c", said, "sh", "-c", "trap 'exit 9' INT; while :; do sleep 0.05; done"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,  # a job as shells make them: the kernel ignores Ctrl-Z in an orphaned group
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGTSTP)
+    assert until(lambda: processes.stat(process.pid)[0] == "T", every=0.02, for_=30)
+    assert processes.stat(child)[0] != "T"
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 9
+    assert err.count(f"\nsh runs on (pid {child}): fg returns to it, ") == 1
 
 
 def test_the_childs_stdin_stays_open_and_silent():
