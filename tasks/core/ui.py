@@ -27,6 +27,7 @@ _MARKS = {
     "pending": "..",
     "blocked": "!!",
     "waiting": "--",
+    "skipped": "--",
     "unknown": "??",
     "running": "->",
     "failed": "xx",
@@ -91,9 +92,13 @@ def failure_as_json(why: Trouble) -> None:
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
     """Print an event of a step, on stderr: mark, key, text, seconds."""
     took = f"  {seconds:.1f} s" if seconds is not None else ""
-    mark = _MARKS.get(state, "  ")
-    line = wrapped(f"{mark} {visible(f'{key:<12} {text}')}{took}", _size(sys.stderr).columns, hang=16)
-    _write(sys.stderr, f"{paint(mark, state)}{line.removeprefix(mark)}\n")
+    line = wrapped(f"{mark(state)} {visible(f'{key:<12} {text}')}{took}", _size(sys.stderr).columns, hang=16)
+    _write(sys.stderr, f"{paint(mark(state), state)}{line.removeprefix(mark(state))}\n")
+
+
+def mark(state: str) -> str:
+    """Return the two characters that show a state."""
+    return _MARKS.get(state, "  ")
 
 
 def paint(text: str, state: str) -> str:
