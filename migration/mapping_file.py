@@ -96,7 +96,7 @@ def _bad_patterns(mapping: Mapping) -> Iterator[Mistake]:
     for keys, pattern in _patterns(mapping):
         try:
             re.compile(pattern)
-        except re.error as why:
+        except (re.error, RecursionError, OverflowError) as why:
             yield Mistake(keys, f"not a regular expression: {why}", "fix the expression")
 
 
@@ -104,7 +104,7 @@ def _bad_replacements(mapping: Mapping) -> Iterator[Mistake]:
     for number, rewrite in enumerate(mapping.rewrites):
         try:
             re.sub(rewrite.pattern, rewrite.replacement if rewrite.pattern else "", "")
-        except (re.error, IndexError) as why:
+        except (re.error, IndexError, RecursionError, OverflowError) as why:
             what = f"does not fit the pattern: {why}"
             yield Mistake(("rewrites", str(number), "replacement"), what, "fix the replacement")
 

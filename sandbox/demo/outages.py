@@ -42,6 +42,7 @@ class Outage:
 
 OUTAGES = (
     Outage("api-silent", "the API server is silent: packets are dropped", "nothing comes back from"),
+    Outage("api-hung", "the API server accepts connections and does not answer", "then nothing comes back"),
     Outage("cluster-stopped", "the cluster is stopped", "is stopped"),
     Outage("api-refused", "the API server refuses connections", "refuses connections"),
     Outage("dns", "its name does not resolve", "does not resolve"),

@@ -7,6 +7,8 @@ sandbox/resolver/sitecustomize.py, which the sandbox's PYTHONPATH names, reads i
 from __future__ import annotations
 
 import contextlib
+import random
+import select
 import socket
 import threading
 import time
@@ -15,6 +17,7 @@ from sandbox.world.cluster import Cluster
 from sandbox.world.state import World
 
 _MANY = 128
+_PAUSE = 0.1  # seconds until the faults are looked at again
 _FULL = 4  # connections; the queue of a listener with a backlog of 0 holds one or two
 
 
@@ -26,9 +29,8 @@ class ApiEndpoint:
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._queued: list[socket.socket] = []  # connections that fill the queue of the silent listener
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address: tuple[str, int] = probe.getsockname()
+        self._kept: list[socket.socket] = []  # accepted connections that get no answer
+        self.address = _free_address()
         self._hosts: list[str] = []
         self.follow()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -71,7 +73,10 @@ class ApiEndpoint:
             self._close_queued()
         with contextlib.suppress(BlockingIOError):
             while True:
-                listener.accept()[0].close()
+                self._kept.append(listener.accept()[0])
+        if not self.world.fault("api-hung"):
+            while self._kept:
+                self._kept.pop().close()
 
     def _close(self) -> None:
         self._close_queued()
@@ -85,10 +90,16 @@ class ApiEndpoint:
         self._queued = []
 
     def _serve(self) -> None:
-        """Accept what connects, and follow a cluster that az starts or stops."""
+        """Accept what connects, at once, and follow a cluster that az starts or stops."""
         while True:
             self.follow()
-            time.sleep(0.1)
+            with self._lock:
+                listener = self._listener
+            if listener is None or self._queued:
+                time.sleep(_PAUSE)
+            else:
+                with contextlib.suppress(OSError, ValueError):  # a fault has closed it meanwhile
+                    select.select([listener], [], [], _PAUSE)
 
     def _write_hosts(self) -> None:
         """List the API servers, and with a session open what its DNS server would resolve: the cluster's Services."""
@@ -120,3 +131,20 @@ class ApiEndpoint:
             if workload.service and workload.namespace in daemon.mapped
             for suffix in ("", ".svc.cluster.local")
         }
+
+
+def _free_address() -> tuple[str, int]:
+    """An address whose port the kernel gives to nobody else: below the ports that it hands out (32768 and above)."""
+    while True:
+        address = ("127.0.0.1", random.randint(20000, 32000))
+        with socket.socket() as probe:
+            if _can_bind(probe, address):
+                return address
+
+
+def _can_bind(unbound: socket.socket, address: tuple[str, int]) -> bool:
+    try:
+        unbound.bind(address)
+    except OSError:
+        return False
+    return True

@@ -57,7 +57,7 @@ def reach(world: World, call: Call, config: Kubeconfig, context: str, timeout: f
         raise Unreachable("dns", f"dial tcp: lookup {name} on 10.98.0.1:53: no such host")
     if world.fault("api-refused"):
         raise Unreachable("refused", f"dial tcp {host}: connect: connection refused")
-    if world.fault("api-silent"):
+    if world.silent():
         world.wait(call, timeout)
         raise Unreachable("silent", "context deadline exceeded")
     bearer = world.bearer(token)

@@ -156,6 +156,10 @@ class World:
             raise KeyError(f"no fault is called {name}")
         return name in self.faults
 
+    def silent(self) -> bool:
+        """Does the API server leave every request without an answer?"""
+        return self.fault("api-silent") or self.fault("api-hung")
+
     def login_fault(self) -> str:
         """The AADSTS code, without its prefix, with which Entra refuses tokens now; "" if it does not."""
         return next((code for code in AADSTS if f"login-{code}" in self.faults), "")

@@ -14,6 +14,8 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Problem, ToolError, Trouble
 from tasks.core.process.running import end_running
 
+_LOOK_AGAIN = "run this again; inv status looks at login and session"
+
 
 class Verdict(StrEnum):
     OK = "ok"  # as it should be
@@ -110,7 +112,7 @@ def ask_all(questions: Sequence[Question], *, seconds: float = 30.0, workers: in
     pool.shutdown(wait=False, cancel_futures=True)
     if late:
         end_running()  # a hanging child would hold this process until its own deadline
-    no_answer = Trouble(f"no answer in {seconds:g} s", fix="run this again; inv status looks at login and session")
+    no_answer = Trouble(f"no answer in {seconds:g} s", fix=_LOOK_AGAIN)
     findings: list[Finding] = []
     for question, future in asked:
         if future in late:
@@ -124,7 +126,7 @@ def _ask(question: Question) -> list[Finding]:
     try:
         return list(question.ask())
     except (ToolError, Blocked) as why:
-        return [could_not_look(subject, why) for subject in question.subjects]
+        return [could_not_look(subject, why, fix=_LOOK_AGAIN) for subject in question.subjects]
 
 
 def limit_deadlines(s: Settings, seconds: float) -> Settings:

@@ -11,6 +11,10 @@ from tasks.core.errors import ToolError
 Answer = TypeVar("Answer")
 
 
+# Half a surrogate pair, which JSON can hold, is a UnicodeEncodeError.
+_MISFITS = (msgspec.ValidationError, UnicodeEncodeError, RecursionError)
+
+
 class Shape(msgspec.Struct, kw_only=True):
     """What is read of an answer: its keys and their types. Other keys do not matter."""
 
@@ -22,7 +26,7 @@ def must_be(kind: Any, answer: Answer, *, said: str, fix: str = "") -> Answer:
     """
     try:
         msgspec.convert(answer, kind, strict=False)
-    except (msgspec.ValidationError, RecursionError) as why:
+    except _MISFITS as why:
         raise ToolError(
             f"{said}: the answer has another form than expected",
             tool=said.split()[0],
@@ -37,10 +41,12 @@ def fits(kind: Any, answer: Any) -> bool:
     """Has it this form?"""
     try:
         msgspec.convert(answer, kind, strict=False)
-    except (msgspec.ValidationError, RecursionError):
+    except _MISFITS:
         return False
     return True
 
 
 def _reason(why: Exception) -> str:
-    return "it is nested too deeply" if isinstance(why, RecursionError) else str(why)[:200]
+    if isinstance(why, RecursionError):
+        return "it is nested too deeply"
+    return "it is not valid Unicode" if isinstance(why, UnicodeEncodeError) else str(why)[:200]

@@ -1,6 +1,6 @@
 """Why a tool failed: patterns over its output, each with the cause and the command that fixes it.
 
-The first match wins, so special patterns come before general ones. AADSTS codes have a table of their own in `entra`.
+The first match wins; general patterns are tried after all others. AADSTS codes have a table of their own in `entra`.
 The sentences are recorded in tests/data/contracts/, one file for each version of a tool.
 """
 
@@ -23,6 +23,9 @@ class Signature:
     fix: str
     tools: tuple[str, ...] = ()
     """The programs that print it; empty for any."""
+
+    general: bool = False
+    """It also matches what special ones match, so it is tried after all of them."""
 
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -66,6 +69,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"AuthorizationFailed",
         "an Azure role is missing",
         "ask the owner of the resource group for it, then inv aks.login",
+        general=True,
     ),
     Signature(
         r"ResourceGroupNotFound|\(ResourceNotFound\)",
@@ -248,6 +252,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"pushing image .*(?:denied|unauthorized|authentication required)|unauthorized: authentication required",
         "the registry rejects the login: it has expired, or a role is missing (AcrPush)",
         "inv aks.registry; inv aks.check shows the roles",
+        general=True,  # the registry's firewall and a role both end a push with `denied`
     ),
     Signature(
         r"CONNECTIVITY_REFRESH_TOKEN_ERROR|Access to registry .* was denied|Unable to authenticate using AAD",
@@ -361,8 +366,10 @@ SIGNATURES: tuple[Signature, ...] = (
         r"[Rr]ead-only file system|[Pp]ermission denied",
         "a file or folder may not be written",
         "look at the owner of the named path; inv devcontainer.check looks at the volumes",
+        general=True,
     ),
 )
+_BY_SPECIFICITY = sorted(SIGNATURES, key=lambda signature: signature.general)
 
 
 def explain(tool: str, said: str) -> tuple[str, str]:
@@ -376,7 +383,7 @@ def explain(tool: str, said: str) -> tuple[str, str]:
             f"Azure AD refused (AADSTS{codes[0]})",
             f"look it up at https://login.microsoftonline.com/error?code={codes[0]}",
         )
-    for signature in SIGNATURES:
+    for signature in _BY_SPECIFICITY:
         if not signature.tools or tool in signature.tools:
             found = re.search(signature.pattern, said)
             if found:

@@ -1,8 +1,8 @@
 """Can the API server be reached? One TCP connection shows it sooner than a program whose packets are dropped.
 
 With a session open and the API server silent, `telepresence status`, `list` and `quit` hang until they are killed
-(2.31), and kubectl ends at its own deadline. So a program is asked only for a moment when the server does not accept
-a connection, and the error names the cause.
+(2.31), and kubectl ends at its own deadline, or at five times that while it knows no API groups. So a program is asked
+only for a moment when the server does not accept a connection or does not answer on it, and the error names the cause.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tasks.core.config.settings import Settings
@@ -23,9 +23,13 @@ from tasks.core.yaml.nodes import find, text
 from tasks.tools import base, kubeconfig
 from tasks.tools.az import cluster
 
+if TYPE_CHECKING:
+    import socket
+
 Value = TypeVar("Value")
 
 _ACCEPTED_WITHIN = 1.2  # seconds: a lost first packet is sent again after one
+_ANSWERED_WITHIN = 2.0  # seconds, on an accepted connection
 _MOMENT = 1.0  # second for a program that will probably not answer
 _AZ_ANSWERS_WITHIN = 2.0  # seconds, beside that program
 _VALID = 5.0  # seconds that a look is used again: one command asks several times
@@ -156,6 +160,12 @@ def _problem(host: str, port: int) -> Problem | None:
         )
     if isinstance(error, ConnectionRefusedError):
         return Problem(f"the API server does not answer: {place} refuses connections", "it may be stopped", _FIX)
+    if isinstance(error, _Mute):
+        return Problem(
+            f"the API server does not answer: {place} accepts connections, and then nothing comes back",
+            "the API server hangs, or what is in front of it",
+            _FIX,
+        )
     if isinstance(error, TimeoutError):
         return Problem(
             f"the API server does not answer: nothing comes back from {place}",
@@ -165,8 +175,12 @@ def _problem(host: str, port: int) -> Problem | None:
     return Problem(f"the API server does not answer: {place}: {error.strerror or error}", "the network is down", _FIX)
 
 
+class _Mute(TimeoutError):
+    """The connection was accepted, and nothing came back."""
+
+
 def _connect(host: str, port: int) -> OSError | None:
-    """Return why no connection comes about in time; None when one does.
+    """Return why the server does not answer in time; None when it does.
 
     A thread tries it, because the resolver has no deadline. Its last error counts when a name has several addresses.
     """
@@ -176,8 +190,8 @@ def _connect(host: str, port: int) -> OSError | None:
 
     def attempt() -> None:
         try:
-            socket.create_connection((host, port), _ACCEPTED_WITHIN).close()
-            result.append(None)
+            with socket.create_connection((host, port), _ACCEPTED_WITHIN) as connection:
+                result.append(_answer(connection))
         except OSError as why:
             result.append(why)
         except UnicodeError:  # a name that cannot be one of DNS
@@ -185,5 +199,21 @@ def _connect(host: str, port: int) -> OSError | None:
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
-    thread.join(_ACCEPTED_WITHIN + 0.1)
+    thread.join(_ACCEPTED_WITHIN + _ANSWERED_WITHIN + 0.1)
     return result[0] if result else TimeoutError("no answer")
+
+
+def _answer(connection: socket.socket) -> OSError | None:
+    """Return why nothing comes back; None when anything does, an error or the end of the connection too.
+
+    A TLS server rejects a request without TLS at once, so that no handshake is needed to see that it lives.
+    """
+    connection.settimeout(_ANSWERED_WITHIN)
+    try:
+        connection.sendall(b"GET /version HTTP/1.0\r\n\r\n")
+        connection.recv(1)
+    except TimeoutError:
+        return _Mute("no answer")
+    except OSError:  # it was closed, which is an answer
+        return None
+    return None

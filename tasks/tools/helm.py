@@ -12,10 +12,10 @@ from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError, Trouble
 from tasks.core.plan.change import Change
-from tasks.core.process.tool import Tool
+from tasks.core.process.tool import Command, Tool
 from tasks.core.shape import Shape, must_be
 from tasks.core.yaml.bounded import loader
-from tasks.tools import assessed, base, capabilities, kubectl
+from tasks.tools import api_server, assessed, base, capabilities, kubectl
 
 HOLDER = "held-by"  # a label; Helm keeps it with every revision and can list by it
 Object = dict[str, Any]
@@ -77,20 +77,26 @@ def tool(s: Settings) -> Tool:
 
 
 def releases(s: Settings, holder: str) -> list[Release]:
-    """Return all releases of the namespace, whatever their status. Those that `holder` holds are marked."""
+    """Return all releases of the namespace, whatever their status. Those that `holder` holds are marked.
+
+    Raises ToolError, as Unreachable when the API server cannot be reached.
+    """
     known = capabilities.flags(tool(s), "list")
     every = tool(s)["list", *(["--all"] if "all" in known else []), "--max", "0", "--output", "json"]
     with ThreadPoolExecutor(max_workers=2) as pool:  # each call asks the credential plugin, which takes a second
-        all_of = pool.submit(every.json)
-        held_by = pool.submit(every["--selector", f"{HOLDER}={holder}"].json)
-        listed, holds = (
-            must_be(list[_Listed] | None, answer.result(), said="helm list") or [] for answer in (all_of, held_by)
-        )
+        all_of = pool.submit(_listed, s, every)
+        held_by = pool.submit(_listed, s, every["--selector", f"{HOLDER}={holder}"])
+        listed, holds = all_of.result(), held_by.result()
     held = {str(r["name"]) for r in holds}
     return [
         Release(str(r["name"]), str(r["status"]), int(r["revision"]), str(r.get("updated", "")), str(r["name"]) in held)
         for r in listed
     ]
+
+
+def _listed(s: Settings, command: Command) -> list[Object]:
+    answer = api_server.ask(s, lambda timeout: command.json(timeout=timeout), name="helm list")
+    return must_be(list[_Listed] | None, answer, said="helm list") or []
 
 
 def holder_of(s: Settings, release: str) -> str:

@@ -69,6 +69,7 @@ def suite(program: Program, monkeypatch: pytest.MonkeyPatch) -> Settings:
         "CONTEXT": "CLUSTER__CONTEXT",
         "NAMESPACE": "CLUSTER__NAMESPACE",
         "MANAGER_NAMESPACE": "CLUSTER__MANAGER_NAMESPACE",
+        "REGISTRY": "REGISTRY__HOST",
     }
     for name, key in variables.items():
         if program.cluster.get(name):

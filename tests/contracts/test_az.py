@@ -30,6 +30,14 @@ def log_in(program: Program) -> None:
         assert program.call("login", "--use-device-code", "--output", "none").exit == 0
 
 
+@pytest.fixture
+def logged_in(program: Program, request: pytest.FixtureRequest) -> Settings:
+    """The settings for the suite's wrappers, made after the login: they copy the program's environment."""
+    log_in(program)
+    settings: Settings = request.getfixturevalue("suite")
+    return settings
+
+
 def credentials(s: Settings, program: Program) -> tuple[str, ...]:
     args = list(az.credentials_args(s))
     for flag, name in (("--resource-group", "RESOURCE_GROUP"), ("--name", "CLUSTER")):
@@ -89,8 +97,7 @@ def test_login_has_the_flag_of_each_method(program: Program, flag: str):
     assert not program.lacks(flag, "login")
 
 
-def test_a_login_is_in_its_profile_with_a_byte_order_mark(program: Program, suite: Settings):
-    log_in(program)
+def test_a_login_is_in_its_profile_with_a_byte_order_mark(program: Program, logged_in: Settings):
     folder = program.env.get("AZURE_CONFIG_DIR") or str(program.home / ".azure")
     with open(f"{folder}/azureProfile.json", "rb") as file:
         content = file.read()
@@ -106,10 +113,9 @@ def test_the_expiry_of_a_token_is_a_number_in_the_future(program: Program):
     assert float(done.json) > time.time()
 
 
-def test_the_clusters_kubeconfig_comes_on_stdout(program: Program, suite: Settings):
-    log_in(program)
+def test_the_clusters_kubeconfig_comes_on_stdout(program: Program, logged_in: Settings):
     program.only_real_with("RESOURCE_GROUP", "CLUSTER")
-    done = program.call(*credentials(suite, program))
+    done = program.call(*credentials(logged_in, program))
     assert done.exit == 0
     found = kc.parse(done.out, "az")
     context = found.context(found.current)
@@ -118,10 +124,9 @@ def test_the_clusters_kubeconfig_comes_on_stdout(program: Program, suite: Settin
     assert not (program.home / ".kube/config").exists()
 
 
-def test_an_unknown_cluster_is_exit_code_3_with_its_error_code(program: Program, suite: Settings):
-    log_in(program)
+def test_an_unknown_cluster_is_exit_code_3_with_its_error_code(program: Program, logged_in: Settings):
     program.only_real_with("RESOURCE_GROUP", "CLUSTER")
-    args = list(credentials(suite, program))
+    args = list(credentials(logged_in, program))
     args[args.index("--name") + 1] = "no-such-cluster"
     done = program.call(*args)
     assert done.exit == 3
@@ -130,25 +135,23 @@ def test_an_unknown_cluster_is_exit_code_3_with_its_error_code(program: Program,
 
 
 @pytest.mark.parametrize("code", ["70043", "700082", "50173", "50076", "53003"])
-def test_entras_error_code_is_reported(program: Program, suite: Settings, code: str):
-    log_in(program)
+def test_entras_error_code_is_reported(program: Program, logged_in: Settings, code: str):
     program.fault(f"login-{code}")
     done = program.call(*EXPIRY)
     assert (done.exit, done.out) == (1, "")
     assert f"AADSTS{code}" in done.err
     with pytest.raises(LoginNeeded) as why:
-        az.token_expiry(suite)
+        az.token_expiry(logged_in)
     assert why.value.aadsts == code
 
 
-def test_a_missing_role_is_not_reported_as_a_missing_login(program: Program, suite: Settings):
-    log_in(program)
+def test_a_missing_role_is_not_reported_as_a_missing_login(program: Program, logged_in: Settings):
     program.fault("arm-denied")
-    done = program.call(*az.credentials_args(suite))
+    done = program.call(*az.credentials_args(logged_in))
     assert done.exit == 1
     assert "(AuthorizationFailed)" in done.err
     with pytest.raises(Blocked) as why:
-        az.cluster_credentials(suite)
+        az.cluster_credentials(logged_in)
     assert not isinstance(why.value, LoginNeeded)
     assert "Cluster User Role" in why.value.why
 
@@ -165,18 +168,16 @@ def test_the_registrys_login_checks_the_engine_first(program: Program, suite: Se
     assert "DOCKER_COMMAND_ERROR" in done.err
 
 
-def test_the_registrys_login_is_stored_in_dockers_file(program: Program, suite: Settings):
-    log_in(program)
+def test_the_registrys_login_is_stored_in_dockers_file(program: Program, logged_in: Settings):
     program.only_real_with("REGISTRY")
-    perform(az.registry_login(suite))
-    assert docker.login(suite.registry.host).present
+    perform(az.registry_login(logged_in))
+    assert docker.login(logged_in.registry.host).present
 
 
-def test_a_missing_role_on_the_registry_is_explained(program: Program, suite: Settings):
-    log_in(program)
+def test_a_missing_role_on_the_registry_is_explained(program: Program, logged_in: Settings):
     program.fault("registry-role")
     with pytest.raises((ToolError, LoginNeeded)) as why:
-        perform(az.registry_login(suite))
+        perform(az.registry_login(logged_in))
     assert "AcrP" in f"{why.value.why}{why.value.fix}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,16 @@ def _no_engine(program: Program) -> None:
     program.fault("docker-no-engine")
 
 
+def _without_engine(program: Program) -> None:
+    """Leave the Docker client without an engine, wherever that is."""
+    if not program.is_real:
+        program.fault("docker-no-engine")
+        return
+    if shutil.which("docker", path=program.env["PATH"]) is None:
+        program.not_tried("there is no docker client next to it")
+    program.env["DOCKER_HOST"] = f"unix://{program.home}/no-engine.sock"
+
+
 def _credentials(program: Program, connect: bool = False) -> None:
     if program.is_real:
         program.not_tried("the recorded cluster is not available")
@@ -61,7 +72,8 @@ def _credentials(program: Program, connect: bool = False) -> None:
 
 SITUATIONS: dict[str, Callable[[Program], object]] = {
     "as is": lambda program: None,
-    "logged out": lambda program: program.fault("docker-no-engine") if not program.is_real else None,
+    "logged out": lambda program: None,
+    "logged out, no engine": _without_engine,
     "no kubeconfig": lambda program: None,
     "two contexts": lambda program: program.kubeconfig(_TWO),
     "two, none current": lambda program: program.kubeconfig(_current('""')),

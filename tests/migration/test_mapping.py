@@ -20,6 +20,7 @@ def test_the_committed_mapping_is_valid():
     ("old", "new", "said"),
     [
         ("to: policies/", "to: ../policies/", "not a path inside"),
+        ("to: policies/", 'to: "poli\\0cies/"', "it holds a character that no file name"),
         ("to: policies/", "to: .git/hooks/", "not a path inside"),
         ("DOC-10: docs/dev-workflows/telepresence.md", "DOC-10: ../x.md", "not a path inside"),
         ("kept_in: .devcontainer/postCreate.team.sh", "kept_in: /etc/x.sh", "not a path inside"),

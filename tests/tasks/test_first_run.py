@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -259,13 +260,13 @@ def test_an_index_that_accepts_connections_is_reachable(monkeypatch: pytest.Monk
 
 
 def test_a_resolver_that_gives_no_answer_has_a_deadline(monkeypatch: pytest.MonkeyPatch):
-    resolved = environment.threading.Event()
+    resolved = threading.Event()
 
     def silent(*address: object, timeout: float) -> socket.socket:
         resolved.wait()
         raise OSError
 
-    monkeypatch.setattr(environment.socket, "create_connection", silent)
+    monkeypatch.setattr(socket, "create_connection", silent)
     monkeypatch.setattr(environment, "SECONDS", 0.1)
     assert environment.refused("silent.example", 443).startswith("no answer within")
     resolved.set()

@@ -146,7 +146,7 @@ class Run:
 
     def is_silent(self) -> bool:
         """Whether the session's daemons wait for an API server that never answers: `status`, `list` and `quit` hang then."""
-        return self.world.fault("api-silent") and self.session() is not None
+        return self.world.silent() and self.session() is not None
 
     def engaged_by(self, daemon: Daemon) -> list[Intercept]:
         """The intercepts and replacements of a daemon's session."""

@@ -88,11 +88,14 @@ def owner(service: ClusterService, applications: Sequence[Object]) -> Object | N
 def mark(service: ClusterService) -> str:
     """Return the name of the Application from the mark on the workload; empty without one."""
     metadata = service.workload.get("metadata") or {}
-    tracking = str((metadata.get("annotations") or {}).get("argocd.argoproj.io/tracking-id") or "")
+    annotations = metadata.get("annotations") or {}
+    tracking = str(annotations.get("argocd.argoproj.io/tracking-id") or "")
     if tracking:  # APPLICATION:GROUP/KIND:NAMESPACE/NAME; an Application of another namespace is NAMESPACE_NAME
         return tracking.split(":", 1)[0].rpartition("_")[2]
     labels = metadata.get("labels") or {}
-    return str(labels.get("argocd.argoproj.io/instance") or labels.get("app.kubernetes.io/instance") or "")
+    # Charts set app.kubernetes.io/instance themselves. Helm annotates what it installs; Argo CD only renders charts.
+    shared = "" if "meta.helm.sh/release-name" in annotations else labels.get("app.kubernetes.io/instance")
+    return str(labels.get("argocd.argoproj.io/instance") or shared or "")
 
 
 def _ownership(s: Settings, service: ClusterService, argo: Argo) -> Iterator[Finding]:

@@ -50,17 +50,20 @@ def _pools(subject: str, fitting: list[Pool], absent: str, fix: str) -> Finding:
 
 def registry(s: Settings) -> Iterator[Finding]:
     """Check whether this login may log in to the registry, pull and push."""
+    fix = f"ask whether you have AcrPull and AcrPush on {s.registry.host} (docs/access.md); inv aks.registry tries the login"
     try:
         host = az_cluster.registry_login(s)
     except az_cluster.RegistryDenied as why:
         yield missing("registry login", why.what, fix=why.fix or "ask for AcrPush on the registry")
+    except (ToolError, Blocked) as why:
+        yield could_not_look("registry login", why, fix=fix)
     else:
         yield ok("registry login", host)
     try:
         roles = az_cluster.roles(s, az.account(s).user)
     except (ToolError, Blocked) as why:
-        yield could_not_look("registry pull", why)
-        yield could_not_look("registry push", why)
+        yield could_not_look("registry pull", why, fix=fix)
+        yield could_not_look("registry push", why, fix=fix)
         return
     yield _role("registry pull", roles, _PULL | _PUSH, f"ask for AcrPull on {s.registry.host} (docs/access.md)")
     yield _role("registry push", roles, _PUSH, f"ask for AcrPush on {s.registry.host} (docs/access.md)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 
 _ARG = re.compile(r"^ARG ([A-Z0-9_]+)=(\S+)\s*$", re.MULTILINE)
-_PER_CLONE = re.compile(r"\$\{(devcontainerId|localWorkspaceFolderBasename)\}")
+# What is read below, with its type. A value of another type is reported by the schema, and not read.
+_READ = {"runArgs": list, "capAdd": list, "features": dict, "mounts": list, "forwardPorts": list, "build": dict}
+_PER_CLONE = "${devcontainerId}"  # always valid in a name; a folder can be called anything
+_FREE_TEXT = re.compile(r"\$\{localWorkspaceFolder\w*\}")
 
 
 def look(s: Settings, folder: Path) -> list[Finding]:
@@ -25,9 +29,10 @@ def look(s: Settings, folder: Path) -> list[Finding]:
     errors = list(schema.errors(config))
     findings = [missing("schema", text, fix=f"correct {path}") for text in errors]
     findings = findings or [ok("schema", f"{path.name} conforms to the Dev Container Specification")]
+    usable = {key: value for key, value in config.items() if isinstance(value, _READ.get(key, object))}
     for question in (_network, _user, _docker, _volumes, _port, _host_name, _commands):
-        findings += question(s, config)
-    return [*findings, *_post_create(folder), *_versions(s, folder, config)]
+        findings += question(s, usable)
+    return [*findings, *_post_create(folder), *_versions(s, folder, usable)]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -126,7 +131,8 @@ def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     mounts = [
-        m if isinstance(m, str) else ",".join(f"{k}={v}" for k, v in m.items()) for m in config.get("mounts") or []
+        ",".join(f"{k}={v}" for k, v in m.items()) if isinstance(m, dict) else str(m)
+        for m in config.get("mounts") or []
     ]
     for folder in (".azure", ".kube"):
         subject = f"volume for ~/{folder}"
@@ -135,7 +141,7 @@ def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
             yield missing(
                 subject,
                 "the login would be lost when the container is rebuilt",
-                fix=f'add "source=remote-dev{folder.replace(".", "-")}-${{localWorkspaceFolderBasename}}-${{devcontainerId}},'
+                fix=f'add "source=remote-dev{folder.replace(".", "-")}-${{devcontainerId}},'
                 f'target=/home/vscode/{folder},type=volume" to "mounts"',
             )
         elif "type=bind" in own:
@@ -144,11 +150,17 @@ def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
                 "mounted from the host: logins of a Mac or Windows host do not work here",
                 fix="use a volume",
             )
-        elif not _PER_CLONE.search(own):
+        elif _FREE_TEXT.search(own.partition("target=")[0]):
+            yield missing(
+                subject,
+                "its name contains the folder's, in which a blank or an umlaut is not valid",
+                fix=f"use {_PER_CLONE} in its source instead",
+            )
+        elif _PER_CLONE not in own:
             yield missing(
                 subject,
                 "two clones would share it: `az account set` in one changes the other",
-                fix="put ${localWorkspaceFolderBasename}-${devcontainerId} into its source",
+                fix=f"put {_PER_CLONE} into its source",
             )
         else:
             yield ok(subject, "a volume of this clone")
@@ -162,14 +174,16 @@ def _port(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _host_name(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
-    if any(w.startswith("--hostname=") for w in _run_arguments(config)):
-        yield ok("host name", "set: colleagues see who has an intercept")
-    else:
+    name = next((w.partition("=")[2] for w in _run_arguments(config) if w.startswith("--hostname=")), "")
+    fix = f'add "--hostname=dev-{_PER_CLONE}" to "runArgs"'
+    if not name:
         yield warning(
-            "host name",
-            "a container id: colleagues see it as the owner of your intercepts",
-            fix='add "--hostname=${localEnv:USER:dev}-${localWorkspaceFolderBasename}" to "runArgs"',
+            "host name", "a container id: it changes with each rebuild, and with it the owner's name", fix=fix
         )
+    elif _FREE_TEXT.search(name):
+        yield missing("host name", "contains the folder's name, in which a blank or an umlaut is not valid", fix=fix)
+    else:
+        yield ok("host name", "set, and the same after a rebuild")
 
 
 def _commands(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
@@ -204,7 +218,7 @@ def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Fin
         yield unknown("versions", "no Dockerfile: the image decides", fix='name one in "build"')
         return
     dockerfile = folder / name
-    if not dockerfile.is_file():
+    if not os.path.isfile(dockerfile):  # Path.is_file raises for a name that is too long
         yield missing("versions", f"{dockerfile} does not exist", fix=f"git checkout -- {shlex.quote(str(dockerfile))}")
         return
     present = arguments(dockerfile)

@@ -16,7 +16,7 @@ Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 Slot = Annotated[str, Meta(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9._]{0,38}[A-Za-z0-9])?)?$")]
 Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$")]
 Address = Annotated[str, Meta(pattern=r"^(https?://[^/\s]+.*)?$")]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Login = Literal["auto", "browser", "device-code", "managed-identity", "service-principal", "federated-token"]
 
 

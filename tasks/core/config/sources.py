@@ -23,6 +23,7 @@ from tasks.core.yaml.strict import Document, KeyPath
 
 PREFIX = "REMOTE_DEV_"
 NOT_SETTINGS = {"REMOTE_DEV_STATE"}
+_UNUSABLE = re.compile("[\0\ud800-\udbff]")  # the other halves are bytes of the environment that are not UTF-8
 Group = TypeVar("Group", bound=msgspec.Struct)
 
 
@@ -60,6 +61,12 @@ def convert(
 
     origins: where a key path was overridden, as it is shown; extra: what is not in the data, and not checked
     """
+    for keys in _unusable(data):
+        place = (origins or {}).get(".".join(keys)) or _place(documents, keys)
+        raise Trouble(
+            f"{place}: {'.'.join(keys)}: it holds a character that no file name and no argument can have",
+            fix=f"correct {'.'.join(keys)}",
+        )
     try:
         return msgspec.convert({**data, **(extra or {})}, kind, strict=False)
     except msgspec.ValidationError as why:
@@ -70,6 +77,18 @@ def convert(
             f"{place}: {'.'.join(keys)}: {reason}",
             fix=f"correct {'.'.join(keys) or documents[0].path.name}{variable}",
         ) from None
+
+
+def _unusable(data: Any, at: KeyPath = ()) -> Iterator[KeyPath]:
+    """The key paths of texts with a NUL or half a surrogate pair, which YAML can write as escapes."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _unusable(value, (*at, str(key)))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from _unusable(value, (*at, str(number)))
+    elif isinstance(data, str) and _UNUSABLE.search(data):
+        yield at
 
 
 def _complaint(said: str) -> tuple[KeyPath, str]:

@@ -20,7 +20,10 @@ class _Limits:
     """The limits, before a loader of PyYAML in the order of methods."""
 
     def __init__(self, stream: Any) -> None:
-        super().__init__(stream)  # type: ignore[call-arg]
+        try:
+            super().__init__(stream)  # type: ignore[call-arg]
+        except UnicodeEncodeError:
+            raise _refused("not valid Unicode", None) from None
         self.level = 0
         self.has_aliases = not isinstance(stream, str) or ("&" in stream and "*" in stream)
 

@@ -142,7 +142,7 @@ class Watch:
         while not self.ended.wait(_LOOK):
             now = time.monotonic()
             if requests.reached:
-                self._say_reached(requests.reached, now - began)
+                self._say_reached(requests.reached, session, now - began)
                 return
             look_everywhere = now >= next_look
             found = self._look(session, now_open, everywhere=look_everywhere)
@@ -173,10 +173,17 @@ class Watch:
         """Report once, and again when what listens has become something else and stays so."""
         return self._reported is None or (listening != self._reported and unchanged >= _QUIET)
 
-    def _say_reached(self, answer: Answer, seconds: float) -> None:
-        answered.mark(self._plan.request.service.name)
-        text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
-        ui.progress("done", "reached", text, seconds)
+    def _say_reached(self, answer: Answer, session: int, seconds: float) -> None:
+        """Say whose process took the request: another one may have opened the port after it was found free."""
+        port = self._plan.wanted.local_port
+        if any(number == port for _, number in ports.of_session(session)):
+            answered.mark(self._plan.request.service.name)
+            text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
+            ui.progress("done", "reached", text, seconds)
+            return
+        owner = ports.owner(port) or "nothing now"
+        text = f"a request arrived on port {port}, but {owner} listens there, which this command did not start"
+        ui.progress("unknown", "reached", text, seconds)
 
     def _report(self, listening: Listening, requests: Requests, seconds: float) -> None:
         self._reported = listening

@@ -12,7 +12,7 @@ from typing import Any
 from tasks.checks import guard
 from tasks.core import strict_json, ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import FAILED, MISSING, REFUSED, Refused, Trouble
+from tasks.core.errors import FAILED, MISSING, REFUSED, Problem, Refused, Trouble
 from tasks.core.plan import steps
 from tasks.core.plan.change import Change
 from tasks.core.plan.outcome import Outcome, State
@@ -62,7 +62,7 @@ def run(
     elif dry:
         _show_plan(setup, outcomes)
     else:
-        _show_result(s, name, outcomes, seconds)
+        _show_result(setup, name, outcomes, seconds)
     if not read_only:
         _keep(name, outcomes, seconds)
     return exit_code(outcomes, dry=dry, check=check)
@@ -113,9 +113,8 @@ def _run_steps(selected: Sequence[Step[SetupRun]], setup: SetupRun, read_only: b
         for raw in graph:
             outcome = _completed(raw, outcomes, setup, read_only)
             outcomes[outcome.key] = outcome
-            seconds = outcome.seconds if outcome.seconds >= _SHOWN_FROM else None
-            mark = "waiting" if outcome.unmet else outcome.state  # postCreate.sh shows what is blocked itself
-            ui.progress(mark, outcome.key, outcome.note or outcome.title, seconds)
+            if outcome.state is State.DONE and not read_only:  # the others are in the result, each once
+                _show_done(setup, outcome)
     finally:
         setup.stop()
     return [outcomes[step.key] for step in selected]
@@ -130,6 +129,12 @@ def _run_step(step: Step[SetupRun], setup: SetupRun, read_only: bool) -> Outcome
         raise
     except Trouble as why:  # for example a full disk under the state folder: it concerns this step alone
         return Outcome(key=step.key, title=step.title, state=State.BLOCKED, problem=why.problem)
+
+
+def _show_done(setup: SetupRun, outcome: Outcome) -> None:
+    seconds = outcome.seconds if outcome.seconds >= _SHOWN_FROM else None
+    mark = "skipped" if outcome.key in setup.skipped else "done"
+    ui.progress(mark, outcome.key, outcome.note or outcome.title, seconds)
 
 
 def _completed(outcome: Outcome, previous: dict[str, Outcome], setup: SetupRun, read_only: bool) -> Outcome:
@@ -166,18 +171,33 @@ def _commands(setup: SetupRun, outcome: Outcome) -> tuple[str, ...]:
     return next(step.commands(setup) for step in STEPS if step.key == outcome.key)
 
 
-def _show_result(s: Settings, name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
-    done = sum(o.state is State.DONE for o in outcomes)
-    budget = f" (budget {s.budgets.setup:g} s)" if name == "setup" else ""
-    ui.say(f"{name}: {done} of {len(outcomes)} steps done in {seconds:.1f} s{budget}")
+def _show_result(setup: SetupRun, name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+    done = [o for o in outcomes if o.state is State.DONE]
+    skipped = [o for o in done if o.key in setup.skipped]
+    budget = f" (budget {setup.settings.budgets.setup:g} s)" if name == "setup" else ""
+    also = f", {len(skipped)} of them skipped" if skipped else ""
+    ui.say(f"{name}: {len(done)} of {len(outcomes)} steps done{also} in {seconds:.1f} s{budget}")
     for outcome in outcomes:
-        if outcome.state is State.DONE:
-            continue
-        ui.say(f"  {outcome.key:<12} {outcome.state}: {outcome.note or outcome.title}")
-        if outcome.fix:
-            ui.say(f"  {'':<12} fix: {outcome.fix}")
-    if done == len(outcomes) and any(o.key == "ready" for o in outcomes):
+        if outcome.state is not State.DONE:
+            _show_unfinished(outcome, setup.problems.get(outcome.key, []))
+    if len(done) == len(outcomes) and any(o.key == "ready" for o in outcomes):
         ui.talk("next: inv intercept SERVICE runs a service here; inv status shows where you are")
+
+
+def _show_unfinished(outcome: Outcome, problems: Sequence[Problem]) -> None:
+    """Print the step with what is wrong and its fix. Several problems have a line each.
+
+    postCreate.sh shows the lines with the mark of a blocked step, and the fixes, in every new terminal.
+    """
+    mark = ui.mark("waiting" if outcome.unmet else outcome.state)
+    if len(problems) < 2:
+        ui.say(f"{mark} {outcome.key:<12} {outcome.note or outcome.title}")
+        problems = [outcome.problem] if outcome.problem else []
+    for problem in problems:
+        if len(problems) > 1:
+            ui.say(f"{mark} {outcome.key:<12} {problem.what}")
+        if problem.fix:
+            ui.say(f"   {'':<12} fix: {problem.fix}")
 
 
 def _step_document(setup: SetupRun, outcome: Outcome) -> dict[str, Any]:
@@ -185,6 +205,7 @@ def _step_document(setup: SetupRun, outcome: Outcome) -> dict[str, Any]:
         "key": outcome.key,
         "title": outcome.title,
         "state": str(outcome.state),
+        "skipped": outcome.key in setup.skipped,
         "note": outcome.note,
         "why": outcome.problem.why if outcome.problem else "",
         "fix": outcome.fix,

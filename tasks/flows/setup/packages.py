@@ -14,7 +14,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Install when node_modules is missing or older than the lock file."""
     s = setup.settings
     if not (pnpm.folder(s) / "package.json").is_file():
-        setup.remarks["packages"] = f"no package.json in {pnpm.folder(s)}"
+        setup.skip("packages", f"no package.json in {pnpm.folder(s)}")
         return
     why = pnpm.missing(s)
     if why:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from tasks.checks import guard
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Settings
-from tasks.core.errors import FAILED, REFUSED, Blocked, Refused, ToolError, Trouble
+from tasks.core.errors import Blocked, Problem, ToolError, Trouble
 from tasks.flows.setup.lazy import Lazy
 from tasks.tools import az, capabilities, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
@@ -37,6 +37,17 @@ class SetupRun:
 
     remarks: dict[str, str] = field(default_factory=dict)
     """Step key to what the step reports although it is done."""
+
+    skipped: set[str] = field(default_factory=set)
+    """Keys of the steps that have nothing to do here; the remark says why."""
+
+    problems: dict[str, list[Problem]] = field(default_factory=dict)
+    """Step key to the single problems, where a step is blocked by several."""
+
+    def skip(self, key: str, why: str) -> None:
+        """Report that the step has nothing to do here."""
+        self.skipped.add(key)
+        self.remarks[key] = why
 
     def __post_init__(self) -> None:
         self.fetched_context = Lazy(lambda: fetched.context(self.settings))
@@ -124,4 +135,4 @@ def session_context(s: Settings, context: Context) -> Context:
 
 def blocked(why: Trouble) -> Blocked:
     """Return the trouble as one that blocks a step and does not end the run. A refusal keeps its exit code."""
-    return Blocked(why.what, why=why.why, fix=why.fix, code=REFUSED if isinstance(why, Refused) else FAILED)
+    return Blocked(why.what, why=why.why, fix=why.fix, code=why.problem.code)

@@ -23,7 +23,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     s = setup.settings
     submodule = path(s)
     if not submodule or not (s.core / ".gitmodules").is_file():
-        setup.remarks["submodules"] = f"{s.repositories.gitops} is not a submodule"
+        setup.skip("submodules", f"{s.repositories.gitops} is not a submodule")
         return
     sign = git.submodule_state(s, s.core, submodule)  # the first column of `git submodule status`
     if sign == "-":
@@ -34,9 +34,12 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
             fix=f"resolve it, then: git add {shlex.quote(str(submodule))}",
         )
     elif sign == "+":
-        setup.remarks["submodules"] = f"{submodule} is at another commit than the pinned one; left as it is"
+        pinned = " ".join(("git", *git.submodule_args(shlex.quote(submodule))))
+        setup.remarks["submodules"] = (
+            f"{submodule} is at another commit than the pinned one; left as it is ({pinned} checks out the pinned one)"
+        )
     elif not sign:
-        setup.remarks["submodules"] = f"{submodule} is not a submodule"
+        setup.skip("submodules", f"{submodule} is not a submodule")
 
 
 def commands(setup: SetupRun) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     problems = [(wanted[name], p) for name, p in zip(wanted, results, strict=True) if p is not None]
     required = [p for pin, p in problems if not pin.optional]
     setup.remarks["tools"] = "; ".join(p.what for pin, p in problems if pin.optional)
+    setup.problems["tools"] = required
     if required:
         raise Blocked(
             "; ".join(p.what for p in required),

@@ -9,7 +9,7 @@ from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.flows import session
 from tasks.flows.tilt import removal, run, show
@@ -57,12 +57,14 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
 
 
 def status(*, json: bool) -> None:
-    """Show what Tilt runs here and whose releases are in the cluster. What cannot be looked at is reported, and does not fail."""
+    """Show what Tilt runs here and whose releases are in the cluster. Exits with 1 when it could not look at the releases."""
     found = statuses.look(settings())
     if json:
         ui.as_json(found.document())
     else:
         show.status(found)
+    if found.releases is None:
+        raise SystemExit(FAILED)
 
 
 def _remove(change: Change[object], *, dry: bool, json: bool) -> None:

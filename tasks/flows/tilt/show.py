@@ -46,10 +46,12 @@ def status(found: Status) -> None:
     if not found.tilts:
         ui.say("Tilt is not running here; start it with inv tilt.up")
     _resources([resource for _, resource in found.resources if resource.enabled])
-    if found.releases is None:
-        ui.say(f"releases: unknown ({found.note})")
-    else:
+    if found.releases is not None:
         _releases(found.releases)
+    elif found.problem is not None:
+        ui.say(f"releases: unknown ({found.problem.summary})")
+        if found.problem.fix:
+            ui.say(f"  fix: {found.problem.fix}")
 
 
 def _resources(resources: list[Resource]) -> None:

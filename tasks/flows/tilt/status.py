@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.core.config.catalogue import catalogue
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import Problem, Trouble
 from tasks.core.state.journal import Entry
 from tasks.flows.tilt import orphans, ownership
 from tasks.tools import base, helm, tilt
@@ -56,8 +56,8 @@ class Status:
     releases: list[Release] | None = None
     """None when they cannot be looked at."""
 
-    note: str = ""
-    """Why the releases cannot be looked at, for people."""
+    problem: Problem | None = None
+    """Why the releases cannot be looked at."""
 
     def document(self) -> dict[str, Any]:
         """Return it as `inv tilt.status --json` shows it."""
@@ -65,7 +65,8 @@ class Status:
             "tilt": [asdict(tilt) for tilt in self.tilts],
             "resources": [{"port": port, **asdict(resource)} for port, resource in self.resources],
             "releases": None if self.releases is None else [asdict(release) for release in self.releases],
-            "note": self.note,
+            "note": self.problem.summary if self.problem else "",
+            "fix": self.problem.fix if self.problem else "",
         }
 
 
@@ -78,12 +79,12 @@ def look(s: Settings) -> Status:
     for port in by_port or [s.tilt.port]:
         _add_tilt(s, status, port, by_port.get(port))
     if not base.frozen_kubeconfig(s).exists():
-        status.note = "the session kubeconfig does not exist yet: inv setup"
+        status.problem = Problem("the session kubeconfig does not exist yet", fix="inv setup")
         return status
     try:
         status.releases = _releases(s, services)
     except Trouble as why:
-        status.note = why.what
+        status.problem = why.problem
     return status
 
 

@@ -45,7 +45,7 @@ class Plugin:
 
     def option(self, *names: str) -> str:
         """Return the value of an option, written `--login x` or `--login=x`; empty when absent."""
-        for arg, following in zip(self.args, (*self.args[1:], ""), strict=True):
+        for arg, following in zip(self.args, (*self.args[1:], ""), strict=False):
             if arg in names:
                 return following
             for name in names:
@@ -85,7 +85,7 @@ class Context:
     def plugin(self) -> Plugin | None:
         """The user's credential plugin, if there is one."""
         body = find(self.user_body, "exec")
-        if body is None:
+        if getattr(body, "id", "") != "mapping":
             return None
         return Plugin(text(find(body, "command")), tuple(text(node) for node in items(find(body, "args"))))
 
@@ -275,10 +275,10 @@ def content(path: Path) -> str:
 
 
 def named(document: Node, kind: str, singular: str) -> Iterator[tuple[str, Node]]:
-    """Yield name and body of the entries of one list, such as `contexts` with `context` bodies."""
+    """Yield name and body of the entries of one list, such as `contexts` with `context` bodies; others are ignored."""
     for item in items(find(document, kind)):
         name, body = text(find(item, "name")), find(item, singular)
-        if name and body is not None:
+        if name and getattr(body, "id", "") == "mapping":
             yield name, body
 
 

@@ -117,7 +117,7 @@ class _Info(Shape):
     disposition: int | None = None
     spec: _Spec | None = None
     headers: dict[str, Any] | None = None
-    environment: dict[str, Any] | None = None
+    environment: dict[str, str] | None = None
 
 
 class _Listed(Shape):
@@ -132,7 +132,7 @@ class _Made(Shape):
     """The answer of `intercept` and `replace`."""
 
     target_port: int | None = None
-    environment: dict[str, Any] | None = None
+    environment: dict[str, str] | None = None
 
 
 def session(found: Any) -> Session:

@@ -245,6 +245,7 @@ def test_a_cluster_without_argo_is_reported():
         ({"annotations": {"argocd.argoproj.io/tracking-id": "argocd_apps-web:apps/Deployment:team/web"}}, "apps-web"),
         ({"labels": {"argocd.argoproj.io/instance": "x"}}, "x"),
         ({}, ""),
+        ({"labels": {"app.kubernetes.io/instance": "a"}, "annotations": {"meta.helm.sh/release-name": "a"}}, ""),
     ],
 )
 def test_the_marks_of_argo_on_a_workload(metadata, name):

@@ -260,3 +260,14 @@ def test_the_rights_at_the_manager_are_those_of_telepresence_connect():
     assert [right.text for right in cluster_manager.RIGHTS] == [
         "get services/traffic-manager", "list pods", "create pods/portforward",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("question", ["registry_login", "roles"])
+def test_what_could_not_be_seen_of_the_registry_has_a_fix(world, monkeypatch, question):
+    def denied(s, *more):
+        raise ToolError("az: the request was blocked")
+
+    monkeypatch.setattr(az_cluster, question, denied)
+    unknown = {subject: f for subject, f in look().items() if f.verdict is Verdict.UNKNOWN}
+    assert set(unknown) == ({"registry login"} if question == "registry_login" else {"registry pull", "registry push"})
+    assert all("AcrPush" in f.fix for f in unknown.values())

@@ -205,6 +205,33 @@ def test_a_cluster_in_which_a_colleague_intercepts_is_stopped_only_by_its_name(b
     assert "intercepts" not in inv(box, "aks.stop", "--dry-run").stderr
 
 
+ASKING = (
+    ("setup", "--only", "login", "--only", "credentials", "--only", "kubelogin", "--only", "access"),
+    ("tilt.up", "--only", "graph"),
+    ("tilt.ci", "--only", "graph"),
+    ("tilt.status",),
+    ("tilt.down",),
+    ("aks.check",),
+    ("argo.check",),
+)
+
+
+@pytest.mark.parametrize("fault", ["api-refused", "dns", "cluster-stopped"])
+def test_what_could_not_look_exits_with_1_and_names_a_fix_in_every_task(fault):
+    sandbox = control.up()
+    try:
+        control.give_kubeconfig(sandbox)
+        steps = ("setup", "--only", "login", "--only", "credentials", "--only", "kubelogin")
+        assert inv(sandbox, *steps).returncode == 0
+        control.fault(sandbox, fault)
+        ended = {words: inv(sandbox, *words) for words in ASKING}
+        assert {words: done.returncode for words, done in ended.items()} == dict.fromkeys(ASKING, 1)
+        for words, done in ended.items():
+            assert "fix: " in done.stdout + done.stderr, (words, done.stdout, done.stderr)
+    finally:
+        control.down(sandbox)
+
+
 def test_production_is_never_stopped(box, activate_fault):
     named = inv(box, "aks.stop", "--yes", env={"REMOTE_DEV_CLUSTER__NAME": "some-prod-aks"})
     activate_fault("production-labels")

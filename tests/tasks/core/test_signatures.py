@@ -30,6 +30,8 @@ ensure CRDs are installed first
         ("az", "ERROR: AADSTS50126: Error validating credentials", "declined", "inv aks.login"),
         ("kubectl", "error: unable to load root certificates: unable to parse bytes as PEM block", "certificate", "inv aks.credentials --force"),
         ("tilt", 'docker push: pushing image "r.io/www": denied: requested access to the resource is denied', "AcrPush", "inv aks.registry"),
+        ("tilt", "docker push: pushing image \"r.io/www\": denied: client with IP '10.98.0.21' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", "firewall", "connect the VPN"),
+        ("az", "(AuthorizationFailed) The client 'd' does not have authorization to perform action 'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action'", "Cluster User Role", "owner of the cluster"),
         ("tilt", "Error: mkdir /home/dev/.local/state: read-only file system", "may not be written", "inv devcontainer.check"),
         ("telepresence", "write /home/dev/.cache/x: no space left on device", "the disk is full", "free some space"),
         ("git", "git@example.com: Permission denied (publickey).", "your ssh key", "ssh-add -l"),

@@ -28,10 +28,23 @@ def s(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
+    """A server whose connections are accepted by the kernel, and which never answers on them."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
         yield server
+
+
+def refuse_without_tls(listener: socket.socket) -> None:
+    """Answer one connection as a TLS server answers a request without TLS."""
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+    threading.Thread(target=answer).start()
 
 
 def frozen(s: Settings, url: str, **more: str) -> None:
@@ -56,7 +69,8 @@ def what(problem: Problem | None) -> str:
     return problem.what
 
 
-def test_a_server_that_accepts_can_be_reached(s: Settings, listener: socket.socket):
+def test_a_server_that_answers_can_be_reached(s: Settings, listener: socket.socket):
+    refuse_without_tls(listener)
     frozen(s, url_of(listener))
     assert api_server.problem(s) is None
     assert api_server.cause(s) is None
@@ -71,6 +85,20 @@ def test_a_server_that_refuses(s: Settings, listener: socket.socket):
     listener.close()
     frozen(s, url)
     assert what(api_server.problem(s)) == f"the API server does not answer: {url[8:]} refuses connections"
+
+
+def test_a_server_that_closes_the_connection_lives(s: Settings, listener: socket.socket):
+    threading.Thread(target=lambda: listener.accept()[0].close()).start()
+    frozen(s, url_of(listener))
+    assert api_server.problem(s) is None
+
+
+def test_a_server_that_accepts_and_then_says_nothing(
+    s: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(api_server, "_ANSWERED_WITHIN", 0.2)
+    frozen(s, url_of(listener))
+    assert what(api_server.problem(s)).endswith("accepts connections, and then nothing comes back")
 
 
 def test_a_server_whose_packets_are_dropped(s: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch):
@@ -124,6 +152,7 @@ def test_a_server_behind_a_proxy_is_not_judged(s: Settings, monkeypatch: pytest.
 
 
 def test_one_look_serves_all_questions_of_a_command(s: Settings, listener: socket.socket):
+    refuse_without_tls(listener)
     frozen(s, url_of(listener))
     assert api_server.problem(s) is None
     listener.close()
@@ -172,6 +201,7 @@ def failing(error: ToolError) -> Callable[[], str]:
 
 
 def test_a_program_that_can_reach_the_server_has_its_usual_deadline(s: Settings, listener: socket.socket):
+    refuse_without_tls(listener)
     frozen(s, url_of(listener))
     assert asked(s, lambda: "yes") == ([None], "yes")
 
@@ -200,6 +230,7 @@ def test_an_answer_of_the_server_and_a_missing_program_stay_as_they_are(s: Setti
 
 
 def test_an_error_while_the_server_can_be_reached_stays_as_it_is(s: Settings, listener: socket.socket):
+    refuse_without_tls(listener)
     frozen(s, url_of(listener))
     error = ToolError("kubectl get: EOF")
     with pytest.raises(ToolError) as failed:

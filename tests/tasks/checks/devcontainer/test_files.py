@@ -81,6 +81,23 @@ def test_a_volume_shared_by_clones_is_an_error_and_one_of_the_host_a_warning(fol
     assert found["volume for ~/.kube"].verdict is Verdict.WARN
 
 
+FOLDER = "${localWorkspaceFolderBasename}"
+
+
+def test_names_that_contain_the_folders_are_errors_because_a_blank_is_not_valid_in_them(folder):
+    azure = f"source=azure-{FOLDER}-${{devcontainerId}},target=/home/vscode/.azure,type=volume"
+    kube = f"source=kube-${{devcontainerId}},target={FOLDER}/.kube,type=volume"
+    found = changed(folder, mounts=[azure, kube], runArgs=["--device=/dev/net/tun", f"--hostname=dev-{FOLDER}"])
+    assert missing(found) == {"volume for ~/.azure", "host name"}
+
+
+def test_without_a_host_name_a_rebuild_changes_the_owners_name(folder):
+    (found,) = (f for f in changed(folder, runArgs=["--device=/dev/net/tun"]) if f.subject == "host name")
+    assert found.verdict is Verdict.WARN
+    assert found.problem is not None
+    assert "--hostname=dev-${devcontainerId}" in found.problem.fix
+
+
 def test_another_version_in_the_dockerfile_is_reported(folder):
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text().replace("ARG HELM_VERSION=", "ARG HELM_VERSION=9."))
@@ -115,7 +132,7 @@ def test_a_file_without_a_mapping_is_one_clear_error(folder, text):
 
 
 @examples(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the first draw builds tables of Unicode
-@given(st.dictionaries(st.sampled_from([*schema.PROPERTIES, "nonsense"]),
+@given(st.dictionaries(st.sampled_from([*schema.PROPERTIES, "build", "nonsense"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3),
                                     max_leaves=5)))  # fmt: skip
@@ -146,25 +163,36 @@ SPECIFIED = {
 
 @pytest.mark.parametrize("key", SPECIFIED)
 def test_each_property_of_the_specification_is_known_with_its_type(key: str):
-    assert list(schema.errors({"image": "x", key: SPECIFIED[key]})) == []
-    (error,) = (e for e in schema.errors({"image": "x", "build": {"dockerfile": "D"}, key: 1.5}) if f"'{key}'" in e)
-    assert "must be" in error
+    container = {} if key in {"image", "build", "dockerFile", "dockerComposeFile"} else {"image": "x"}
+    compose = {"service": "x", "workspaceFolder": "/x"} if key == "dockerComposeFile" else {}
+    assert list(schema.errors({**container, **compose, key: SPECIFIED[key]})) == []
+    (error,) = schema.errors({**container, **compose, key: 1.5})
+    assert error.startswith(f"'{key}': expected ")
 
 
 @pytest.mark.parametrize(
     ("config", "error"),
     [
-        ({"image": "x", "waitFor": "later"}, "'waitFor' must be one of"),
-        ({"image": "x", "forwardPorts": [65536]}, "65536"),
-        ({"image": "x", "forwardPorts": ["db"]}, "'db'"),
-        ({"image": "x", "forwardPorts": [True]}, "True"),
-        ({"image": "x", "portsAttributes": {"80": 1}}, "'portsAttributes.80' must be a mapping"),
-        ({"image": "x", "portsAttributes": {"80": {"lable": "a"}}}, "'lable'"),
-        ({"image": "x", "capAdd": [1]}, "'capAdd' holds 1"),
-        ({"image": "x", "containerEnv": {"A": 1}}, "'containerEnv.A' must be a string"),
-        ({"image": "x", "mounts": [1]}, "'mounts' holds 1"),
-        ({"build": {"dockerfile": "D", "arg": {}}}, "'build.arg' is not a property"),
-        ({"build": {}}, "'build.dockerfile'"),
+        ({"image": "x", "waitFor": "later"}, "'waitFor': invalid enum value 'later'"),
+        ({"image": "x", "forwardPorts": [65536]}, "'forwardPorts': expected `int` <= 65535"),
+        ({"image": "x", "forwardPorts": ["db"]}, "'forwardPorts': expected `str` matching"),
+        ({"image": "x", "forwardPorts": [True]}, "got `bool`"),
+        ({"image": "x", "portsAttributes": {"80": 1}}, "'portsAttributes': expected `object`, got `int`"),
+        ({"image": "x", "portsAttributes": {"80": {"lable": "a"}}}, "unknown field `lable`"),
+        ({"image": "x", "portsAttributes": {"80": {"onAutoForward": "loud"}}}, "invalid enum value 'loud'"),
+        ({"image": "x", "remoteEnv": {"A": 1}}, "'remoteEnv': expected `str | null`"),
+        ({"image": "x", "hostRequirements": {"memory": "4 GB"}}, "'hostRequirements': expected `str` matching"),
+        ({"image": "x", "hostRequirements": {"ram": "4gb"}}, "unknown field `ram`"),
+        ({"image": "x", "hostRequirements": {"cpus": 0}}, "'hostRequirements': expected `int` >= 1"),
+        ({"image": "x", "mounts": [{"source": "a", "target": "/a"}]}, "'mounts': object missing required field `type`"),
+        ({"image": "x", "postCreateCommand": {"a": 1}}, "'postCreateCommand': expected"),
+        ({"image": "x", "build": {"dockerfile": "D"}}, "only one of 'image', 'build'"),
+        ({"dockerComposeFile": "c.yaml", "service": "x"}, "'workspaceFolder' must be given too"),
+        ({"image": "x", "capAdd": [1]}, "'capAdd': expected `str`, got `int`"),
+        ({"image": "x", "containerEnv": {"A": 1}}, "'containerEnv': expected `str`, got `int`"),
+        ({"image": "x", "mounts": [1]}, "'mounts': expected `str | object`, got `int`"),
+        ({"build": {"dockerfile": "D", "arg": {}}}, "'build': object contains unknown field `arg`"),
+        ({"build": {}}, "'build': object missing required field `dockerfile`"),
         ({"name": "x"}, "one of 'image'"),
         ({"image": "x", "nmae": "y"}, "'nmae' is not a property"),
     ],

@@ -145,6 +145,12 @@ WRONG = {
     "a slot of two lines": ('telepresence: {slot: "a\\nb"}\n', r"telepresence\.slot", "telepresence.slot"),
     "a slot that no header can carry": ("telepresence: {slot: 日本}\n", r"telepresence\.slot", "telepresence.slot"),
     "a header with a blank": ("telepresence: {header: X Y}\n", r"telepresence\.header", "telepresence.header"),
+    "a NUL": (
+        'repositories: {core: "a\\0b"}\n',
+        r"settings\.local\.yaml:1: repositories\.core: it holds",
+        "repositories.core",
+    ),
+    "an endless deadline": ("deadlines: {az: 1.0e+300}\n", r"deadlines\.az", "deadlines.az"),
     "no login mode": ("azure: {login: magic}\n", r"azure\.login", "azure.login"),
 }
 

@@ -70,7 +70,7 @@ def test_a_run_makes_what_is_missing_and_a_second_run_nothing(plans: Plans, caps
     assert (code, found["state"], found["budget"]) == (0, "done", 300)
     assert plans.done == ["tools", "connect", "ready"]
     assert found["steps"][0] == {
-        "key": "tools", "title": "the programs are there", "state": "done", "note": "remark of tools", "why": "",
+        "key": "tools", "title": "the programs are there", "state": "done", "skipped": False, "note": "remark of tools", "why": "",
         "fix": "", "seconds": found["steps"][0]["seconds"], "commands": [], "changes": [],
         "made": [{"text": "make tools", "command": "make tools", "destroys": ""}],
     }  # fmt: skip
@@ -140,7 +140,7 @@ def test_a_failure_concerns_its_step_and_those_that_need_it(
     assert kept["connect"]["fix"] == "inv aks.login"
     assert timing.kept("setup") == []
     cli.run(settings())
-    assert "  connect      " in capsys.readouterr().out
+    assert "connect      " in capsys.readouterr().out
 
 
 def test_a_check_that_could_not_look_fails(plans: Plans, capsys: pytest.CaptureFixture[str]):
@@ -191,7 +191,8 @@ def test_people_see_the_result_and_what_to_do_next(plans: Plans, capsys: pytest.
     said = capsys.readouterr()
     assert said.out.splitlines()[0].startswith("login: 2 of 3 steps done in ")
     assert "budget" not in said.out
-    assert said.out.splitlines()[1:] == ["  ready        blocked: not there", f"  {'':<12} fix: inv tp.connect"]
+    assert said.out.splitlines()[1:] == ["!! ready        not there", f"   {'':<12} fix: inv tp.connect"]
+    assert "not there" not in said.err, "each step is shown once"
     assert "next:" not in said.err
 
 

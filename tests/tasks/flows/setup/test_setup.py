@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -383,3 +384,35 @@ def test_kept_outcomes_of_another_version_are_ignored():
 def test_each_step_names_commands_with_the_same_effect():
     run = SetupRun(settings())
     assert {step.key: bool(step.commands(run)) for step in select(run.settings)} == dict.fromkeys(STEPS, True)
+
+
+def test_each_missing_program_has_a_line_with_its_fix(workstation: Workstation, capsys: pytest.CaptureFixture[str]):
+    for name in ("pnpm", "telepresence"):
+        workstation.fault(f"{name}-missing")
+    assert workstation.setup(only=["tools"]) == 1
+    said = capsys.readouterr()
+    lines = said.out.splitlines()[1:]
+    assert [line.split()[:3] for line in lines[::2]] == [["!!", "tools", "telepresence"], ["!!", "tools", "pnpm"]]
+    assert all("fix: install " in line for line in lines[1::2])
+    assert "is not installed" not in said.err
+
+
+def test_a_step_with_nothing_to_do_here_is_skipped_and_not_ok(
+    workstation: Workstation, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    workstation.changed = {"REMOTE_DEV_PACKAGES__FOLDER": str(tmp_path / "none")}
+    assert workstation.setup(only=["packages"]) == 0
+    said = capsys.readouterr()
+    assert "1 of 1 steps done, 1 of them skipped" in said.out
+    assert said.err.startswith("-- packages     no package.json in")
+    assert workstation.outcomes(capsys, only=["packages"])["packages"]["skipped"] is True
+
+
+def test_a_submodule_beside_its_pin_names_the_command_that_goes_there(
+    workstation: Workstation, capsys: pytest.CaptureFixture[str]
+):
+    assert workstation.setup(only=["submodules"]) == 0
+    gitops = workstation.core / "gitops/team-gitops"
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], cwd=gitops, check=True)
+    note = workstation.outcomes(capsys, only=["submodules"])["submodules"]["note"]
+    assert "git submodule update --init -- gitops/team-gitops checks out the pinned one" in note

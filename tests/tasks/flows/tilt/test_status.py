@@ -66,7 +66,7 @@ def test_releases_of_the_catalogue_are_shown_with_their_owner(here: Workstation,
             {"release": GRAPH, "service": "graph", "status": "failed", "revision": 1, "holder": f"holder-of-{GRAPH}",
              "mine": False},
         ],
-        "note": "",
+        "note": "", "fix": "",
     }  # fmt: skip
 
 
@@ -114,10 +114,21 @@ def test_each_living_tilt_of_the_journal_is_asked_at_its_port(here: Workstation,
     assert found.resources == [(10360, READY), (10350, READY)]
 
 
-def test_releases_that_cannot_be_looked_at_are_a_note(here: Workstation):
-    here.failing = {"releases": ToolError("helm list: refused")}
-    found = status.look(here.settings)
-    assert (found.releases, found.note) == (None, "helm list: refused")
+def test_releases_that_cannot_be_looked_at_fail_with_cause_and_fix(
+    here: Workstation, capsys: pytest.CaptureFixture[str]
+):
+    here.failing = {"releases": ToolError("helm list: refused", why="the cluster is off", fix="inv aks.start")}
+    with pytest.raises(SystemExit) as ended:
+        cli.status(json=False)
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "releases: unknown (helm list: refused (the cluster is off))",
+        "  fix: inv aks.start",
+    ]
+    with pytest.raises(SystemExit):
+        document(capsys)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["releases"], found["fix"]) == (None, "inv aks.start")
 
 
 def test_without_a_session_kubeconfig_helm_is_not_asked(monkeypatch: pytest.MonkeyPatch, here: Workstation):
@@ -125,7 +136,8 @@ def test_without_a_session_kubeconfig_helm_is_not_asked(monkeypatch: pytest.Monk
     here.failing = {"releases": ToolError("asked")}
     found = status.look(here.settings)
     assert found.releases is None
-    assert "inv setup" in found.note
+    assert found.problem is not None
+    assert found.problem.fix == "inv setup"
 
 
 def test_status_for_people_names_the_tilt_the_resources_and_the_releases(

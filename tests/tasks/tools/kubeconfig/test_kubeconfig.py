@@ -204,3 +204,20 @@ def test_any_value_survives_freezing(value: str, key: str) -> None:
     cut = yaml.safe_load(kubeconfig.rendered(context))
     assert cut["users"][0]["user"][key] == value
     assert cut["clusters"][0]["cluster"]["extra"] == value
+
+
+@pytest.mark.parametrize("args", ["[]", "null", "{}"])
+def test_a_plugin_without_arguments_is_converted(args: str):
+    document = yaml.safe_load(DEV)
+    document["users"][0]["user"]["exec"]["args"] = yaml.safe_load(args)
+    context = kubeconfig.parse(yaml.safe_dump(document), "test").context("dev")
+    assert context is not None
+    plugin = kubeconfig.through_az(settings(), context).plugin
+    assert plugin is not None
+    assert plugin.option("--login") == kubeconfig.THROUGH_AZ
+
+
+@pytest.mark.parametrize("body", ["null", "word", "[a]", "5"])
+def test_an_entry_that_is_not_a_mapping_is_ignored(body: str):
+    found = kubeconfig.parse(f"contexts: [{{name: dev, context: {body}}}]\n", "test")
+    assert found.names("contexts") == []
