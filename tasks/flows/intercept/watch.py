@@ -97,17 +97,28 @@ class Offer:
         self._open = False
 
     def make(self) -> None:
-        """Ask, where a person can answer; a run in the background would be stopped by reading."""
-        if ui.can_ask() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+        """Ask, where a person can answer."""
+        if ui.can_ask() and _has_terminal():
             self._open = True
             ui.talk("   leave now? Type y and Enter; or leave it running, and nothing else changes")
 
     def accepted(self) -> bool:
         """Has the person typed y? Any other line ends the offer."""
-        if not self._open or not select.select([sys.stdin], [], [], 0)[0]:
+        if not self._open or not select.select([sys.stdin], [], [], 0)[0] or not _has_terminal():
             return False
         self._open = False
-        return os.read(sys.stdin.fileno(), 1024).strip().lower() in {b"y", b"yes"}
+        try:
+            return os.read(sys.stdin.fileno(), 1024).strip().lower() in {b"y", b"yes"}
+        except OSError:  # the terminal was closed
+            return False
+
+
+def _has_terminal() -> bool:
+    """Does this process get what is typed? A run in the background would be stopped by reading."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # stdin is a terminal, but not the one of this session
+        return False
 
 
 class Watch:
