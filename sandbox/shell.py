@@ -32,6 +32,7 @@ def enter(
         os.chdir(sample_core(box, Path(repo).resolve() if repo else repository_root()))
     argv, variables = _command(box, os.environ.get("SHELL", ""))
     own = {k: v for k, v in os.environ.items() if not k.startswith("REMOTE_DEV_")}
+    os.environ["PATH"] = box.env["PATH"]  # `inv` is on it
     ui.talk(f"sandbox {box.id}: Azure, the cluster and the tools are simulated; {Path.cwd()}")
     ui.talk("try inv setup; inv sandbox.faults lists what can go wrong; exit ends the sandbox")
     os.execvpe(argv[0], argv, {**own, **box.env, **variables, "PWD": str(Path.cwd())})
