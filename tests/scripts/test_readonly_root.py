@@ -32,7 +32,15 @@ def test_only_the_checkout_and_a_new_tmp_can_be_written_to(tmp_path: Path):
     inside, outside = ROOT / ".remote-dev" / f"probe-{os.getpid()}", Path("/var/tmp") / f"probe-{os.getpid()}"
     before = set((ROOT / ".remote-dev").glob("tmp.*"))  # this test may itself run in one
     with tempfile.TemporaryDirectory() as machines:  # in the /tmp of the machine
-        places = [inside, "/tmp/new", outside, Path(machines) / "probe", "/dev/shm/probe", "/etc/probe", "/run/probe"]
+        places: list[Path | str] = [
+            inside,
+            "/tmp/new",
+            outside,
+            Path(machines) / "probe",
+            "/dev/shm/probe",
+            "/etc/probe",
+            "/run/probe",
+        ]
         done = isolated("sh", "-c", TRY, "sh", *map(str, places))
         left = [place for place in places[2:] if Path(place).exists()]
     if namespaces_are_allowed():
