@@ -25,7 +25,6 @@ from tasks.checks.cluster import component, manager
 from tasks.checks.devcontainer import files as container_files
 from tasks.core import strict_json
 from tasks.core.config import catalogue
-from tasks.core.config.catalogue import Dev
 from tasks.core.config.settings import Component, Settings, load
 from tasks.core.errors import ToolError, Trouble
 from tasks.core.process.tool import Command, Done
@@ -215,6 +214,7 @@ RESOURCES = {
                 "disableStatus": {"state": "Enabled"},
                 "waiting": {"reason": "x"},
                 "localResourceInfo": {"pid": 1},
+                "k8sResourceInfo": {"podName": "web-1", "podStatus": "Running"},
             },
         }
     ],
@@ -232,7 +232,7 @@ def list_workloads(s: Settings) -> None:
 def intercept(s: Settings) -> None:
     wanted = telepresence.Wanted("w", "w", 3000, "http")
     held = telepresence.intercept(s, wanted).run()
-    environment.build(held.environment, Dev(command=["x"]), kubeconfig="", port=3000)
+    environment.build(held.environment, SERVICE.dev, kubeconfig="k", port=3000)
 
 
 def ask_tilt(s: Settings) -> None:
