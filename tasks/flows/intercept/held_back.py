@@ -1,6 +1,6 @@
 """Variables of a pod that make programs on this machine run or load something else.
 
-Whoever may change the pod's environment could run code here with them, and their values name files and hosts of the
+Anyone who may change the pod's environment could run code here with them, and their values name files and hosts of the
 cluster. They are held back from the local process unless the catalogue allows them by name (`dev.allow`).
 """
 
