@@ -7,6 +7,7 @@ sandbox/resolver/sitecustomize.py, which the sandbox's PYTHONPATH names, reads i
 from __future__ import annotations
 
 import contextlib
+import random
 import select
 import socket
 import threading
@@ -29,9 +30,7 @@ class ApiEndpoint:
         self._listener: socket.socket | None = None
         self._queued: list[socket.socket] = []  # connections that fill the queue of the silent listener
         self._kept: list[socket.socket] = []  # accepted connections that get no answer
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address: tuple[str, int] = probe.getsockname()
+        self.address = _free_address()
         self._hosts: list[str] = []
         self.follow()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -132,3 +131,20 @@ class ApiEndpoint:
             if workload.service and workload.namespace in daemon.mapped
             for suffix in ("", ".svc.cluster.local")
         }
+
+
+def _free_address() -> tuple[str, int]:
+    """An address whose port the kernel gives to nobody else: below the ports that it hands out (32768 and above)."""
+    while True:
+        address = ("127.0.0.1", random.randint(20000, 32000))
+        with socket.socket() as probe:
+            if _can_bind(probe, address):
+                return address
+
+
+def _can_bind(unbound: socket.socket, address: tuple[str, int]) -> bool:
+    try:
+        unbound.bind(address)
+    except OSError:
+        return False
+    return True

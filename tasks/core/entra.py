@@ -32,12 +32,12 @@ AADSTS: dict[str, Refusal] = {
     "53003": Refusal(
         "Conditional Access blocks this sign-in; often it blocks the device code flow", f"{LOGIN} --mode browser"
     ),
-    "530003": Refusal("Conditional Access wants a managed device", f"{LOGIN} --mode browser on a managed device"),
-    "53000": Refusal("Conditional Access wants a compliant device", f"{LOGIN} --mode browser on a compliant device"),
+    "530003": Refusal("Conditional Access wants a managed device", f"on a managed device: {LOGIN} --mode browser"),
+    "53000": Refusal("Conditional Access wants a compliant device", f"on a compliant device: {LOGIN} --mode browser"),
     "50005": Refusal(
-        "Conditional Access does not allow this platform", f"{LOGIN} --mode browser on an allowed platform"
+        "Conditional Access does not allow this platform", f"on an allowed platform: {LOGIN} --mode browser"
     ),
-    "50097": Refusal("the device must be authenticated", f"{LOGIN} --mode browser on a registered device"),
+    "50097": Refusal("the device must be authenticated", f"on a registered device: {LOGIN} --mode browser"),
     "65001": Refusal(
         "this application has no consent in the tenant",
         "ask an administrator of the tenant for consent",
@@ -50,12 +50,12 @@ AADSTS: dict[str, Refusal] = {
     ),
     "50020": Refusal(
         "this account is not in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
+        f"with an account of the tenant in config/settings.yaml (azure.tenant): {LOGIN}",
     ),
     "50126": Refusal("the login was declined, or the password was wrong"),
     "50034": Refusal(
         "this account does not exist in the tenant",
-        f"{LOGIN} with an account of the tenant in config/settings.yaml (azure.tenant)",
+        f"with an account of the tenant in config/settings.yaml (azure.tenant): {LOGIN}",
     ),
     "90002": Refusal(
         "the tenant does not exist", "correct azure.tenant in config/settings.local.yaml", login_helps=False

@@ -141,6 +141,12 @@ SIGNATURES: tuple[Signature, ...] = (
         "inv aks.status, then inv aks.start",
     ),
     Signature(
+        r"remove of unresponsive socket failed: remove (?P<socket>\S+): permission denied",
+        "a root daemon of Telepresence that was killed has left its socket",
+        "sudo rm {socket}",
+        ("telepresence",),
+    ),
+    Signature(
         r"i/o timeout|Client\.Timeout exceeded|TLS handshake timeout|context deadline exceeded|network is unreachable",
         "the API server cannot be reached",
         "connect the VPN; inv aks.status shows whether the cluster runs",

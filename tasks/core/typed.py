@@ -17,7 +17,7 @@ _AS_ROOT = re.compile(r"(?<![\w./-])sudo (?=(?:apt-get|chgrp|chown|kill|rm|userm
 def as_typed(text: str) -> str:
     """Return the text with its commands as they work here.
 
-    `inv TASK` is `./scripts/inv TASK` where `inv` is not on PATH; `sudo` is omitted for root, and where there is none.
+    `inv TASK` is `./scripts/inv TASK` where `inv` is not on PATH; `sudo` is omitted for root, and where it is not installed.
     """
     text = _COMMAND.sub(lambda _: f"{_name()} ", text) if "inv " in text else text
     return _AS_ROOT.sub(lambda _: _prefix(), text) if "sudo " in text else text

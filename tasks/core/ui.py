@@ -7,18 +7,21 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tasks.core.errors import Trouble
 from tasks.core.typed import as_typed, fixes_as_typed
 from tasks.core.visible import in_json, one_line, visible
+from tasks.core.wrapped import screenful, wrapped
 
 SCHEMA = 1
 _lock = threading.RLock()
 _READER_GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe has ended; the terminal was closed
 _json_printed = False
 _secrets: set[str] = set()
+_screen: list[str] | None = None  # the lines of the next screen, while one is made
 _MARKS = {
     "done": "ok",
     "pending": "..",
@@ -43,14 +46,23 @@ def masked(text: str) -> str:
     return text
 
 
-def say(text: str = "") -> None:
-    """Print a line of the result, on stdout."""
-    _write(sys.stdout, visible(as_typed(text)) + "\n")
+def say(text: str = "", hang: int | None = None) -> None:
+    """Print a line of the result, on stdout. It is not broken: it may be data that a person copies.
+
+    hang: break it between words if it is too long for the terminal, and continue in this column
+    """
+    line = visible(as_typed(text))
+    if hang is not None:
+        line = wrapped(line, _size(sys.stdout).columns, hang)
+    if _screen is None:
+        _write(sys.stdout, line + "\n")
+    else:
+        _screen.extend(line.split("\n"))
 
 
 def talk(text: str) -> None:
     """Print a remark or progress, on stderr."""
-    _write(sys.stderr, visible(as_typed(text)) + "\n")
+    _write(sys.stderr, wrapped(visible(as_typed(text)), _size(sys.stderr).columns) + "\n")
 
 
 def warn(text: str) -> None:
@@ -80,7 +92,8 @@ def failure_as_json(why: Trouble) -> None:
 def progress(state: str, key: str, text: str, seconds: float | None = None) -> None:
     """Print an event of a step, on stderr: mark, key, text, seconds."""
     took = f"  {seconds:.1f} s" if seconds is not None else ""
-    _write(sys.stderr, f"{paint(mark(state), state)} {visible(f'{key:<12} {text}')}{took}\n")
+    line = wrapped(f"{mark(state)} {visible(f'{key:<12} {text}')}{took}", _size(sys.stderr).columns, hang=16)
+    _write(sys.stderr, f"{paint(mark(state), state)}{line.removeprefix(mark(state))}\n")
 
 
 def mark(state: str) -> str:
@@ -104,8 +117,9 @@ def table(rows: Iterable[Sequence[object]], indent: str = "") -> None:
         for i in range(max(map(len, texts), default=0))
     ]
     for row in texts:
-        cells = [cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)]
-        say(indent + "  ".join(cells).rstrip())
+        *columns, last = [cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)] or [""]
+        before = indent + "".join(f"{cell}  " for cell in columns)
+        say((before + last).rstrip(), hang=len(before))
 
 
 def can_ask() -> bool:
@@ -147,7 +161,26 @@ def _write(stream: Any, text: str) -> None:
                 ) from None
 
 
-def clear() -> None:
-    """Clear the terminal, if stdout is one, before the next output of a repeated command."""
-    if sys.stdout.isatty():
-        _write(sys.stdout, "\x1b[H\x1b[2J")
+def _size(stream: Any) -> os.terminal_size:
+    """Return columns and lines of the stream's terminal, 0 without one."""
+    try:
+        return os.get_terminal_size(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # closed before the start; a file; replaced by a program
+        return os.terminal_size((0, 0))
+
+
+@contextmanager
+def screen() -> Iterator[None]:
+    """Show what `say` prints in the block at once, instead of what the terminal showed, and only as much as fits."""
+    global _screen
+    rows = _size(sys.stdout).lines
+    if not rows:
+        yield
+        return
+    _screen = []
+    try:
+        yield
+        lines = screenful(_screen, rows)
+    finally:
+        _screen = None
+    _write(sys.stdout, "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")

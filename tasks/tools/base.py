@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.config.settings import Settings
+from tasks.core.errors import Absent
 from tasks.core.plan.change import Change
 from tasks.core.process.tool import Command, Tool
 from tasks.core.state import store
@@ -84,6 +86,16 @@ def change(
         return command.run(timeout=timeout)
 
     return Change(text, command.argv, run, destroys)
+
+
+def must_be_installed(s: Settings, *names: str) -> None:
+    """Raise Absent for the first of these programs that is not on PATH.
+
+    Asked before a login or a file is called missing: without the program neither can be had.
+    """
+    for name in names:
+        if shutil.which(name) is None:
+            raise Absent(f"{name} is not installed", tool=name, fix=how_to_get(s, name))
 
 
 def how_to_get(s: Settings, name: str) -> str:

@@ -103,6 +103,7 @@ class _Status(Shape):
     triggerMode: int | None = None
     waiting: dict[str, Any] | None = None
     localResourceInfo: _Local | None = None
+    k8sResourceInfo: dict[str, Any] | None = None
 
 
 class _Local(Shape):

@@ -214,6 +214,7 @@ RESOURCES = {
                 "disableStatus": {"state": "Enabled"},
                 "waiting": {"reason": "x"},
                 "localResourceInfo": {"pid": 1},
+                "k8sResourceInfo": {"podName": "web-1", "podStatus": "Running"},
             },
         }
     ],
@@ -231,7 +232,7 @@ def list_workloads(s: Settings) -> None:
 def intercept(s: Settings) -> None:
     wanted = telepresence.Wanted("w", "w", 3000, "http")
     held = telepresence.intercept(s, wanted).run()
-    environment.build(held.environment, {}, [], {})
+    environment.build(held.environment, SERVICE.dev, kubeconfig="k", port=3000)
 
 
 def ask_tilt(s: Settings) -> None:

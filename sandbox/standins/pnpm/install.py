@@ -149,11 +149,7 @@ def _link(
 ) -> Answer:
     names = sorted(lock.get("packages") or {})
     modules = root / "node_modules"
-    copy = modules / ".pnpm" / "lock.yaml"
-    source = root / "pnpm-lock.yaml"
-    same = any((modules / name).is_file() for name in (".modules.yaml", _STATE)) and (
-        (copy.is_file() and source.is_file() and copy.read_bytes() == source.read_bytes()) or not names
-    )
+    same = _is_installed(root, names)
     if not same and names:
         _fetched(world, names, flags, output)
     if not same:
@@ -170,6 +166,14 @@ def _link(
     for group, wanted in packages[0].groups().items():
         output += f"\n{group}:\n" + "".join(f"+ {name} {_version(r)}\n" for name, r in wanted.items())
     return Answer(0, f"{output}\n{elapsed}", writes=True)
+
+
+def _is_installed(root: Path, names: list[str]) -> bool:
+    modules, source = root / "node_modules", root / "pnpm-lock.yaml"
+    if not any((modules / name).is_file() for name in (".modules.yaml", _STATE)):
+        return False
+    copy = modules / ".pnpm" / "lock.yaml"
+    return not names or (copy.is_file() and source.is_file() and copy.read_bytes() == source.read_bytes())
 
 
 def _fetched(world: World, names: list[str], flags: dict[str, str], output: str) -> None:

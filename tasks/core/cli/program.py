@@ -179,7 +179,8 @@ class SuiteProgram(Program):
             return
         for word in self.line.words:
             if word in self.collection.task_names:
-                sys.stdout.write(getattr(self.collection[word].body, FAILURE_TEXT, ""))
+                if text := getattr(self.collection[word].body, FAILURE_TEXT, ""):  # a closed terminal takes not even ""
+                    sys.stdout.write(text)
                 return
 
     def _print_json(self, why: Trouble) -> None:

@@ -13,6 +13,7 @@ from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.core.state import store
+from tasks.flows import session
 from tasks.flows.intercept import env_file as env_files
 from tasks.flows.intercept import environment, plan, proof, run, show, team
 from tasks.flows.intercept import leave as leaving
@@ -88,6 +89,7 @@ def env(service: Service, *, env_file: str, overwrite: bool, names: bool, json: 
 def verify(service: Service, *, via: str, json: bool) -> None:
     """Send a request and show who answers it. Exits with 0 only when the local process did."""
     s = settings()
+    session.prepare(s)
     cluster_service = workload.find(s, service)
     held = team.held(s, cluster_service.name)
     port = held.local_port if held else service.ports[0].port if service.ports else 0

@@ -15,6 +15,7 @@ from tasks.core.process import processes
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.flows.intercept import environment
+from tasks.tools import base
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def check_local(s: Settings, request: Request) -> LocalSide:
         )
     local, remote = ports.pair(request.port) if request.port else (service.ports[0].port, "")
     _flags_must_agree(s, request)
+    base.must_be_installed(s, "kubectl", "telepresence")
     if request.env_file:
         path = Path(request.env_file).absolute()
         environment.must_be_writable(path, overwrite=request.overwrite, removed_on_leave=True)

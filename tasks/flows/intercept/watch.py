@@ -97,17 +97,28 @@ class Offer:
         self._open = False
 
     def make(self) -> None:
-        """Ask, where a person can answer; a run in the background would be stopped by reading."""
-        if ui.can_ask() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+        """Ask, where a person can answer."""
+        if ui.can_ask() and _has_terminal():
             self._open = True
             ui.talk("   leave now? Type y and Enter; or leave it running, and nothing else changes")
 
     def accepted(self) -> bool:
         """Has the person typed y? Any other line ends the offer."""
-        if not self._open or not select.select([sys.stdin], [], [], 0)[0]:
+        if not self._open or not select.select([sys.stdin], [], [], 0)[0] or not _has_terminal():
             return False
         self._open = False
-        return os.read(sys.stdin.fileno(), 1024).strip().lower() in {b"y", b"yes"}
+        try:
+            return os.read(sys.stdin.fileno(), 1024).strip().lower() in {b"y", b"yes"}
+        except OSError:  # the terminal was closed
+            return False
+
+
+def _has_terminal() -> bool:
+    """Does this process get what is typed? A run in the background would be stopped by reading."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # stdin is a terminal, but not the one of this session
+        return False
 
 
 class Watch:
@@ -131,7 +142,7 @@ class Watch:
         while not self.ended.wait(_LOOK):
             now = time.monotonic()
             if requests.reached:
-                self._say_reached(requests.reached, now - began)
+                self._say_reached(requests.reached, session, now - began)
                 return
             look_everywhere = now >= next_look
             found = self._look(session, now_open, everywhere=look_everywhere)
@@ -162,10 +173,17 @@ class Watch:
         """Report once, and again when what listens has become something else and stays so."""
         return self._reported is None or (listening != self._reported and unchanged >= _QUIET)
 
-    def _say_reached(self, answer: Answer, seconds: float) -> None:
-        answered.mark(self._plan.request.service.name)
-        text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
-        ui.progress("done", "reached", text, seconds)
+    def _say_reached(self, answer: Answer, session: int, seconds: float) -> None:
+        """Say whose process took the request: another one may have opened the port after it was found free."""
+        port = self._plan.wanted.local_port
+        if any(number == port for _, number in ports.of_session(session)):
+            answered.mark(self._plan.request.service.name)
+            text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
+            ui.progress("done", "reached", text, seconds)
+            return
+        owner = ports.owner(port) or "nothing now"
+        text = f"a request arrived on port {port}, but {owner} listens there, which this command did not start"
+        ui.progress("unknown", "reached", text, seconds)
 
     def _report(self, listening: Listening, requests: Requests, seconds: float) -> None:
         self._reported = listening

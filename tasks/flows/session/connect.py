@@ -94,6 +94,7 @@ def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object
     Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`), Unreachable
     when the API server cannot be reached.
     """
+    base.must_be_installed(s, "kubectl", "telepresence")
     freeze = kubeconfig.freeze(s)
     now = settled(s)
     if now.here and not now.orphans:
@@ -121,6 +122,7 @@ def prepare(s: Settings, *, dry: bool = False) -> None:
 
     Raises Blocked when the user's kubeconfig does not have the context; in a dry run also when the file is missing.
     """
+    base.must_be_installed(s, "kubectl")
     change = kubeconfig.freeze(s)
     if change is None:
         return
@@ -135,6 +137,7 @@ def allowed(s: Settings, *, dry: bool) -> None:
     Raises Refused for production and for a target that cannot be looked at, Blocked when the user's kubeconfig does
     not have the context.
     """
+    base.must_be_installed(s, "kubectl", "telepresence")
     change = kubeconfig.freeze(s)
     if change is None:
         guard.assess(s)

@@ -25,6 +25,8 @@ from tasks.tools import base
 from tasks.tools.telepresence import logs
 
 _USER, _ROOT = {"userd", "connector-foreground"}, {"rootd", "daemon-foreground"}  # since 2.31, and before it
+# Seconds. 2.20.2 needs 4.1 s for its root daemon; killed earlier it leaves its socket, which no user can replace.
+_ENDS_WITHIN = 4.5
 _DEVICE = re.compile(r"tel\d+")  # the name of Telepresence's network device
 _DEVICES = "/sys/class/net"
 
@@ -57,7 +59,7 @@ def recorded(s: Settings) -> list[Entry]:
 
 
 def end(found: Sequence[Process], that: str) -> Change[None]:
-    """End these daemons: SIGTERM, 3 s, SIGKILL; those of root with sudo. that: completes `the daemon that ...`.
+    """End these daemons: SIGTERM, some seconds, SIGKILL; those of root with sudo. that: completes `the daemon that ...`.
 
     Raises Trouble with the command that ends a daemon which is still there.
     """
@@ -89,7 +91,7 @@ def _is_root_daemon_of_this_home(process: Process) -> bool:
 
 
 def _end(found: Sequence[Process]) -> None:
-    for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+    for number, seconds in ((signal.SIGTERM, _ENDS_WITHIN), (signal.SIGKILL, 2.0)):
         _signal([p for p in found if p.lives], number)
         if until(lambda: not any(p.lives for p in found), every=0.05, for_=seconds):
             _must_leave_no_device()

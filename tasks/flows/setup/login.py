@@ -9,12 +9,13 @@ from dataclasses import replace
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun
-from tasks.tools import az
+from tasks.tools import az, base
 from tasks.tools.az import LoginNeeded, login
 
 
 def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Test the login by the cluster's token: az's profile looks valid long after a login has expired."""
+    base.must_be_installed(setup.settings, "az")
     relogin = setup.relogin and not setup.fresh_login
     why = LoginNeeded("a new login was asked for") if relogin else login_needed(setup)
     if why is None:

@@ -22,8 +22,8 @@ def status(*, json: bool, watch: bool, cached: bool) -> None:
         _show_cached(json=json)
         return
     while watch:
-        ui.clear()
-        _look_and_show(json=False)
+        with ui.screen():
+            _look_and_show(json=False)
         time.sleep(_INTERVAL)
     _look_and_show(json=json)
 
@@ -56,5 +56,6 @@ def _look_and_show(*, json: bool) -> None:
     if json:
         ui.as_json({"root": s.root, "at": now, "cached": False, "origins": s.origins, "facts": documents})
         return
+    value = sum(max(len(d[key]) for d in documents) for key in ("section", "name")) + len("ok   ") + len("  ")
     for line in cached_status.lines({"facts": documents}, now):
-        ui.say(line)
+        ui.say(line, hang=value)

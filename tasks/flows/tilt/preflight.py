@@ -15,7 +15,7 @@ from tasks.core.process.running import cancel_on_failure
 from tasks.flows import session
 from tasks.flows.tilt import environment, ownership
 from tasks.flows.tilt.request import Request
-from tasks.tools import docker, helm, tilt
+from tasks.tools import base, docker, helm, tilt
 
 _FIX, _REFUSED = "fix: ", "refused: "  # the marks of tilt/problems.star
 
@@ -37,6 +37,7 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
     dry: nothing is written, so Blocked is raised where the session kubeconfig does not exist yet.
     """
     guard.check_names(s)
+    base.must_be_installed(s, "tilt", "helm", "kubectl")
     session.prepare(s, dry=dry)
     with ThreadPoolExecutor(max_workers=4) as pool, cancel_on_failure():
         guarded = pool.submit(guard.assess, s)

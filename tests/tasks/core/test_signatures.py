@@ -17,6 +17,13 @@ NO_KIND = """Error: unable to build kubernetes objects from release manifest: re
 ensure CRDs are installed first
 """
 
+# telepresence 2.20.2, as a user, after its root daemon was killed
+SOCKET_LEFT = (
+    "telepresence connect: error: dial to socket /var/run/telepresence-daemon.socket failed: dial unix"
+    " /var/run/telepresence-daemon.socket: context deadline exceeded; remove of unresponsive socket failed: remove"
+    " /var/run/telepresence-daemon.socket: permission denied; this usually means that the process has locked up"
+)
+
 
 @pytest.mark.parametrize(
     ("tool", "said", "why", "fix"),
@@ -34,6 +41,7 @@ ensure CRDs are installed first
         ("az", "(AuthorizationFailed) The client 'd' does not have authorization to perform action 'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action'", "Cluster User Role", "owner of the cluster"),
         ("tilt", "Error: mkdir /home/dev/.local/state: read-only file system", "may not be written", "inv devcontainer.check"),
         ("telepresence", "write /home/dev/.cache/x: no space left on device", "the disk is full", "free some space"),
+        ("telepresence", SOCKET_LEFT, "has left its socket", "sudo rm /var/run/telepresence-daemon.socket"),
         ("git", "git@example.com: Permission denied (publickey).", "your ssh key", "ssh-add -l"),
         ("git", "fatal: could not read Username for 'https://x': terminal prompts disabled", "no login", "git fetch"),
         ("git", "fatal: nothing that is known", "", ""),

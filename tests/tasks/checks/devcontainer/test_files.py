@@ -94,6 +94,7 @@ def test_names_that_contain_the_folders_are_errors_because_a_blank_is_not_valid_
 def test_without_a_host_name_a_rebuild_changes_the_owners_name(folder):
     (found,) = (f for f in changed(folder, runArgs=["--device=/dev/net/tun"]) if f.subject == "host name")
     assert found.verdict is Verdict.WARN
+    assert found.problem is not None
     assert "--hostname=dev-${devcontainerId}" in found.problem.fix
 
 

@@ -275,7 +275,8 @@ def test_verify_names_the_colleague_whose_process_answers(box: Box):
         assert (by, client.partition("@")[0]) == ("colleague", "colleague")
         assert "the process of colleague@" in inv(box, "tp.verify", WWW).stdout
         run.end(signal.SIGINT)
-    assert until(lambda: verified(colleague) == ("baseline", ""))
+    # Only the workstation whose intercept installed the agent, here or in a test before, knows why it is there.
+    assert until(lambda: ("baseline", "") in {verified(), verified(colleague)}, 60)
 
 
 def test_verify_does_not_call_a_colleague_without_a_notice_the_baseline():

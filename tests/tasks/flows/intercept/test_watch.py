@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -128,3 +129,18 @@ def test_on_a_terminal_the_intercept_can_be_left_with_y(box: Box, typed: bytes, 
     assert answered, said
     assert os.waitstatus_to_exitcode(status) == (130 if leaves else 5), said
     assert b"left the intercept" in said
+
+
+def test_a_process_of_somebody_else_on_the_port_is_not_called_yours(box: Box):
+    with started(box, *INTERCEPT, "sleep", "100") as run:
+        assert until(lambda: "-> run" in run.said, 40), run.said
+        other = subprocess.Popen(
+            [sys.executable, "-m", "http.server", str(PORT), "--bind", "127.0.0.1"], stderr=subprocess.DEVNULL
+        )
+        try:
+            assert until(lambda: "which this command did not start" in run.said, 40), run.said
+        finally:
+            other.kill()
+            other.wait()
+        assert f"pid {other.pid}" in run.said
+        assert "answered by your process" not in run.said

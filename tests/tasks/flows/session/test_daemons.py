@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,26 @@ def test_a_network_device_that_outlives_the_daemons_is_named(
     assert left.value.fix == "sudo ip link delete tel0"
     table.rows = {9: ("root", ("/usr/bin/telepresence", "rootd", "--cache", "/home/bob/.cache/telepresence"))}
     gone.run()  # the device may be that of another user's session
+
+
+def test_a_root_daemon_of_2_20_has_the_time_to_remove_its_socket(monkeypatch: pytest.MonkeyPatch):
+    """It ends 4.1 s after SIGTERM (measured with 2.20.2); killed earlier it leaves its socket, which belongs to root."""
+    clock = [0.0]
+    asked: list[float] = []
+    sent: list[signal.Signals] = []
+
+    def send(found: Iterable[Process], number: signal.Signals) -> None:
+        asked.append(clock[0])
+        sent.append(number)
+
+    monkeypatch.setattr(daemons, "until", lambda what, *, every, for_: _passes(clock, for_, what))
+    monkeypatch.setattr(daemons, "_signal", send)
+    monkeypatch.setattr(Process, "lives", property(lambda self: not asked or clock[0] < asked[0] + 4.1))
+    monkeypatch.setattr(daemons, "_must_leave_no_device", lambda: None)
+    daemons.end([Process(1, 1.0, ("telepresence", "daemon-foreground"))], "does not answer").run()
+    assert sent == [signal.SIGTERM]
+
+
+def _passes(clock: list[float], seconds: float, what: Callable[[], bool]) -> bool:
+    clock[0] += seconds
+    return what()
