@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,12 @@ def test_a_container_is_checked_by_its_files_or_this_machine(
 def test_argo_cd_is_checked_for_one_service_or_for_all_that_are_there(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(session_check, "readable", lambda s: nullcontext(here.did.append("readable")))
+    @contextmanager
+    def readable(s: object) -> Iterator[None]:
+        here.did.append("readable")
+        yield
+
+    monkeypatch.setattr(session_check, "readable", readable)
     here.objects = fakes.cluster_service("www-ameide")
     cli.check_argo(here.settings, "www_ameide", json=True, check=False)
     found = document(capsys)
@@ -131,7 +137,8 @@ def test_the_status_names_pools_and_hints(here: Workstation, capsys: pytest.Capt
 
 
 def switch(here: Workstation, verb: Verb, **how: bool) -> None:
-    cli.switch(here.settings, verb, **{"yes": False, "dry": False, "check": False, "json": True, **how})
+    options: dict[str, Any] = {"yes": False, "dry": False, "check": False, "json": True, **how}
+    cli.switch(here.settings, verb, **options)
 
 
 @pytest.mark.parametrize(("verb", "changes"), [(Verb.STOP, [{"text": "stop", "command": "stop"}]), (Verb.START, [])])
