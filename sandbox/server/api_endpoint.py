@@ -81,6 +81,8 @@ class ApiEndpoint:
     def _close(self) -> None:
         self._close_queued()
         if self._listener is not None:
+            # While the other thread waits in select, the kernel keeps a closed listener, and with it the port.
+            self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
 

@@ -188,8 +188,6 @@ def _resource(item: Mapping[str, Any]) -> Resource:
     """Read one resource. Every key of its status may be absent; in the first second all of them are."""
     status = item.get("status") or {}
     conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
-    history = status.get("buildHistory") or [{}]
-    pod = status.get("k8sResourceInfo") or {}
     update = str(status.get("updateStatus", ""))
     return Resource(
         name=str((item.get("metadata") or {}).get("name", "")),
@@ -199,12 +197,20 @@ def _resource(item: Mapping[str, Any]) -> Resource:
         enabled=(status.get("disableStatus") or {}).get("state") != "Disabled",
         waits=update == "none" and int(status.get("triggerMode") or 0) in {2, 3},
         waiting=str((status.get("waiting") or {}).get("reason", "")),
-        error=str(history[0].get("error", "") or "").strip(),
+        error=_last_error(status),
         pid=int((status.get("localResourceInfo") or {}).get("pid") or 0),
-        pod=str(pod.get("podName") or ""),
-        pod_status=str(pod.get("podStatus") or ""),
-        pod_message=str(pod.get("podStatusMessage") or ""),
+        **_pod(status.get("k8sResourceInfo") or {}),
     )
+
+
+def _last_error(status: Mapping[str, Any]) -> str:
+    history = status.get("buildHistory") or [{}]
+    return str(history[0].get("error") or "").strip()
+
+
+def _pod(info: Mapping[str, Any]) -> dict[str, Any]:
+    keys = {"pod": "podName", "pod_status": "podStatus", "pod_message": "podStatusMessage"}
+    return {field: str(info.get(key) or "") for field, key in keys.items()}
 
 
 def _error_in(stderr: str) -> str:

@@ -149,7 +149,7 @@ def pods_ready(objects: list[dict[str, Any]], env: Mapping[str, str]) -> bool:
 
 
 def newest_pod(objects: list[dict[str, Any]], env: Mapping[str, str]) -> dict[str, Any]:
-    """What Tilt shows of the first Deployment's newest pod: the keys of `k8sResourceInfo`; empty when there is none yet."""
+    """What Tilt shows of the first Deployment's newest pod: the keys of `k8sResourceInfo`; empty before the first."""
     deployment = next((item for item in objects if item.get("kind") == "Deployment"), None)
     if deployment is None:
         return {}

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from contextlib import suppress
 
 from tasks.checks.devcontainer import machine
 from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, ToolError
-from tasks.core.wait import until
 from tasks.tools import kubectl
 
-_SECONDS = 6.0  # for the first name: longer than Telepresence's own lookup (4 s)
+_SECONDS = 6.0  # for all names: longer than Telepresence's own lookup (4 s)
+_PAUSE = 0.05  # seconds between two attempts
 _NAMES = 5  # so many Services are tried
 
 
@@ -32,7 +34,7 @@ def must_carry(s: Settings) -> None:
     and intercepts work without it.
     """
     hosts = _hosts(s)
-    if not hosts or until(lambda: any(_resolves(host) for host in hosts), every=0.3, for_=_SECONDS):
+    if not hosts or _any_resolves(hosts):
         return
     reason = doubt()
     what = f"the session is open, but {hosts[0]} does not resolve through it"
@@ -51,17 +53,18 @@ def _hosts(s: Settings) -> list[str]:
     return [f"{name}.{s.cluster.namespace}" for name in names[:_NAMES]]
 
 
-def _resolves(host: str) -> bool:
-    """Does the name have an address? A thread asks, because the resolver has no deadline."""
-    found: list[bool] = []
+def _any_resolves(hosts: list[str]) -> bool:
+    """Does one of the names get an address in time? A thread asks for each, because the resolver has no deadline."""
+    resolved = threading.Event()
+    give_up = time.monotonic() + _SECONDS
 
-    def attempt() -> None:
-        try:
-            found.append(bool(socket.getaddrinfo(host, None)))
-        except (OSError, UnicodeError):
-            return
+    def attempt(host: str) -> None:
+        while not resolved.is_set() and time.monotonic() < give_up:
+            with suppress(OSError, UnicodeError):
+                socket.getaddrinfo(host, None)
+                resolved.set()
+            resolved.wait(_PAUSE)
 
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(_SECONDS)
-    return bool(found)
+    for host in hosts:
+        threading.Thread(target=attempt, args=(host,), daemon=True).start()
+    return resolved.wait(_SECONDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     services = [{"metadata": {"name": "web"}}, {"metadata": {"name": "api"}}]
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(kubectl, "get", lambda s, kinds: services)
-    monkeypatch.setattr(tunnel, "_SECONDS", 0.01)
+    monkeypatch.setattr(tunnel, "_SECONDS", 0.1)
     return known
 
 
@@ -45,6 +47,7 @@ def test_a_name_that_resolves_proves_the_session(
 ):
     root(monkeypatch, tmp_path)
     names.add("web.team")
+    monkeypatch.setattr(tunnel, "_SECONDS", 30)
     tunnel.must_carry(settings())
     assert capsys.readouterr().err == ""
 
@@ -70,6 +73,19 @@ def test_anybody_else_is_warned(
 ):
     root(monkeypatch, tmp_path, uid=uid, container=container)
     tunnel.must_carry(settings())
+    assert "api.team does not resolve" in capsys.readouterr().err
+
+
+def test_a_resolver_that_never_answers_has_one_deadline_for_all_names(
+    names: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    ended = threading.Event()
+    root(monkeypatch, tmp_path, uid=1000)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port: ended.wait(60))
+    began = time.monotonic()
+    tunnel.must_carry(settings())
+    assert time.monotonic() - began < 30
+    ended.set()
     assert "api.team does not resolve" in capsys.readouterr().err
 
 

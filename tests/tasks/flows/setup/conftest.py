@@ -18,7 +18,6 @@ from sandbox.control import Box
 from tasks.core import ui
 from tasks.core.config.settings import Settings, load
 from tasks.core.repository import repository_root
-from tasks.flows.session import tunnel
 from tasks.flows.setup.cli import run
 
 GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow",
@@ -109,7 +108,6 @@ def workstation(core: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksta
     for name, value in {**box.env, **GIT}.items():
         monkeypatch.setenv(name, value)
     # Names of the cluster resolve in the sandbox's own processes only, and setup runs in this one.
-    monkeypatch.setattr(tunnel, "_resolves", lambda host: True)
     monkeypatch.setenv("REMOTE_DEV_REPOSITORIES__CORE", str(core))
     monkeypatch.setenv("REMOTE_DEV_REPOSITORIES__GITOPS", str(core / "gitops/team-gitops"))
     monkeypatch.setenv("REMOTE_DEV_PACKAGES__FOLDER", str(core))
