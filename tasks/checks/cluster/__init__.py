@@ -126,6 +126,11 @@ def _namespace(s: Settings, name: str) -> Iterator[Finding]:
         labels = kubectl.namespace_labels(s, name)
     except kubectl.NotFound:
         yield missing(subject, "not in the cluster", fix=f"ask the owners of gitops for the namespace {name}")
+    except kubectl.Forbidden:
+        if name == s.cluster.namespace:
+            raise
+        text = "this login may not read it; what is used in it is looked at by itself"
+        yield warning(subject, text, fix=f"none is needed; to read it, ask for `get` on the namespace {name}")
     else:
         shown = ", ".join(f"{k}={v}" for k, v in sorted(labels.items()) if not k.startswith("kubernetes.io/"))
         yield ok(subject, shown or "there")

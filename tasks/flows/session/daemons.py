@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError, Trouble
@@ -29,6 +30,7 @@ _USER, _ROOT = {"userd", "connector-foreground"}, {"rootd", "daemon-foreground"}
 _ENDS_WITHIN = 4.5
 _DEVICE = re.compile(r"tel\d+")  # the name of Telepresence's network device
 _DEVICES = "/sys/class/net"
+_SOCKET = "/var/run/telepresence-daemon.socket"  # before 2.31; the root daemon deletes it when it ends by itself
 
 
 def ours(s: Settings) -> list[Process]:
@@ -94,7 +96,7 @@ def _end(found: Sequence[Process]) -> None:
     for number, seconds in ((signal.SIGTERM, _ENDS_WITHIN), (signal.SIGKILL, 2.0)):
         _signal([p for p in found if p.lives], number)
         if until(lambda: not any(p.lives for p in found), every=0.05, for_=seconds):
-            _must_leave_no_device()
+            _must_leave_nothing()
             return
     left = [str(p.pid) for p in found if p.lives]
     foreign = any(not _is_own(int(pid)) for pid in left)
@@ -122,15 +124,19 @@ def _signal(found: Iterable[Process], number: signal.Signals) -> None:
             roots.append(str(process.pid))
         except ProcessLookupError:
             continue
-    if roots and shutil.which("sudo"):
-        try:
-            Tool("sudo", timeout=5)["-n", "kill", f"-{number.name.removeprefix('SIG')}", *roots].call()
-        except ToolError:
-            return  # seen by who still lives
+    if roots:
+        _as_root("kill", f"-{number.name.removeprefix('SIG')}", *roots)
 
 
-def _must_leave_no_device() -> None:
-    """Raise Trouble when the network device outlives the daemons. Somebody else's root daemon may have one, too."""
+def _as_root(*argv: str) -> None:
+    """Run it with sudo where that wants no password. What it did is seen in what it changed."""
+    if shutil.which("sudo"):
+        with suppress(ToolError):
+            Tool("sudo", timeout=5)["-n", *argv].call()
+
+
+def _must_leave_nothing() -> None:
+    """Raise Trouble when something of the root daemon outlives it. Somebody else's root daemon may have the same things."""
     if any(not is_daemon(p, user_only=True) for p in _telepresence()):
         return
     if not until(lambda: not _devices(), every=0.1, for_=2.0):
@@ -138,6 +144,23 @@ def _must_leave_no_device() -> None:
         raise Trouble(
             f"the network device {device} of Telepresence is left, with the cluster's routes",
             fix=f"sudo ip link delete {device}",
+        )
+    _delete_socket()
+
+
+def _delete_socket() -> None:
+    """Delete the socket that a killed root daemon leaves: every later connect of 2.20 would wait for it and fail."""
+    if not os.path.exists(_SOCKET):
+        return
+    try:
+        os.unlink(_SOCKET)
+    except OSError:
+        _as_root("rm", "-f", _SOCKET)
+    if os.path.exists(_SOCKET):
+        raise Trouble(
+            f"the socket {_SOCKET} of a killed root daemon is left",
+            why="it belongs to root, and sudo wants a password here; the next connect cannot replace it",
+            fix=f"sudo rm {_SOCKET}",
         )
 
 

@@ -70,6 +70,8 @@ class World:
         ]
 
     def labels(self, s, name, **more):
+        if name in self.forbidden:
+            raise kubectl.Forbidden("kubectl get namespace: forbidden", tool="kubectl", exit=1)
         if name not in self.namespaces:
             raise kubectl.NotFound("not found", tool="kubectl", exit=1)
         return {"kubernetes.io/metadata.name": name, "stage": "dev"}
@@ -156,6 +158,7 @@ def test_unreadable_namespaces_are_unknown_not_missing(world):
         is Verdict.UNKNOWN
     )
     assert "argoproj.io is served" in found["Argo CD"].text
+    assert found["namespace argocd"].verdict is found["namespace ambassador"].verdict is Verdict.WARN
     assert not [f for f in found.values() if f.verdict is Verdict.MISSING]
 
 

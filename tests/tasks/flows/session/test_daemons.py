@@ -207,6 +207,32 @@ def test_a_network_device_that_outlives_the_daemons_is_named(
     gone.run()  # the device may be that of another user's session
 
 
+def test_the_socket_of_a_killed_root_daemon_is_deleted(
+    monkeypatch: pytest.MonkeyPatch, of_root: set[int], table: Table, tmp_path: Path
+):
+    of_root.clear()
+    monkeypatch.setattr(daemons, "_SOCKET", str(tmp_path / "socket"))
+    monkeypatch.setattr(daemons, "_DEVICES", str(tmp_path / "gone"))
+    (tmp_path / "socket").touch()
+    daemons.end([Process(4711, 1.0, ("telepresence", "daemon-foreground"))], "is left").run()
+    assert not (tmp_path / "socket").exists()
+
+
+def test_a_socket_of_root_is_deleted_with_sudo_or_named(
+    monkeypatch: pytest.MonkeyPatch, of_root: set[int], table: Table, tmp_path: Path
+):
+    of_root.clear()
+    socket = tmp_path / "not-to-unlink"  # a folder: os.unlink fails for everyone, as it does in root's folder
+    socket.mkdir()
+    program(monkeypatch, tmp_path / "bin", f'echo sudo "$@" >>{tmp_path}/asked')
+    monkeypatch.setattr(daemons, "_SOCKET", str(socket))
+    monkeypatch.setattr(daemons, "_DEVICES", str(tmp_path / "gone"))
+    with pytest.raises(Trouble) as left:  # this sudo does nothing
+        daemons.end([Process(4711, 1.0, ("telepresence", "daemon-foreground"))], "is left").run()
+    assert (tmp_path / "asked").read_text() == f"sudo -n rm -f {socket}\n"
+    assert left.value.fix == f"sudo rm {socket}"
+
+
 def test_a_root_daemon_of_2_20_has_the_time_to_remove_its_socket(monkeypatch: pytest.MonkeyPatch):
     """It ends 4.1 s after SIGTERM (measured with 2.20.2); killed earlier it leaves its socket, which belongs to root."""
     clock = [0.0]
@@ -220,7 +246,7 @@ def test_a_root_daemon_of_2_20_has_the_time_to_remove_its_socket(monkeypatch: py
     monkeypatch.setattr(daemons, "until", lambda what, *, every, for_: _passes(clock, for_, what))
     monkeypatch.setattr(daemons, "_signal", send)
     monkeypatch.setattr(Process, "lives", property(lambda self: not asked or clock[0] < asked[0] + 4.1))
-    monkeypatch.setattr(daemons, "_must_leave_no_device", lambda: None)
+    monkeypatch.setattr(daemons, "_must_leave_nothing", lambda: None)
     daemons.end([Process(1, 1.0, ("telepresence", "daemon-foreground"))], "does not answer").run()
     assert sent == [signal.SIGTERM]
 
