@@ -126,6 +126,11 @@ SIGNATURES: tuple[Signature, ...] = (
         "inv aks.credentials --force",
     ),
     Signature(
+        r"Get \"https://(?P<host>[^/\"]+)/v2/\": (?:tls: .*)?x509: ",  # of Docker's engine, also through az acr login
+        "Docker's engine does not know the certificate of {host}",
+        "put the certificate into /etc/docker/certs.d/{host}/ca.crt, then inv aks.registry",
+    ),
+    Signature(
         r"x509: certificate signed by unknown authority|CERTIFICATE_VERIFY_FAILED",
         "the certificate is not known: the cluster was recreated, or a proxy intercepts TLS",
         "inv aks.credentials --force; behind a proxy set REQUESTS_CA_BUNDLE",
@@ -362,10 +367,7 @@ SIGNATURES: tuple[Signature, ...] = (
         ("git",),
     ),
     Signature(
-        r"failed to push some refs",
-        "the push was refused here, as a pre-push hook does",
-        "see what the hook says: git push",
-        ("git",),
+        r"failed to push some refs", "a pre-push hook may have refused it", "git push shows what it says", ("git",)
     ),
     Signature(r"[Nn]o space left on device", "the disk is full", "free some space, then run it again"),
     Signature(

@@ -36,6 +36,7 @@ SOCKET_LEFT = (
         ("az", "ERROR: AADSTS999999: new", "AADSTS999999", "login.microsoftonline.com/error?code=999999"),
         ("az", "ERROR: AADSTS50126: Error validating credentials", "declined", "inv aks.login"),
         ("kubectl", "error: unable to load root certificates: unable to parse bytes as PEM block", "certificate", "inv aks.credentials --force"),
+        ("az", 'ERROR: Login failed.\nError response from daemon: Get "https://r.io/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority', "certificate of r.io", "inv aks.registry"),
         ("tilt", 'docker push: pushing image "r.io/www": denied: requested access to the resource is denied', "AcrPush", "inv aks.registry"),
         ("tilt", "docker push: pushing image \"r.io/www\": denied: client with IP '10.98.0.21' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.", "firewall", "connect the VPN"),
         ("az", "(AuthorizationFailed) The client 'd' does not have authorization to perform action 'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action'", "Cluster User Role", "owner of the cluster"),
