@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _ACCEPTED_WITHIN = 1.2  # seconds: a lost first packet is sent again after one
-_ANSWERED_WITHIN = 2.0  # seconds, on an accepted connection
+_ANSWERED_WITHIN = 1.2  # seconds, on an accepted connection
 _MOMENT = 1.0  # second for a program that will probably not answer
 _AZ_ANSWERS_WITHIN = 2.0  # seconds, beside that program
 _VALID = 5.0  # seconds that a look is used again: one command asks several times
