@@ -61,11 +61,11 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...
 
 
 def run(root: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run this Python in the copy. Nothing of this checkout is on its path."""
+    """Run this Python in the copy. Nothing of this checkout is on its path, but what a sandbox's environment names."""
     return subprocess.run(
         [sys.executable, *argv],
         cwd=root,
-        env={**(env or os.environ), "PYTHONPATH": ""},
+        env=env or {**os.environ, "PYTHONPATH": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -18,6 +18,7 @@ _TEAM_CALL = """
 team="$root/{team}"
 [ ! -f "$team" ] || timeout --kill-after=5 "$limit" bash "$team" </dev/null || echo "$team failed; continuing" >&2
 """
+_SETUP = "\noutput=$(mktemp)"  # the line of postCreate.sh before `inv setup`, whose end may be the end of the script
 _TEAM_HEAD = """#!/usr/bin/env bash
 # The team's own part of the dev container's start, kept from the former {name}. It is yours: edit it.
 # shellcheck disable=all
@@ -166,8 +167,10 @@ def _with_call_of(team: str, script: str) -> str:
     call = _TEAM_CALL.format(team=team)
     if team in script:
         return script
-    before, mark, after = script.partition("\nsaid=")
-    return f"{before.rstrip()}\n{call}{mark}{after}" if mark else script.rstrip() + "\n" + call
+    before, setup, after = script.partition(_SETUP)
+    if not setup:
+        raise ValueError(f"the suite's postCreate.sh has no line {_SETUP.strip()}: the team's lines would never run")
+    return f"{before.rstrip()}\n{call}{setup}{after}"
 
 
 def _decode(data: bytes) -> str:

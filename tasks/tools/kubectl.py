@@ -72,7 +72,7 @@ def get(
     command = command[place]
     command = command[*(("--selector", selector) if selector else ()), "--output", "json"]
     answer = _answer(s, command, kubeconfig, kubernetes.Items)
-    is_list = str(answer.get("kind")).endswith("List") or "items" in answer
+    is_list = not name and (str(answer.get("kind")).endswith("List") or "items" in answer)
     objects = list(answer.get("items") or []) if is_list else [answer]
     return [must_be(kubernetes.shape_of(item), item, said=command.name) for item in objects]
 

@@ -10,7 +10,7 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.plan.change import perform
 from tasks.core.signatures import explain
-from tasks.tools import helm, versions
+from tasks.tools import api_server, helm, versions
 from tests.contracts.kubeconfigs import config, fetched, frozen
 from tests.contracts.programs import Program
 
@@ -74,9 +74,11 @@ def test_a_missing_value_is_reported(program: Program, suite: Settings, refused:
 
 def test_a_server_that_refuses_is_reported(program: Program, suite: Settings, refused: None):
     with pytest.raises(ToolError) as why:
-        helm.releases(suite, "ada")
+        helm.tool(suite)["list"].run()
     assert "Kubernetes cluster unreachable" in why.value.what
     assert explain(TOOL, why.value.output)[1]
+    with pytest.raises(api_server.Unreachable, match="refuses connections"):
+        helm.releases(suite, "ada")
 
 
 def test_an_unknown_context_is_reported(program: Program, suite: Settings, refused: None):

@@ -262,13 +262,13 @@ def test_the_fix_of_the_fault_fixes_it(place: Place, fault: str):
         place.typed(fix.before)
     control.fault(place.box, fault)
     try:
-        _, said = place.typed(f"inv {fix.task}") if fix.terminal else place.task(fix.task, short=fix.short)
+        exit, said = place.typed(f"inv {fix.task}") if fix.terminal else place.task(fix.task, short=fix.short)
         if fix.leaves:
             control.fault(place.box, fault, on=False)
-            _, said = place.task(fix.task, short=fix.short)
+            exit, said = place.task(fix.task, short=fix.short)
         assert "Traceback" not in said
         fixes = [line.split("fix:", 1)[1] for line in said.splitlines() if "fix:" in line]
-        assert any(fix.names in line for line in fixes), said
+        assert any(fix.names in line for line in fixes), f"exit {exit}: {said}"
         if fix.person:
             control.fault(place.box, fault, on=False)
         for command in fix.paste:

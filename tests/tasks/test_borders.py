@@ -172,7 +172,7 @@ def ask_kubectl(s: Settings) -> None:
     notice.read(s)
     helm.holder_of(s, "web")
     team._workloads_with_agent(s)
-    state = argo.Argo(tuple(found), rules.common(kubectl.get(s, "configmap")[0].get("data") or {}))
+    state = argo.Argo(tuple(found), rules.common(kubectl.get(s, "configmap", name="argocd-cm")[0].get("data") or {}))
     list(component(s, Component(name="x", workload="*"), lambda: frozenset()))
     list(manager.check_manager(s))
     located = workload.locate(found, SERVICE.workload_names, "team")

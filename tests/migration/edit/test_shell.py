@@ -239,6 +239,9 @@ def test_phase_2_keeps_a_line_below_a_here_document_in_a_substitution(pair: Call
     repos.commit("core", path, f"{old}\n{HERE_DOCUMENT_IN_SUBSTITUTION}".encode(), 0o755)
     assert repos.run(2) == 0
     assert "\npnpm run team-thing\n" in (repos.core / ".devcontainer/postCreate.team.sh").read_text()
+    call, setup = 'bash "$team"', '"$root/scripts/inv" setup'
+    script = (repos.core / path).read_text()
+    assert 0 < script.index(call) < script.index(setup) < script.index("exit 0", script.index(setup))
 
 
 @pytest.mark.slow
