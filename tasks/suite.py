@@ -28,7 +28,7 @@ def test(c: Context, lint: bool = False, contracts: str = "") -> None:
 
     must_be_here("tests/test_house.py")  # elsewhere pytest would run the core repository's own tests
     root = repository_root()
-    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    workers = ["-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "loadfile"]  # tests wait much
     chosen = remainder(c)
     commands = [
         [
