@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +10,10 @@ import msgspec
 from tasks.core.errors import ToolError
 
 Answer = TypeVar("Answer")
+
+# Two threads that convert to a type for the first time at once crash the interpreter (SIGSEGV, msgspec 0.22, about one
+# `inv aks.check` in a hundred).
+_one_at_a_time = threading.Lock()
 
 
 # Half a surrogate pair, which JSON can hold, is a UnicodeEncodeError.
@@ -19,13 +24,19 @@ class Shape(msgspec.Struct, kw_only=True):
     """What is read of an answer: its keys and their types. Other keys do not matter."""
 
 
+def convert(data: Any, kind: Any, *, strict: bool = True) -> Any:
+    """Return `msgspec.convert(data, kind)`, for every thread. Raises ValidationError."""
+    with _one_at_a_time:
+        return msgspec.convert(data, kind, strict=strict)
+
+
 def must_be(kind: Any, answer: Answer, *, said: str, fix: str = "") -> Answer:
     """Return the answer as it is. Raises ToolError when it has another form than `kind`.
 
     said: the command that printed it, such as `kubectl get`
     """
     try:
-        msgspec.convert(answer, kind, strict=False)
+        convert(answer, kind, strict=False)
     except _MISFITS as why:
         raise ToolError(
             f"{said}: the answer has another form than expected",
@@ -40,7 +51,7 @@ def must_be(kind: Any, answer: Answer, *, said: str, fix: str = "") -> Answer:
 def fits(kind: Any, answer: Any) -> bool:
     """Has it this form?"""
     try:
-        msgspec.convert(answer, kind, strict=False)
+        convert(answer, kind, strict=False)
     except _MISFITS:
         return False
     return True

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct, ValidationError
+
+from tasks.core import shape
 
 _Command = str | list[str] | dict[str, str | list[str]]
 _Port = Annotated[int, Meta(ge=0, le=65535)] | Annotated[str, Meta(pattern=r"^[a-z0-9-]+:\d{1,5}$")]
@@ -108,7 +109,7 @@ def errors(config: dict[str, Any]) -> Iterator[str]:
 
 def _wrong(key: str, value: Any, type_: Any) -> Iterator[str]:
     try:
-        msgspec.convert(value, type_)
+        shape.convert(value, type_)
     except ValidationError as why:
         yield f"'{key}': {str(why)[:1].lower()}{str(why)[1:]}"
 

@@ -15,7 +15,7 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 
-from tasks.core import regular_file
+from tasks.core import regular_file, shape
 from tasks.core.cli.names import nearest
 from tasks.core.errors import Refused, Trouble
 from tasks.core.yaml import strict
@@ -68,7 +68,7 @@ def convert(
             fix=f"correct {'.'.join(keys)}",
         )
     try:
-        return msgspec.convert({**data, **(extra or {})}, kind, strict=False)
+        return shape.convert({**data, **(extra or {})}, kind, strict=False)
     except msgspec.ValidationError as why:
         keys, reason = _complaint(str(why))
         place = (origins or {}).get(".".join(keys)) or _place(documents, keys)

@@ -14,9 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from tasks.core import regular_file, strict_json
+from tasks.core import regular_file, shape, strict_json
 from tasks.core.process import mark
 from tasks.core.process.processes import started
 from tasks.core.state import store
@@ -85,7 +83,7 @@ def entries(kind: str = "") -> list[Entry]:
 
 def _read(path: Path) -> Entry | None:
     try:
-        entry = msgspec.convert(strict_json.mapping(regular_file.text(path)), Entry)
+        entry = shape.convert(strict_json.mapping(regular_file.text(path)), Entry)
     except (OSError, ValueError):  # msgspec.ValidationError is a ValueError
         return None
     return entry if entry.id == path.stem else None  # the name is deleted later
