@@ -10,6 +10,7 @@ import msgspec
 from tasks.core.errors import ToolError
 
 Answer = TypeVar("Answer")
+Kind = TypeVar("Kind")
 
 # Two threads that convert to a type for the first time at once crash the interpreter (SIGSEGV, msgspec 0.22, about one
 # `inv aks.check` in a hundred).
@@ -24,7 +25,7 @@ class Shape(msgspec.Struct, kw_only=True):
     """What is read of an answer: its keys and their types. Other keys do not matter."""
 
 
-def convert(data: Any, kind: Any, *, strict: bool = True) -> Any:
+def convert(data: Any, kind: type[Kind], *, strict: bool = True) -> Kind:
     """Return `msgspec.convert(data, kind)`, for every thread. Raises ValidationError."""
     with _one_at_a_time:
         return msgspec.convert(data, kind, strict=strict)
