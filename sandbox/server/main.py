@@ -21,6 +21,7 @@ from sandbox.server.api_endpoint import ApiEndpoint
 from sandbox.standins import TABLE
 from sandbox.world.state import World
 from tasks.core.process.processes import started
+from tasks.core.wait import until
 
 LIFETIME = 12 * 3600.0  # seconds after which the sandbox stops by itself
 
@@ -215,19 +216,25 @@ def main(box: Path) -> None:
     ready = {"pid": os.getpid(), "ingress": world.ingress, "start": started(os.getpid())}
     (box / "ready.tmp").write_text(json.dumps(ready), encoding="utf-8")
     (box / "ready.tmp").rename(box / "ready.json")
-    until = time.monotonic() + LIFETIME
+    end_at = time.monotonic() + LIFETIME
     if options["ends_with"]:
-        until = float("inf")
+        end_at = float("inf")
         threading.Thread(target=_end_with, args=(server, *options["ends_with"]), daemon=True).start()
     while not server.ended.wait(1.0):
-        if time.monotonic() > until or not (box / "options.json").exists():
+        if time.monotonic() > end_at or not (box / "options.json").exists():
             server.end()
     server.listener.close()
     front.server_close()
     time.sleep(0.05)  # let the last control answer be sent before the process exits
     apply_fault.release(box)
-    shutil.rmtree(box, ignore_errors=True)
+    until(lambda: _is_deleted(box), every=0.05, for_=10)
     os._exit(0)
+
+
+def _is_deleted(box: Path) -> bool:
+    """Delete the box. Is it gone? A thread or an ending program may write a last file meanwhile."""
+    shutil.rmtree(box, ignore_errors=True)
+    return not box.exists()
 
 
 def _end_with(server: Server, pid: int, start: float) -> None:
