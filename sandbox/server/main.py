@@ -211,7 +211,8 @@ def main(box: Path) -> None:
     world.ingress = f"http://127.0.0.1:{front.server_address[1]}"
     world.api = ApiEndpoint(world)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: server.end())
+        # In a thread: `ended.set()` in this one would wait for a lock that `ended.wait()` may be holding below.
+        signal.signal(number, lambda *_: threading.Thread(target=server.end, daemon=True).start())
     threading.Thread(target=server.serve, daemon=True).start()
     ready = {"pid": os.getpid(), "ingress": world.ingress, "start": started(os.getpid())}
     (box / "ready.tmp").write_text(json.dumps(ready), encoding="utf-8")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,21 +20,19 @@ from sandbox.demo import docs
 from tasks.core import ports
 from tasks.core.process.processes import Process, running
 from tests.sandbox.shell import wait_until
+from tests.terminal import Terminal
 from tests.world import ROOT, program
 
 SHELLS = [name for name in ("bash", "zsh", "sh") if shutil.which(name)]
 
 
-class Terminal:
+class Shell(Terminal):
     """A person at a terminal in `inv sandbox.shell`."""
 
     def __init__(self, shell: str, *flags: str) -> None:
-        self.text = ""
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.environ.update(SHELL=str(shutil.which(shell)), TERM="dumb", COLUMNS="200")
-            os.environ.pop("CI", None)
-            os.execv(sys.executable, program("sandbox.shell", *flags))
+        env = {**os.environ, "SHELL": str(shutil.which(shell)), "TERM": "dumb", "COLUMNS": "200"}
+        env.pop("CI", None)
+        super().__init__(program("sandbox.shell", *flags), env, os.getcwd())
         try:
             self.wait_for(r"\(sandbox (\w+)\)")
             self.name = re.findall(r"\(sandbox (\w+)\)", self.text)[0]
@@ -45,56 +41,18 @@ class Terminal:
             self.kill()
             raise
 
-    def wait_for(self, pattern: str, seconds: float = 60) -> str:
-        """Read until the pattern is in what was printed since the last call; return that."""
-        end = time.monotonic() + seconds
-        while not re.search(pattern, self.text):
-            ready, _, _ = select.select([self.terminal], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"no {pattern!r} in {self.text!r}"
-            try:
-                self.text += os.read(self.terminal, 65536).decode(errors="replace").replace("\r", "")
-            except OSError:
-                raise AssertionError(f"the shell ended: {self.text!r}") from None
-        return self.text
-
     def type(self, line: str, pattern: str = r"\nexit=(\d+)\n", seconds: float = 60) -> str:
         """Type a command line; return what was printed until the pattern, by default until its exit code."""
         self.text = ""
         self.press(f"{line}; echo; echo exit=$?\n" if pattern.startswith(r"\nexit") else f"{line}\n")
         return self.wait_for(pattern, seconds)
 
-    def press(self, keys: str) -> None:
-        """Press these keys."""
-        os.write(self.terminal, keys.encode())
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """End the shell from outside."""
-        try:
-            os.kill(self.pid, number)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-
-    def ended(self) -> bool:
-        """Wait until the shell has ended, and its terminal with it."""
-        os.waitpid(self.pid, 0)
-        return True
-
 
 @pytest.fixture
-def terminal() -> Iterator[type[Terminal]]:
+def terminal() -> Iterator[Callable[..., Shell]]:
     """`terminal("bash", "--sample")` opens one. All are killed afterwards."""
-    made: list[Terminal] = []
-
-    class Opened(Terminal):
-        def __init__(self, shell: str, *flags: str) -> None:
-            super().__init__(shell, *flags)
-            made.append(self)
-
-    yield Opened
-    for one in made:
-        one.kill()
-        os.close(one.terminal)
+    with contextlib.ExitStack() as opened:
+        yield lambda shell, *flags: opened.enter_context(Shell(shell, *flags))
 
 
 def of(box: control.Box) -> list[Process]:
@@ -118,7 +76,7 @@ def test_a_shell_is_marked_and_has_the_stand_ins(terminal, shell):
     assert f"{me.box.path}/home" in me.type("echo $HOME")
     assert "kubectl-missing" in me.type("inv sandbox.faults")
     me.press("exit\n")
-    assert me.ended()
+    me.end()
     assert wait_until(lambda: is_gone(me.box))
 
 
@@ -131,7 +89,7 @@ def test_nothing_is_left_however_the_shell_ends(terminal, way):
     assert wait_until(lambda: any(p.argv == ("sleep", "600") for p in of(me.box)))
     if way in ("exit", "Ctrl-D"):
         me.press("exit\n" if way == "exit" else "\x04")
-        assert me.ended()
+        me.end()
     else:
         me.kill(getattr(signal, way))
     assert wait_until(lambda: is_gone(me.box), 40)
@@ -144,7 +102,7 @@ def test_an_intercept_and_a_stubborn_process_in_the_background_end_with_the_shel
     assert "exit=0" in me.type("inv setup")
     me.type(f"inv intercept www-ameide-platform --port {ports.free()} &", "answered by your process")
     me.press("exit\n")
-    assert me.ended()
+    me.end()
     assert wait_until(lambda: is_gone(me.box), 40)
 
 
@@ -165,7 +123,7 @@ def test_the_lines_of_the_page_are_what_a_person_can_type(terminal):
         else:
             assert "exit=0" in me.type(line), me.text
     me.press(f"{last}\n")
-    assert me.ended()
+    me.end()
     assert wait_until(lambda: is_gone(me.box))
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import pytest
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
+from tests.terminal import Terminal
 from tests.world import ROOT, WWW, inv, program, started, until, writes
 
 pytestmark = pytest.mark.slow
@@ -61,19 +59,10 @@ def test_of_two_runs_on_one_service_one_intercepts_and_the_other_names_its_pid(b
 
 
 def test_a_closed_terminal_leaves_the_intercept(box: Box):
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        argv = program("intercept", WWW, "--port", PORT, "--", *SLEEP)
-        os.execve(argv[0], argv, box.environment())
-    said = b""
-    end = time.monotonic() + 30
-    while b"-> run" not in said and time.monotonic() < end:
-        if select.select([terminal], [], [], 0.2)[0]:
-            said += os.read(terminal, 4096)
-    os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 129, said
+    with Terminal(program("intercept", WWW, "--port", PORT, "--", *SLEEP), box.environment()) as terminal:
+        terminal.wait_for("-> run")
+        terminal.hang_up()
+        assert terminal.end() == 129, terminal.text
     assert held(box) == []
     assert not list(Path(box.env["REMOTE_DEV_STATE"], "journal").glob("intercept-*"))
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +13,8 @@ import pytest
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
-from tests.world import ROOT, WWW, inv, program, started, until
+from tests.terminal import Terminal
+from tests.world import WWW, inv, program, started, until
 
 pytestmark = pytest.mark.slow
 
@@ -103,32 +100,14 @@ def test_an_immediate_end_is_said_with_its_code(box: Box, code: int):
     assert f"sh exited with {code}" in done.stderr
 
 
-@pytest.mark.parametrize(("typed", "leaves"), [(b"y\n", True), (b"\n", False)])
-def test_on_a_terminal_the_intercept_can_be_left_with_y(box: Box, typed: bytes, leaves: bool):
-    pid, terminal = pty.fork()
-    if pid == 0:
-        env = {name: value for name, value in box.environment().items() if name not in {"CI", "AGENT"}}
-        os.chdir(ROOT)
-        argv = program(*INTERCEPT, "sh", "-c", "sleep 8; exit 5")
-        os.execve(argv[0], argv, env)
-    said = b""
-    end = time.monotonic() + 60
-    answered = False
-    while time.monotonic() < end:
-        if not select.select([terminal], [], [], 0.2)[0]:
-            continue
-        try:
-            said += os.read(terminal, 4096)
-        except OSError:  # the other side has ended
-            break
-        if b"leave now?" in said and not answered:
-            os.write(terminal, typed)
-            answered = True
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    assert answered, said
-    assert os.waitstatus_to_exitcode(status) == (130 if leaves else 5), said
-    assert b"left the intercept" in said
+@pytest.mark.parametrize(("typed", "leaves"), [("y\n", True), ("\n", False)])
+def test_on_a_terminal_the_intercept_can_be_left_with_y(box: Box, typed: str, leaves: bool):
+    env = {name: value for name, value in box.environment().items() if name not in {"CI", "AGENT"}}
+    with Terminal(program(*INTERCEPT, "sh", "-c", "sleep 8; exit 5"), env) as terminal:
+        terminal.wait_for(r"leave now\?")
+        terminal.press(typed)
+        assert terminal.end() == (130 if leaves else 5), terminal.text
+        assert "left the intercept" in terminal.text
 
 
 def test_a_process_of_somebody_else_on_the_port_is_not_called_yours(box: Box):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -22,11 +23,9 @@ from tests.tasks.flows.fakes import HERE
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Record what follows as made by a run that has ended."""
-    child = os.fork()
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-    monkeypatch.setattr(os, "getpid", lambda: child)
+    child = subprocess.Popen(["true"])
+    child.wait()
+    monkeypatch.setattr(os, "getpid", lambda: child.pid)
 
 
 @pytest.mark.usefixtures("ended")
