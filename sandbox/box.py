@@ -68,7 +68,7 @@ class Box:
             return False
         try:
             words = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
-            return os.stat(f"/proc/{self.pid}").st_uid == os.getuid() and words[-4:-1] == _server_words(self.path)
+            return os.stat(f"/proc/{self.pid}").st_uid == os.geteuid() and words[-4:-1] == _server_words(self.path)
         except OSError:  # it has ended meanwhile
             return False
 
@@ -133,7 +133,7 @@ def why_not_private(path: Path) -> str:
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
         return "it is not a folder, but a link or a file"
-    if found.st_uid != os.getuid():
+    if found.st_uid != os.geteuid():
         return f"it belongs to user {found.st_uid}"
     if found.st_mode & 0o077:
         return f"other users can open it (mode {stat.S_IMODE(found.st_mode):04o})"
@@ -143,7 +143,7 @@ def why_not_private(path: Path) -> str:
 def _candidates() -> list[Path]:
     """The folders with the name of a sandbox that is ready, oldest first."""
     times = {}
-    for file in glob.glob(f"{glob.escape(base())}/remote-sandbox-{os.getuid()}-*/ready.json"):
+    for file in glob.glob(f"{glob.escape(base())}/remote-sandbox-{os.geteuid()}-*/ready.json"):
         try:
             times[Path(file).parent] = os.lstat(file).st_mtime
         except OSError:

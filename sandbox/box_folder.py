@@ -24,7 +24,7 @@ def base() -> str:
 def new_folder() -> Path:
     """Create the folder of a new sandbox."""
     while True:
-        path = Path(base(), f"remote-sandbox-{os.getuid()}-{secrets.token_hex(3)}")
+        path = Path(base(), f"remote-sandbox-{os.geteuid()}-{secrets.token_hex(3)}")
         try:
             path.mkdir(mode=0o700)
             return path.resolve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
 
@@ -114,6 +119,29 @@ def catalogue_port(port: int) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert until(lambda: ports.owner(port) is None, 60), f"port {port} is taken by {ports.owner(port)}"
         yield
+
+
+def switch_on(box: Box, fault: str) -> None:
+    """Switch a fault on. Skips the test on a machine that does not allow it."""
+    if not is_possible(fault):
+        pytest.skip("root may write everywhere, and may not mount here: no HOME can be made read-only")
+    control.fault(box, fault)
+
+
+def is_possible(fault: str) -> bool:
+    """Does this machine allow the fault? A read-only HOME needs a mount for root, who may write whatever the modes say."""
+    return fault != "home-read-only" or os.geteuid() != 0 or _root_may_mount()
+
+
+@cache
+def _root_may_mount() -> bool:
+    if not shutil.which("mount"):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False)
+        if done.returncode == 0:
+            subprocess.run(["umount", folder], capture_output=True, check=True)
+    return done.returncode == 0
 
 
 def until(question: Callable[[], Any], seconds: float = 60) -> Any:

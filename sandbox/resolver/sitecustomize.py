@@ -1,7 +1,9 @@
-"""The sandbox's host names, for every Python program in its environment: what /etc/hosts would do, without root.
+"""What every Python program in the sandbox's environment sees of the machine: the sandbox's host names, as /etc/hosts
+would give them to root, and with some faults that it is root in a container.
 
 Python imports this module at its start, because the sandbox's PYTHONPATH names this folder. It must be light.
 A line of the box's file `hosts` has a name and `ADDRESS:PORT`, or `-` for a name that does not resolve.
+The box's file `root-in-container` exists while one of these faults is on.
 """
 
 from __future__ import annotations
@@ -40,4 +42,21 @@ def getaddrinfo(
     return [(_socket.AF_INET, _socket.SOCK_STREAM, _socket.IPPROTO_TCP, "", (address, int(number)))]
 
 
+def _be_root_in_a_container() -> None:
+    """Let os.getuid say root, and let /.dockerenv exist. os.geteuid, which decides who owns new files, stays as it is."""
+    system = os.stat
+
+    def stat(
+        path: int | str | bytes | os.PathLike[str], *, dir_fd: int | None = None, follow_symlinks: bool = True
+    ) -> os.stat_result:
+        return system("/" if str(path) == "/.dockerenv" else path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+
+    for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+        able.add(stat)  # shutil asks there what it may use
+    os.stat = stat  # type: ignore[assignment]  # the same, without PathLike[bytes]
+    os.getuid = lambda: 0
+
+
 _socket.getaddrinfo = getaddrinfo
+if os.path.exists(os.path.join(os.environ.get("REMOTE_SANDBOX", os.devnull), "root-in-container")):
+    _be_root_in_a_container()

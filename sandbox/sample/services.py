@@ -77,11 +77,16 @@ _DOCKERFILES = {
     'CMD ["air", "--build.cmd", "go build -o /tmp/app ./cmd/...", "--build.bin", "/tmp/app"]\n',
 }
 
+# What the dev commands, their package managers and the suite write.
+_IGNORED = (
+    "node_modules/", "__pycache__/", ".venv/", ".env", "tilt_config.json", ".remote-dev/", "config/settings.local.yaml",
+)  # fmt: skip
+
 
 def workspace(services: list[Service]) -> dict[str, str]:
     """The core repository's files by path. Scripts of Node services run Python, so that Node need not be installed."""
     content = {
-        ".gitignore": "node_modules/\n.venv/\n.env\ntilt_config.json\n.remote-dev/\n",
+        ".gitignore": "".join(f"{pattern}\n" for pattern in _IGNORED),
         "README.md": "# Services\n\nOne folder for each service below `services/`.\n",
         "package.json": json.dumps({"name": "workspace", "private": True}, indent=2) + "\n",
         "pnpm-workspace.yaml": "packages:\n  - services/*\n",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from sandbox.faults.catalogue import FAULTS
 from sandbox.world import platform
 from sandbox.world.state import TOOLS, World
 
+_ROOT_IN_CONTAINER = {"container-root", "status-wrong"}
+
 
 def fault(world: World, name: str, on: bool) -> dict[str, Any]:
-    """Switch one fault on or off, with its immediate effects."""
+    """Switch one fault on or off, with its immediate effects. Raises OSError or ValueError where this machine forbids them."""
     if name not in FAULTS:
         raise ValueError(f"'{name}' is not a fault")
     with world.lock:
@@ -25,7 +29,11 @@ def fault(world: World, name: str, on: bool) -> dict[str, Any]:
         _missing(world.box, tool, on)
     effect = _EFFECTS.get(name)
     if effect is not None:
-        effect(world, on)
+        try:
+            effect(world, on)
+        except (OSError, ValueError):
+            world.faults.discard(name)
+            raise
     if world.api is not None:
         world.api.follow()
     return {"name": name, "on": on}
@@ -67,18 +75,37 @@ def _cluster_stopped(world: World, on: bool) -> None:
 
 
 def _read_only(world: World, on: bool) -> None:
-    """Make HOME read-only: by a mount for root, else by its mode."""
+    """Make HOME read-only: by a mount for root, else by the modes of everything in it."""
     home = world.users["developer"].home
-    if on:
-        if (
-            os.getuid() != 0
-            or subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True).returncode
-        ):
-            home.chmod(0o500)
-        else:
-            subprocess.run(["mount", "-o", "remount,ro,bind", home], capture_output=True, check=False)
-    else:
+    if not on:
         release(world.box)
+    elif os.geteuid() != 0:
+        _let_write(home, False)
+    else:
+        for options in (["--bind"], ["-o", "remount,ro,bind"]):
+            done = subprocess.run(["mount", *options, home, home], capture_output=True, text=True, check=False)
+            if done.returncode:
+                release(world.box)
+                raise ValueError(f"root may write everywhere, and may not mount here: {done.stderr.strip()}")
+
+
+def _let_write(home: Path, on: bool) -> None:
+    """Give the owner the right to write to this folder and all in it, or take it."""
+    for folder, _, files in os.walk(home):  # a folder without this right can still be listed
+        for path in (folder, *(os.path.join(folder, file) for file in files)):
+            with suppress(FileNotFoundError):  # a program has deleted it meanwhile
+                found = os.lstat(path).st_mode
+                if not stat.S_ISLNK(found):
+                    os.chmod(path, stat.S_IMODE(found) | 0o200 if on else stat.S_IMODE(found) & ~0o222)
+
+
+def _root_in_container(world: World, on: bool) -> None:
+    """Let the Python programs that start from now on see themselves as root in a container, or no longer."""
+    place = world.box / "root-in-container"
+    if _ROOT_IN_CONTAINER & world.faults:
+        place.touch()
+    else:
+        place.unlink(missing_ok=True)
 
 
 def release(box: Path) -> None:
@@ -89,7 +116,7 @@ def release(box: Path) -> None:
     for _ in range(mounted):
         subprocess.run(["umount", "-l", str(home)], capture_output=True, check=False)
     if home.is_dir():
-        home.chmod(0o700)
+        _let_write(home, True)
 
 
 def _conflict(world: World, on: bool) -> None:
@@ -170,6 +197,7 @@ _EFFECTS: dict[str, Any] = {
     "production-labels": _production_labels,
     "cluster-stopped": _cluster_stopped,
     "home-read-only": _read_only,
+    **dict.fromkeys(_ROOT_IN_CONTAINER, _root_in_container),
 }
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sandbox import control
 from sandbox.faults.catalogue import FAULTS
+from sandbox.server import apply_fault
 from tasks.core.errors import Trouble
 from tests.sandbox.shell import CONNECT, SERVICE, free_port, wait_until
+from tests.world import ROOT, inv, is_possible, switch_on
 
 
 def test_every_fault_can_be_switched_on_and_off(make_box):
     box = make_box()
-    for name in FAULTS:
+    for name in filter(is_possible, FAULTS):
         control.fault(box, name)
         assert control.ask(box, "faults")[name] == {"help": FAULTS[name], "on": True}
         control.fault(box, name, on=False)
@@ -152,11 +158,54 @@ def test_a_full_disk_stops_writes_of_the_kubeconfig(shell):
 
 def test_a_read_only_home_is_not_writable_but_can_be_deleted(make_box):
     box = make_box()
-    control.fault(box, "home-read-only")
+    home = Path(box.env["HOME"])
+    control.give_kubeconfig(box)
+    switch_on(box, "home-read-only")
+    for path in (home / "x", home / ".kube/x"):
+        with pytest.raises(OSError, match=r"Read-only|denied"):
+            path.touch()
     with pytest.raises(OSError, match=r"Read-only|denied"):
-        Path(box.env["HOME"], "x").touch()
+        (home / ".kube/config").write_text("")
+    control.fault(box, "home-read-only", on=False)
+    (home / ".kube/config").write_text("")
+    switch_on(box, "home-read-only")
     control.down(box)
     assert not box.path.exists()
+
+
+def test_a_condition_that_this_machine_forbids_is_an_error_and_not_a_fault_that_is_on(monkeypatch, tmp_path):
+    """Root in a container without SYS_ADMIN may not mount, and no mode keeps root from writing."""
+    world = SimpleNamespace(
+        box=tmp_path, lock=threading.Lock(), faults=set(), users={"developer": SimpleNamespace(home=tmp_path)}
+    )
+    refused = subprocess.CompletedProcess([], 32, "", "mount: permission denied")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
+    with pytest.raises(ValueError, match="permission denied"):
+        apply_fault.fault(world, "home-read-only", True)  # type: ignore[arg-type]
+    assert world.faults == set()
+
+
+LOOK = """
+import shutil
+from tasks.checks.devcontainer.machine import Machine, root_in_container
+print(bool(root_in_container(Machine.this())), shutil.rmtree.avoids_symlink_attacks)
+"""
+
+
+@pytest.mark.parametrize("fault", ["container-root", "status-wrong"])
+def test_a_program_sees_itself_as_root_in_a_container_on_every_machine(make_box, fault):
+    box = make_box()
+
+    def seen() -> str:
+        return subprocess.check_output([sys.executable, "-c", LOOK], env=box.environment(), cwd=ROOT, text=True)
+
+    before = seen()
+    control.fault(box, fault)
+    assert seen() == "True True\n"
+    done = inv(box, "sandbox.fault", fault, "--off")  # the sandbox is still this user's
+    assert done.returncode == 0, done.stderr
+    assert seen() == before
 
 
 def waits_for_an_answer(pid: int) -> bool:

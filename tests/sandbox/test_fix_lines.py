@@ -20,7 +20,7 @@ import pytest
 from sandbox import control, shell
 from sandbox.faults.catalogue import FAULTS
 from tasks.core import ports
-from tests.world import ROOT
+from tests.world import ROOT, switch_on
 
 pytestmark = pytest.mark.slow
 WWW = "www-ameide-platform"
@@ -260,7 +260,7 @@ def test_the_fix_of_the_fault_fixes_it(place: Place, fault: str):
     fix = FIXES[fault]
     if fix.before:
         place.typed(fix.before)
-    control.fault(place.box, fault)
+    switch_on(place.box, fault)
     try:
         exit, said = place.typed(f"inv {fix.task}") if fix.terminal else place.task(fix.task, short=fix.short)
         if fix.leaves:

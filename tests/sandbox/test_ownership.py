@@ -28,7 +28,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planted(base: Path, name: str = "abc123", pid: int = 1, **more: object) -> Path:
     """A folder with the name and the files of a sandbox."""
-    folder = base / f"remote-sandbox-{os.getuid()}-{name}"
+    folder = base / f"remote-sandbox-{os.geteuid()}-{name}"
     folder.mkdir(mode=0o700)
     ready = {"pid": pid, "start": 1.0, "ingress": "http://127.0.0.1:1", **more}
     (folder / "ready.json").write_text(json.dumps(ready))
@@ -54,8 +54,8 @@ def test_a_link_is_skipped_with_a_word(base, capsys):
 
 def test_a_folder_of_another_user_is_skipped_with_a_word(base, capsys, monkeypatch):
     real = planted(base)
-    mine = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     real.rename(base / f"remote-sandbox-{mine + 1}-abc123")
     assert control.known() == []
     assert f"is skipped: it belongs to user {mine}" in capsys.readouterr().err

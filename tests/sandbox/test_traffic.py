@@ -245,7 +245,8 @@ def test_2_19_reports_active_if_the_agent_never_arrives_and_the_old_pod_serves(s
 
 
 def test_a_connecting_cli_that_is_killed_leaves_an_orphan_that_quit_does_not_end(shell, background):
-    me = shell(latency="aks")
+    me = shell()
+    control.fault(me.box, "api-silent")  # it connects for 20 s
     cli = background([f"{me.box.path}/bin/telepresence", "connect", "--namespace", "ameide"], me.env)
     assert wait_until(lambda: daemons(me))
     cli.kill()

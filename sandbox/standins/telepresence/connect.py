@@ -72,10 +72,12 @@ def establish(run: Run, implicit: bool = False) -> bool:
     if run.new and run.lost() and not implicit:
         run.world.wait(run.call, 0.1)
     began = time.monotonic()
-    daemon = _daemon(run)
-    if implicit:
-        _warn_implicit(run, want)
+    daemon, lines = _daemon(run)
     try:
+        if lines:
+            run.say("\n".join(lines))
+        if implicit:
+            _warn_implicit(run, want)
         _reach_cluster(run, daemon, want, error)
         run.world.wait(run.call, max(0.0, _duration(run) - (time.monotonic() - began)))
     except CallerGone:
@@ -135,12 +137,12 @@ def _is_connected(run: Run, there: Daemon, want: Wanted, error: str) -> bool:
     return False
 
 
-def _daemon(run: Run) -> Daemon:
-    """Start the daemons, or use idle ones."""
+def _daemon(run: Run) -> tuple[Daemon, list[str]]:
+    """Start the daemons, or use idle ones. Also returns what the CLI says about it."""
     there = run.idle()
     if there is not None:
-        there.state = "connecting"
-        return there
+        there.state, there.cli = "connecting", run.call.line
+        return there, []
     home = run.call.home
     run.writes = True
     environ = dict(run.call.env)
@@ -148,15 +150,14 @@ def _daemon(run: Run) -> Daemon:
     widow = next((d for d in run.user.daemons if d.root is not None and d.root.poll() is None), None)
     if widow is not None and run.world.fault("root-daemon-busy"):
         _reconnect_to_root_daemon(run)
-    daemon = launch(run.world, run.user, environ, title, () if widow else root)
+    daemon = launch(run.world, run.user, environ, title, () if widow else root, run.call.line)
     lines = ["Launching Telepresence User Daemon"] if run.old else ["Launched Daemon"]
     if widow is not None:  # the root daemon of a killed user daemon serves the next one
         daemon.root, widow.root = widow.root, None
     elif run.old:
         lines.append("Launching Telepresence Root Daemon")
-    run.say("\n".join(lines))
     _files(run, daemon)
-    return daemon
+    return daemon, lines
 
 
 def _reconnect_to_root_daemon(run: Run) -> None:

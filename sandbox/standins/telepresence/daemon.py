@@ -33,6 +33,7 @@ class Daemon:
     session: str = ""
     name: str = ""
     orphan: bool = False  # its connecting CLI was killed: it runs, but no CLI finds it (2.26 and newer)
+    cli: Any = None  # the connection to the CLI that connects it
     launched: float = field(default_factory=time.monotonic)
     died: float = 0.0
     line: Any = None
@@ -42,13 +43,29 @@ class Daemon:
     lost_network: bool = False  # without iptables it connects, but every use of the connection fails
     key: Any = None  # key in user.sessions
 
+    def is_being_connected(self) -> bool:
+        """Is a CLI connecting it? The thread that serves a killed CLI notices that a moment later."""
+        if self.state != "connecting" or self.orphan:
+            return False
+        try:
+            if self.cli is not None:
+                self.cli.check(0)
+        except (CallerGone, ValueError):  # ValueError: that thread has closed the connection meanwhile
+            return False
+        return True
+
 
 def launch(
-    world: World, user: User, environ: dict[str, str], title: tuple[str, ...], root: tuple[str, ...] = ()
+    world: World,
+    user: User,
+    environ: dict[str, str],
+    title: tuple[str, ...],
+    root: tuple[str, ...] = (),
+    cli: Any = None,
 ) -> Daemon:
     """Start the daemon, and the root daemon if given, and wait until it has connected to the state server."""
     program = str(world.box / "bin" / "telepresence")
-    daemon = Daemon(new_id(), None, title)
+    daemon = Daemon(new_id(), None, title, cli=cli)
     with world.lock:
         user.daemons.append(daemon)
         world.notes.setdefault("daemons", {})[daemon.id] = (user, daemon)

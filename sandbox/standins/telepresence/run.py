@@ -160,7 +160,7 @@ class Run:
 
     def starting(self) -> Daemon | None:
         """A daemon that another command has started and not connected yet."""
-        live = [d for d in self.user.daemons if d.state == "connecting" and not d.orphan]
+        live = [d for d in self.user.daemons if d.is_being_connected()]
         return live[-1] if live else None
 
     def lost(self) -> Daemon | None:

@@ -12,7 +12,7 @@ import pytest
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
-from tests.world import ROOT, WWW, inv, program
+from tests.world import ROOT, WWW, inv, program, switch_on
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def intercept(box: Box):
 @pytest.mark.parametrize("fault", BEFORE_SETUP)
 def test_setup_names_the_fault_and_its_fix_and_runs_the_other_steps(box: Box, fault: str):
     code, said, fix = BEFORE_SETUP[fault]
-    control.fault(box, fault)
+    switch_on(box, fault)
     began = time.monotonic()
     done = inv(box, "setup")
     everything = done.stdout + done.stderr
