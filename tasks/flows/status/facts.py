@@ -105,7 +105,12 @@ def login(s: Settings) -> Iterator[Fact]:
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
-    seconds = az.token_expiry(s) - time.time()
+    try:
+        expires = api_server.ask(s, lambda limit: az.token_expiry(s, limit), name="az account get-access-token")
+    except api_server.Unreachable as why:  # az may wait for the same network
+        yield Fact("login", "token", state=State.UNKNOWN, problem=why.problem)
+        return
+    seconds = expires - time.time()
     text = f"good for {seconds / 60:.0f} min" if seconds > 0 else "expired"
     if problem := api_server.cause(s):
         untried = Problem(f"{text}, but not tried: {problem.what}", fix=problem.fix)

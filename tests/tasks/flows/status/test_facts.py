@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import Problem, Trouble
+from tasks.core.errors import Problem, TimedOut, Trouble
 from tasks.core.state import journal
 from tasks.flows.status import facts
 from tasks.flows.status.facts import Fact, State
@@ -95,7 +95,23 @@ def test_a_token_counts_as_good_only_where_the_api_server_could_be_asked(
 ):
     account = az.Account("ada", "user", "id", "Dev", "tenant")
     monkeypatch.setattr(az, "account", lambda s: account)
-    monkeypatch.setattr(az, "token_expiry", lambda s: time.time() + seconds + 0.5)
+    monkeypatch.setattr(az, "token_expiry", lambda s, timeout: time.time() + seconds + 0.5)
     monkeypatch.setattr(api_server, "cause", lambda s, file="": gone)
     _, token = facts.login(settings())
     assert (token.state, token.document()["value"]) == (state, value)
+
+
+def test_az_is_not_waited_for_when_the_api_server_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):
+    def expiry(s: Settings, timeout: float | None) -> float:
+        assert timeout is not None
+        assert timeout <= 2
+        raise TimedOut("az account get-access-token: no answer")
+
+    monkeypatch.setattr(az, "account", lambda s: az.Account("ada", "user", "id", "Dev", "tenant"))
+    monkeypatch.setattr(az, "token_expiry", expiry)
+    monkeypatch.setattr(api_server, "problem", lambda s, file="": GONE)
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": GONE)
+    account, token = facts.login(settings())
+    assert account.state is State.OK
+    assert (token.state, token.document()["fix"]) == (State.UNKNOWN, GONE.fix)
+    assert GONE.what in str(token.document()["value"])
