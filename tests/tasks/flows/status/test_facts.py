@@ -11,6 +11,7 @@ import pytest
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Problem, TimedOut, Trouble
 from tasks.core.state import journal
+from tasks.flows.setup import cli as setup_cli
 from tasks.flows.status import facts
 from tasks.flows.status.facts import Fact, State
 from tasks.tools import api_server, az
@@ -115,3 +116,11 @@ def test_az_is_not_waited_for_when_the_api_server_cannot_be_reached(monkeypatch:
     assert account.state is State.OK
     assert (token.state, token.document()["fix"]) == (State.UNKNOWN, GONE.fix)
     assert GONE.what in str(token.document()["value"])
+
+
+def test_a_step_that_was_not_done_is_of_the_last_setup_and_not_of_now(monkeypatch: pytest.MonkeyPatch):
+    step = {"state": "blocked", "note": "az may not be executed", "fix": "inv aks.login", "at": 5.0}
+    monkeypatch.setattr(setup_cli, "last", lambda: {"tools": step})
+    (fact,) = facts.setup(settings())
+    assert (fact.state, fact.at) == (State.WARN, 5.0)
+    assert fact.problem == Problem("in its last run blocked: az may not be executed", fix="inv aks.login")
