@@ -13,7 +13,6 @@ from tasks.flows.intercept import login
 from tasks.tools import api_server, az, kubeconfig
 from tests.made import settings
 
-
 asked: list[float | None] = []
 
 

@@ -61,7 +61,10 @@ def said_by(box: Box, *command: str) -> list[str]:
 
 def test_a_process_that_listens_on_nothing_is_reported(box: Box):
     quiet, port, process, traffic = said_by(box, "sleep", "100")
-    failed = re.search(r"(\d+) of (\d+) requests through the ingress failed \((.+?)\)(?:, (\d+) without an answer yet)?  \d+\.\d s$", quiet)
+    failed = re.search(
+        r"(\d+) of (\d+) requests through the ingress failed \((.+?)\)(?:, (\d+) without an answer yet)?  \d+\.\d s$",
+        quiet,
+    )
     assert failed, quiet
     assert int(failed[1]) >= 1
     assert int(failed[1]) + int(failed[4] or 0) == int(failed[2])
