@@ -393,8 +393,8 @@ def explain(tool: str, said: str) -> tuple[str, str]:
         )
     for signature in _BY_SPECIFICITY:
         if not signature.tools or tool in signature.tools:
-            found = re.search(signature.pattern, said)
+            found = list(re.finditer(signature.pattern, said))
             if found:
-                named = found.groupdict()
+                named = found[-1].groupdict()  # the error shows the last line too
                 return signature.why.format(**named), signature.fix.format(**named)
     return "", ""

@@ -136,8 +136,8 @@ def confirm(question: str, *, yes: bool, fix: str, word: str = "") -> None:
         return
     if not can_ask():
         raise Trouble(f"{question}: needs a confirmation, and there is no terminal to ask", fix=fix)
-    hint = f"type {word} to confirm:" if word else "[y/N]"
-    _write(sys.stderr, f"{visible(question)} {visible(hint)} ")
+    hint = f"Type {word} to confirm:" if word else "[y/N]"
+    _write(sys.stderr, f"{visible(question)}{'.' if word else ''} {visible(hint)} ")
     if sys.stdin.readline().strip().lower() not in ({word.lower()} if word else {"y", "yes"}):
         raise Trouble("not confirmed, nothing was changed", fix=fix)
 

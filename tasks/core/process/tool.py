@@ -190,7 +190,7 @@ class Command:
 
     def _timed_out(self, limit: float, out: bytes, err: bytes) -> TimedOut:
         return TimedOut(
-            f"{self.name}: no answer in {limit:g} s",
+            f"{self.name}: no answer in {limit:.3g} s",
             tool=self.tool.name,
             fix=f"see whether `{self.name}` answers by hand: a VPN, a proxy or a lock may hold it up",
             stdout=clean(decoded(out)),

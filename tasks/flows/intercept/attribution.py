@@ -21,6 +21,7 @@ from tasks.tools.telepresence import Held
 
 _GATEWAY_ERRORS = {502, 503, 504}  # what an ingress answers when the process behind an intercept is gone
 _NO_NOTICE = "a Traffic Agent is installed, and no notice says who intercepts"
+_NO_PROCESS = "the service does not answer, or an intercept without a notice takes its requests"
 
 
 def attribute(s: Settings, cluster_service: ClusterService, answer: Answer, held: Held | None) -> Answer:
@@ -40,6 +41,8 @@ def _by_notices(cluster_service: ClusterService, answer: Answer, colleagues: lis
     holder = next((note for note in colleagues if _takes(note.headers, answer.headers)), None)
     if holder:
         return _of_colleague(answer, holder)
+    if answer.status in _GATEWAY_ERRORS:  # 503 counts as nobody, and the agent may be the one that gives it
+        return answer.unclear(f"HTTP {answer.status}: {_NO_PROCESS}")
     if answer.answered_by is AnsweredBy.NOBODY or colleagues or _explained(cluster_service):
         return answer
     return answer.unclear(_NO_NOTICE)

@@ -102,13 +102,17 @@ def verify(service: Service, *, via: str, json: bool) -> None:
         ui.as_json(answer.document())
     else:
         show.verified(service, answer, nothing_listens_on=port if nothing_listens else 0, intercepted=bool(held))
+        show.lost([] if held else team.lost(s, cluster_service.name))
     if answer.answered_by is not AnsweredBy.LOCAL:
         raise SystemExit(FAILED)
 
 
 def who(*, json: bool) -> None:
     """Show who holds which intercept: this client, colleagues by their notices, and where Traffic Agents run."""
-    show.team(team.look(settings()), json=json)
+    s = settings()
+    found = team.look(s)
+    show.team(found, json=json)
+    show.lost([] if found.own else team.lost(s))
 
 
 def _attempt(change: Change[None]) -> list[Trouble]:

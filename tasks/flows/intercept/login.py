@@ -6,7 +6,7 @@ import time
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.tools import az, base, kubeconfig
+from tasks.tools import api_server, az, base, kubeconfig
 
 _SOON = 300  # seconds
 
@@ -24,13 +24,16 @@ def validity(s: Settings) -> str:
     if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != kubeconfig.THROUGH_AZ:
         return ""
     try:
-        seconds = az.token_expiry(s) - time.time()
+        expires = api_server.ask(s, lambda limit: az.token_expiry(s, limit), name="az account get-access-token")
+    except api_server.Unreachable:  # az may wait for the same network; the guard asks the cluster and names the cause
+        return ""
     except Trouble as why:
         raise Trouble(
             f"the Azure login gives no token for the cluster: {why.what}",
             why=why.why or "an open session goes on without one, but a new intercept fails",
             fix=why.fix or "inv aks.login",
         ) from None
+    seconds = expires - time.time()
     if seconds < _SOON:
         return f"login: the cluster token expires in {seconds:.0f} s; az will renew it"
     return f"login: the cluster token is good for {seconds / 60:.0f} min"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tasks.core import ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Trouble
+from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted, Signals
@@ -39,7 +39,7 @@ def run(s: Settings, request: Request, show: Callable[[ActiveIntercept], None], 
 
     show: called when requests arrive. json: stdout belongs to what `show` prints, so the process writes to stderr.
 
-    Returns the exit code of the local process.
+    Returns the exit code of the local process; 1 instead of 0 when the intercept could not be left.
     """
     began = time.monotonic()
     with foreground.signals() as signals:
@@ -51,21 +51,21 @@ def run(s: Settings, request: Request, show: Callable[[ActiveIntercept], None], 
             ui.talk("interrupted before the intercept was made; nothing is left behind")
             return why.exit
         # Signals are held since `establish`: a signal is delivered by `release` below, inside the block that leaves.
-        keep = False
+        done, code = False, 0
         try:
             signals.release()
             if request.run:
                 show(active)
-                return _run_process(s, active, signals, json)
-            journal.update(active.entry, keep=True)
-            keep = True
-            show(active)
-            return 0
+                code = _run_process(s, active, signals, json)
+            else:
+                journal.update(active.entry, keep=True)
+                done = True
+                show(active)
         except Interrupted as why:
-            return why.exit
+            code = why.exit
         finally:
-            if not keep:
-                _leave_at_the_end(s, active.entry, signals)
+            done = done or _leave_at_the_end(s, active.entry, signals)
+        return code or (0 if done else FAILED)
 
 
 def _run_process(s: Settings, active: ActiveIntercept, signals: Signals, json: bool) -> int:
@@ -106,16 +106,21 @@ def _say_ended(program: str, code: int, seconds: float) -> None:
     ui.progress("failed" if code else "done", "run", f"{os.path.basename(program)} exited with {code}", seconds)
 
 
-def _leave_at_the_end(s: Settings, entry: Entry, signals: Signals) -> None:
-    """Leave after the process has ended. Signals are held meanwhile, so that Ctrl-C does not interrupt it."""
+def _leave_at_the_end(s: Settings, entry: Entry, signals: Signals) -> bool:
+    """Leave after the process has ended. Signals are held meanwhile, so that Ctrl-C does not interrupt it.
+
+    Returns whether the intercept was left.
+    """
     signals.held = True
     try:
         current = leave.current(entry)
         # group=0: the process has ended, and its pid may belong to another process by now.
         leave.leave_entry(s, replace(current, data={**current.data, "group": 0}))
         ui.progress("done", "leave", f"left the intercept {leave.name_of(entry)}")
+        return True
     except Trouble as why:
         ui.talk(why.text())
         ui.warn(f"{leave.name_of(entry)} may still be intercepted; inv down tries again")
+        return False
     finally:
         signals.held = False

@@ -100,6 +100,15 @@ def verified(service: Service, answer: Answer, *, nothing_listens_on: int, inter
         ui.say(f"  {service.name} is not intercepted from this workstation: inv intercept {service.name}")
 
 
+def lost(names: Sequence[str]) -> None:
+    """Warn of intercepts that were made here and are not listed: the traffic manager may still hold them."""
+    for name in names:
+        ui.warn(
+            f"{name} was made here, but the session that held it is gone, and it may still take requests:"
+            " inv tp.connect takes it over again, inv down frees it"
+        )
+
+
 def team(found: Team, *, json: bool) -> None:
     """Print who holds which intercept."""
     if json:

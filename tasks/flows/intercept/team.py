@@ -16,7 +16,7 @@ from tasks.flows import session
 from tasks.flows.intercept import notice
 from tasks.flows.intercept.notice import Notice
 from tasks.flows.intercept.plan import describe_traffic
-from tasks.tools import api_server, kubectl, telepresence
+from tasks.tools import api_server, base, kubectl, telepresence
 from tasks.tools.kubectl import Object
 from tasks.tools.telepresence import Held, Workload
 
@@ -81,6 +81,18 @@ def held_of(s: Settings, service: Service) -> Held:
 def held(s: Settings, workload_name: str) -> Held | None:
     """Return this client's intercept of the workload; None without one, or without a session."""
     return next((h for found in _listed(s) or [] if found.name == workload_name for h in found.held), None)
+
+
+def lost(s: Settings, workload_name: str = "") -> list[str]:
+    """Return the names of intercepts that were made here and whose session is gone; only of one workload when given."""
+    file = str(base.frozen_kubeconfig(s))
+    entries = [entry.data for entry in journal.entries("intercept")]
+    names = [
+        str(data.get("name"))
+        for data in entries
+        if data.get("kubeconfig") == file and workload_name in {"", data.get("workload")}
+    ]
+    return [] if not names or session.look(s).session.running else names
 
 
 def look(s: Settings) -> Team:

@@ -74,7 +74,9 @@ class Requests:
             return f"{sent} requests through the {way.via} have no answer yet"
         last = failed[-1]
         what = "went elsewhere" if 0 < last.status < 500 else "failed"
-        return f"{len(failed)} of {sent} requests through the {way.via} {what} ({last.error or f'HTTP {last.status}'})"
+        waiting = f", {sent - len(failed)} without an answer yet" if sent > len(failed) else ""
+        how = last.error or f"HTTP {last.status}"
+        return f"{len(failed)} of {sent} requests through the {way.via} {what} ({how}){waiting}"
 
     def _failed(self) -> list[Answer]:
         return [answer for answer in self._not_local if answer.via == self._ways[0].via]
@@ -181,8 +183,9 @@ class Watch:
             text = f"a request through the {answer.via} was answered by your process ({answer.ms:.0f} ms)"
             ui.progress("done", "reached", text, seconds)
             return
-        owner = ports.owner(port) or "nothing now"
-        text = f"a request arrived on port {port}, but {owner} listens there, which this command did not start"
+        owner = ports.owner(port)
+        who = f"{owner} listens there" if owner else "another process listened there"
+        text = f"a request arrived on port {port}, but {who}, which this command did not start"
         ui.progress("unknown", "reached", text, seconds)
 
     def _report(self, listening: Listening, requests: Requests, seconds: float) -> None:

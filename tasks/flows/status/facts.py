@@ -105,7 +105,12 @@ def login(s: Settings) -> Iterator[Fact]:
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
-    seconds = az.token_expiry(s) - time.time()
+    try:
+        expires = api_server.ask(s, lambda limit: az.token_expiry(s, limit), name="az account get-access-token")
+    except api_server.Unreachable as why:  # az may wait for the same network
+        yield Fact("login", "token", state=State.UNKNOWN, problem=why.problem)
+        return
+    seconds = expires - time.time()
     text = f"good for {seconds / 60:.0f} min" if seconds > 0 else "expired"
     if problem := api_server.cause(s):
         untried = Problem(f"{text}, but not tried: {problem.what}", fix=problem.fix)
@@ -160,8 +165,9 @@ def setup(s: Settings) -> Iterator[Fact]:
         return
     not_done = {key: step for key, step in kept.items() if step.get("state") != steps.State.DONE}
     for key, step in not_done.items():
-        problem = Problem(f"{step['state']}: {step['note']}", fix=step["fix"])
-        yield Fact("setup", key, state=State.BAD, problem=problem, at=float(step["at"]))
+        # Of the last run, not of now: what the other sections say is newer.
+        problem = Problem(f"in its last run {step['state']}: {step['note']}", fix=step["fix"])
+        yield Fact("setup", key, state=State.WARN, problem=problem, at=float(step["at"]))
     if not not_done:
         newest = max(float(step["at"]) for step in kept.values())
         yield Fact("setup", "", f"all {len(kept)} steps done", at=newest)

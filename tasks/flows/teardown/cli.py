@@ -54,7 +54,8 @@ def _must_not_be_production(s: Settings) -> None:
     try:
         guard.assess(s)
     except guard.UnknownTarget as why:
-        ui.warn(f"{why.what}; only what was made there is undone")
+        ui.warn(f"{why.problem.summary}; only what was made there is undone")
+        ui.talk(f"  fix: {why.fix}")
 
 
 def _raise_first(failures: list[Trouble]) -> None:

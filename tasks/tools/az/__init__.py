@@ -121,14 +121,16 @@ def _chosen(s: Settings, seen: tuple[Account, ...], current: Account) -> Account
     )
 
 
-def token_expiry(s: Settings) -> float:
+def token_expiry(s: Settings, timeout: float | None = None) -> float:
     """Return when the cluster's token expires, in seconds since the epoch. The token itself is never read.
+
+    timeout: seconds, by default those of the settings
 
     This is the real test of a login: kubelogin asks for the same. Raises LoginNeeded when Entra refuses, else ToolError.
     """
     command = tool(s)["account", "get-access-token", "--resource", s.azure.server_id]
     command = command["--query", "expires_on", "--output", "json"]
-    done = command.call()
+    done = command.call(timeout=timeout)
     if done.exit != 0:
         raise _login_error(failed(command, done))
     try:

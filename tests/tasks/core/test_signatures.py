@@ -55,6 +55,12 @@ def test_a_failure_is_explained_with_the_names_in_it(tool: str, said: str, why: 
     assert not why or "{" not in "".join(found)
 
 
+def test_of_several_lines_the_one_that_the_error_shows_is_explained():
+    said = "".join(f"Error from server (Forbidden): {FORBIDDEN.format(kind, 'apps')}\n" for kind in ("pod", "job"))
+    assert "jobs" in last_line(said)
+    assert "list jobs in argocd" in explain("kubectl", said)[1]
+
+
 @pytest.mark.parametrize(
     ("said", "own", "other"),
     [

@@ -93,6 +93,16 @@ def test_a_colleague_whose_process_is_gone_is_named(monkeypatch: pytest.MonkeyPa
     assert answered(monkeypatch, [], by=AnsweredBy.NOBODY, status=0) == ("none", "")
 
 
+@pytest.mark.parametrize("notices", [[], [note(BOB)]])
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_error_is_not_an_answer_of_the_baseline(
+    monkeypatch: pytest.MonkeyPatch, notices: list[Notice], status: int
+):
+    """An intercept that was made without the suite leaves no notice, and its process may be gone."""
+    timing.keep("intercept", 1.0, cold=True, workload="www")
+    assert answered(monkeypatch, notices, status=status) == ("unknown", "")
+
+
 @pytest.mark.parametrize("by", [AnsweredBy.LOCAL, AnsweredBy.UNKNOWN])
 def test_what_is_clear_or_unclear_already_stays_so(monkeypatch: pytest.MonkeyPatch, by: AnsweredBy):
     assert answered(monkeypatch, [note({})], by=by) == (str(by), "")

@@ -19,10 +19,10 @@ from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.errors import FAILED, Problem, Refused, Trouble
 from tasks.core.ports import Owner
 from tasks.core.state import journal
-from tasks.flows.intercept import cli, notice, proof
+from tasks.flows.intercept import cli, notice, proof, team
 from tasks.flows.intercept.notice import Notice
 from tasks.flows.intercept.proof import Answer, AnsweredBy, Via, Way
-from tasks.tools import kubectl, telepresence
+from tasks.tools import base, kubectl, telepresence
 from tasks.tools.telepresence import Held, Workload
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import NOT_CONNECTED, Workstation
@@ -287,6 +287,24 @@ def test_who_joins_telepresence_the_journal_the_machine_and_the_cluster(
     assert title.startswith("colleagues")
     assert colleague.split()[:4] == ["graph", "all", "traffic", "bob@box"]
     assert idle.endswith(": graph, my-redis")
+
+
+def test_an_intercept_whose_session_is_gone_is_named(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The traffic manager goes on holding it, and requests hang until the client is back."""
+    file = str(base.frozen_kubeconfig(here.settings))
+    journal.record("intercept", name="www-ameide-ada", workload="www-ameide", kubeconfig=file)
+    journal.record("intercept", name="elsewhere", workload="graph", kubeconfig="/another/kubeconfig")
+    here.objects = []
+    monkeypatch.setattr(notice, "read", lambda s: [])
+    cli.who(json=False)
+    assert "warning" not in capsys.readouterr().err
+    here.session = NOT_CONNECTED
+    cli.who(json=False)
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith("warning: www-ameide-ada was made here, but the session that held it is gone")
+    assert team.lost(here.settings, "graph") == []
 
 
 def test_who_without_a_session_still_shows_the_colleagues(

@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
-from tasks.core.errors import Problem, ToolError, Trouble
+from tasks.core.errors import Problem, TimedOut, ToolError, Trouble
 from tasks.flows.intercept import login
-from tasks.tools import az, kubeconfig
+from tasks.tools import api_server, az, kubeconfig
 from tests.made import settings
+
+asked: list[float | None] = []
 
 
 def validity(monkeypatch: pytest.MonkeyPatch, seconds: float | Trouble, *, plugin: Any = "azurecli") -> str:
     def option(*names: str) -> str:
         return str(plugin) if names == ("--login", "-l") else ""
 
-    def expiry(s: object) -> float:
+    def expiry(s: object, timeout: float | None = None) -> float:
+        asked.append(timeout)
         if isinstance(seconds, Trouble):
             raise seconds
         return time.time() + seconds
@@ -55,3 +58,16 @@ def test_a_login_without_a_token_is_the_cause(
     with pytest.raises(Trouble) as failed:
         validity(monkeypatch, ToolError("az: expired", why=why, fix=fix))
     assert failed.value.problem == Problem("the Azure login gives no token for the cluster: az: expired", *expected)
+
+
+def test_az_is_not_waited_for_when_the_api_server_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):
+    """az waits for the same network; the guard, which asks at the same time, names the cause."""
+    asked.clear()
+    gone = Problem("the API server does not answer")
+    monkeypatch.setattr(api_server, "problem", lambda s, file="": gone)
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": gone)
+    assert validity(monkeypatch, TimedOut("az: no answer in 1 s")) == ""
+    assert asked
+    assert all(limit is not None and limit <= 2 for limit in asked)
+    with pytest.raises(Trouble, match="AADSTS70043"):
+        validity(monkeypatch, az.LoginNeeded("AADSTS70043"))

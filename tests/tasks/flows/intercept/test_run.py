@@ -194,11 +194,17 @@ def test_a_failed_leave_after_a_failure_stays_in_the_journal(here: Workstation, 
     assert "inv down tries again" in capsys.readouterr().err
 
 
-def test_a_failed_leave_at_the_end_is_a_warning_and_stays_in_the_journal(
-    here: Workstation, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("process", "code"), [(7, 7), (0, 1)])
+def test_a_failed_leave_at_the_end_stays_in_the_journal_and_fails(
+    here: Workstation,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    process: int,
+    code: int,
 ):
+    monkeypatch.setattr(foreground, "run", lambda argv, **kw: process)
     here.failing = {"leave www-ameide": ToolError("second")}
-    assert intercept(request()) == 7
+    assert intercept(request()) == code
     assert len(journal.entries("intercept")) == 1
     assert "inv down tries again" in capsys.readouterr().err
 

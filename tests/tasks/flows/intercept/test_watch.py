@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
+from tasks.flows.intercept.plan import Plan
+from tasks.flows.intercept.proof import Answer, AnsweredBy, Via
+from tasks.flows.intercept.watch import Watch
+from tests.made import settings
 from tests.terminal import Terminal
 from tests.world import WWW, inv, program, started, until
 
@@ -52,9 +58,13 @@ def said_by(box: Box, *command: str) -> list[str]:
 
 def test_a_process_that_listens_on_nothing_is_reported(box: Box):
     quiet, port, process, traffic = said_by(box, "sleep", "100")
-    failed = re.search(r"(\d+) of (\d+) requests through the ingress failed \((.+)\)  \d+\.\d s$", quiet)
+    failed = re.search(
+        r"(\d+) of (\d+) requests through the ingress failed \((.+?)\)(?:, (\d+) without an answer yet)?  \d+\.\d s$",
+        quiet,
+    )
     assert failed, quiet
-    assert 1 <= int(failed[1]) <= int(failed[2])
+    assert int(failed[1]) >= 1
+    assert int(failed[1]) + int(failed[4] or 0) == int(failed[2])
     assert port == f"   nothing listens on 127.0.0.1:{PORT}"
     assert process == "   your process listens on no port"
     assert traffic == "   everybody's traffic keeps coming here; Ctrl-C ends the process and leaves"
@@ -123,3 +133,15 @@ def test_a_process_of_somebody_else_on_the_port_is_not_called_yours(box: Box):
             other.wait()
         assert f"pid {other.pid}" in run.said
         assert "answered by your process" not in run.said
+
+
+def test_a_process_that_has_ended_meanwhile_is_not_said_to_listen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """`inv tp.verify` opens the port for one request while nothing listens there."""
+    monkeypatch.setattr(ports, "of_session", lambda session: [])
+    monkeypatch.setattr(ports, "owner", lambda port: None)
+    plan = SimpleNamespace(wanted=SimpleNamespace(local_port=PORT))
+    answer = Answer(AnsweredBy.LOCAL, Via.INGRESS, 5.0, "http://www/")
+    Watch(settings(), cast(Plan, plan))._say_reached(answer, 1, 2.0)
+    assert f"arrived on port {PORT}, but another process listened there" in capsys.readouterr().err

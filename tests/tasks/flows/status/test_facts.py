@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.core.config.settings import Settings, settings
-from tasks.core.errors import Problem, Trouble
+from tasks.core.errors import Problem, TimedOut, Trouble
 from tasks.core.state import journal
+from tasks.flows.setup import cli as setup_cli
 from tasks.flows.status import facts
 from tasks.flows.status.facts import Fact, State
 from tasks.tools import api_server, az
@@ -94,7 +95,31 @@ def test_a_token_counts_as_good_only_where_the_api_server_could_be_asked(
 ):
     account = az.Account("ada", "user", "id", "Dev", "tenant")
     monkeypatch.setattr(az, "account", lambda s: account)
-    monkeypatch.setattr(az, "token_expiry", lambda s: time.time() + seconds + 0.5)
+    monkeypatch.setattr(az, "token_expiry", lambda s, timeout: time.time() + seconds + 0.5)
     monkeypatch.setattr(api_server, "cause", lambda s, file="": gone)
     _, token = facts.login(settings())
     assert (token.state, token.document()["value"]) == (state, value)
+
+
+def test_az_is_not_waited_for_when_the_api_server_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):
+    def expiry(s: Settings, timeout: float | None) -> float:
+        assert timeout is not None
+        assert timeout <= 2
+        raise TimedOut("az account get-access-token: no answer")
+
+    monkeypatch.setattr(az, "account", lambda s: az.Account("ada", "user", "id", "Dev", "tenant"))
+    monkeypatch.setattr(az, "token_expiry", expiry)
+    monkeypatch.setattr(api_server, "problem", lambda s, file="": GONE)
+    monkeypatch.setattr(api_server, "cause", lambda s, file="": GONE)
+    account, token = facts.login(settings())
+    assert account.state is State.OK
+    assert (token.state, token.document()["fix"]) == (State.UNKNOWN, GONE.fix)
+    assert GONE.what in str(token.document()["value"])
+
+
+def test_a_step_that_was_not_done_is_of_the_last_setup_and_not_of_now(monkeypatch: pytest.MonkeyPatch):
+    step = {"state": "blocked", "note": "az may not be executed", "fix": "inv aks.login", "at": 5.0}
+    monkeypatch.setattr(setup_cli, "last", lambda: {"tools": step})
+    (fact,) = facts.setup(settings())
+    assert (fact.state, fact.at) == (State.WARN, 5.0)
+    assert fact.problem == Problem("in its last run blocked: az may not be executed", fix="inv aks.login")

@@ -54,6 +54,24 @@ def test_nothing_made_is_nothing_to_undo(here: Workstation, capsys: pytest.Captu
     assert capsys.readouterr().out == "nothing to undo\n"
 
 
+def test_a_target_that_cannot_be_looked_at_is_reported_with_cause_and_fix(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def assess(s: object) -> None:
+        error = ToolError("kubectl get namespace: kubelogin failed")
+        raise guard.UnknownTarget("could not be looked at", why="nobody is logged in", fix="inv aks.login", cause=error)
+
+    file = base.frozen_kubeconfig(here.settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    monkeypatch.setattr(guard, "assess", assess)
+    down()
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: could not be looked at (nobody is logged in); only what was made there is undone",
+        "  fix: inv aks.login",
+    ]
+
+
 def test_everything_is_undone_in_an_order_that_ends_with_the_session(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
