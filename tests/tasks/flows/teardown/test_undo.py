@@ -126,7 +126,7 @@ def test_a_failure_without_a_fix_of_its_own_is_tried_again(here: Workstation, mo
     fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
     with pytest.raises(Trouble) as failed:
         down()
-    assert failed.value.problem == Problem("not everything was undone: telepresence quit: no", fix="inv down again")
+    assert failed.value.problem == Problem("not everything was undone: telepresence quit: no", fix="run this again")
 
 
 def test_production_is_refused_before_anything_is_undone(monkeypatch: pytest.MonkeyPatch):
