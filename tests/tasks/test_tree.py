@@ -176,7 +176,7 @@ def test_what_every_command_can_print_names_a_command_that_looks_only_through_wi
                 if id(node) in allowed:
                     through += 1
                 elif str(path.relative_to(ROOT / "tasks")) not in ANOTHER_QUESTION:
-                    found.add(f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}")
+                    found.add(f"{path.relative_to(ROOT)}:{node.lineno}: {node.value!r}")
     assert not found
     assert through > 15
 
