@@ -3,11 +3,15 @@
 import sys
 
 if __name__ == "__main__":  # scripts/inv: `import tasks` finds the package tasks/ beside this file
-    import signal
+    import _signal  # signal itself would first import enum and what that needs
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # an interrupt before main takes it ends the process without a traceback
+    # An interrupt before main takes it ends the process without a traceback. This comes first: scripts/inv starts
+    # Python without its module site, so that nothing is imported before.
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    if sys.flags.no_site:
+        import site
+
+        site.main()
     from tasks.core.cli.program import main
 
     main()

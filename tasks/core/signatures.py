@@ -7,32 +7,17 @@ The sentences are recorded in tests/data/contracts/, one file for each version o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tasks.core.entra import AADSTS, LOGIN
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A failure that is recognised by its text."""
-
-    pattern: str
-    """Searched in stderr and stdout. Its named groups may be used, in braces, in `why` and `fix`."""
-
-    why: str
-    fix: str
-    tools: tuple[str, ...] = ()
-    """The programs that print it; empty for any."""
-
-    general: bool = False
-    """It also matches what special ones match, so it is tried after all of them."""
-
+from tasks.core.signature import Signature
+from tasks.core.typed import with_more
 
 SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"unknown command \"convert-kubeconfig\" for \"kubelogin\"|unknown command \"get-token\"|unknown flag: --(?:login|server-id)",
         "the kubelogin on PATH is int128's, not Azure's",
-        "install Azure's kubelogin and put it first on PATH; inv devcontainer.check says from where",
+        "install Azure's kubelogin and put it first on PATH",
+        see=("inv devcontainer.check", "says from where"),
     ),
     Signature(
         r"Please run .?'?az login'? to setup account|Please run \"az login\"|'az login' to setup",
@@ -48,12 +33,14 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"executable kubelogin not found|exec: \"kubelogin\": executable file not found",
         "kubelogin is not installed",
-        "install kubelogin, or rebuild the dev container; inv devcontainer.check says from where",
+        "install kubelogin, or rebuild the dev container",
+        see=("inv devcontainer.check", "says from where"),
     ),
     Signature(
         r"Azure CLI not found on path|AzureCLICredential: .*executable not found",
         "az is not on PATH of kubelogin",
-        "install az, or rebuild the dev container; inv devcontainer.check says from where",
+        "install az, or rebuild the dev container",
+        see=("inv devcontainer.check", "says from where"),
     ),
     Signature(
         r"executable kubelogin failed with exit code",
@@ -138,12 +125,14 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"no such host|Temporary failure in name resolution|Could not resolve host|Name or service not known",
         "the name does not resolve: no VPN, or the cluster is stopped or gone",
-        "connect the VPN; inv aks.status shows whether the cluster runs",
+        "connect the VPN",
+        see=("inv aks.status", "shows whether the cluster runs"),
     ),
     Signature(
         r"\d was refused|connection refused|the API server refused",
         "the API server does not answer: the cluster may be stopped",
-        "inv aks.status, then inv aks.start",
+        "inv aks.start, if it is stopped",
+        see=("inv aks.status", "shows whether it is"),
     ),
     Signature(
         r"remove of unresponsive socket failed: remove (?P<socket>\S+): permission denied",
@@ -154,7 +143,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"i/o timeout|Client\.Timeout exceeded|TLS handshake timeout|context deadline exceeded|network is unreachable",
         "the API server cannot be reached",
-        "connect the VPN; inv aks.status shows whether the cluster runs",
+        "connect the VPN",
+        see=("inv aks.status", "shows whether the cluster runs"),
     ),
     Signature(
         r"asked for the client to provide credentials|must be logged in to the server|authentication was rejected",
@@ -164,13 +154,15 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"services \"traffic-manager\" is forbidden|unable to determine the traffic-manager namespace|pods/portforward.*forbidden",
         "your role in the traffic manager's namespace is missing (get services; get, list, watch pods; create pods/portforward)",
-        "ask the platform team for it; inv aks.check lists each right",
-        ("telepresence",),
+        "ask the platform team for it",
+        see=("inv aks.check", "lists each right"),
+        tools=("telepresence",),
     ),
     Signature(
         r"traffic manager not found",
         "there is no traffic manager in cluster.manager_namespace",
-        "correct cluster.manager_namespace, or ask the platform team to install it; inv aks.check looks",
+        "correct cluster.manager_namespace, or ask the platform team to install it",
+        see=("inv aks.check", "looks"),
     ),
     Signature(
         r"traffic manager version .* is too old|more than 3 minor versions",
@@ -180,12 +172,14 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"netlink\.RuleAdd: operation not permitted|NewTunnelVIF.*not permitted",
         "the container lacks NET_ADMIN",
-        'add "runArgs": ["--cap-add=NET_ADMIN"] to devcontainer.json and rebuild; inv devcontainer.check looks',
+        'add "runArgs": ["--cap-add=NET_ADMIN"] to devcontainer.json and rebuild',
+        see=("inv devcontainer.check", "looks"),
     ),
     Signature(
         r"/dev/net/tun",
         "the container has no /dev/net/tun",
-        'add "--device=/dev/net/tun" to runArgs in devcontainer.json and rebuild; inv devcontainer.check looks',
+        'add "--device=/dev/net/tun" to runArgs in devcontainer.json and rebuild',
+        see=("inv devcontainer.check", "looks"),
     ),
     Signature(
         r"\"iptables\": executable file not found",
@@ -221,7 +215,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"onflict(?:s)? with (?:the currently|intercept)",
         "somebody else holds this intercept",
-        "inv tp.who shows the holder; set telepresence.slot for a personal intercept",
+        "ask the holder, or set telepresence.slot for a personal intercept",
+        see=("inv tp.who", "shows the holder"),
     ),
     Signature(
         r"global TCP/UDP intercepts and replaces are disabled",
@@ -262,7 +257,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"pushing image .*(?:denied|unauthorized|authentication required)|unauthorized: authentication required",
         "the registry rejects the login: it has expired, or a role is missing (AcrPush)",
-        "inv aks.registry; inv aks.check shows the roles",
+        "inv aks.registry",
+        see=("inv aks.check", "shows the roles"),
         general=True,  # the registry's firewall and a role both end a push with `denied`
     ),
     Signature(
@@ -306,17 +302,20 @@ SIGNATURES: tuple[Signature, ...] = (
         r"is forbidden: User .* cannot (?P<verb>\w+) resource \"(?P<kind>[\w./-]+)\" in API group \"[^\"]*\" "
         r"in the namespace \"(?P<namespace>[^\"]+)\"",
         "a right in the cluster is missing",
-        "ask the platform team for the right to {verb} {kind} in {namespace}; inv aks.check lists each right",
+        "ask the platform team for the right to {verb} {kind} in {namespace}",
+        see=("inv aks.check", "lists each right"),
     ),
     Signature(
         r"is forbidden: User",
         "a right in the cluster is missing",
-        "ask the platform team for the role `edit` in the namespace; inv aks.check lists each right",
+        "ask the platform team for the role `edit` in the namespace",
+        see=("inv aks.check", "lists each right"),
     ),
     Signature(
         r"no matches for kind \"(?P<kind>\w+)\" in version \"(?P<group>[^\"]+)\"",
         "the cluster does not know {kind} ({group})",
-        "ask for it to be installed: inv aks.check shows what the cluster lacks",
+        "ask for it to be installed",
+        see=("inv aks.check", "shows what the cluster lacks"),
     ),
     Signature(
         r"another operation \(install/upgrade/rollback\) is in progress",
@@ -373,7 +372,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"[Rr]ead-only file system|[Pp]ermission denied",
         "a file or folder may not be written",
-        "look at the owner of the named path; inv devcontainer.check looks at the volumes",
+        "look at the owner of the named path",
+        see=("inv devcontainer.check", "looks at the volumes"),
         general=True,
     ),
 )
@@ -396,5 +396,5 @@ def explain(tool: str, said: str) -> tuple[str, str]:
             found = list(re.finditer(signature.pattern, said))
             if found:
                 named = found[-1].groupdict()  # the error shows the last line too
-                return signature.why.format(**named), signature.fix.format(**named)
+                return signature.why.format(**named), with_more(signature.fix.format(**named), *signature.see)
     return "", ""

@@ -6,12 +6,26 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 _COMMAND = re.compile(r"(?<![\w./-])inv (?=-{0,2}[a-z])")  # a call such as `inv aks.login`, not the word inv
 
 _AS_ROOT = re.compile(r"(?<![\w./-])sudo (?=(?:apt-get|chgrp|chown|kill|rm|usermod) )")
+
+_running: frozenset[str] = frozenset()
+
+
+def these_run(tasks: Iterable[str]) -> None:
+    """Keep the names of the tasks of this command line."""
+    global _running
+    _running = frozenset(tasks)
+
+
+def with_more(fix: str, command: str, tells: str) -> str:
+    """Return the fix with a command that tells more. In what that command itself prints it would send in a circle."""
+    return f"{fix}; {command} {tells}" if command and command.removeprefix("inv ") not in _running else fix
 
 
 def as_typed(text: str) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Absent, Problem, ToolError, Trouble
+from tasks.core.typed import with_more
 from tasks.core.yaml.nodes import find, text
 from tasks.tools import base, kubeconfig
 from tasks.tools.az import cluster
@@ -33,7 +34,6 @@ _ANSWERED_WITHIN = 1.2  # seconds, on an accepted connection
 _MOMENT = 1.0  # second for a program that will probably not answer
 _AZ_ANSWERS_WITHIN = 2.0  # seconds, beside that program
 _VALID = 5.0  # seconds that a look is used again: one command asks several times
-_FIX = "check the network and the VPN; inv aks.status shows whether the cluster runs"
 
 
 class Unreachable(ToolError):
@@ -153,26 +153,28 @@ def _problem(host: str, port: int) -> Problem | None:
         return None
     import socket
 
+    fix = with_more("check the network and the VPN", "inv aks.status", "shows whether the cluster runs")
+
     place = f"{host}:{port}"
     if isinstance(error, socket.gaierror):
         return Problem(
-            f"the API server's name {host} does not resolve", "no VPN, or the cluster is stopped or gone", _FIX
+            f"the API server's name {host} does not resolve", "no VPN, or the cluster is stopped or gone", fix
         )
     if isinstance(error, ConnectionRefusedError):
-        return Problem(f"the API server does not answer: {place} refuses connections", "it may be stopped", _FIX)
+        return Problem(f"the API server does not answer: {place} refuses connections", "it may be stopped", fix)
     if isinstance(error, _Mute):
         return Problem(
             f"the API server does not answer: {place} accepts connections, and then nothing comes back",
             "the API server hangs, or what is in front of it",
-            _FIX,
+            fix,
         )
     if isinstance(error, TimeoutError):
         return Problem(
             f"the API server does not answer: nothing comes back from {place}",
             "the network or the VPN is down, or this machine has just woken up",
-            _FIX,
+            fix,
         )
-    return Problem(f"the API server does not answer: {place}: {error.strerror or error}", "the network is down", _FIX)
+    return Problem(f"the API server does not answer: {place}: {error.strerror or error}", "the network is down", fix)
 
 
 class _Mute(TimeoutError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
 from tasks.core.process.tool import Tool
+from tasks.core.typed import with_more
 from tasks.tools import base
 from tasks.tools import kubeconfig as kc
 from tasks.tools.kubeconfig import Context
@@ -35,7 +36,7 @@ def convert(s: Settings, context: Context) -> Context:
             f"kubelogin convert-kubeconfig ended without an error, and yet: {wrong}",
             tool="kubelogin",
             exit=0,
-            fix="inv devcontainer.check shows which kubelogin it is; install the wanted one",
+            fix=with_more("install the wanted one", "inv devcontainer.check", "shows which kubelogin it is"),
         )
     return replace(context, user_body=converted.user_body)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.core.errors import Trouble
 from tasks.core.state import store
+from tasks.core.typed import with_more
 
 # The files that az reads. The others (logs, telemetry, extensions) are big, or not needed to answer a question.
 _AZ_FILES = (
@@ -53,7 +54,11 @@ def _copies(folder: Path) -> dict[str, str]:
         place = why.filename or "az's own files"
         raise Trouble(
             f"cannot read {place}: {why.strerror}",
-            fix=f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(_azure()))}; inv devcontainer.check looks at it",
+            fix=with_more(
+                f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(_azure()))}",
+                "inv devcontainer.check",
+                "looks at it",
+            ),
         ) from None
     except OSError as why:
         raise Trouble(

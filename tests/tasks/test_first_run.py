@@ -125,6 +125,23 @@ def test_a_link_to_it_runs_it(clone: Clone, tmp_path: Path):
     assert run.stdout == f"{clone.root}/tasks.py -l\n"
 
 
+@pytest.mark.parametrize("imported", ["sitecustomize", "enum"])
+def test_ctrl_c_while_python_starts_is_quiet(clone: Clone, tmp_path: Path, imported: str):
+    """What Python imports first: sitecustomize at its own start, enum with the module signal. Each sends Ctrl-C here."""
+    clone.inv("--list")
+    shutil.copy2(ROOT / "tasks.py", clone.root)
+    program = clone.root / "tasks/core/cli/program.py"
+    program.parent.mkdir(parents=True)
+    (clone.root / "tasks/__init__.py").touch()
+    program.write_text("import enum")
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / f"{imported}.py").write_text("import posix\nposix.kill(posix.getpid(), 2)\n")
+    clone.env["PYTHONPATH"] = str(tmp_path / "path")
+    run = clone.start("--list")
+    assert run.communicate(timeout=300) == ("", "")
+    assert run.returncode == -signal.SIGINT
+
+
 def test_the_arguments_of_another_program_do_not_ask_for_the_test_packages(clone: Clone):
     clone.inv("intercept", "www", "--", "pnpm", "test", "bench")
     assert clone.installed() == [LOCK]

@@ -35,17 +35,28 @@ def start(
     fix: how to get the program
     """
     try:
-        return subprocess.Popen(
-            list(argv), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=marked(env), start_new_session=True
-        )
+        return _begin(argv, env, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd)
     except OSError as why:
         if why.errno == errno.E2BIG:
             raise _too_big(argv, env) from None
-        raise _not_started(why, argv[0], cwd, fix) from None
+        raise _not_started(why, argv[0], env, cwd, fix) from None
     except ValueError:  # a NUL, or half a surrogate pair, which no program can get
         raise ToolError(
             f"{argv[0]} could not be started", tool=argv[0], why=_unfit(argv, env), fix="correct it where it comes from"
         ) from None
+
+
+def _begin(argv: Sequence[str], env: Mapping[Any, Any], **options: Any) -> Child:
+    options = {**options, "env": marked(env), "start_new_session": True}
+    try:
+        return subprocess.Popen(list(argv), **options)
+    except PermissionError:
+        # Python tries each folder on PATH and raises the first error: a folder that may not be read, or a file that may
+        # not be executed, hides why the program in a later folder did not start.
+        program = _on_path(argv[0], env, os.X_OK)
+        if not program:
+            raise
+        return subprocess.Popen(list(argv), executable=program, **options)
 
 
 def _too_big(argv: Sequence[str], env: Mapping[Any, Any]) -> ToolError:
@@ -81,17 +92,26 @@ def _fits(text: str | bytes) -> bool:
         return False
 
 
-def _exists(program: str) -> bool:
+def _on_path(program: str, env: Mapping[Any, Any], mode: int) -> str:
+    """The program's file on the PATH of the child; empty without one, or when the program is a path itself."""
+    if os.path.dirname(program):
+        return ""
+    return shutil.which(program, mode=mode, path=os.pathsep.join(os.get_exec_path(env))) or ""
+
+
+def _exists(program: str, env: Mapping[Any, Any]) -> bool:
     """Whether there is such a file. A folder on PATH that may not be read causes a PermissionError without one."""
-    return bool(os.path.dirname(program) or shutil.which(program, mode=os.F_OK))
+    return bool(os.path.dirname(program) or _on_path(program, env, os.F_OK))
 
 
-def _not_started(why: OSError, program: str, cwd: str | os.PathLike[str] | None, fix: str) -> ToolError:
+def _not_started(
+    why: OSError, program: str, env: Mapping[Any, Any], cwd: str | os.PathLike[str] | None, fix: str
+) -> ToolError:
     if isinstance(why, NotADirectoryError):
         return ToolError(f"{cwd or program} is not a folder", tool=program, fix=fix)
     if isinstance(why, FileNotFoundError) and cwd is not None and not os.path.isdir(cwd):
         return ToolError(f"the folder {cwd} does not exist", tool=program, fix=fix)
-    if isinstance(why, FileNotFoundError) or (isinstance(why, PermissionError) and not _exists(program)):
+    if isinstance(why, FileNotFoundError) or (isinstance(why, PermissionError) and not _exists(program, env)):
         return Absent(f"{program} is not installed", tool=program, fix=fix or f"install {program}")
     if isinstance(why, PermissionError):
         return Absent(f"{program} may not be executed", tool=program, fix=fix or f"chmod +x {program}")

@@ -26,7 +26,7 @@ class Entry:
 
     id: str
     kind: str
-    """intercept, process, file, session, release ..."""
+    """intercept, process, session or release."""
 
     made: float
     """In seconds since the epoch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -112,10 +113,11 @@ def made(path: Path) -> Path:
 def write(path: Path, data: str | bytes) -> None:
     """Write the file with mode 0600 by a rename: a kill leaves the old one or the new one."""
     made(path.parent)
+    sweep_beside(path)
     body = data if isinstance(data, bytes) else _encoded(path, data)
     name = ""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=beside(path))
         with os.fdopen(handle, "wb") as file:
             file.write(body)
         os.replace(name, path)
@@ -151,7 +153,7 @@ def temporary() -> Iterator[Path]:
     base = folder()
     existed = base.is_dir()
     try:
-        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{_process(os.getpid())}-", dir=made(base)))
+        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{process(os.getpid())}-", dir=made(base)))
     except OSError as why:
         raise _cannot_write(base, why) from None
     try:
@@ -164,16 +166,42 @@ def temporary() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Delete the temporary folders of runs that have ended without deleting them."""
-    for place in folder().glob(f"{_PRIVATE}*"):
-        pid, start, _ = (*place.name.removeprefix(_PRIVATE).split("-"), "", "", "")[:3]
-        if not pid.isdecimal() or _process(int(pid)) != f"{pid}-{start}":
+    """Delete the temporary folders and files of runs that have ended without deleting them."""
+    base = folder()
+    for place in base.glob(f"{_PRIVATE}*"):
+        if _has_ended(place.name.removeprefix(_PRIVATE)):
             shutil.rmtree(place, ignore_errors=True)
+    for place in (base, *map(Path, _below(base))):
+        _sweep_files(place, r".+")
 
 
-def _process(pid: int) -> str:
+def sweep_beside(path: Path) -> None:
+    """Delete what runs that were killed while they wrote this file have left beside it."""
+    _sweep_files(path.parent, re.escape(path.name))
+
+
+def beside(path: Path) -> str:
+    """Return the first part of the name of a temporary file that is to replace the path."""
+    return f".{path.name}.{process(os.getpid())}-"
+
+
+def process(pid: int) -> str:
     """Return the pid with the start of the process, which distinguishes it from a later one with the same pid."""
     return f"{pid}-{started(pid):.0f}"
+
+
+def _sweep_files(place: Path, name: str) -> None:
+    pattern = re.compile(rf"\.{name}\.(\d+-\d+-\w{{8}})")  # as mkstemp names them, see `beside`
+    with suppress(OSError):  # the folder does not exist, or may not be written
+        for found in map(pattern.fullmatch, os.listdir(place)):
+            if found and _has_ended(found[1]):
+                (place / found[0]).unlink(missing_ok=True)
+
+
+def _has_ended(mark: str) -> bool:
+    """Has the process ended whose pid and start this is, with more behind them?"""
+    pid, start, _ = (*mark.split("-"), "", "", "")[:3]
+    return not pid.isdecimal() or process(int(pid)) != f"{pid}-{start}"
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def holders(s: Settings) -> list[str]:
         others = [note for note in notice.ask(s) if not note.mine]
     except Trouble as why:
         return [f"who intercepts something cannot be seen: {why.what}"]
-    return [f"{note.client} intercepts {note.workload} ({note.mode}), started {note.age}" for note in others]
+    return [f"{note.holder} intercepts {note.workload} ({note.mode}), started {note.age}" for note in others]
 
 
 def cost_hints(cluster: Cluster) -> list[str]:

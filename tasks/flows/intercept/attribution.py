@@ -51,7 +51,7 @@ def _by_notices(cluster_service: ClusterService, answer: Answer, colleagues: lis
 def _of_colleague(answer: Answer, holder: Notice) -> Answer:
     nobody = answer.answered_by is AnsweredBy.NOBODY or answer.status in _GATEWAY_ERRORS
     by = AnsweredBy.NOBODY if nobody else AnsweredBy.COLLEAGUE
-    return replace(answer, answered_by=by, client=holder.client)
+    return replace(answer, answered_by=by, client=holder.holder)
 
 
 def _takes(wanted: Mapping[str, str] | None, sent: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.core import ui
 from tasks.core.config.catalogue import Dev
-from tasks.core.state import journal
+from tasks.core.state import journal, store
 from tasks.core.state.journal import Entry
 from tasks.flows.intercept import environment
 
@@ -33,6 +33,7 @@ def remove(entry: Entry) -> None:
     """Remove the files of this intercept. One that is not the written one any more is kept and named."""
     for known in _known(entry):
         path = Path(str(known.get("path")))
+        store.sweep_beside(path)
         if not os.path.lexists(path):
             continue
         if _is_written_one(path, known):

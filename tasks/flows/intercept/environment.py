@@ -94,19 +94,23 @@ def write_file(
     before(text)
     store.write(path, text)
     if omitted:
+        reasons = {
+            "they would not be read alike by python-dotenv, a shell and docker": omitted & _taken(pod, dev).keys(),
+            "they are not for a process on this machine": omitted - _taken(pod, dev).keys(),
+        }
+        named = "; ".join(f"{', '.join(sorted(names))} ({why})" for why, names in reasons.items() if names)
         whole = shlex.quote(str(path.with_suffix(".json")))
-        ui.warn(f"{path} does not have {', '.join(omitted)}: --env-file {whole} would have all variables")
-    return omitted
+        ui.warn(f"{path} does not have {named}: --env-file {whole} would have all variables")
+    return sorted(omitted)
 
 
-def _content(path: Path, pod: Mapping[str, str], dev: Dev) -> tuple[str, list[str]]:
+def _content(path: Path, pod: Mapping[str, str], dev: Dev) -> tuple[str, set[str]]:
     """Return the text of the file and the names that are omitted in it."""
     if path.suffix == ".json":
-        return _as_json(pod), []
+        return _as_json(pod), set()
     lines = {name: f"{name}={value}" for name, value in sorted(_taken(pod, dev).items())}
-    readable = [line for line in lines.values() if _is_read_alike(line)]
-    omitted = sorted(name for name in pod if lines.get(name) not in readable)
-    return "".join(f"{line}\n" for line in readable), omitted
+    readable = {name: line for name, line in lines.items() if _is_read_alike(line)}
+    return "".join(f"{line}\n" for line in readable.values()), pod.keys() - readable.keys()
 
 
 def _is_read_alike(line: str) -> bool:

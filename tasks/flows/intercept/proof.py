@@ -75,7 +75,7 @@ class Answer:
     error: str = ""
 
     client: str = ""
-    """The colleague, as user@host, whose intercept takes the request; empty without one."""
+    """The colleague whose intercept takes the request, as in `inv tp.who`; empty without one."""
 
     def unclear(self, why: str = "") -> Answer:
         """Return the same answer without a statement of who gave it."""

@@ -225,7 +225,8 @@ def _keep(name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
     now = round(time.time(), 1)
     kept = last()
     for o in outcomes:
-        kept[o.key] = {"state": str(o.state), "note": o.note, "fix": o.fix, "seconds": round(o.seconds, 3), "at": now}
+        outcome = {"state": str(o.state), "note": o.note, "fix": o.fix, "unmet": list(o.unmet)}
+        kept[o.key] = {**outcome, "seconds": round(o.seconds, 3), "at": now}
     store.cache(store.folder(FILE), json.dumps(kept, indent=1))
     cold = any(o.made for o in outcomes)
     try:

@@ -9,7 +9,7 @@ from tasks.core import ui
 from tasks.core.config.settings import settings
 from tasks.core.errors import FAILED, Trouble
 from tasks.core.state import cached_status
-from tasks.flows.status import facts, timing_report
+from tasks.flows.status import facts, last_setup, timing_report
 
 _INTERVAL = 5.0  # seconds, of --watch
 
@@ -50,7 +50,7 @@ def _show_cached(*, json: bool) -> None:
 
 def _look_and_show(*, json: bool) -> None:
     s = settings()
-    documents = [fact.document() for fact in facts.gather(s, facts.QUESTIONS)]
+    documents = [fact.document() for fact in last_setup.settled(facts.gather(s, facts.QUESTIONS))]
     facts.keep(s, documents)
     now = time.time()
     if json:

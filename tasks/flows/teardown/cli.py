@@ -63,4 +63,4 @@ def _raise_first(failures: list[Trouble]) -> None:
         ui.talk(other.text())
     if failures:
         first = failures[0]
-        raise Trouble(f"not everything was undone: {first.what}", why=first.why, fix=first.fix or "inv down again")
+        raise Trouble(f"not everything was undone: {first.what}", why=first.why, fix=first.fix or "run this again")

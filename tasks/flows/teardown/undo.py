@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from tasks.core import ui
 from tasks.core.config.settings import Settings
@@ -22,7 +21,7 @@ from tasks.tools.telepresence import Session
 
 
 def changes(s: Settings, failures: list[Trouble], *, tilt: bool = False) -> Iterator[Change[object]]:
-    """Yield what there is to undo, in a safe order: intercepts, processes, files, releases, the session.
+    """Yield what there is to undo, in a safe order: intercepts, processes, releases, the session.
 
     The session comes last: leaving an intercept needs it. failures: takes what could not be looked at.
     """
@@ -43,8 +42,6 @@ def _local_changes() -> Iterator[Change[object]]:
     for entry in journal.entries("process"):
         name, pid = entry.data.get("name", "a process"), entry.data.get("group")
         yield Change(f"end {name} (pid {pid})", run=partial(_end_process, entry))
-    for entry in journal.entries("file"):
-        yield Change(f"delete {entry.data.get('path')}", run=partial(_delete_file, entry))
 
 
 def _release_changes(s: Settings) -> Iterator[Change[object]]:
@@ -90,9 +87,4 @@ def _end_process(entry: Entry) -> None:
     """End the process group, if it is still the recorded one: its pid may have been reused."""
     if group := entry.group:
         foreground.end_group(group)
-    journal.forget(entry)
-
-
-def _delete_file(entry: Entry) -> None:
-    Path(str(entry.data.get("path"))).unlink(missing_ok=True)
     journal.forget(entry)

@@ -51,9 +51,7 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
         ui.say("no release of yours to remove")
     if failures:
         first = failures[0]
-        raise Trouble(
-            f"not everything was removed: {first.what}", why=first.why, fix=first.fix or "inv tilt.down again"
-        )
+        raise Trouble(f"not everything was removed: {first.what}", why=first.why, fix=first.fix or "run this again")
 
 
 def status(*, json: bool) -> None:

@@ -106,7 +106,8 @@ def replace_file(path: Path, content: bytes) -> None:
         return
     name = ""
     try:
-        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        store.sweep_beside(real)
+        handle, name = tempfile.mkstemp(dir=real.parent, prefix=store.beside(real))
         with os.fdopen(handle, "wb") as file:
             if old is not None:
                 os.fchmod(file.fileno(), old.st_mode & 0o7777)

@@ -6,7 +6,9 @@ import http.server
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -61,6 +63,66 @@ def test_no_answer_until_the_deadline_is_not_a_refused_connection():
         reply = client.ask(f"http://127.0.0.1:{silent.getsockname()[1]}/", headers={}, timeout=0.2)
     assert (reply.status, reply.timed_out) == (0, True)
     assert not client.ask(f"http://127.0.0.1:{ports.free()}/", headers={}).timed_out
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nX-Some: thing\r\n\r\n" + b"x" * 1000
+
+
+@contextmanager
+def dripping(at_once: bytes) -> Iterator[int]:
+    """A server that sends so much of an answer at once, and then a byte every 50 ms: the whole takes a minute."""
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(at_once)
+            for byte in ANSWER[len(at_once) :]:
+                connection.sendall(bytes([byte]))
+                if over.wait(0.05):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            server.join(60)
+
+
+def test_a_server_that_sends_a_byte_now_and_then_does_not_hold_up():
+    began = time.monotonic()
+    with dripping(b"") as port:
+        reply = client.ask(f"http://127.0.0.1:{port}/", headers={}, timeout=0.5)
+    assert (reply.status, reply.timed_out) == (0, True)
+    assert time.monotonic() - began < 20
+
+
+def test_an_answer_without_end_counts_with_what_came_of_it():
+    began = time.monotonic()
+    with dripping(ANSWER[:50]) as port:
+        reply = client.ask(f"http://127.0.0.1:{port}/", headers={}, timeout=0.5)
+    assert (reply.status, reply.headers["x-some"], reply.timed_out) == (200, "thing", False)
+    assert 0 < len(reply.body) < 1000
+    assert time.monotonic() - began < 20
+
+
+def test_several_addresses_share_the_deadline(monkeypatch: pytest.MonkeyPatch):
+    given = []
+
+    def silent(where: tuple[str, int], timeout: float) -> None:
+        given.append(timeout)
+        time.sleep(timeout)
+        raise TimeoutError("timed out")
+
+    rows = [(0, 0, 0, "", (f"127.0.0.{n}", 80)) for n in (7, 8, 9)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **more: rows)
+    monkeypatch.setattr(socket, "create_connection", silent)
+    assert client.ask("http://three.example/", headers={}, timeout=0.6).timed_out
+    assert len(given) == 3
+    assert max(given) < 0.21
 
 
 def test_a_request_leaves_a_trace_on_the_port(server: int):

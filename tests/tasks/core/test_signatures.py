@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tasks.core import typed
 from tasks.core.entra import AADSTS
 from tasks.core.process.output import last_line
 from tasks.core.signatures import SIGNATURES, explain
@@ -72,6 +73,25 @@ def test_of_several_lines_the_one_that_the_error_shows_is_explained():
 def test_a_signature_of_one_tool_does_not_explain_what_another_says(said: str, own: str, other: str):
     assert explain(own, said) != ("", "")
     assert explain(other, said) != explain(own, said)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("aks.check", FORBIDDEN.format("application", "argoproj.io")),
+        ("aks.status", "dial tcp: lookup dev.example: no such host"),
+        ("devcontainer.check", "executable kubelogin not found"),
+        ("tp.who", "Conflict with intercept www"),
+    ],
+)
+def test_a_command_is_not_named_in_what_it_prints_itself(monkeypatch: pytest.MonkeyPatch, task: str, said: str):
+    assert f"; inv {task} " in explain("kubectl", said)[1]
+    monkeypatch.setattr(typed, "_running", frozenset({"status"}))
+    assert f"; inv {task} " in explain("kubectl", said)[1]
+    typed.these_run({task})
+    fix = explain("kubectl", said)[1]
+    assert fix
+    assert f"inv {task}" not in fix
 
 
 def test_the_cause_is_quoted_and_not_what_helm_adds():

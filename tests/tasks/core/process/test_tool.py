@@ -53,7 +53,15 @@ def test_an_absent_program_is_named_where_a_folder_on_path_may_not_be_read(monke
     with pytest.raises(Absent, match="nowhere-to-be-found is not installed"):
         child.start(["nowhere-to-be-found"], env={})
     with pytest.raises(Absent, match="sh may not be executed"):
-        child.start(["sh"], env={})
+        child.start(["sh"], env={"PATH": "/usr/bin:/bin"})
+
+
+@pytest.mark.parametrize("name", ["PATH", b"PATH"])
+def test_a_program_is_looked_for_on_the_path_that_the_child_gets(tmp_path: Path, name: str | bytes):
+    (tmp_path / "only-here").write_text("x")
+    folder = str(tmp_path) if isinstance(name, str) else os.fsencode(tmp_path)
+    with pytest.raises(Absent, match="only-here may not be executed"):
+        child.start(["only-here"], env={name: folder})
 
 
 def test_a_file_that_may_not_be_executed_causes_no_traceback(tmp_path: Path):
@@ -85,9 +93,17 @@ def test_a_slow_program_is_waited_for_up_to_its_deadline():
     assert python(code, timeout=60).stdout.split() == list("01234")
 
 
+@pytest.fixture(params=["plain", "no-access"])
+def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PATH, with and without a first folder that causes EACCES: root may enter every folder, but not run such a file."""
+    (tmp_path / "true").write_text("x")
+    first = f"{tmp_path}:" if request.param == "no-access" else ""
+    monkeypatch.setenv("PATH", f"{first}/usr/bin:/bin")
+
+
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("own", [True, False], ids=["of this shell", "of a pod"])
 def test_a_variable_that_is_too_big_is_named(monkeypatch: pytest.MonkeyPatch, own: bool):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # a folder that may not be read would be named instead
     big = "x" * 300_000
     if own:
         monkeypatch.setenv("BIG_ONE", big)
@@ -97,8 +113,8 @@ def test_a_variable_that_is_too_big_is_named(monkeypatch: pytest.MonkeyPatch, ow
     assert caught.value.fix == ("unset BIG_ONE" if own else "drop BIG_ONE: `dev.drop` in config/services.yaml")
 
 
-def test_an_argument_that_is_too_big_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+@pytest.mark.usefixtures("path")
+def test_an_argument_that_is_too_big_is_an_error():
     with pytest.raises(ToolError, match="an argument has 300,000 bytes") as caught:
         Tool("true")["x" * 300_000].run()
     assert caught.value.fix

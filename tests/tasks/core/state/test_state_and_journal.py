@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -38,6 +39,45 @@ def test_a_write_that_fails_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch)
         store.write(path, "new")
     assert store.read(path) == "old"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+WRITING = """
+import os, signal, sys
+from pathlib import Path
+from tasks.core.state import store
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+store.write(Path(sys.argv[1]), "secret")
+"""
+
+
+def killed_while_writing(path: Path) -> Path:
+    """Return the temporary file of a run that was killed while it wrote the path, which stays as it was."""
+    before = set(path.parent.iterdir()) if path.parent.exists() else set()
+    killed = subprocess.run([sys.executable, "-c", WRITING, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = set(path.parent.iterdir()) - before
+    assert left.read_text() == "secret"
+    return left
+
+
+@pytest.mark.parametrize("place", ["setup.json", "journal/1.json", "sessions/dev.ameide/kubeconfig"])
+def test_what_a_killed_run_was_writing_is_deleted_by_the_next_run(place: str):
+    path = store.folder(*place.split("/"))
+    killed_while_writing(path)
+    living = path.with_name(f"{store.beside(path)}abcdefgh")
+    mine = path.with_name(".of-a-person.12-34-x")
+    for kept in (living, mine, path):
+        kept.write_text("x")
+    settings.settings()
+    assert sorted(path.parent.iterdir()) == sorted([living, mine, path])
+
+
+def test_a_file_elsewhere_is_written_again_without_what_a_killed_run_left(tmp_path: Path):
+    path = tmp_path / "pod[1].env"
+    left = killed_while_writing(path)
+    store.write(path, "x")
+    assert not left.exists()
+    assert list(tmp_path.glob("pod*")) == [path]
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -169,11 +169,13 @@ def test_production_by_what_azure_shows_is_refused(azure, verb, shown):
 def test_a_stop_that_ends_the_intercepts_of_others_names_them_and_wants_the_clusters_name(azure, capsys):
     azure["notices"] = [
         Notice("www", "www-1", "ada@laptop", time.time() - 7300, "all traffic"),
+        Notice("www", "www-2", "vscode@6a0f", time.time() - 7300, "x-user=bob", person="bob"),
         Notice("graph", "graph-1", "me@here", time.time(), "all traffic", mine=True),
     ]
     with pytest.raises(Refused) as why:
         switch("stop", yes=True)
     assert "ada@laptop intercepts www (all traffic), started 2 h ago" in str(why.value)
+    assert "bob (vscode@6a0f) intercepts www (x-user=bob)" in capsys.readouterr().err
     assert "me@here" not in str(why.value)
     assert why.value.fix == "ask them, then inv aks.stop --confirm dev-aks"
     with pytest.raises(Refused, match="the cluster is dev-aks"):

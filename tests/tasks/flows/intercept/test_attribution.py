@@ -28,8 +28,8 @@ def cluster_service(*, agent: bool = True, annotations: dict[str, str] | None = 
     return workload.locate(objects, ("www",), "team")
 
 
-def note(headers: dict[str, str] | None, client: str = "bob@box", *, mine: bool = False) -> Notice:
-    return Notice("www", "www-bob", client, time.time(), "", headers, mine)
+def note(headers: dict[str, str] | None, client: str = "bob@box", *, mine: bool = False, person: str = "") -> Notice:
+    return Notice("www", "www-bob", client, time.time(), "", headers, mine, person)
 
 
 def answered(
@@ -58,6 +58,7 @@ def answered(
     ("notices", "sent", "expected"),
     [
         ([note({})], {}, ("colleague", "bob@box")),
+        ([note({}, "vscode@6a0f", person="bob")], {}, ("colleague", "bob (vscode@6a0f)")),
         ([note({})], BOB, ("colleague", "bob@box")),
         ([note(BOB)], {"X-User": "bob"}, ("colleague", "bob@box")),
         ([note(BOB)], {}, ("baseline", "")),

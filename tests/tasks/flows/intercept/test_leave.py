@@ -126,6 +126,17 @@ def test_an_env_file_of_a_run_that_was_killed_after_writing_it_is_removed(
     assert not file.exists()
 
 
+def test_what_a_run_that_was_killed_while_it_wrote_the_env_file_left_is_deleted(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file, left = tmp_path / "env", tmp_path / f".env.{os.getpid()}-1-abcdefgh"  # of an earlier process with this pid
+    entry = written(monkeypatch, here, file)
+    file.unlink()
+    left.write_text("SECRET=1")
+    leave.leave_entry(here.settings, entry)
+    assert not left.exists()
+
+
 def test_a_path_in_a_journal_of_an_earlier_version_is_not_enough_to_delete(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

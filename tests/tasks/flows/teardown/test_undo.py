@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -73,13 +72,10 @@ def test_a_target_that_cannot_be_looked_at_is_reported_with_cause_and_fix(
 
 
 def test_everything_is_undone_in_an_order_that_ends_with_the_session(
-    here: Workstation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     here.session, here.daemons = HERE, [DAEMON]
-    file = tmp_path / "made"
-    file.write_text("x")
     fakes.intercept(monkeypatch, here, "www")
-    fakes.recorded(monkeypatch, "file", path=str(file))
     fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
     fakes.freeze(here.settings)
     down(tilt=True)
@@ -87,7 +83,6 @@ def test_everything_is_undone_in_an_order_that_ends_with_the_session(
         "assess", "leave www", "uninstall apps-www-ameide-tilt", "quit", "kill 4711",
     ]  # fmt: skip
     assert journal.entries() == []
-    assert not file.exists()
     assert "nothing to undo" not in capsys.readouterr().out
 
 
@@ -149,7 +144,7 @@ def test_a_failure_without_a_fix_of_its_own_is_tried_again(here: Workstation, mo
     fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
     with pytest.raises(Trouble) as failed:
         down()
-    assert failed.value.problem == Problem("not everything was undone: telepresence quit: no", fix="inv down again")
+    assert failed.value.problem == Problem("not everything was undone: telepresence quit: no", fix="run this again")
 
 
 def test_production_is_refused_before_anything_is_undone(monkeypatch: pytest.MonkeyPatch):
@@ -163,21 +158,19 @@ def test_production_is_refused_before_anything_is_undone(monkeypatch: pytest.Mon
 def test_production_by_its_labels_is_refused_too(here: Workstation, monkeypatch: pytest.MonkeyPatch):
     fakes.freeze(here.settings)
     here.failing = {"assess": Refused("its labels say production")}
-    fakes.recorded(monkeypatch, "file", path="/nowhere/at-all")
+    fakes.recorded(monkeypatch, "process")
     with pytest.raises(Refused):
         down()
-    assert len(journal.entries("file")) == 1
+    assert len(journal.entries("process")) == 1
 
 
-def test_a_target_that_does_not_answer_may_still_be_cleaned_up(
-    here: Workstation, capsys: pytest.CaptureFixture[str], tmp_path: Path
-):
+def test_a_target_that_does_not_answer_may_still_be_cleaned_up(here: Workstation, capsys: pytest.CaptureFixture[str]):
     cause = ToolError("kubectl: no answer")
     here.failing = {"assess": guard.UnknownTarget("no answer", why="", fix="", cause=cause)}
     fakes.freeze(here.settings)
-    journal.record("file", path=str(tmp_path / "gone"))
+    journal.record("process")
     down()
-    assert journal.entries("file") == []
+    assert journal.entries("process") == []
     assert "warning: no answer" in capsys.readouterr().err
 
 
@@ -250,8 +243,7 @@ def test_a_process_is_ended_only_while_its_group_is_its_own(
 def test_an_entry_says_what_is_ended(here: Workstation):
     journal.record("process", name="tilt", group=7)
     journal.record("process")
-    journal.record("file", path="/x")
-    assert texts(here) == ["end tilt (pid 7)", "end a process (pid None)", "delete /x"]
+    assert texts(here) == ["end tilt (pid 7)", "end a process (pid None)"]
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_down_goes_on_after_a_failure_and_raises_it_at_the_end(here: Workstation
     with pytest.raises(Trouble) as failed:
         cli.down([], dry=False, json=False)
     assert failed.value.problem == Problem(
-        "not everything was removed: helm uninstall: timed out", "a finalizer", "inv tilt.down again"
+        "not everything was removed: helm uninstall: timed out", "a finalizer", "run this again"
     )
     assert [entry.data["release"] for entry in journal.entries("release")] == [WWW]
     said = capsys.readouterr()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import Blocked
 from tasks.tools import base, kubeconfig
+from tasks.tools.kubeconfig import file
 from tests.made import settings
 
 SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630"
@@ -221,3 +222,11 @@ def test_a_plugin_without_arguments_is_converted(args: str):
 def test_an_entry_that_is_not_a_mapping_is_ignored(body: str):
     found = kubeconfig.parse(f"contexts: [{{name: dev, context: {body}}}]\n", "test")
     assert found.names("contexts") == []
+
+
+def test_a_copy_that_a_killed_run_left_is_deleted_with_the_next_write(tmp_path: Path) -> None:
+    left = tmp_path / f".config.{os.getpid()}-1-abcdefgh"  # of an earlier process with this pid
+    left.write_text("token")
+    file.replace_file(tmp_path / "config", b"new")
+    assert not left.exists()
+    assert not list(tmp_path.glob(".config*"))
