@@ -38,7 +38,7 @@ def _says(name: str, value: str, label: str, wanted: str) -> bool:
     """Is the tag what the label is in Kubernetes?
 
     Azure allows no `/` in the name of a tag, and ignores its case ("Use tags to organize your Azure resources",
-    Limitations): so `environment` is also compared for the label `ameide.io/environment`, and its like with another
+    Limitations): so `environment` is also compared for the label `example.com/environment`, and its like with another
     character for the `/`.
     """
     names = {label.rpartition("/")[2], *(label.replace("/", other) for other in "/.-_:")}
