@@ -74,6 +74,8 @@ def main(words: list[str]) -> int:
     try:
         if not os.path.isfile(path()):  # to open a named pipe would wait for its writer
             return _nothing_kept(as_json)
+        if os.stat(state_folder()).st_uid != os.geteuid():  # the other tasks refuse such a folder and say why
+            return _nothing_kept(as_json)
         with open(path(), encoding="utf-8") as file:
             document = json.load(file)
         shown = lines(document, time.time())
