@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def prepare(
 ) -> Simulation:
     """Read both repositories. Raises Refused when one of them cannot be worked on."""
     below = _below_core(request)
-    hint = f"git -C {request.core} submodule update --init {below}" if below else ""
+    hint = f"git -C {shlex.quote(str(request.core))} submodule update --init {shlex.quote(str(below))}" if below else ""
     core, gitops = look(request.core, request.gitops, at=request.at, hint=hint)
     repositories = Repositories(
         core=_repository("core", core, request),

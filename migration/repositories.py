@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,8 @@ def identities(facts: Facts) -> tuple[str, str]:
     try:
         return facts.git.line("var", "GIT_AUTHOR_IDENT"), facts.git.line("var", "GIT_COMMITTER_IDENT")
     except ToolError:
-        fix = f"git -C {facts.folder} config user.name NAME && git -C {facts.folder} config user.email MAIL"
+        place = shlex.quote(str(facts.folder))
+        fix = f"git -C {place} config user.name NAME && git -C {place} config user.email MAIL"
         raise Refused(f"{facts.name}: git does not know who commits in {facts.folder}", fix=fix) from None
 
 

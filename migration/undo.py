@@ -84,7 +84,7 @@ class Rollback:
         if not self.tag:
             yield f"there is no tag {TAG}; the migration has made no commit here"
         elif self.way is RollbackKind.RESET:
-            yield f"{self.commits} commits are taken back: git -C {self.facts.folder} reset --keep {TAG}"
+            yield f"{self.commits} commits are taken back: git -C {shlex.quote(str(self.facts.folder))} reset --keep {TAG}"
         elif self.way is RollbackKind.COMMIT:
             yield f"one commit gives {len(self.edits)} paths the content they had at {at_tag}"
         elif not self.others:

@@ -8,11 +8,11 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from sandbox.box_folder import base
 from sandbox.protocol.call import BOX_VARIABLE
-from tasks.core import ui
+from tasks.core import regular_file, shape, strict_json, ui
 from tasks.core.errors import Trouble
 from tasks.core.process.processes import started
 
@@ -26,9 +26,29 @@ CONFIG_FOLDERS = {
     "DOCKER_CONFIG": ".docker",
 }
 
+Kind = TypeVar("Kind")
+
 
 class Unusable(Trouble):
     """A folder that is not a sandbox of this user, or whose files cannot be read."""
+
+
+class _Ready(shape.Shape):
+    """What is read of ready.json, which the server writes when it listens."""
+
+    ingress: str
+    pid: int
+    start: float
+
+
+class _Options(shape.Shape):
+    """What is read of options.json, which `inv sandbox.up` writes."""
+
+    path: str
+    telepresence: str
+    foreign: list[Literal["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "AZURE_CONFIG_DIR", "DOCKER_CONFIG"]]
+    python_path: str = ""
+    ends_with: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,20 +132,28 @@ def load(path: Path) -> Box:
     reason = why_not_private(path)
     if reason:
         raise Unusable(reason, fix=f"look at the owner and the mode of {path}")
+    ready, options = _read(path / "ready.json", _Ready), _read(path / "options.json", _Options)
+    return Box(
+        _id(path),
+        path,
+        _environment(path, ready, options),
+        ready.ingress,
+        ready.pid,
+        ready.start,
+        of_shell=bool(options.ends_with),
+    )
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    """The content of a file of a sandbox. Raises Unusable for anything but what `inv sandbox.up` writes."""
     try:
-        ready = json.loads((path / "ready.json").read_text(encoding="utf-8"))
-        options = json.loads((path / "options.json").read_text(encoding="utf-8"))
-        return Box(
-            _id(path),
-            path,
-            _environment(path, ready, options),
-            ready["ingress"],
-            int(ready["pid"]),
-            ready["start"],
-            of_shell=bool(options.get("ends_with")),
-        )
-    except (ValueError, KeyError, TypeError, PermissionError) as why:
-        raise Unusable(f"its files cannot be read: {why!r}", fix="inv sandbox.up") from None
+        return shape.convert(strict_json.mapping(regular_file.text(path)), kind)
+    except FileNotFoundError:
+        raise
+    except OSError as why:
+        raise Unusable(f"its {path.name} cannot be read: {why.strerror}", fix="inv sandbox.up") from None
+    except ValueError:  # msgspec.ValidationError is a ValueError
+        raise Unusable(f"its {path.name} is not that of a sandbox", fix="inv sandbox.up") from None
 
 
 def why_not_private(path: Path) -> str:
@@ -169,18 +197,18 @@ def _server_words(path: Path) -> list[bytes]:
     return [b"-m", SERVER.encode(), os.fsencode(path)]
 
 
-def _environment(path: Path, ready: dict[str, Any], options: dict[str, Any]) -> dict[str, str]:
+def _environment(path: Path, ready: _Ready, options: _Options) -> dict[str, str]:
     home = path / "home"
     return {
-        "PATH": options["path"],
+        "PATH": options.path,
         "HOME": str(home),
         "KUBECONFIG": str(home / ".kube" / "config"),
         BOX_VARIABLE: str(path),
-        "PYTHONPATH": options.get("python_path", ""),
+        "PYTHONPATH": options.python_path,
         "REMOTE_DEV_STATE": str(path / "state"),
         "REMOTE_DEV_TARGET": "sandbox",
-        "REMOTE_DEV_INGRESS__ADDRESS": ready["ingress"],
-        "REMOTE_DEV_INGRESS__SERVICE_URL": ready["ingress"] + "/__service/{service}/",
-        "REMOTE_DEV_TELEPRESENCE__VERSION": options["telepresence"],
-        **{name: str(home / CONFIG_FOLDERS[name]) for name in options["foreign"]},
+        "REMOTE_DEV_INGRESS__ADDRESS": ready.ingress,
+        "REMOTE_DEV_INGRESS__SERVICE_URL": ready.ingress + "/__service/{service}/",
+        "REMOTE_DEV_TELEPRESENCE__VERSION": options.telepresence,
+        **{name: str(home / CONFIG_FOLDERS[name]) for name in options.foreign},
     }

@@ -6,13 +6,19 @@ runs before any package is installed.
 
 from __future__ import annotations
 
+import signal
+
+if (
+    __name__ == "__main__"
+):  # scripts/inv ignores it until here: from here to `main` a Ctrl-C ends this without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import configparser
 import contextlib
 import fcntl
 import functools
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys

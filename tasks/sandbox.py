@@ -89,7 +89,7 @@ def env(
         ui.as_json({"id": box.id, "env": box.env, "ingress": box.ingress, "log": str(box.log)})
         return
     for name, value in box.env.items():
-        ui.say(f"export {name}={shlex.quote(value)}")
+        ui.data(f"export {name}={shlex.quote(value)}")
 
 
 @task(help={"id": ID, "all": "every sandbox of this user"}, auto_shortflags=False)

@@ -108,3 +108,13 @@ def branches(function: ast.AST) -> int:
 def test_no_function_has_more_than_12_branches(path: Path):
     functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
     assert {f.name: n for f in functions if (n := branches(f)) > 12} == {}
+
+
+def test_a_path_in_a_command_that_is_shown_is_quoted():
+    """A checkout may be in a folder with a blank in its name."""
+    bare = re.compile(
+        r"(?:cd|git -C|git checkout --|df -h|ls -ld|chown \S+|chmod \S+|rm -rf?|mv|migrate\.apply) \{(?!shlex\.|os\.get|place\b|cwd\b|gitops\b|program\b)"
+    )
+    for path in SOURCES:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert not bare.search(line), f"{name(path)}:{number}"

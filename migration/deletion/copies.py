@@ -43,7 +43,9 @@ def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts:
     unpushed = _unpushed(simulation, copied, target.known_commit)
     for path, place in copied.items():
         if path in unpushed:
-            verdicts.refuse(path, Reason.UNPUSHED, place, f"git -C {simulation.gitops.facts.folder} push")
+            verdicts.refuse(
+                path, Reason.UNPUSHED, place, f"git -C {shlex.quote(str(simulation.gitops.facts.folder))} push"
+            )
         else:
             state = "was at" if path in changed else "is at"
             verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{place} in {target.commit[:12]}")
@@ -67,7 +69,7 @@ def _target(simulation: Simulation) -> _Target | None:
 def _refuse_unknown_pin(simulation: Simulation, destinations: dict[str, str], verdicts: Verdicts) -> None:
     where = f"core:{simulation.repositories.pin_path} {simulation.repositories.pin[:12]}"
     for path in destinations:
-        fix = f"git -C {simulation.gitops.facts.folder} fetch, or pin a commit that exists in gitops"
+        fix = f"git -C {shlex.quote(str(simulation.gitops.facts.folder))} fetch, or pin a commit that exists in gitops"
         verdicts.refuse(path, Reason.UNPINNED, where, fix)
 
 
@@ -129,17 +131,18 @@ def _in_newer_commits(simulation: Simulation, missing: dict[str, str], target: _
 
 
 def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | None, verdicts: Verdicts) -> None:
-    wanted, folder = simulation.core.tree.files[path], simulation.gitops.facts.folder
+    wanted = simulation.core.tree.files[path]
     accept = f"--accept {shlex.quote(path)}"
     if copy is not None and copy.oid == wanted.oid:
         verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
     elif _in_work_tree(simulation, place, wanted):
-        fix = f"git -C {folder} add {shlex.quote(place)} && git -C {folder} commit"
+        gitops = shlex.quote(str(simulation.gitops.facts.folder))
+        fix = f"git -C {gitops} add {shlex.quote(place)} && git -C {gitops} commit"
         verdicts.refuse(path, Reason.UNCOMMITTED, place, fix)
     elif copy is None:
         verdicts.refuse(path, Reason.MISSING, place, "copy it: inv migrate.phase1")
     else:
-        both = f"{simulation.core.facts.folder}/{path} {folder}/{place}"
+        both = shlex.join((f"{simulation.core.facts.folder}/{path}", f"{simulation.gitops.facts.folder}/{place}"))
         verdicts.refuse(path, Reason.DIFFERS, place, f"compare them: diff {both}; make them equal, or {accept}")
 
 

@@ -215,7 +215,7 @@ class RepositoryReading:
             if self._at and len(ids) == 2:
                 fix = "make a new plan: inv migrate.plan --out FILE"
                 raise Refused(f"{name}: the commit {self._at[:12]} of the plan is not in {folder}", fix=fix)
-            fix = f"git -C {folder} commit --allow-empty -m 'first commit'"
+            fix = f"git -C {shlex.quote(str(folder))} commit --allow-empty -m 'first commit'"
             raise Refused(f"{name}: {folder} has no commit yet", fix=fix)
         head, head_tree, root = ids
         tree = Tree.parse(self._listing.result(), root)  # first: `git status` takes longer
@@ -269,20 +269,26 @@ def _problems(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[s
     operation = next((row for mark, row in _OPERATIONS.items() if (git_dir / mark).exists()), None)
     if operation:
         what, fix = operation
-        yield _refusal(f"{name}: {what} is in progress in {folder}", f"cd {folder} && {fix}")
+        yield _refusal(f"{name}: {what} is in progress in {folder}", f"cd {shlex.quote(str(folder))} && {fix}")
     elif not branch:
-        yield _refusal(f"{name}: HEAD is detached in {folder}", f"git -C {folder} switch {_likely_branch(git_dir)}")
+        yield _refusal(
+            f"{name}: HEAD is detached in {folder}",
+            f"git -C {shlex.quote(str(folder))} switch {shlex.quote(_likely_branch(git_dir))}",
+        )
     if dirty:
         more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
         yield _refusal(
             f"{name}: uncommitted changes in {folder}: {', '.join(shown(p) for p in dirty[:3])}{more}",
-            f"git -C {folder} commit -a, or git -C {folder} stash",
+            f"git -C {shlex.quote(str(folder))} commit -a, or git -C {shlex.quote(str(folder))} stash",
         )
     if _is_sparse(folder, git_dir):
         what = f"{name}: {folder} is a sparse checkout: files outside it cannot be checked"
-        yield _refusal(what, f"git -C {folder} sparse-checkout disable")
+        yield _refusal(what, f"git -C {shlex.quote(str(folder))} sparse-checkout disable")
     if not os.access(folder, os.W_OK) or not os.access(git_dir, os.W_OK):
-        yield _refusal(f"{name}: {folder} may not be written", f"look at the owner: ls -ld {folder} {git_dir}")
+        yield _refusal(
+            f"{name}: {folder} may not be written",
+            f"look at the owner: ls -ld {shlex.quote(str(folder))} {shlex.quote(str(git_dir))}",
+        )
 
 
 def _refusal(what: str, fix: str) -> Problem:

@@ -32,7 +32,8 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
         write_json(mine, {"run": run, "pid": os.getpid(), "start": started(os.getpid()), "since": time.time()})
     except OSError as why:
         full = why.errno in (errno.ENOSPC, errno.EDQUOT)
-        fix = f"free some space: df -h {git_dir}" if full else f"look at its owner: ls -ld {git_dir}"
+        place = shlex.quote(str(git_dir))
+        fix = f"free some space: df -h {place}" if full else f"look at its owner: ls -ld {place}"
         raise Trouble(f"cannot write in {git_dir}: {why.strerror}", fix=fix) from None
     try:
         for _ in range(_ATTEMPTS):

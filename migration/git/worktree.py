@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ def reported(folder: Path) -> Iterator[None]:
         yield
     except OSError as why:
         what = f"{folder}: {why.filename or 'a file'} could not be written: {why.strerror}; all is as it was"
-        fix = f"free some space (df -h {folder}) or fix the owner (ls -ld {folder}), then run this again"
+        place = shlex.quote(str(folder))
+        fix = f"free some space (df -h {place}) or fix the owner (ls -ld {place}), then run this again"
         raise Trouble(what, fix=fix) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from migration.edit.doc_sections import section_in
@@ -121,7 +122,9 @@ def pin_gitops(draft: Draft) -> None:
         return
     is_unpushed = bool(gitops.commits or gitops.facts.unpushed(gitops.facts.at))
     if gitops.facts.remotes() and not simulation.pushed and is_unpushed:
-        draft.person("gitops", f"push gitops: git -C {gitops.facts.folder} push (or run this with --push)")
+        draft.person(
+            "gitops", f"push gitops: git -C {shlex.quote(str(gitops.facts.folder))} push (or run this with --push)"
+        )
         simulation.pushed = True
     if simulation.repositories.pin_path and simulation.repositories.pin != gitops.head:
         draft.pin(gitops.head, f"{simulation.repositories.pin_path} -> {gitops.head[:12]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -62,5 +63,7 @@ def _git(repository: Path, *words: str) -> str:
         ["git", "-C", str(repository), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise Trouble(f"git {words[0]}: {done.stderr.strip()[-300:]}", fix=f"git -C {repository} {' '.join(words)}")
+        raise Trouble(
+            f"git {words[0]}: {done.stderr.strip()[-300:]}", fix=f"{shlex.join(['git', '-C', str(repository), *words])}"
+        )
     return done.stdout.rstrip()

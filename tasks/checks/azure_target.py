@@ -17,10 +17,10 @@ from tasks.tools.az.cluster import Cluster
 
 def refuse_production(s: Settings, cluster: Cluster) -> None:
     """Raise Refused when what Azure shows of the cluster is production: its tags, its resource group or its address."""
-    for key, value in s.guard.production.labels.items():
-        if (cluster.tags or {}).get(key) == value:
+    for name, value in (cluster.tags or {}).items():
+        if any(_says(name, value, *label) for label in s.guard.production.labels.items()):
             raise Refused(
-                f"the cluster '{s.cluster.name}' is production", why=f"its tag {key}={value}", fix=guard.NO_WAY
+                f"the cluster '{s.cluster.name}' is production", why=f"its tag {name}={value}", fix=guard.NO_WAY
             )
     group = cluster.resource_group or s.cluster.resource_group
     for pattern in s.guard.production.contexts:
@@ -32,6 +32,17 @@ def refuse_production(s: Settings, cluster: Cluster) -> None:
             )
     for host in cluster.hosts:
         guard.check_names(s, server=f"https://{host}")
+
+
+def _says(name: str, value: str, label: str, wanted: str) -> bool:
+    """Is the tag what the label is in Kubernetes?
+
+    Azure allows no `/` in the name of a tag, and ignores its case ("Use tags to organize your Azure resources",
+    Limitations): so `environment` is also compared for the label `example.com/environment`, and its like with another
+    character for the `/`.
+    """
+    names = {label.rpartition("/")[2], *(label.replace("/", other) for other in "/.-_:")}
+    return name.lower() in {each.lower() for each in names} and value.lower() == wanted.lower()
 
 
 def must_be_the_same(s: Settings, cluster: Cluster, server: str) -> None:

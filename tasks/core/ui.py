@@ -51,7 +51,15 @@ def say(text: str = "", hang: int | None = None) -> None:
 
     hang: break it between words if it is too long for the terminal, and continue in this column
     """
-    line = visible(as_typed(text))
+    _result(visible(as_typed(text)), hang)
+
+
+def data(text: str) -> None:
+    """Print a line of data, on stdout: a command in it is not ours, so it stays as it is."""
+    _result(visible(text))
+
+
+def _result(line: str, hang: int | None = None) -> None:
     if hang is not None:
         line = wrapped(line, _size(sys.stdout).columns, hang)
     if _screen is None:

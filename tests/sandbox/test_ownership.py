@@ -61,12 +61,37 @@ def test_a_folder_of_another_user_is_skipped_with_a_word(base, capsys, monkeypat
     assert f"is skipped: it belongs to user {mine}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "start": 1, "ingress": ""}'])
-def test_a_broken_folder_is_skipped_and_the_others_are_found(base, capsys, text):
-    (planted(base, "broken") / "ready.json").write_text(text)
+BROKEN = {
+    "empty": "",
+    "half": "{",
+    "a list": "[]",
+    "null": "null",
+    "keys that are missing": '{"pid": 1}',
+    "a word as pid": '{"pid": "x", "start": 1, "ingress": ""}',
+    "a pid without end": '{"pid": Infinity, "start": 1, "ingress": ""}',
+    "a list as start": '{"pid": 1, "start": [1], "ingress": ""}',
+    "brackets": "[" * 200_000,
+    "a NUL byte": "\0",
+}
+
+
+@pytest.mark.parametrize("name", ["ready.json", "options.json"])
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_broken_folder_is_skipped_and_the_others_are_found(base, capsys, name, text):
+    (planted(base, "broken") / name).write_text(text)
     planted(base, "whole")
     assert [box.id for box in control.known()] == ["whole"]
-    assert "broken is skipped: its files cannot be read" in capsys.readouterr().err
+    assert f"broken is skipped: its {name} is not that of a sandbox" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("make", "reason"), [(Path.mkdir, "Is a directory"), (os.mkfifo, "not a regular file")])
+@pytest.mark.parametrize("name", ["ready.json", "options.json"])
+def test_what_is_not_a_file_is_not_waited_for(base, capsys, name, make, reason):
+    place = planted(base, "broken") / name
+    place.unlink()
+    make(place)
+    assert control.known() == []
+    assert f"broken is skipped: its {name} cannot be read: {reason}" in capsys.readouterr().err
 
 
 def test_a_folder_that_this_shell_names_is_looked_at_too(base, monkeypatch):

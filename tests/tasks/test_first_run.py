@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -192,6 +193,28 @@ def test_an_interrupt_ends_it_with_one_sentence(clone: Clone):
     assert not (clone.root / ".remote-dev/venv.new").exists()
     clone.hold.unlink()
     clone.inv("--list")
+
+
+@pytest.mark.parametrize("words", [("--list",), ("status", "--cached")], ids=" ".join)
+def test_an_interrupt_at_any_moment_of_the_start_is_no_traceback(clone: Clone, words: tuple[str, ...]):
+    place = clone.root / "tasks/core/state/cached_status.py"
+    place.parent.mkdir(parents=True)
+    shutil.copy2(ROOT / "tasks/core/state/cached_status.py", place)
+    clone.env["REMOTE_DEV_STATE"] = str(clone.root / "state")
+    for moment in range(0, 400, 20):  # ms; a start takes 50 to 400
+        run = clone.start(*words)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(moment / 1000)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGINT)
+        assert "KeyboardInterrupt" not in run.communicate(timeout=120)[1], moment
+
+
+def test_an_interrupt_while_python_starts_is_ignored(clone: Clone):
+    """Python would end with a traceback of its own start."""
+    interrupted = f'#!/bin/sh\ncase "$*" in *environment.py*) kill -INT $$ ;; esac\nexec {PYTHON} "$@"\n'
+    clone.put("python3", interrupted)
+    assert clone.inv("--list") == f"{clone.root}/tasks.py --list\n"
 
 
 def test_of_two_first_runs_at_once_the_second_says_that_it_waits(clone: Clone):

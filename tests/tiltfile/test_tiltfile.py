@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,25 @@ def test_production_is_refused_even_when_the_settings_name_it(checkout: Checkout
     assert f"the context '{name}' is production" in checkout.refused(context=name)
     checkout.write("config/settings.local.yaml", cluster={"namespace": name})
     assert f"the namespace '{name}' is production" in checkout.refused()
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        {"production": {"contexts": [], "namespaces": []}},
+        {"production": {"contexts": ["other"], "namespaces": ["other"]}},
+        {"production": None},
+        None,
+    ],
+)
+@pytest.mark.parametrize("source", ["settings.local.yaml", "TILT_REMOTE_DEV"])
+def test_an_override_removes_nothing_from_what_is_production(checkout: Checkout, source: str, guard: Any):
+    cluster = {"context": "team-prod"}
+    if source == "settings.local.yaml":
+        checkout.write("config/settings.local.yaml", cluster=cluster, guard=guard)
+    else:
+        checkout.env["TILT_REMOTE_DEV"] = json.dumps({"cluster": cluster, "guard": guard})
+    assert "the context 'team-prod' is production" in checkout.refused(context="team-prod")
 
 
 def test_patterns_with_several_stars_and_question_marks(checkout: Checkout):

@@ -125,9 +125,14 @@ class Cloud:
             "provisioningState": "Succeeded",
             "resourceGroup": cluster.resource_group,
             "sku": {"name": "Base", "tier": "Free"},
-            "tags": dict(self._world.places.production_labels) if self._world.fault("production-tags") else None,
+            "tags": self._tags(),
             "type": "Microsoft.ContainerService/ManagedClusters",
         }
+
+    def _tags(self) -> dict[str, str] | None:
+        """The tags of the cluster, whose names have no `/`: Azure refuses that."""
+        labels = self._world.places.production_labels.items() if self._world.fault("production-tags") else ()
+        return {key.rpartition("/")[2].capitalize(): value for key, value in labels} or None
 
     def pools(self, cluster: Cluster) -> list[dict[str, Any]]:
         """The node pools: a system pool, and a spot pool that can scale to zero."""

@@ -56,7 +56,9 @@ def _text(path: Path) -> str:
     except OSError as why:
         raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"ls -l {path}") from None
     except UnicodeDecodeError:
-        raise Trouble(f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {path}") from None
+        raise Trouble(
+            f"{path} is not text in UTF-8", fix=f"restore it: git checkout -- {shlex.quote(str(path))}"
+        ) from None
 
 
 def arguments(dockerfile: Path) -> dict[str, str]:

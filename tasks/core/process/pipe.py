@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +97,9 @@ class Piped:
         ended = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         reason = (fatal[:1] or lines[-1:] or [ended])[0]
         why, known = explain(self._program, stderr)
-        fix = next((fix.format(cwd=self._cwd) for pattern, fix in _FIXES if pattern.search(stderr)), known)
+        fix = next(
+            (fix.format(cwd=shlex.quote(str(self._cwd))) for pattern, fix in _FIXES if pattern.search(stderr)), known
+        )
         return ToolError(f"{self.said}: {reason}", why=why, fix=fix, tool=self._program, exit=code, stderr=stderr)
 
     def end(self) -> None:

@@ -5,6 +5,11 @@ It imports very little, so that a prompt or an editor can run it often: `python3
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # scripts/inv ignores it until here: from here on a Ctrl-C ends this without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import json
 import os
 import sys
@@ -68,6 +73,8 @@ def main(words: list[str]) -> int:
     as_json = "--json" in words
     try:
         if not os.path.isfile(path()):  # to open a named pipe would wait for its writer
+            return _nothing_kept(as_json)
+        if os.stat(state_folder()).st_uid != os.geteuid():  # the other tasks refuse such a folder and say why
             return _nothing_kept(as_json)
         with open(path(), encoding="utf-8") as file:
             document = json.load(file)

@@ -49,8 +49,10 @@ class Entry:
     @property
     def group(self) -> int:
         """The process group that the run started, if it still is that group; 0 otherwise."""
-        group = int(self.data.get("group") or 0)
-        return group if group and mark.carried_in_group(group, mark.of(self.pid, self.start, self.boot)) else 0
+        group = self.data.get("group")
+        if not isinstance(group, int) or group <= 0:  # none yet; or the file is damaged
+            return 0
+        return group if mark.carried_in_group(group, mark.of(self.pid, self.start, self.boot)) else 0
 
 
 def record(kind: str, **data: Any) -> Entry:

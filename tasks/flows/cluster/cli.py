@@ -99,7 +99,7 @@ def write_schedule(s: Settings, hours: Hours, out: str, *, dry: bool) -> None:
     """Print the workflow, or write it to the file `out`. Raises Refused rather than overwrite another file."""
     text = schedule.manifest(s, hours)
     if not out:
-        ui.say(text.rstrip("\n"))
+        ui.data(text.rstrip("\n"))
         ui.talk(f"for the gitops repository: {schedule.WORKFLOW} (--out FILE writes it); nothing was changed")
         return
     change = schedule.write(Path(out), text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,7 +62,7 @@ def leave_entry(s: Settings, entry: Entry) -> None:
         raise Refused(
             f"the intercept {name_of(entry)} was made in {_target(entry)}",
             why="the settings point to another place now, and an intercept is left only where it was made",
-            fix=f"REMOTE_DEV_CLUSTER__CONTEXT={entry.data.get('context')} REMOTE_DEV_CLUSTER__NAMESPACE={entry.data.get('namespace')} inv down",
+            fix=f"REMOTE_DEV_CLUSTER__CONTEXT={_quoted(entry, 'context')} REMOTE_DEV_CLUSTER__NAMESPACE={_quoted(entry, 'namespace')} inv down",
         )
     _reconnect_if_lost(s, entry)
     notice.remove(s, name_of(entry))
@@ -121,6 +122,10 @@ def _leave_command(s: Settings, entry: Entry) -> tuple[str, ...]:
         return telepresence.leave(s, name_of(entry)).argv
     except ToolError:
         return ("telepresence", "leave", name_of(entry))
+
+
+def _quoted(entry: Entry, key: str) -> str:
+    return shlex.quote(str(entry.data.get(key)))
 
 
 def _target(entry: Entry) -> str:

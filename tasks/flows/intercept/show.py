@@ -78,7 +78,7 @@ def names(environment: Mapping[str, str], *, json: bool) -> None:
         ui.as_json({"names": sorted(environment)})
         return
     for name in sorted(environment):
-        ui.say(name)
+        ui.data(name)
 
 
 def environment(variables: Mapping[str, str], *, json: bool) -> None:
@@ -87,7 +87,7 @@ def environment(variables: Mapping[str, str], *, json: bool) -> None:
         ui.as_json({"environment": dict(sorted(variables.items()))})
         return
     for name, value in sorted(variables.items()):
-        ui.say(f"{name}={json_module.dumps(value, ensure_ascii=False)}")
+        ui.data(f"{name}={json_module.dumps(value, ensure_ascii=False)}")
 
 
 def verified(service: Service, answer: Answer, *, nothing_listens_on: int, intercepted: bool) -> None:

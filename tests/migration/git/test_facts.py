@@ -79,3 +79,10 @@ def test_a_sparse_checkout_is_named(repo: Path):
     (problem,) = problems(repo)
     assert problem.fix == f"git -C {repo} sparse-checkout disable"
     assert problem.code == REFUSED
+
+
+def test_a_folder_with_a_blank_is_quoted_in_the_fix(repo: Path):
+    blank = repo.rename(repo.parent / "my checkout")
+    git(blank, "switch", "-q", "--detach")
+    (problem,) = problems(blank)
+    assert problem.fix == f"git -C '{blank}' switch main"

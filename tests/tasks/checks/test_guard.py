@@ -82,6 +82,27 @@ def test_another_server_does_not_match(server: str, pattern: str):
 def test_an_address_of_version_6_matches_with_and_without_brackets():
     assert servers.matches("https://[fd00::1]:6443", "[fd00::1]")
     assert servers.matches("https://[fd00::1]:6443", "[fd00::*]:6443")
+    assert servers.matches("https://[fd00::1]:6443", "fd00::1")
+    assert servers.matches("https://[fd00::1]:6443", "fd00::*")
+    assert not servers.matches("https://[fd00::2]:6443", "fd00::1")
+
+
+@pytest.mark.parametrize("pattern", ["fd00::1", "[fd00::1]", "FD00:0:0:0:0:0:0:1", "https://[fd00:0::1]:6443"])
+@pytest.mark.parametrize("server", ["https://[fd00:0:0::1]:6443", "https://[FD00::0:1]:6443"])
+def test_each_spelling_of_an_address_of_version_6_matches(server: str, pattern: str):
+    assert servers.matches(server, pattern)
+
+
+def test_an_address_of_version_4_inside_one_of_version_6_matches():
+    assert servers.matches("https://[::ffff:10.1.2.3]:6443", "10.1.2.3")
+
+
+@pytest.mark.parametrize("pattern", ["pr\u00fcd.example", "PR\u00dcD.example", "pr\u00fcd*", "xn--prd-ioa.example"])
+@pytest.mark.parametrize(
+    "server", ["https://pr\u00fcd.example:443", "https://xn--prd-ioa.example", "https://PR\u00dcD.example."]
+)
+def test_a_name_with_other_letters_matches_in_each_spelling(server: str, pattern: str):
+    assert servers.matches(server, pattern)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from tasks.core import ui
 from tasks.core.errors import Trouble
 from tasks.core.typed import as_typed
+from tasks.flows.intercept import show
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,3 +79,9 @@ def test_errors_lines_and_json_say_it_and_data_stays_as_it_is(bare, capsys):
     assert said.err == "next: ./scripts/inv down\n"
     assert '"fix": "./scripts/inv setup",\n      "text": "inv setup"' in said.out
     assert '"environment": {\n    "fix": "inv setup"' in said.out
+
+
+def test_a_pods_variable_is_shown_as_it_is(bare, capsys, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    show.environment({"HINT": "inv down, then sudo rm x"}, json=False)
+    assert capsys.readouterr().out == 'HINT="inv down, then sudo rm x"\n'

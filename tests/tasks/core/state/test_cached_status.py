@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.state import cached_status
+
 GLANCE = Path(__file__).resolve().parents[4] / "tasks/core/state/cached_status.py"
 FACT = {"section": "target", "name": "context", "value": "dev", "state": "ok", "fix": "", "at": time.time()}
 
@@ -86,3 +88,12 @@ def test_other_peoples_names_do_not_control_the_terminal():
     assert r"\x1b[2Jweb  a\rb\nok\u202ec" in out
     assert r"fix: \x9b" in out
     assert len(out.splitlines()) == 2
+
+
+def test_what_another_user_kept_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    keep(json.dumps({"schema": 1, "facts": [FACT]}))
+    assert cached_status.main([]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert cached_status.main([]) == 1
+    assert capsys.readouterr() == ("", "error: no status is kept yet\n  fix: inv status\n")

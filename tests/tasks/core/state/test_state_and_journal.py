@@ -261,3 +261,8 @@ def test_a_state_folder_that_the_suite_made_is_accepted(monkeypatch: pytest.Monk
         settings.settings()
     finally:
         os.umask(umask)
+
+
+@pytest.mark.parametrize("group", ["12", [1], {"a": 1}, 1.5, 1e300, -1, 0, None, True])
+def test_a_group_that_is_not_one_is_not_ended(group: object):
+    assert journal.record("process", group=group).group == 0

@@ -115,13 +115,27 @@ def test_production_by_name_is_refused_before_any_request(azure, monkeypatch, ve
         switch(verb, yes=True, settings={"cluster__name": "Prod-aks"})
 
 
+# Azure allows no `/` in the name of a tag, and ignores the case of names.
+TAGS = ("environment", "Environment", "ameide.io.environment", "ameide.io-environment", "ameide.io_Environment")
+
+
+@pytest.mark.parametrize("name", TAGS)
 @pytest.mark.parametrize("verb", ["start", "stop"])
-def test_production_by_tag_is_refused(azure, verb):
-    labels = settings().guard.production.labels
-    azure["cluster"] = replace(azure["cluster"], tags=dict(labels), power="Running" if verb == "stop" else "Stopped")
-    with pytest.raises(Refused):
+def test_production_by_tag_is_refused(azure, verb, name):
+    (value,) = settings().guard.production.labels.values()
+    tags = {"team": "platform", name: value.capitalize()}
+    azure["cluster"] = replace(azure["cluster"], tags=tags, power="Running" if verb == "stop" else "Stopped")
+    with pytest.raises(Refused) as why:
         switch(verb, yes=True)
+    assert f"its tag {name}=" in why.value.text()
     assert azure["did"] == []
+
+
+@pytest.mark.parametrize("tags", [{"environment": "dev"}, {"stage": "production"}, {}, None])
+def test_another_tag_is_not_production(azure, tags):
+    azure["cluster"] = replace(azure["cluster"], tags=tags)
+    switch("stop", yes=True)
+    assert azure["did"] == ["stop"]
 
 
 OTHER = {
