@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,8 @@ from tasks.core.process import running
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 _AGAIN = 0.02  # seconds
+_WAKE = signal.SIGURG  # ignored by default, and by nobody used to end a program
+_woken = False
 _seen = 0
 _unwinding = 0
 
@@ -81,3 +84,30 @@ def take_signals() -> None:
     """Let the three signals unwind this process from here on, instead of ending it at once."""
     for number in SIGNALS:
         signal.signal(number, interrupt)
+    _wake_the_main_thread()
+
+
+def _wake_the_main_thread() -> None:
+    """From now on, interrupt what the main thread waits for when another thread is given a signal.
+
+    The kernel gives a signal to any thread (signal(7)), seldom to another than the main one. Python calls the handler in the
+    main thread alone, as soon as that runs: which is never while it waits for a process that does not end.
+    """
+    global _woken
+    if _woken:
+        return
+    _woken = True
+    noted, note = os.pipe()
+    os.set_blocking(note, False)
+    signal.set_wakeup_fd(note, warn_on_full_buffer=False)
+    signal.signal(_WAKE, lambda number, frame: None)
+    threading.Thread(target=_wake, args=(noted, threading.main_thread().ident or 0), daemon=True).start()
+
+
+def _wake(noted: int, main: int) -> None:
+    """Wake the main thread for each signal that is noted."""
+    while True:
+        if any(number != _WAKE for number in os.read(noted, 64)):
+            signal.pthread_kill(main, _WAKE)
+            time.sleep(_AGAIN)  # the main thread may have been about to wait, but not waiting yet
+            signal.pthread_kill(main, _WAKE)

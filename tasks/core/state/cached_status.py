@@ -5,10 +5,10 @@ It imports very little, so that a prompt or an editor can run it often: `python3
 
 from __future__ import annotations
 
-import signal
+import _signal  # signal itself would import enum
 
 if __name__ == "__main__":  # scripts/inv ignores it until here: from here on a Ctrl-C ends this without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 import json
 import os

@@ -30,6 +30,38 @@ def test_the_first_and_the_third_signal_unwind_the_run_and_the_second_only_ends_
     assert (first.value.exit, third.value.exit) == (130, 143)
 
 
+WAITS = {
+    "for a child at the terminal": "foreground.run(['sleep', '60'], env=os.environ, cwd=Path.cwd(), taken=taken)",
+    "for a child's output": "tool.Tool('sleep')['60'].run(timeout=60)",
+    "for a lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "for a socket": "pair = socket.socketpair(); pair[0].recv(1)",
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize(("number", "exit"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_another_thread_gets_unwinds_the_run(wait: str, number: str, exit: int):
+    code = f"""
+import os, signal, socket, threading, time
+from pathlib import Path
+from tasks.core.process import foreground, interrupt, tool
+def other():
+    main = Path(f"/proc/self/task/{{os.getpid()}}/stat")
+    while main.exists() and " S " not in main.read_text():
+        time.sleep(0.01)
+    time.sleep(0.2)  # a run that is woken too early ends too, so that this fails only if it is not woken
+    signal.pthread_kill(threading.get_ident(), signal.{number})
+    time.sleep(60)
+interrupt.take_signals()
+with foreground.signals() as taken:
+    threading.Thread(target=other, daemon=True).start()
+    {WAITS[wait]}
+    raise SystemExit(128 + taken.seen[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40)
+    assert (done.returncode, done.stderr) == (exit, "")
+
+
 TAKERS = {
     "a task": "interrupt.take_signals()\nimport slow\nimport time; time.sleep(60)",
     "an intercept": "with foreground.signals() as taken:\n    import slow\n    import time; time.sleep(60)",
