@@ -6,7 +6,7 @@ It sends the call to the state server over a Unix socket and carries out the ser
 ("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Each message is marshalled, preceded by its length in 4 bytes.
 """
 
-import _signal  # type: ignore[import-not-found]
+import _signal
 import _socket
 import marshal
 import posix
