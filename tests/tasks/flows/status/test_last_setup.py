@@ -51,7 +51,9 @@ def seen(steps: dict[str, dict[str, Any]], *others: Fact) -> dict[str, Fact]:
         ("packages", [*TOOLS, *LOGGED_IN, *CONNECTED], State.WARN),  # nothing else in the status looks at them
     ],
 )
-def test_a_step_that_failed_is_a_warning_until_something_shows_that_it_is_done(step: str, now: list[Fact], state: State):
+def test_a_step_that_failed_is_a_warning_until_something_shows_that_it_is_done(
+    step: str, now: list[Fact], state: State
+):
     fact = seen({step: failed()}, *now)[step]
     assert fact.state is state
     assert (fact.problem is None) is (state is State.OK)
