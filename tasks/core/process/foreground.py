@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.core import ui
 from tasks.core.process.child import Child, start
-from tasks.core.process.interrupt import SIGNALS, Interrupted, postponed, unwind
+from tasks.core.process.interrupt import SIGNALS, Interrupted, postponed, unwind, wake_main_thread
 from tasks.core.process.processes import deliver, group_lives
 from tasks.core.wait import until
 
@@ -76,6 +76,7 @@ def signals() -> Iterator[Signals]:
         return
     before = {number: signal.signal(number, taken.take) for number in SIGNALS}
     before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, taken.stop)
+    wake_main_thread()
     try:
         yield taken
     finally:

@@ -15,6 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 _AGAIN = 0.02  # seconds
 _WAKE = signal.SIGURG  # ignored by default, and not used to end programs
+_WAKE_AFTER = (0.0, 0.02, 0.2, 1.0)  # seconds; the main thread may be about to wait, but not waiting yet
 _woken = False
 _seen = 0
 _unwinding = 0
@@ -84,14 +85,15 @@ def take_signals() -> None:
     """Let the three signals unwind this process from here on, instead of ending it at once."""
     for number in SIGNALS:
         signal.signal(number, interrupt)
-    _wake_the_main_thread()
+    wake_main_thread()
 
 
-def _wake_the_main_thread() -> None:
-    """From now on, interrupt what the main thread waits for when another thread is given a signal.
+def wake_main_thread() -> None:
+    """From now on, interrupt what the main thread waits for when a signal comes. To be called in the main thread.
 
-    The kernel may give a signal to any thread (signal(7)), although it prefers the main one. Python calls the handler
-    only in the main thread and only when that runs, which it does not while it waits for a process that does not end.
+    Python calls the handler only in the main thread and only when that runs. It does not run while it waits for a process
+    that does not end, if the kernel gave the signal to another thread (it may, signal(7), although it prefers the main one)
+    or if the signal came just before the wait.
     """
     global _woken
     if _woken:
@@ -108,6 +110,6 @@ def _wake(noted: int, main: int) -> None:
     """Wake the main thread after each signal whose number Python writes to the pipe."""
     while True:
         if any(number != _WAKE for number in os.read(noted, 64)):
-            signal.pthread_kill(main, _WAKE)
-            time.sleep(_AGAIN)  # the main thread may have been about to wait, but not waiting yet
-            signal.pthread_kill(main, _WAKE)
+            for delay in _WAKE_AFTER:
+                time.sleep(delay)
+                signal.pthread_kill(main, _WAKE)

@@ -30,11 +30,15 @@ def test_the_first_and_the_third_signal_unwind_the_run_and_the_second_only_ends_
     assert (first.value.exit, third.value.exit) == (130, 143)
 
 
+ALONE = "interrupt.take_signals(); start_other(); "
 WAITS = {
-    "for a child at the terminal": "foreground.run(['sleep', '60'], env=os.environ, cwd=Path.cwd(), taken=taken)",
-    "for a child's output": "tool.Tool('sleep')['60'].run(timeout=60)",
-    "for a lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
-    "for a socket": "pair = socket.socketpair(); pair[0].recv(1)",
+    "for a child at the terminal": (
+        "with foreground.signals() as taken: start_other(); "
+        "sys.exit(foreground.run(['sleep', '60'], env=os.environ, cwd=Path.cwd(), taken=taken))"
+    ),
+    "for a child's output": f"{ALONE} tool.Tool('sleep')['60'].run(timeout=60)",
+    "for a lock": f"{ALONE} lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "for a socket": f"{ALONE} pair = socket.socketpair(); pair[0].recv(1)",
 }
 
 
@@ -42,7 +46,7 @@ WAITS = {
 @pytest.mark.parametrize(("number", "exit"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_that_another_thread_gets_unwinds_the_run(wait: str, number: str, exit: int):
     code = f"""
-import os, signal, socket, threading, time
+import os, signal, socket, sys, threading, time
 from pathlib import Path
 from tasks.core.process import foreground, interrupt, tool
 def other():
@@ -52,11 +56,9 @@ def other():
     time.sleep(0.2)  # a run that is woken too early ends too, so that this fails only if it is not woken
     signal.pthread_kill(threading.get_ident(), signal.{number})
     time.sleep(60)
-interrupt.take_signals()
-with foreground.signals() as taken:
+def start_other():
     threading.Thread(target=other, daemon=True).start()
-    {WAITS[wait]}
-    raise SystemExit(128 + taken.seen[0])
+{WAITS[wait]}
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40)
     assert (done.returncode, done.stderr) == (exit, "")
