@@ -75,7 +75,7 @@ def _save(plan: MigrationPlan, out: str) -> None:
         first = plan.problems[0]
         raise Trouble(first.what, why=first.why, fix=first.fix, code=REFUSED)
     plan_file.write(Path(out), plan, render.document(plan))
-    ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {shlex.quote(str(out))}")
+    ui.talk(f"the plan is in {out}; carry it out: inv migrate.apply {shlex.quote(out)}")
 
 
 def phase(flags: Flags, number: int) -> None:

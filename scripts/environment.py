@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import signal
 
-if (
-    __name__ == "__main__"
-):  # scripts/inv ignores it until here: from here to `main` a Ctrl-C ends this without a traceback
+if __name__ == "__main__":
+    # scripts/inv ignores Ctrl-C until here: from here to `main` it ends this program without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import configparser

@@ -1,10 +1,11 @@
 """A program at a terminal of its own, and a person who reads and types there.
 
-It is started without os.fork: pytest's worker has threads, and a forked copy of it may wait for ever for a lock of theirs.
+It is started without os.fork: pytest's worker has threads, and a forked copy of it may wait forever for one of their locks.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -32,6 +33,7 @@ class Terminal:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] = ROOT) -> None:
         self.text = ""
         self._open = True
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         self._ours, theirs = pty.openpty()
         try:
             self.process = subprocess.Popen(
@@ -59,10 +61,11 @@ class Terminal:
         if not select.select([self._ours], [], [], max(0.0, seconds))[0]:
             return True
         try:
-            self.text += os.read(self._ours, 65536).decode(errors="replace").replace("\r", "")
+            read = os.read(self._ours, 65536)
         except OSError:  # what Linux answers when no process has the terminal any more
             return False
-        return True
+        self.text += self._decode(read).replace("\r", "")
+        return bool(read)
 
     def wait_for(self, pattern: str, seconds: float = 60) -> str:
         """Read until the pattern is in the text; return the text."""
@@ -89,10 +92,11 @@ class Terminal:
         self.process.wait(60)
 
     def end(self, seconds: float = 60) -> int:
-        """Read until the program has ended; return its exit code, or minus the number of the signal."""
+        """Read what the program prints until it has ended; return its exit code, or minus the number of the signal."""
         end = time.monotonic() + seconds
-        while self._open and self.process.poll() is None:
+        while self._open:
+            runs, before = self.process.poll() is None, self.text
             assert time.monotonic() < end, f"it goes on after {seconds:.0f} s: {self.text!r}"
-            if not self._read(0.2):
+            if not self._read(0.2) or (self.text == before and not runs):  # its last lines may come after its end
                 break
         return self.process.wait(max(0.1, end - time.monotonic()))

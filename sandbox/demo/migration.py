@@ -63,7 +63,6 @@ def _git(repository: Path, *words: str) -> str:
         ["git", "-C", str(repository), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise Trouble(
-            f"git {words[0]}: {done.stderr.strip()[-300:]}", fix=f"{shlex.join(['git', '-C', str(repository), *words])}"
-        )
+        fix = shlex.join(["git", "-C", str(repository), *words])
+        raise Trouble(f"git {words[0]}: {done.stderr.strip()[-300:]}", fix=fix)
     return done.stdout.rstrip()

@@ -1,5 +1,5 @@
-"""What every Python program in the sandbox's environment sees of the machine: the sandbox's host names, as /etc/hosts
-would give them to root, and with some faults that it is root in a container.
+"""What every Python program in the sandbox's environment sees of the machine: the sandbox's host names, for which
+/etc/hosts would need root; and with some faults, that it runs as root in a container.
 
 Python imports this module at its start, because the sandbox's PYTHONPATH names this folder. It must be light.
 A line of the box's file `hosts` has a name and `ADDRESS:PORT`, or `-` for a name that does not resolve.
@@ -43,7 +43,7 @@ def getaddrinfo(
 
 
 def _be_root_in_a_container() -> None:
-    """Let os.getuid say root, and let /.dockerenv exist. os.geteuid, which decides who owns new files, stays as it is."""
+    """Make os.getuid return 0, and /.dockerenv exist. os.geteuid, which decides who owns new files, stays as it is."""
     system = os.stat
 
     def stat(
@@ -52,7 +52,7 @@ def _be_root_in_a_container() -> None:
         return system("/" if str(path) == "/.dockerenv" else path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
     for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
-        able.add(stat)  # shutil asks there what it may use
+        able.add(stat)  # shutil looks there for what it may use
     os.stat = stat  # type: ignore[assignment]  # the same, without PathLike[bytes]
     os.getuid = lambda: 0
 

@@ -35,11 +35,11 @@ def refuse_production(s: Settings, cluster: Cluster) -> None:
 
 
 def _says(name: str, value: str, label: str, wanted: str) -> bool:
-    """Is the tag what the label is in Kubernetes?
+    """Does the tag say what the label says in Kubernetes?
 
     Azure allows no `/` in the name of a tag, and ignores its case ("Use tags to organize your Azure resources",
-    Limitations): so `environment` is also compared for the label `example.com/environment`, and its like with another
-    character for the `/`.
+    Limitations). So the label `example.com/environment` is also recognised as `environment`, and with another character
+    in place of the `/`, such as `example.com-environment`.
     """
     names = {label.rpartition("/")[2], *(label.replace("/", other) for other in "/.-_:")}
     return name.lower() in {each.lower() for each in names} and value.lower() == wanted.lower()

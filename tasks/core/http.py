@@ -43,7 +43,7 @@ def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: flo
     """GET the URL. A network failure is a Reply with status 0.
 
     address: a URL to connect to instead; verify: check the certificate
-    timeout: seconds for everything. When the body has not ended by then, the reply has what came of it.
+    timeout: seconds for everything. When the body has not ended by then, the reply has what arrived of it.
     """
     import http.client
 
@@ -136,7 +136,7 @@ def _connected(addresses: list[str], port: int, end: float) -> Any:
 
 
 def _body(answer: HTTPResponse) -> bytes:
-    """What comes of the body until the deadline, at most 64 KiB."""
+    """What arrives of the body before the deadline, at most 64 KiB."""
     body = b""
     with suppress(TimeoutError):
         while len(body) < _MOST and (more := answer.read1(_MOST - len(body))):
@@ -153,7 +153,7 @@ def _remaining(end: float) -> float:
 
 
 class _WithDeadline:
-    """What http.client needs of a socket. The timeout of a socket is for each read, so each gets what is left."""
+    """What http.client needs of a socket. A timeout applies to each read alone, so each read gets the time that is left."""
 
     def __init__(self, raw: Any, end: float) -> None:
         self._raw, self._end = raw, end

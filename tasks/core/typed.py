@@ -17,14 +17,14 @@ _AS_ROOT = re.compile(r"(?<![\w./-])sudo (?=(?:apt-get|chgrp|chown|kill|rm|userm
 _running: frozenset[str] = frozenset()
 
 
-def these_run(tasks: Iterable[str]) -> None:
-    """Keep the names of the tasks of this command line."""
+def set_running(tasks: Iterable[str]) -> None:
+    """Keep the names of the tasks on this command line."""
     global _running
     _running = frozenset(tasks)
 
 
 def with_more(fix: str, command: str, tells: str) -> str:
-    """Return the fix with a command that tells more. In what that command itself prints it would send in a circle."""
+    """Return the fix with a command that tells more, unless it is the one that runs: a fix must not name itself."""
     return f"{fix}; {command} {tells}" if command and command.removeprefix("inv ") not in _running else fix
 
 

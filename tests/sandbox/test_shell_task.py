@@ -39,6 +39,7 @@ class Shell(Terminal):
             self.box = control.find(self.name)
         except BaseException:
             self.kill()
+            self.hang_up()
             raise
 
     def type(self, line: str, pattern: str = r"\nexit=(\d+)\n", seconds: float = 60) -> str:

@@ -26,7 +26,7 @@ from tasks.core.cli.command_line import CONFIG_KEY, CommandLine
 from tasks.core.cli.flags import FAILURE_TEXT
 from tasks.core.errors import Trouble
 from tasks.core.process.interrupt import Interrupted, take_signals, unwinding
-from tasks.core.typed import these_run
+from tasks.core.typed import set_running
 
 _READER_GONE = 141  # the exit code of a program that SIGPIPE ended
 
@@ -138,7 +138,7 @@ class SuiteProgram(Program):
             return
         with self._errors_shown():
             super().parse_tasks()
-            these_run(name for context in self.tasks for name in names_of(context))
+            set_running(name for context in self.tasks for name in names_of(context))
             for context in self.tasks:
                 _must_have_values(context, self.line)
 

@@ -14,7 +14,7 @@ from tasks.core.process import running
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 _AGAIN = 0.02  # seconds
-_WAKE = signal.SIGURG  # ignored by default, and by nobody used to end a program
+_WAKE = signal.SIGURG  # ignored by default, and not used to end programs
 _woken = False
 _seen = 0
 _unwinding = 0
@@ -90,8 +90,8 @@ def take_signals() -> None:
 def _wake_the_main_thread() -> None:
     """From now on, interrupt what the main thread waits for when another thread is given a signal.
 
-    The kernel gives a signal to any thread (signal(7)), seldom to another than the main one. Python calls the handler in the
-    main thread alone, as soon as that runs: which is never while it waits for a process that does not end.
+    The kernel may give a signal to any thread (signal(7)), although it prefers the main one. Python calls the handler
+    only in the main thread and only when that runs, which it does not while it waits for a process that does not end.
     """
     global _woken
     if _woken:
@@ -101,11 +101,11 @@ def _wake_the_main_thread() -> None:
     os.set_blocking(note, False)
     signal.set_wakeup_fd(note, warn_on_full_buffer=False)
     signal.signal(_WAKE, lambda number, frame: None)
-    threading.Thread(target=_wake, args=(noted, threading.main_thread().ident or 0), daemon=True).start()
+    threading.Thread(target=_wake, args=(noted, threading.get_ident()), daemon=True).start()
 
 
 def _wake(noted: int, main: int) -> None:
-    """Wake the main thread for each signal that is noted."""
+    """Wake the main thread after each signal whose number Python writes to the pipe."""
     while True:
         if any(number != _WAKE for number in os.read(noted, 64)):
             signal.pthread_kill(main, _WAKE)

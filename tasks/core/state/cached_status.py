@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import _signal  # signal itself would import enum
 
-if __name__ == "__main__":  # scripts/inv ignores it until here: from here on a Ctrl-C ends this without a traceback
+if __name__ == "__main__":  # scripts/inv ignores Ctrl-C until here: from here on it ends this without a traceback
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 import json

@@ -153,7 +153,7 @@ def temporary() -> Iterator[Path]:
     base = folder()
     existed = base.is_dir()
     try:
-        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{process(os.getpid())}-", dir=made(base)))
+        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{_process(os.getpid())}-", dir=made(base)))
     except OSError as why:
         raise _cannot_write(base, why) from None
     try:
@@ -176,16 +176,16 @@ def sweep() -> None:
 
 
 def sweep_beside(path: Path) -> None:
-    """Delete what runs that were killed while they wrote this file have left beside it."""
+    """Delete the temporary files of this file that killed runs left beside it."""
     _sweep_files(path.parent, re.escape(path.name))
 
 
 def beside(path: Path) -> str:
-    """Return the first part of the name of a temporary file that is to replace the path."""
-    return f".{path.name}.{process(os.getpid())}-"
+    """Return how the name of a temporary file begins that is to replace the path."""
+    return f".{path.name}.{_process(os.getpid())}-"
 
 
-def process(pid: int) -> str:
+def _process(pid: int) -> str:
     """Return the pid with the start of the process, which distinguishes it from a later one with the same pid."""
     return f"{pid}-{started(pid):.0f}"
 
@@ -199,9 +199,9 @@ def _sweep_files(place: Path, name: str) -> None:
 
 
 def _has_ended(mark: str) -> bool:
-    """Has the process ended whose pid and start this is, with more behind them?"""
+    """Has the process ended? mark: its pid and its start, followed by `-` and anything else."""
     pid, start, _ = (*mark.split("-"), "", "", "")[:3]
-    return not pid.isdecimal() or process(int(pid)) != f"{pid}-{start}"
+    return not pid.isdecimal() or _process(int(pid)) != f"{pid}-{start}"
 
 
 @contextmanager

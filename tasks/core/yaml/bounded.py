@@ -31,7 +31,7 @@ class _Limits:
         """Count the level. The parser calls this before each value: the one place where both parsers can be stopped."""
         self.level += 1
         if self.level > DEEPEST:
-            raise _refused("nested too deeply", current)
+            raise _refused(f"nested too deeply: more than {DEEPEST} levels", current)
         super().descend_resolver(current, index)  # type: ignore[misc]
 
     def ascend_resolver(self) -> None:
@@ -78,7 +78,7 @@ def _measure(node: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
         more, levels = _measure(child, known)
         size, height = size + more, max(height, levels + 1)
         if height > DEEPEST:
-            raise _refused("nested too deeply", node)
+            raise _refused(f"nested too deeply: more than {DEEPEST} levels", node)
         if size > LARGEST:
             raise _refused("its aliases stand for too much", node)
     known[id(node)] = (size, height)

@@ -44,9 +44,7 @@ def read(path: Path) -> Document:
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark or why.context_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise Trouble(
-            f"{place}: {why.problem or why.context}", fix="correct the line (YAML allows no tabs for indentation)"
-        ) from None
+        raise Trouble(f"{place}: {why.problem or why.context}", fix=_fix(text, mark.line if mark else None)) from None
     except yaml.YAMLError as why:
         raise Trouble(
             f"{path} is not YAML: {str(why).splitlines()[0]}",
@@ -71,6 +69,12 @@ def _text(path: Path) -> str:
         ) from None
     except OSError as why:
         raise Trouble(f"cannot read {path}: {why.strerror}", fix=f"look at the owner of {path}") from None
+
+
+def _fix(text: str, number: int | None) -> str:
+    """How to correct the line of this number, counted from 0."""
+    line = "" if number is None else "".join(text.split("\n")[number : number + 1])
+    return "correct the line (YAML allows no tabs for indentation)" if "\t" in line else "correct the line"
 
 
 def value(text: str) -> Any:

@@ -94,9 +94,10 @@ def write_file(
     before(text)
     store.write(path, text)
     if omitted:
+        taken = _taken(pod, dev).keys()
         reasons = {
-            "they would not be read alike by python-dotenv, a shell and docker": omitted & _taken(pod, dev).keys(),
-            "they are not for a process on this machine": omitted - _taken(pod, dev).keys(),
+            "not read alike by python-dotenv, a shell and docker": omitted & taken,
+            "not for a process on this machine": omitted - taken,
         }
         named = "; ".join(f"{', '.join(sorted(names))} ({why})" for why, names in reasons.items() if names)
         whole = shlex.quote(str(path.with_suffix(".json")))

@@ -165,8 +165,8 @@ def setup(s: Settings) -> Iterator[Fact]:
         return
     not_done = {key: step for key, step in kept.items() if step.get("state") != steps.State.DONE}
     for key, step in not_done.items():
-        # Of the last run, not of now: what the other sections say is newer.
-        problem = Problem(f"in its last run {step['state']}: {step['note']}", fix=step["fix"])
+        # Not the state of now, so only a warning: what the other sections say is newer, see `last_setup`.
+        problem = Problem(f"{step['state']} in the last run: {step['note']}", fix=step["fix"])
         yield Fact("setup", key, state=State.WARN, problem=problem, at=float(step["at"]))
     if not not_done:
         newest = max(float(step["at"]) for step in kept.values())

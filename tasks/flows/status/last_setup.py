@@ -1,9 +1,10 @@
-"""What the last `inv setup` did not do, seen with what holds now: much of it can be done by other commands since."""
+"""What the last `inv setup` did not do, compared with the state of now: other commands may have done it since."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from tasks.core.errors import Problem
 from tasks.flows.setup import STEPS
@@ -15,22 +16,23 @@ _SHOWN_IN = {"tools": "tools", "login": "login", "connect": "session", "ready": 
 
 
 def settled(facts: Sequence[Fact]) -> list[Fact]:
-    """Return the facts with the steps of the last setup that are done by now as such."""
-    done = _done(facts)
-    return [_by_now(fact, done) if fact.section == "setup" and fact.name else fact for fact in facts]
+    """Return the facts, with each step of the last setup that is done by now marked as done."""
+    done, kept = _done(facts), last()
+    return [
+        _by_now(fact, done, kept.get(fact.name, {}).get("unmet")) if fact.section == "setup" and fact.name else fact
+        for fact in facts
+    ]
 
 
-def _by_now(fact: Fact, done: set[str]) -> Fact:
-    was = fact.problem.what if fact.problem else fact.value
+def _by_now(fact: Fact, done: set[str], unmet: Any) -> Fact:
+    """The step as it is now. unmet: the needs that the last run lacked, as they were kept."""
     if fact.name in done:
-        return replace(fact, state=State.OK, problem=None, value=f"done by now; in the last run it was {was}")
-    unmet = last()[fact.name].get("unmet")
-    waited_for = [str(step) for step in unmet] if isinstance(unmet, list) else []
-    if waited_for and done.issuperset(waited_for):
-        problem = Problem(
-            f"not tried in the last run, which lacked {', '.join(waited_for)}", fix=f"inv setup --only {fact.name}"
-        )
-        return replace(fact, state=State.WARN, problem=problem)
+        was = fact.problem.what if fact.problem else fact.value
+        return replace(fact, state=State.OK, problem=None, value=f"done by now; {was}")
+    lacked = [str(step) for step in unmet] if isinstance(unmet, list) else []
+    if lacked and done.issuperset(lacked):
+        what = f"not tried in the last run, which lacked {', '.join(lacked)}"
+        return replace(fact, problem=Problem(what, fix=f"inv setup --only {fact.name}"))
     return fact
 
 

@@ -88,7 +88,7 @@ def test_a_command_is_not_named_in_what_it_prints_itself(monkeypatch: pytest.Mon
     assert f"; inv {task} " in explain("kubectl", said)[1]
     monkeypatch.setattr(typed, "_running", frozenset({"status"}))
     assert f"; inv {task} " in explain("kubectl", said)[1]
-    typed.these_run({task})
+    typed.set_running({task})
     fix = explain("kubectl", said)[1]
     assert fix
     assert f"inv {task}" not in fix

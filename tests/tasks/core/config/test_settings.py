@@ -141,6 +141,7 @@ WRONG = {
         "quotes",
     ),
     "an alias to itself": ("azure: &a [*a]\n", r"nested too deeply", "correct"),
+    "too many brackets": ("azure: " + "[" * 101 + "]" * 101, r":1: nested too deeply: more than 100 levels", "correct"),
     "a namespace that reads as a flag": ("cluster: {namespace: -x}\n", r"cluster\.namespace", "cluster.namespace"),
     "a slot of two lines": ('telepresence: {slot: "a\\nb"}\n', r"telepresence\.slot", "telepresence.slot"),
     "a slot that no header can carry": ("telepresence: {slot: 日本}\n", r"telepresence\.slot", "telepresence.slot"),
@@ -163,6 +164,14 @@ def test_an_error_is_one_line_with_its_place(root: Path, case: str):
         load(root, {})
     assert fix in caught.value.fix
     assert "\n" not in caught.value.what
+
+
+def test_tabs_are_named_only_where_there_is_one(root: Path):
+    for case, (text, _, _) in WRONG.items():
+        (root / "config/settings.local.yaml").write_text(text)
+        with pytest.raises(Trouble) as caught:
+            load(root, {})
+        assert ("no tabs" in caught.value.fix) is (case == "a tab"), case
 
 
 def test_a_binary_file_causes_no_traceback(root: Path):

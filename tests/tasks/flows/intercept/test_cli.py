@@ -138,7 +138,7 @@ def test_the_environment_is_written_once(here: Workstation, tmp_path: Path, caps
     env(env_file=str(lines))
     said = capsys.readouterr()
     assert said.out == f"1 variables written to {lines} (mode 0600)\n"
-    assert f"{lines} does not have B (they would not be read alike by python-dotenv, a shell and docker)" in said.err
+    assert f"{lines} does not have B (not read alike by python-dotenv, a shell and docker)" in said.err
     assert f": --env-file {file} would have all variables" in said.err
 
 

@@ -244,8 +244,8 @@ def test_a_file_is_private_and_has_what_all_readers_read_alike(tmp_path: Path, c
     assert omitted == ["BASH_ENV", "LINES", "LONG", "PATH", "QUOTED", "app.dotted", "É_no"]
     assert path.read_text() == "A=postgres://db:5432/x?y=\nB=\nURL=https://x.example/a,b%20c@d\nZ=ä+1\n"
     warning = capsys.readouterr().err
-    assert "LINES, LONG, QUOTED, app.dotted, É_no (they would not be read alike" in warning
-    assert "BASH_ENV, PATH (they are not for a process on this machine)" in warning
+    assert "LINES, LONG, QUOTED, app.dotted, É_no (not read alike" in warning
+    assert "BASH_ENV, PATH (not for a process on this machine)" in warning
     assert f"--env-file {tmp_path / 'pod.json'} would have all variables" in warning
     assert environment.write_file(path, {"A": "1"}, Dev(command=["x"])) == []
     assert capsys.readouterr().err == ""

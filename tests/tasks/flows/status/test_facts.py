@@ -122,4 +122,4 @@ def test_a_step_that_was_not_done_is_of_the_last_setup_and_not_of_now(monkeypatc
     monkeypatch.setattr(setup_cli, "last", lambda: {"tools": step})
     (fact,) = facts.setup(settings())
     assert (fact.state, fact.at) == (State.WARN, 5.0)
-    assert fact.problem == Problem("in its last run blocked: az may not be executed", fix="inv aks.login")
+    assert fact.problem == Problem("blocked in the last run: az may not be executed", fix="inv aks.login")
