@@ -181,14 +181,14 @@ def _size(stream: Any) -> os.terminal_size:
 def screen() -> Iterator[None]:
     """Show what `say` prints in the block at once, instead of what the terminal showed, and only as much as fits."""
     global _screen
-    rows = _size(sys.stdout).lines
-    if not rows:
+    columns, rows = _size(sys.stdout)
+    if not rows or not columns:
         yield
         return
     _screen = []
     try:
         yield
-        lines = screenful(_screen, rows)
+        lines = screenful(_screen, rows, columns)
     finally:
         _screen = None
     _write(sys.stdout, "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")

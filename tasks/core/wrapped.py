@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
+from bisect import bisect_right
+from itertools import accumulate
 
 _NARROWEST = 40  # columns; below that a terminal breaks lines no worse
 _LABEL = re.compile(r" *(\w+: )?")  # `  why: `
@@ -40,9 +42,13 @@ def _line(line: str, columns: int, hang: int | None) -> str:
     return head + f"\n{' ' * hang}".join(lines)
 
 
-def screenful(lines: list[str], rows: int) -> list[str]:
-    """Return the lines that fit into a window of this height, with the cursor below them; the last says what is left out."""
-    if len(lines) < rows:
+def screenful(lines: list[str], rows: int, columns: int) -> list[str]:
+    """Return the lines that fit into a window of this size, with the cursor below them; the last says what is left out.
+
+    A line that is not broken, such as a command to copy, takes several rows of a narrow window.
+    """
+    ends = list(accumulate(max(1, -(-len(line) // columns)) for line in lines))
+    if not lines or ends[-1] < rows:
         return lines
-    kept = max(rows - 2, 0)
-    return [*lines[:kept], f"... {len(lines) - kept} more lines: enlarge the window, or see `inv status`"]
+    kept = bisect_right(ends, max(rows - 2, 0))
+    return [*lines[:kept], f"... {len(lines) - kept} more lines: enlarge the window, or see `inv status`"[:columns]]

@@ -66,3 +66,14 @@ def test_without_a_command_it_says_how_to_use_it():
         1,
         ["error: no command", "  fix: scripts/readonly-root ./scripts/inv test"],
     )
+
+
+def test_scripts_keep_their_line_ends_in_a_checkout_on_windows():
+    root = Path(__file__).resolve().parents[2]
+    folders = (".ci", ".devcontainer", "scripts")
+    files = [p for name in folders if (root / name).is_dir() for p in (root / name).iterdir() if p.is_file()]
+    programs = [str(p.relative_to(root)) for p in files if p.read_bytes().startswith(b"#!")]
+    argv = ["git", "check-attr", "eol", *programs]
+    shown = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(shown) >= 4
+    assert [line for line in shown if not line.endswith(": eol: lf")] == []

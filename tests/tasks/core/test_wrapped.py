@@ -43,8 +43,16 @@ def test_commands_to_copy_and_narrow_windows_are_left_alone():
 
 
 def test_a_screen_has_as_many_lines_as_the_window():
-    assert screenful(list("abc"), 4) == list("abc")
-    assert screenful(list("abc"), 3) == ["a", "... 2 more lines: enlarge the window, or see `inv status`"]
+    assert screenful(list("abc"), 4, 80) == list("abc")
+    assert screenful(list("abc"), 3, 80) == ["a", "... 2 more lines: enlarge the window, or see `inv status`"]
+
+
+def test_a_line_that_is_not_broken_counts_as_the_rows_it_takes():
+    fix = "  fix: " + "x" * 120  # three rows of 60 columns
+    assert screenful(["a", fix, "b"], 6, 60) == ["a", fix, "b"]
+    assert screenful(["a", fix, "b"], 5, 60) == ["a", "... 2 more lines: enlarge the window, or see `inv status`"]
+    assert screenful(["x" * 60, "b"], 3, 60) == ["x" * 60, "b"]
+    assert screenful([fix, fix], 4, 40) == ["... 2 more lines: enlarge the window, or"]
 
 
 def on_terminal(code: str, columns: int = 60, rows: int = 8) -> list[str]:
