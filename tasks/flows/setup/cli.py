@@ -64,7 +64,7 @@ def run(
     else:
         _show_result(setup, name, outcomes, seconds)
     if not read_only:
-        _keep(name, outcomes, seconds)
+        _keep(setup, name, outcomes, seconds)
     return exit_code(outcomes, dry=dry, check=check)
 
 
@@ -175,8 +175,8 @@ def _show_result(setup: SetupRun, name: str, outcomes: Sequence[Outcome], second
     done = [o for o in outcomes if o.state is State.DONE]
     skipped = [o for o in done if o.key in setup.skipped]
     budget = f" (budget {setup.settings.budgets.setup:g} s)" if name == "setup" else ""
-    also = f", {len(skipped)} of them skipped" if skipped else ""
-    ui.say(f"{name}: {len(done)} of {len(outcomes)} steps done{also} in {seconds:.1f} s{budget}")
+    also = f", {len(skipped)} skipped" if skipped else ""
+    ui.say(f"{name}: {len(done) - len(skipped)} of {len(outcomes)} steps done{also} in {seconds:.1f} s{budget}")
     for outcome in outcomes:
         if outcome.state is not State.DONE:
             _show_unfinished(outcome, setup.problems.get(outcome.key, []))
@@ -220,13 +220,14 @@ def _change_document(change: Change[object]) -> dict[str, str]:
     return {"text": change.text, "command": change.command, "destroys": change.destroys}
 
 
-def _keep(name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+def _keep(setup: SetupRun, name: str, outcomes: Sequence[Outcome], seconds: float) -> None:
     """Keep the outcomes for `inv status`, and the times."""
     now = round(time.time(), 1)
     kept = last()
     for o in outcomes:
         outcome = {"state": str(o.state), "note": o.note, "fix": o.fix, "unmet": list(o.unmet)}
-        kept[o.key] = {**outcome, "seconds": round(o.seconds, 3), "at": now}
+        skipped = o.key in setup.skipped
+        kept[o.key] = {**outcome, "skipped": skipped, "seconds": round(o.seconds, 3), "at": now}
     store.cache(store.folder(FILE), json.dumps(kept, indent=1))
     cold = any(o.made for o in outcomes)
     try:

@@ -170,7 +170,9 @@ def setup(s: Settings) -> Iterator[Fact]:
         yield Fact("setup", key, state=State.WARN, problem=problem, at=float(step["at"]))
     if not not_done:
         newest = max(float(step["at"]) for step in kept.values())
-        yield Fact("setup", "", f"all {len(kept)} steps done", at=newest)
+        skipped = [key for key, step in kept.items() if step.get("skipped")]
+        done = f"{len(kept) - len(skipped)} steps done, skipped: {', '.join(skipped)}"
+        yield Fact("setup", "", done if skipped else f"all {len(kept)} steps done", at=newest)
 
 
 def budgets(s: Settings) -> Iterator[Fact]:

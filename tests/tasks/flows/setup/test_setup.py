@@ -16,6 +16,7 @@ from tasks.core.errors import Refused, Trouble
 from tasks.core.state import timing
 from tasks.flows.setup import select
 from tasks.flows.setup.setup_run import SetupRun
+from tasks.flows.status import facts
 from tasks.tools import base
 from tests.made import settings
 from tests.tasks.flows.setup.conftest import Workstation
@@ -403,7 +404,9 @@ def test_a_step_with_nothing_to_do_here_is_skipped_and_not_ok(
     workstation.changed = {"REMOTE_DEV_PACKAGES__FOLDER": str(tmp_path / "none")}
     assert workstation.setup(only=["packages"]) == 0
     said = capsys.readouterr()
-    assert "1 of 1 steps done, 1 of them skipped" in said.out
+    assert "0 of 1 steps done, 1 skipped" in said.out
+    (fact,) = facts.setup(settings())
+    assert fact.value == "0 steps done, skipped: packages"
     assert said.err.startswith("-- packages     no package.json in")
     assert workstation.outcomes(capsys, only=["packages"])["packages"]["skipped"] is True
 
