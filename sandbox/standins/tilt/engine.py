@@ -254,7 +254,8 @@ class Engine:
     def _on_signal(self, number: int, frame: Any) -> None:
         if self.ended.is_set():
             os._exit(1)  # a second signal
-        self.ended.set()
+        # In a thread: `set` would wait here for a lock that `wait` in the main thread may be holding.
+        threading.Thread(target=self.ended.set, daemon=True).start()
 
     def _stop(self) -> None:
         """Stop the serve commands. Tilt exits after the grace period."""

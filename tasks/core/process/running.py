@@ -11,7 +11,8 @@ from tasks.core.process.processes import deliver
 
 GRACE = 0.5  # seconds between SIGTERM and SIGKILL: az removes its lock files on SIGTERM
 _groups: set[int] = set()  # the process groups of captured children, of every thread
-_interrupted = threading.Event()
+# Not an Event: its lock may be held by the main thread when that is interrupted, and the handler would wait for it forever.
+_interrupted = False
 
 
 @contextmanager
@@ -26,20 +27,22 @@ def captured(group: int) -> Iterator[None]:
 
 def may_start() -> bool:
     """May this thread start a child? Not after an interrupt, except the main thread, which then cleans up."""
+    global _interrupted
     if threading.current_thread() is threading.main_thread():
-        _interrupted.clear()  # it has unwound to where it cleans up
+        _interrupted = False  # it has unwound to where it cleans up
         return True
     return not interrupted()
 
 
 def interrupted() -> bool:
     """Was the run interrupted, and is this one of its other threads?"""
-    return _interrupted.is_set() and threading.current_thread() is not threading.main_thread()
+    return _interrupted and threading.current_thread() is not threading.main_thread()
 
 
 def reset() -> None:
     """Forget an interrupt, for a test that starts in the process of an earlier one."""
-    _interrupted.clear()
+    global _interrupted
+    _interrupted = False
 
 
 def end_running() -> None:
@@ -56,10 +59,11 @@ def interrupt_running() -> None:
 
     Kill at once when this was asked before.
     """
-    if _interrupted.is_set():
+    global _interrupted
+    if _interrupted:
         _send(tuple(_groups), signal.SIGKILL)
         return
-    _interrupted.set()
+    _interrupted = True
     end_running()
 
 

@@ -105,3 +105,28 @@ def test_an_error_after_an_interruption_that_was_lost_is_the_interruption(monkey
     with pytest.raises(Interrupted) as ended, program._errors_shown():
         raise Trouble("not started, the run was interrupted")
     assert ended.value.exit == 143
+
+
+def test_a_signal_at_any_line_of_the_start_of_a_child_unwinds_the_run():
+    """A lock that the interrupted line holds must not be needed by the handler, which would wait for it forever."""
+    code = """
+import os, signal, sys
+from tasks.core.process import interrupt, running
+left = int(sys.argv[1])
+def trace(frame, event, argument):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGINT)
+    return trace
+interrupt.take_signals()
+sys.settrace(trace)
+running.may_start()
+sys.settrace(None)
+"""
+    for line in range(1, 100):
+        done = subprocess.run([sys.executable, "-c", code, str(line)], capture_output=True, text=True, timeout=30)
+        assert done.returncode in {0, 130}, done.stderr
+        if done.returncode == 0:
+            break
+    assert line > 3
