@@ -19,6 +19,7 @@ from tasks.core import strict_json
 from tasks.core.errors import TimedOut, ToolError
 from tasks.core.process import running
 from tasks.core.process.child import DEVNULL, PIPE, Child, TimeoutExpired, start
+from tasks.core.process.foreground import end_group
 from tasks.core.process.output import Lines, TooMuch, clean, communicate, decoded, last_line
 from tasks.core.process.processes import deliver
 
@@ -185,7 +186,8 @@ class Command:
                 out, err = _end_group(child)
                 raise self._timed_out(limit, out, err) from None
             except BaseException:
-                _end_group(child)
+                # Not `communicate` again: it relies on what an interrupted one may not have set yet.
+                end_group(child.pid, child, running.GRACE)
                 raise
 
     def _timed_out(self, limit: float, out: bytes, err: bytes) -> TimedOut:

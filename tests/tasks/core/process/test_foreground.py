@@ -79,9 +79,9 @@ def test_the_second_signal_kills_a_child_that_ignores_the_first():
 
 
 def test_ctrl_z_stops_this_process_and_says_that_the_child_runs_on():
-    said = RUN.replace("taken=taken", "taken=taken, started=lambda pid: print(pid, flush=True)")
+    said = RUN.replace("taken=taken", r"taken=taken, started=lambda pid: os.write(1, b'%d\n' % pid)")
     process = subprocess.Popen(
-        [sys.executable, "-c", said, "sh", "-c", "trap 'exit 9' INT; while :; do sleep 0.05; done"],
+        [sys.executable, "-c", said, "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,7 +89,8 @@ def test_ctrl_z_stops_this_process_and_says_that_the_child_runs_on():
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    child = int(process.stdout.readline())
+    lines = {process.stdout.readline(), process.stdout.readline()}  # the child is started, and ready, in any order
+    child = int(min(lines))
     process.send_signal(signal.SIGTSTP)
     assert until(lambda: processes.stat(process.pid)[0] == "T", every=0.02, for_=30)
     assert processes.stat(child)[0] != "T"

@@ -107,11 +107,13 @@ def test_an_error_after_an_interruption_that_was_lost_is_the_interruption(monkey
     assert ended.value.exit == 143
 
 
-def test_a_signal_at_any_line_of_the_start_of_a_child_unwinds_the_run():
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "step"), [("running.may_start()", 1), ("tool.Tool('sleep')['0.01'].run()", 70)])
+def test_a_signal_at_any_line_of_a_call_unwinds_the_run(call: str, step: int):
     """A lock that the interrupted line holds must not be needed by the handler, which would wait for it forever."""
-    code = """
+    code = f"""
 import os, signal, sys
-from tasks.core.process import interrupt, running
+from tasks.core.process import interrupt, running, tool
 left = int(sys.argv[1])
 def trace(frame, event, argument):
     global left
@@ -120,13 +122,14 @@ def trace(frame, event, argument):
         os.kill(os.getpid(), signal.SIGINT)
     return trace
 interrupt.take_signals()
+tool.Tool("true")[()].run()
 sys.settrace(trace)
-running.may_start()
+{call}
 sys.settrace(None)
 """
-    for line in range(1, 100):
+    for line in range(1, 10_000, step):
         done = subprocess.run([sys.executable, "-c", code, str(line)], capture_output=True, text=True, timeout=30)
         assert done.returncode in {0, 130}, done.stderr
         if done.returncode == 0:
             break
-    assert line > 3
+    assert line > 3 * step
