@@ -93,7 +93,7 @@ def _asked(request: Request, key: str, known: Entry | None) -> tuple[Entry | Non
         kept.touch(request, "failed")
         return known, done
     expires = kept.expiry(done.out)
-    after = kept.state(request)
+    after = kept.settled_state(request)
     if not login or after[0] != login or not expires or expires - time.time() < cached.DYING:
         return None, done
     if cache and (not after[1] or (after[1] != cache and after[2] != accounts)):

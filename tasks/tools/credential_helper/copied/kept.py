@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LOCK_WAIT = 60.0  # seconds for another call; kubelogin itself gives az 30
+_TICK, _TICKS = 0.02, 5  # seconds, and how often to wait for so long
 _STAYING = {"lock", "renewal", "failed", "forgotten"}
 _FORGOTTEN_AFTER = 86400.0  # seconds after which an unused file is deleted
 _EXPIRY = re.compile(rb'("expirationTimestamp"\s*:\s*)"[^"]*"')
@@ -82,8 +83,9 @@ def adopted(request: Request, key: str) -> Entry | None:
     if entry is not None:
         entry.key = key
         keep(request, entry)
-        with suppress(OSError):
-            os.unlink(request.path(pending))
+        if not request.reads_only:
+            with suppress(OSError):
+                os.unlink(request.path(pending))
     return entry
 
 
@@ -96,6 +98,27 @@ def state(request: Request) -> tuple[str, str, str]:
         if cached.token_cache_state(request) == cache:
             return login, cache, accounts
     return login, cache, ""
+
+
+def settled_state(request: Request) -> tuple[str, str, str]:
+    """Return the same when no file was written in the last moment: a further write then changes a file's times.
+
+    The kernel stamps files with the time of its last tick, of up to 10 ms.
+    """
+    folder = request.login_folder
+    for _ in range(_TICKS):
+        written = [_written(os.path.join(folder, name)) for name in (*cached.LOGIN, cached.TOKEN_CACHE)]
+        if time.time() - max(written) > _TICK:
+            break
+        time.sleep(_TICK)
+    return state(request)
+
+
+def _written(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _accounts(path: str) -> str:
