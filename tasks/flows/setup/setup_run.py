@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Problem, ToolError, Trouble
+from tasks.flows import session
 from tasks.flows.setup.lazy import Lazy
 from tasks.tools import az, capabilities, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
@@ -52,7 +54,9 @@ class SetupRun:
     def __post_init__(self) -> None:
         self.fetched_context = Lazy(lambda: fetched.context(self.settings))
         self.shown_cluster = Lazy(lambda: az_cluster.show(self.settings))
+        self.seen_session = Lazy(lambda: session.settled(self.settings))
         self.fresh_login = False
+        self._fetches = False
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
         self._lock = threading.Lock()
@@ -65,12 +69,19 @@ class SetupRun:
         try:
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
+                self._fetches = True
                 self.fetched_context.start()
                 self.shown_cluster.start()
             else:
                 self._target(session_context(self.settings, present)).start()
         except Blocked:
             return  # the step reports it
+
+    def let_the_fetch_go_first(self) -> None:
+        """Wait while the credentials are fetched: the whole run waits for them, and programs share the processors."""
+        if self._fetches:
+            with suppress(Trouble):  # the step that needs the answer reports it
+                self.fetched_context.get()
 
     def stop(self) -> None:
         """End the reads that are still running."""

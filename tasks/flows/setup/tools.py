@@ -29,6 +29,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Report missing programs and where to get them. Setup installs none itself."""
     import msgspec
 
+    setup.let_the_fetch_go_first()
     wanted = pins(setup.settings)
     s = msgspec.structs.replace(setup.settings, tools=wanted)
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
