@@ -20,7 +20,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     s = setup.settings
     setup.checked_target(session_context(s, kc.wanted_context(s)))
     try:
-        now = setup.seen_session.get()
+        now = setup.session_to_connect()
         for change in session.connect_changes(s, yes=setup.yes, now=now):
             setup.seen_session.invalidate()
             yield replace(change, run=partial(_run, setup, change))

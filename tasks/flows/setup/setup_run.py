@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,8 @@ from tasks.tools import kubeconfig as kc
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az import fetched
 from tasks.tools.kubeconfig import Context
+
+_MOMENT = 1.0  # second; a connect takes longer
 
 
 @dataclass
@@ -57,6 +60,7 @@ class SetupRun:
         self.seen_session = Lazy(lambda: session.settled(self.settings))
         self.fresh_login = False
         self._fetches = False
+        self._looked_early: float | None = None
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
         self._lock = threading.Lock()
@@ -83,8 +87,29 @@ class SetupRun:
             with suppress(Trouble):  # the step that needs the answer reports it
                 self.fetched_context.get()
 
+    def look_early(self) -> None:
+        """Look at the session while the guard looks at the target."""
+        self._looked_early = time.monotonic()
+        self.seen_session.start()
+
+    def session_to_connect(self) -> session.Look:
+        """Return the session as it is under the lock of the step.
+
+        An early look counts only for a moment, and only when there was nothing: daemons that another run has just
+        started look like abandoned ones.
+        """
+        now = self.seen_session.get()
+        early, self._looked_early = self._looked_early, None
+        if early is None:
+            return now
+        if time.monotonic() - early < _MOMENT and not (now.session.running or now.orphans or now.problem):
+            return now
+        self.seen_session.invalidate()
+        return self.seen_session.get()
+
     def stop(self) -> None:
         """End the reads that are still running."""
+        self.seen_session.stop()
         self.fetched_context.stop()
         self.shown_cluster.stop()
         self._telepresence_help.stop()
