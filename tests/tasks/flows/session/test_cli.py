@@ -183,7 +183,7 @@ def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, m
     with ExitStack() as other:
         other.enter_context(store.lock("session"))
 
-        def changes(s: Settings, yes: bool) -> Iterator[Change[object]]:
+        def changes(s: Settings, yes: bool, now: connect.Look | None = None) -> Iterator[Change[object]]:
             other.close()
             return iter(next(plans))
 
