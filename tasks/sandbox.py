@@ -13,7 +13,7 @@ STOP = "export REMOTE_DEV_STATE='/dev/null/inv sandbox.env failed'; false\n"
 ID = "which sandbox (default: this shell's, or the only one)"
 START = {
     "telepresence": "simulated version: 2.19.1, 2.25.1 or 2.31.0 (default)",
-    "latency": "none (default), or aks: as slow as a real cluster",
+    "latency": "none (default), aks: as slow as a distant cluster, or real: as measured on a nearby one",
     "repo": "repository whose config/ names the services (default: this one)",
     "logged_out": "nobody is logged in to az",
 }

@@ -52,6 +52,12 @@ def must_pass(service: ClusterService, port: Port | None, policy: str, say: Call
         say("; ".join(text for text in (problem.what, problem.why, problem.fix) if text))
 
 
+def depends_on_policy(service: ClusterService) -> bool:
+    """Does the traffic manager's inject policy decide about this workload? Not when it has an agent, or asks for one."""
+    opted_in = annotation(service.template, "inject-traffic-agent").lower() in {"enabled", "true"}
+    return not opted_in and not service.has_agent
+
+
 def patch(service: ClusterService, key: str, value: str) -> str:
     """Return the annotation to set in the gitops repository, with a command that shows its effect."""
     body = f'{{"spec":{{"template":{{"metadata":{{"annotations":{{"{key}":"{value}"}}}}}}}}}}'
@@ -91,8 +97,7 @@ def _forbidden(service: ClusterService) -> Iterator[Obstacle]:
 
 
 def _policy(service: ClusterService, policy: str) -> Iterator[Obstacle]:
-    opted_in = annotation(service.template, "inject-traffic-agent").lower() in {"enabled", "true"}
-    if policy == "WhenEnabled" and not opted_in and not service.has_agent:
+    if policy == "WhenEnabled" and depends_on_policy(service):
         yield refusal(
             f"{service.name} has not opted in to the Traffic Agent",
             why="the traffic manager's injectPolicy is WhenEnabled",

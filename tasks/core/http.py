@@ -39,6 +39,11 @@ class Reply:
     """The headers did not come until the deadline."""
 
 
+def load() -> None:
+    """Import what a request needs: beside something that waits, it costs no time."""
+    import http.client  # noqa: F401
+
+
 def ask(url: str, *, headers: Mapping[str, str], address: str = "", timeout: float = 5.0, verify: bool = True) -> Reply:
     """GET the URL. A network failure is a Reply with status 0.
 

@@ -17,6 +17,7 @@ import pytest
 from sandbox import control
 from sandbox.faults.catalogue import FAULTS
 from sandbox.server import apply_fault
+from sandbox.world.latency import PROFILES
 from tasks.core.errors import Trouble
 from tests.sandbox.shell import CONNECT, SERVICE, free_port, wait_until
 from tests.world import ROOT, inv, is_possible, switch_on
@@ -236,11 +237,24 @@ def test_a_slow_tool_takes_two_seconds_longer(shell):
 
 
 @pytest.mark.slow
-def test_latency_aks_delays_each_tool(shell):
-    me = shell(latency="aks")
+@pytest.mark.parametrize(("latency", "kubectl", "connect"), [("aks", 0.3, 3.0), ("real", 0.1, 2.5)])
+def test_a_latency_profile_delays_each_tool(shell, latency, kubectl, connect):
+    me = shell(latency=latency)
     began = time.monotonic()
     me.kubectl("get", "pods", "-o", "name")
-    assert 0.3 <= time.monotonic() - began < 60
+    assert kubectl <= time.monotonic() - began < 60
     began = time.monotonic()
     me.tp(*CONNECT)
-    assert 3.0 <= time.monotonic() - began < 60
+    assert connect <= time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+def test_connect_takes_longer_by_the_time_of_the_credential_plugin(shell):
+    me = shell(latency="real")
+    control.give_kubeconfig(me.box, exec_plugin=True)
+    began = time.monotonic()
+    me.tp(*CONNECT)
+    profile = PROFILES["real"]
+    plugin = profile.of("kubelogin", ("get-token",)) + profile.of("az", ("account", "get-access-token"))
+    assert len(me.box.calls("kubelogin")) == 4
+    assert profile.connect + 4 * plugin <= time.monotonic() - began < 60

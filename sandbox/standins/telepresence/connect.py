@@ -79,8 +79,8 @@ def establish(run: Run, implicit: bool = False) -> bool:
             run.say("\n".join(lines))
         if implicit:
             _warn_implicit(run, want)
-        _reach_cluster(run, daemon, want, error)
-        run.world.wait(run.call, max(0.0, _duration(run) - (time.monotonic() - began)))
+        end = began + _reach_cluster(run, daemon, want, error) + _duration(run)
+        run.world.wait(run.call, max(0.0, end - time.monotonic()))
     except CallerGone:
         with run.world.lock:  # the CLI was killed: its daemons keep running
             daemon.orphan = run.new
@@ -95,17 +95,23 @@ def establish(run: Run, implicit: bool = False) -> bool:
 
 
 def _duration(run: Run) -> float:
-    """The seconds from start to end."""
+    """The seconds from start to end, without those of the credential plugin (recordings 60 and 61)."""
     return run.world.profile.connect + (3.0 if run.world.fault("connect-slow") else 0.0)
 
 
-def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> None:
-    """Log in, find the traffic manager and set up the network. `want` is the error text of an unusable kubeconfig."""
+def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> float:
+    """Log in, find the traffic manager and set up the network. Returns the seconds of the login.
+
+    `want` is the error text of an unusable kubeconfig.
+    """
     if not isinstance(want, Wanted):
         raise Failure(want if want.startswith("stat ") else error + want)
+    began = time.monotonic()
     session = authenticate(run, want, daemon)
+    seconds = time.monotonic() - began
     find_manager(run, want, session)
     set_up_network(run, daemon)
+    return seconds
 
 
 def _end_failed_daemon(run: Run, daemon: Daemon, want: Wanted | str) -> None:

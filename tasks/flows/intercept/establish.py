@@ -167,12 +167,15 @@ def _claim(s: Settings, plan: Plan) -> Entry:
 
 def _leave_own_orphan(s: Settings, plan: Plan) -> None:
     """Leave what this workstation still holds of the workload: kept with --no-run, orphaned, or made by hand."""
-    for entry in journal.entries("intercept"):
-        if entry.data.get("workload") == plan.wanted.workload and not entry.owner_lives:
-            origin = "kept by an earlier run" if entry.data.get("keep") else "left behind by a killed run"
-            ui.talk(f"   leaving {leave.name_of(entry)}, {origin}")
-            leave.leave_entry(s, entry)
-    if leave.holds(session.look(s).session, plan.wanted.name):
+    found = [e for e in journal.entries("intercept") if e.data.get("workload") == plan.wanted.workload]
+    orphans = [entry for entry in found if not entry.owner_lives]
+    for entry in orphans:
+        origin = "kept by an earlier run" if entry.data.get("keep") else "left behind by a killed run"
+        ui.talk(f"   leaving {leave.name_of(entry)}, {origin}")
+        leave.leave_entry(s, entry)
+    was_enough = plan.session.is_enough and not orphans  # else it is another session, or another state of it
+    now = plan.session if was_enough else session.look(s)
+    if leave.holds(now.session, plan.wanted.name):
         ui.talk(f"   leaving {plan.wanted.name}, made by hand earlier")
         perform(telepresence.leave(s, plan.wanted.name))
 

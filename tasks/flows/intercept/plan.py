@@ -10,7 +10,7 @@ from enum import StrEnum
 from tasks.checks import argo, finding, guard, preflight, workload
 from tasks.checks.argo import Argo
 from tasks.checks.workload import ClusterService, Port
-from tasks.core import ui
+from tasks.core import http, ui
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
@@ -19,8 +19,9 @@ from tasks.core.state import journal, store
 from tasks.flows import session
 from tasks.flows.intercept import login
 from tasks.flows.intercept.request import LocalSide, Request, check_local
+from tasks.flows.session.connect import Look
 from tasks.tools import kubectl, telepresence
-from tasks.tools.telepresence import Wanted
+from tasks.tools.telepresence import Session, Wanted
 
 
 class Mode(StrEnum):
@@ -49,6 +50,9 @@ class Plan:
     personal_hint: str = ""
     """How to get only one's own requests; empty when it is so already, or not possible."""
 
+    session: Look = Look(Session(), here=False)
+    """The session, as it was when the cluster was read."""
+
     @property
     def mode(self) -> Mode:
         """Whose requests arrive here."""
@@ -67,6 +71,7 @@ class _Read:
     cluster_service: ClusterService
     inject_policy: str
     argo: Argo
+    session: Look
 
 
 def describe_traffic(headers: Mapping[str, str]) -> str:
@@ -89,7 +94,7 @@ def make(s: Settings, request: Request, *, dry: bool = False) -> Plan:
     notes += _argo_notes(s, read)
     assert port is not None  # must_pass has refused a Service without ports
     _must_not_be_held_here(read.cluster_service)
-    plan = _plan(s, request, read.cluster_service, port, local)
+    plan = _plan(s, request, read, port, local)
     _say_whose_traffic(plan)
     for line in notes:
         ui.talk(f"   {line}")
@@ -122,16 +127,24 @@ def _say_whose_traffic(plan: Plan) -> None:
 def _read_cluster(s: Settings, service: Service, notes: list[str]) -> _Read:
     """Read everything at the same time. Raises the login's failure first, then the guard's, then the others."""
     with ThreadPoolExecutor(max_workers=5) as pool, cancel_on_failure():
+        validity = pool.submit(login.validity, s)
         guarded = pool.submit(guard.assess, s)
         cluster_service = pool.submit(workload.find, s, service)
-        policy = pool.submit(_inject_policy, s)
         argo_cd = pool.submit(argo.read, s)
-        validity = pool.submit(login.validity, s)
-        store.load_locks()
+        now = pool.submit(session.look, s)
+        _load_what_comes_later()
         if line := validity.result():
             notes.append(line)
         guarded.result()
-        return _Read(cluster_service.result(), policy.result(), argo_cd.result())
+        found = cluster_service.result()
+        policy = _inject_policy(s) if preflight.depends_on_policy(found) else ""
+        return _Read(found, policy, argo_cd.result(), now.result())
+
+
+def _load_what_comes_later() -> None:
+    """Import what an intercept needs after its plan, while other programs work."""
+    store.load_locks()
+    http.load()
 
 
 def _port(cluster_service: ClusterService, service: Service, local: LocalSide, notes: list[str]) -> Port | None:
@@ -159,21 +172,21 @@ def _must_not_be_held_here(cluster_service: ClusterService) -> None:
             raise preflight.held_by_own(cluster_service.name, entry.pid)
 
 
-def _plan(s: Settings, request: Request, cluster_service: ClusterService, port: Port, local: LocalSide) -> Plan:
+def _plan(s: Settings, request: Request, read: _Read, port: Port, local: LocalSide) -> Plan:
     cannot_filter = _why_not_personal(s, request, port)
     headers, all_why = _headers(s, request, cannot_filter)
-    workload_name = cluster_service.name
+    workload_name, service_name = read.cluster_service.name, read.cluster_service.service_name
     wanted = Wanted(
         name=_name(s, request, workload_name),
         workload=workload_name,
         local_port=local.port,
         remote_port=port.identifier,
-        service=cluster_service.service_name if cluster_service.service_name != workload_name else "",
+        service=service_name if service_name != workload_name else "",
         headers=headers,
         mount=request.mount,
     )
     hint = "" if headers or cannot_filter else _personal_hint(s, request.service)
-    return Plan(request, cluster_service, port, wanted, local, all_why, hint)
+    return Plan(request, read.cluster_service, port, wanted, local, all_why, hint, read.session)
 
 
 def _name(s: Settings, request: Request, workload_name: str) -> str:

@@ -32,7 +32,7 @@ __all__ = ["Answer", "AnsweredBy", "Listener", "Via", "Way", "ask", "is_unusable
 # access, an unknown route. 503 is apart: an ingress gives it when there is no pod behind it.
 _GATEWAY_STATUSES = {301, 302, 303, 307, 308, 401, 403, 404}
 _NO_BACKEND = 503
-_PAUSE = 0.05  # seconds between two requests
+_FIRST_PAUSE, _PAUSE = 0.005, 0.05  # seconds between two requests: at first, and after some
 _UNCLEAR_ANSWERS = 8  # so many answers of a gateway, and the next way is tried
 
 
@@ -157,6 +157,7 @@ def until_local(
     usable = list(all_ways)
     unclear = 0
     next_way_asked = False
+    pause = _FIRST_PAUSE
     while True:
         answer = ask(s, usable[0], port, headers, listener, timeout=min(3.0, max(0.5, end - time.monotonic())))
         if answer.answered_by is AnsweredBy.LOCAL:
@@ -170,9 +171,10 @@ def until_local(
             other = ask(s, usable[1], port, headers, listener)
             if other.answered_by is AnsweredBy.LOCAL:
                 return other
-        if time.monotonic() + _PAUSE > end:
+        if time.monotonic() + pause > end:
             return answer
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(_PAUSE, pause * 1.5)
 
 
 def is_unusable(answer: Answer, unclear: int) -> bool:

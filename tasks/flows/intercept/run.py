@@ -27,7 +27,7 @@ from tasks.tools import base, telepresence
 
 def changes(s: Settings, plan: Plan) -> list[Change[object]]:
     """Return what will be done, in order, as a dry run shows it."""
-    steps: list[Change[object]] = [*session.connect_changes(s), establish.change(s, plan)]
+    steps: list[Change[object]] = [*session.connect_changes(s, now=plan.session), establish.change(s, plan)]
     if plan.local.argv:
         steps.append(Change(f"run in {plan.local.folder}", plan.local.argv))
         steps.append(telepresence.leave(s, plan.wanted.name))
@@ -45,7 +45,7 @@ def run(s: Settings, request: Request, show: Callable[[ActiveIntercept], None], 
     with foreground.signals() as signals:
         try:
             plan = plans.make(s, request)
-            seconds = Seconds(connect=session.ensure(s, guarded=True))
+            seconds = Seconds(connect=session.ensure(s, guarded=True, now=plan.session))
             active = establish.establish(s, plan, seconds, began, signals)
         except Interrupted as why:
             ui.talk("interrupted before the intercept was made; nothing is left behind")

@@ -44,6 +44,11 @@ class Look:
     """Why the API server cannot be reached. With a session open: it carries nothing now, whatever `status` says."""
 
     @property
+    def is_enough(self) -> bool:
+        """Is there nothing to do before an intercept?"""
+        return self.here and not self.orphans
+
+    @property
     def unresponsive(self) -> bool:
         """Is there a daemon, while `status` says that none is running?"""
         return bool(self.orphans) and not self.session.running
@@ -61,9 +66,9 @@ def look(s: Settings) -> Look:
     return replace(_compared(s, session, running), problem=problem)
 
 
-def settled(s: Settings) -> Look:
-    """Look, and wait for a session that another command is about to open."""
-    now = look(s)
+def settled(s: Settings, now: Look | None = None) -> Look:
+    """Look, and wait for a session that another command is about to open. now: a look of a moment ago."""
+    now = now or look(s)
     if not now.session.connecting:
         return now
     ui.talk("   another command is connecting; waiting for it")
@@ -88,16 +93,18 @@ def _compared(s: Settings, session: Session, running: tuple[Process, ...]) -> Lo
     return Look(session, not difference, difference, _all_but_the_newest_user_daemon(running))
 
 
-def connect_changes(s: Settings, *, yes: bool = False) -> Iterator[Change[object]]:
+def connect_changes(s: Settings, *, yes: bool = False, now: Look | None = None) -> Iterator[Change[object]]:
     """Yield what is missing for a session to the place of the settings; nothing when it is open.
+
+    now: a look of a moment ago, which is not repeated
 
     Raises Blocked without a kubeconfig, Refused when intercepts elsewhere would be lost (unless `yes`), Unreachable
     when the API server cannot be reached.
     """
     base.must_be_installed(s, "kubectl", "telepresence")
     freeze = kubeconfig.freeze(s)
-    now = settled(s)
-    if now.here and not now.orphans:
+    now = settled(s, now)
+    if now.is_enough:
         return
     if now.problem:
         raise api_server.unreachable(now.problem, name="telepresence connect", tool="telepresence")
@@ -149,16 +156,17 @@ def allowed(s: Settings, *, dry: bool) -> None:
         guard.assess(s)
 
 
-def ensure(s: Settings, *, yes: bool = False, guarded: bool = False) -> float:
+def ensure(s: Settings, *, yes: bool = False, guarded: bool = False, now: Look | None = None) -> float:
     """Be connected to the place of the settings. Returns the seconds that it took; 0 when it was connected already.
 
     guarded: the guard was asked a moment ago. It is asked again when the kubeconfig has changed since.
+    now: a look of a moment ago, which is not repeated
 
     A lost session is reconnected once; the intercepts it held come back with the same parameters. Of several runs
     that need a session one connects; the others wait, and find it open.
     """
     began = time.monotonic()
-    if not list(connect_changes(s, yes=yes)):
+    if not list(connect_changes(s, yes=yes, now=now)):
         return 0.0
     with store.lock("session", wait=s.deadlines.connect):
         return _connect(s, began, yes=yes, guarded=guarded)

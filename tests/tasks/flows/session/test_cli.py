@@ -174,7 +174,7 @@ def test_a_failed_connect_leaves_no_daemon_and_no_entry(here: Workstation, monke
 
 def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, monkeypatch: pytest.MonkeyPatch):
     plans = iter([[here.change("connect")], []])
-    monkeypatch.setattr(connect, "connect_changes", lambda s, yes: iter(next(plans)))
+    monkeypatch.setattr(connect, "connect_changes", lambda s, yes, now=None: iter(next(plans)))
     assert connect.ensure(here.settings) > 0
     assert here.did == []
 
