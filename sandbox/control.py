@@ -27,7 +27,20 @@ from sandbox.world.latency import PROFILES
 from tasks.core.errors import Refused, Trouble
 from tasks.core.process.processes import started
 
-__all__ = ["VERSIONS", "Box", "as_user", "ask", "down", "fault", "find", "give_kubeconfig", "known", "running", "up"]
+__all__ = [
+    "VERSIONS",
+    "Box",
+    "as_user",
+    "ask",
+    "down",
+    "fault",
+    "find",
+    "give_kubeconfig",
+    "known",
+    "revoke",
+    "running",
+    "up",
+]
 
 VERSIONS = ("2.19.1", "2.25.1", "2.31.0")
 _ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +157,11 @@ def give_kubeconfig(box: Box, env: Mapping[str, str] | None = None, exec_plugin:
 def fault(box: Box, name: str, on: bool = True) -> None:
     """Switch a fault on or off. Raises Trouble for an unknown name."""
     ask(box, "fault", name=name, on=on)
+
+
+def revoke(box: Box, token: str) -> None:
+    """Let the API server answer 401 to this token. Raises Trouble for a token that the sandbox has not issued."""
+    ask(box, "revoke", token=token)
 
 
 def ask(box: Box, verb: str, **arguments: Any) -> Any:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 USER_VARIABLE = "REMOTE_SANDBOX_USER"  # the user whose workstation a call comes from (default: developer)
+LOGIN_VARIABLE = (
+    "REMOTE_SANDBOX_LOGIN"  # the user who enters the code or the password of `az login` (default: that user)
+)
 BOX_VARIABLE = "REMOTE_SANDBOX"  # the folder of the sandbox that an environment belongs to
 DEVELOPER = "developer"
 

@@ -210,6 +210,12 @@ def credentials(world: World, user: str, home: str) -> dict[str, Any]:
     return {"context": where.context, "namespace": where.namespace, "server": world.cluster.server, "token": token}
 
 
+def revoke(world: World, token: str) -> dict[str, Any]:
+    """Let the API server refuse this token. Raises KeyError for one that was never issued."""
+    world.revoke(token)
+    return {}
+
+
 def processes(world: World) -> dict[str, Any]:
     """What the server knows of telepresence's processes: sessions with a running daemon, and pids of commands."""
     with world.lock:
@@ -217,4 +223,10 @@ def processes(world: World) -> dict[str, Any]:
         return {"sessions": sorted(world.alive_sessions), "children": children}
 
 
-VERBS: dict[str, Any] = {"fault": fault, "faults": faults, "credentials": credentials, "processes": processes}
+VERBS: dict[str, Any] = {
+    "fault": fault,
+    "faults": faults,
+    "credentials": credentials,
+    "processes": processes,
+    "revoke": revoke,
+}

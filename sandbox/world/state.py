@@ -40,6 +40,7 @@ class Token:
     name: str  # user principal name or application id of its owner
     expires: float
     resource: str = ""
+    revoked: bool = False
 
 
 @dataclass
@@ -109,6 +110,11 @@ class World:
                 self.add_user(call.user, home=Path(call.home))
             return self.users[call.user]
 
+    def user_named(self, key: str) -> User:
+        """The user with this key, with a workstation of their own. An unknown user is added."""
+        with self.lock:
+            return self.users.get(key) or self.add_user(key, home=self.box / "people" / key)
+
     def add_user(self, key: str, home: Path, role: str = "edit") -> User:
         """Add a user with a workstation and no logins."""
         with self.lock:
@@ -147,7 +153,12 @@ class World:
         """The token with this text, unless it has expired."""
         with self.lock:
             token = self.tokens.get(text)
-        return token if token and token.expires > time.time() else None
+        return token if token and not token.revoked and token.expires > time.time() else None
+
+    def revoke(self, text: str) -> None:
+        """Let the API server refuse this token from now on. az still finds it in its cache, as after a real revocation."""
+        with self.lock:
+            self.tokens[text].revoked = True
 
     # --- faults
     def fault(self, name: str) -> bool:

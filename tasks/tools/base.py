@@ -16,6 +16,7 @@ from tasks.core.state import store
 from tasks.tools import assessed, private_caches
 
 # kubelogin prefers these to the kubeconfig: a variable of another project would log in to another tenant.
+CREDENTIALS = "SESSION_CREDENTIAL_CACHE"  # with `read` the credential helper writes nothing
 FOREIGN = ("AAD_LOGIN_METHOD", "AZURE_AUTHORITY_HOST", "KUBERNETES_EXEC_INFO")
 
 
@@ -31,6 +32,11 @@ def private_session() -> Iterator[None]:
             yield
         finally:
             _private.remove(folder)
+
+
+def session_is_private() -> bool:
+    """Is the session folder one of `private_session`?"""
+    return bool(_private)
 
 
 def session_folder(s: Settings) -> Path:
@@ -55,6 +61,7 @@ def environment(s: Settings) -> dict[str, str]:
         "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",
         "SCOUT_DISABLE": "1",
         **private_caches.variables(),
+        **({CREDENTIALS: "read"} if store.reads_only() else {}),
     }
 
 

@@ -35,7 +35,7 @@ def set_(az: Session) -> Any:
         raise AzError(f"The subscription of '{wanted}' doesn't exist in cloud 'AzureCloud'.")
     az.wrote = True
     with FILES:
-        az.profile.keep([{**subscription, "isDefault": subscription is chosen} for subscription in subscriptions])
+        az.profile.choose(subscriptions, chosen)
 
 
 def get_access_token(az: Session) -> Any:

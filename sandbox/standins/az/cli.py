@@ -36,6 +36,7 @@ def _add(
 _add("version", access.version, "Show the versions of Azure CLI modules and extensions.", "", own=False)
 _add("login", login.login, "Log in to Azure.", _LOGIN, own=False)
 _add("logout", login.logout, "Log out to remove access to Azure subscriptions.", "--username", own=False)
+_add("account clear", login.clear, "Clear all subscriptions from the CLI's local cache.", "", own=False)
 _add("account show", account.show, "Get the details of a subscription.", "--subscription/--name/-n/-s", own=False)
 _add(
     "account list",
@@ -85,12 +86,21 @@ _add(
 
 def handle(call: Call, world: World) -> Answer:
     """Answer one call of az."""
-    argv = call.argv
     user = world.user(call)
     session = Session(call, world, Cloud(world, user), Parsed("", {}), Profile(call, world))
     try:
+        return _answer(session)
+    finally:
+        if call.env.get("AZURE_CORE_COLLECT_TELEMETRY", "").lower() not in ("0", "no", "n", "false", "off"):
+            session.profile.note_telemetry()
+
+
+def _answer(session: Session) -> Answer:
+    """Run the command."""
+    call, world = session.call, session.world
+    try:
         _before(session)
-        if argv[:1] in (("--version",), ("-v",)):
+        if call.argv[:1] in (("--version",), ("-v",)):
             return Answer(stdout=access.version_text(session))
         session.parsed = parse(_with_files(call, world), {path: command for path, (_, command) in _TABLE.items()})
         if session.parsed.help:

@@ -6,6 +6,7 @@ import random
 import uuid
 from typing import Any
 
+from sandbox.standins.az.token_cache import new_refresh_token
 from sandbox.world.cluster import Cluster
 from sandbox.world.state import User, World
 
@@ -73,6 +74,15 @@ class Cloud:
         """The refresh tokens that were issued while this fault was on: it does not affect them."""
         tokens: set[str] = self._world.notes.setdefault(f"az {fault}", set())
         return tokens
+
+    def renewed(self, refresh: str) -> str:
+        """The refresh token that Entra sends with an access token: a new one, affected by the same faults."""
+        new = new_refresh_token()
+        with self._world.lock:
+            for key, tokens in self._world.notes.items():
+                if key.startswith("az login-") and refresh in tokens:
+                    tokens.add(new)
+        return new
 
     def token(self, name: str, audience: str) -> tuple[str, int]:
         """A token for this principal and audience, and its expiry in epoch seconds: in 65 to 88 minutes, as in Entra."""

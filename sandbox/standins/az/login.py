@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 import string
-import uuid
 from pathlib import Path
 from typing import Any
 
 from sandbox.standins.az import entra
+from sandbox.standins.az.cloud import ARM, made_id
 from sandbox.standins.az.parser import AzError
-from sandbox.standins.az.session import FILES, Session
+from sandbox.standins.az.session import FILES, Session, find
 
 CLI_APP = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 _TRACEBACK = "The command failed with an unexpected error. Here is the traceback:"
@@ -31,7 +31,7 @@ def login(az: Session) -> Any:
         raise AzError(_NO_PASSWORD)
     az.reaches("login.microsoftonline.com")
     _tenant_exists(az)
-    name = az.cloud.user
+    name = az.person.name
     if parsed["use_device_code"] or not _browser(az):
         _device_code(az)
     else:
@@ -43,10 +43,10 @@ def login(az: Session) -> Any:
 def already(az: Session) -> None:
     """Store the login of a workstation that starts logged in."""
     name = az.cloud.user
-    account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
     with FILES:
-        az.profile.keep_login(account, name, az.cloud.tenant, f"1.{uuid.uuid4().hex}", CLI_APP)
-        az.profile.keep([_subscription(az, name, "user", "")])
+        _keep_login(az, name)
+        only = _subscription(az, name, "user", "")
+        az.profile.choose([only], only)
 
 
 def logout(az: Session) -> Any:
@@ -56,15 +56,18 @@ def logout(az: Session) -> Any:
     name = az.parsed["username"] or (active and active["user"]["name"])
     if not name:
         raise AzError("There are no active accounts.")
-    left = [subscription for subscription in subscriptions if subscription["user"]["name"] != name]
-    if len(left) == len(subscriptions):
+    if not any(subscription["user"]["name"].lower() == name.lower() for subscription in subscriptions):
         raise AzError(f"Account {name} was not found.")
     az.wrote = True
     with FILES:
+        az.profile.log_out(name)
+
+
+def clear(az: Session) -> Any:
+    """Remove every login. az says nothing, with and without one."""
+    az.wrote = True
+    with FILES:
         az.profile.forget()
-        if left:
-            left[0]["isDefault"] = True
-            az.profile.keep(left)
 
 
 def _browser(az: Session) -> str | None:
@@ -138,12 +141,16 @@ def _refused(az: Session, name: str) -> None:
 
 
 def _user(az: Session, name: str) -> Any:
-    refresh = f"1.{uuid.uuid4().hex}"
-    _fresh(az, refresh, (*entra.MENDED_BY_LOGIN, *entra.OF_ROBOTS))
-    account = f"{az.cloud.oid(name)}.{az.cloud.tenant}"
-    with FILES:
-        az.profile.keep_login(account, name, az.cloud.tenant, refresh, CLI_APP)
+    _fresh(az, _keep_login(az, name), (*entra.MENDED_BY_LOGIN, *entra.OF_ROBOTS))
     return _subscriptions(az, name, "user")
+
+
+def _keep_login(az: Session, name: str) -> str:
+    """Store the account and the token for ARM with which az lists the subscriptions. Returns the refresh token."""
+    account, tenant = f"{az.cloud.oid(name)}.{az.cloud.tenant}", az.cloud.tenant
+    refresh = az.profile.tokens.add_login(account, name, tenant, CLI_APP)
+    az.profile.tokens.add_access(account, tenant, f"{ARM}/.default", *az.cloud.token(name, ARM))
+    return refresh
 
 
 def _fresh(az: Session, credential: str, codes: tuple[str, ...]) -> None:
@@ -236,18 +243,20 @@ def _subscriptions(az: Session, name: str, kind: str, identity: str = "") -> Any
         )
         az.warn(f"{az.cloud.tenant} '{az.cloud.company}'")
         raise AzError(f"No subscriptions found for {name}.")
-    subscription = _subscription(az, name, kind, identity)
-    if az.parsed["subscription"] and az.parsed["subscription"].lower() not in (
-        subscription["id"],
-        subscription["name"].lower(),
-    ):
+    new = [_subscription(az, name, kind, identity)]
+    if kind == "user" and az.person is not az.owner:
+        new.append({**new[0], "id": made_id(az.cloud.tenant, name), "name": f"{az.person.key}'s own"})
+    wanted = str(az.parsed["subscription"] or "").lower()
+    chosen = find(new, wanted) if wanted else None
+    if wanted and not chosen:
         az.warn(f"Subscription '{az.parsed['subscription']}' not found.")
     with FILES:
-        others = [
-            {**other, "isDefault": False} for other in az.subscriptions() if other.get("id") != subscription["id"]
-        ]
-        az.profile.keep([*others, subscription])
-    return [listed(subscription)]
+        known = az.subscriptions()
+        before = next((s["id"] for s in known if s.get("isDefault")), "")
+        default = chosen or find(new, before) or new[0]
+        others = [other for other in known if not find(new, str(other.get("id")))]
+        az.profile.choose([*others, *new], default)
+    return [listed({**subscription, "isDefault": subscription is default}) for subscription in new]
 
 
 def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str, Any]:

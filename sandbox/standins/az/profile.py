@@ -1,17 +1,25 @@
-"""The files az keeps: azureProfile.json (with a byte order mark), msal_token_cache.json, service_principal_entries.json."""
+"""The files az keeps: azureProfile.json (with a byte order mark), clouds.config, service_principal_entries.json and others.
+
+Which command touches which file was seen on the real az 2.91.0. All are rewritten in place.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
+import pickle
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sandbox.protocol.call import Call
+from sandbox.standins.az import files
+from sandbox.standins.az.token_cache import TokenCache
 from sandbox.world.state import World
+
+_PRINCIPALS = "service_principal_entries.json"
 
 
 class Profile:
@@ -20,6 +28,7 @@ class Profile:
     def __init__(self, call: Call, world: World) -> None:
         self.folder = Path(call.env.get("AZURE_CONFIG_DIR") or Path(call.home, ".azure"))
         self._world = world
+        self.tokens = TokenCache(self.folder, world, lambda seconds: world.wait(call, seconds), call.pid)
 
     def subscriptions(self) -> list[dict[str, Any]]:
         """The subscriptions of all logins. Raises ValueError if the file is not JSON."""
@@ -33,94 +42,46 @@ class Profile:
     def keep(self, subscriptions: list[dict[str, Any]]) -> None:
         """Write azureProfile.json in UTF-8 with a BOM, as az does."""
         installation = self._read("azureProfile.json").get("installationId") or str(uuid.uuid1())
-        self._write("azureProfile.json", {"installationId": installation, "subscriptions": subscriptions}, bom=True)
+        content = {"installationId": installation, "subscriptions": subscriptions}
+        self._write("azureProfile.json", json.dumps(content).encode("utf-8-sig"))
 
-    def tokens(self) -> dict[str, Any]:
-        """The content of msal_token_cache.json; empty if absent or broken."""
-        try:
-            return self._read("msal_token_cache.json")
-        except ValueError:
-            return {}
-
-    def refresh_token(self, account: str) -> str:
-        """The refresh token of this account; empty if the cache has none."""
-        for entry in self.tokens().get("RefreshToken", {}).values():
-            if entry.get("home_account_id") == account:
-                return str(entry.get("secret", ""))
-        return ""
-
-    def keep_login(self, account: str, name: str, tenant: str, refresh: str, client: str) -> None:
-        """Store a user's login in the token cache."""
-        cache = self.tokens()
-        home, realm = account, tenant
-        login = "login.microsoftonline.com"
-        cache.setdefault("Account", {})[f"{home}-{login}-{realm}"] = {
-            "home_account_id": home,
-            "environment": login,
-            "realm": realm,
-            "local_account_id": home.split(".")[0],
-            "username": name,
-            "authority_type": "MSSTS",
-        }
-        cache.setdefault("RefreshToken", {})[f"{home}-{login}-refreshtoken-{client}--"] = {
-            "credential_type": "RefreshToken",
-            "secret": refresh,
-            "home_account_id": home,
-            "environment": login,
-            "client_id": client,
-            "target": "",
-            "last_modification_time": str(int(time.time())),
-        }
-        cache.setdefault("AppMetadata", {})[f"appmetadata-{login}-{client}"] = {
-            "client_id": client,
-            "environment": login,
-            "family_id": "1",
-        }
-        self._write("msal_token_cache.json", cache, mode=0o600)
-
-    def keep_access(self, account: str, tenant: str, target: str, token: str, expires: int) -> None:
-        """Store an access token under its scope."""
-        cache = self.tokens()
-        key = f"{account}-login.microsoftonline.com-accesstoken-{tenant}-{target}"
-        cache.setdefault("AccessToken", {})[key] = {
-            "credential_type": "AccessToken",
-            "secret": token,
-            "home_account_id": account,
-            "environment": "login.microsoftonline.com",
-            "realm": tenant,
-            "target": target,
-            "cached_at": str(int(time.time())),
-            "expires_on": str(expires),
-            "extended_expires_on": str(expires),
-            "token_type": "Bearer",
-        }
-        self._write("msal_token_cache.json", cache, mode=0o600)
-
-    def cached_access(self, account: str, target: str) -> dict[str, Any] | None:
-        """A cached access token that is valid for more than five minutes."""
-        for entry in self.tokens().get("AccessToken", {}).values():
-            fits = entry.get("home_account_id") == account and entry.get("target") == target
-            if fits and int(entry.get("expires_on", "0")) > time.time() + 300:
-                return dict(entry)
-        return None
+    def choose(self, subscriptions: list[dict[str, Any]], default: dict[str, Any]) -> None:
+        """Make one of these subscriptions the default: in clouds.config and in azureProfile.json."""
+        self._write("clouds.config", f"[AzureCloud]\nsubscription = {default['id']}\n\n".encode())
+        self.keep([{**subscription, "isDefault": subscription is default} for subscription in subscriptions])
 
     def keep_service_principal(self, entry: dict[str, str]) -> None:
         """Store a service principal with its secret in plain text, as az does."""
-        path = self.folder / "service_principal_entries.json"
-        entries = json.loads(path.read_text()) if path.exists() else []
-        entries = [known for known in entries if known.get("client_id") != entry["client_id"]]
-        self._write("service_principal_entries.json", [*entries, entry], mode=0o600)
+        entries = [known for known in self.service_principals() if known.get("client_id") != entry["client_id"]]
+        self._write(_PRINCIPALS, json.dumps([*entries, entry]).encode(), mode=0o600)
 
     def service_principals(self) -> list[dict[str, str]]:
         """The stored service principals."""
-        path = self.folder / "service_principal_entries.json"
+        path = self.folder / _PRINCIPALS
         return list(json.loads(path.read_text())) if path.exists() else []
 
+    def log_out(self, name: str) -> None:
+        """Remove one account, as `az logout` does: tokens and secrets first, then the subscriptions."""
+        self.tokens.remove_account(name)
+        principals = self.service_principals()
+        left = [entry for entry in principals if entry.get("client_id") != name]
+        if left != principals:
+            self._write(_PRINCIPALS, json.dumps(left).encode(), mode=0o600)
+        self._write("msal_http_cache.bin", pickle.dumps({"fetched": time.time()}))
+        self.keep([s for s in self.subscriptions() if str(s["user"]["name"]).lower() != name.lower()])
+
     def forget(self) -> None:
-        """Remove every login."""
+        """Remove every login, as `az account clear` does."""
         self.keep([])
-        for name in ("msal_token_cache.json", "service_principal_entries.json"):
-            (self.folder / name).unlink(missing_ok=True)
+        for path in (self.tokens.path, self.folder / _PRINCIPALS):
+            path.unlink(missing_ok=True)
+
+    def note_telemetry(self) -> None:
+        """Change telemetry.txt, as every call does. az ignores a failure."""
+        with suppress(OSError):
+            if self.folder.is_dir():
+                self._write("telemetry.txt", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime()).encode())
+                os.utime(self.folder / "telemetry.txt")
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -132,12 +93,5 @@ class Profile:
             raise ValueError(f"{path} holds no object")
         return content
 
-    def _write(self, name: str, data: Any, *, bom: bool = False, mode: int = 0o644) -> None:
-        if self._world.fault("disk-full"):
-            raise OSError(errno.ENOSPC, "No space left on device", str(self.folder / name))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.folder / f".{name}.{uuid.uuid4().hex[:8]}"
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "w", encoding="utf-8-sig" if bom else "utf-8") as file:
-            json.dump(data, file)
-        beside.replace(self.folder / name)
+    def _write(self, name: str, content: bytes, mode: int = 0o644) -> None:
+        files.write(self._world, self.folder / name, content, mode)

@@ -6,15 +6,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.protocol.call import Call
+from sandbox.protocol.call import LOGIN_VARIABLE, Call
 from sandbox.standins.az import entra
 from sandbox.standins.az.cloud import ARM, SERVER_APP, Cloud
 from sandbox.standins.az.parser import AzError, Parsed
 from sandbox.standins.az.profile import Profile
-from sandbox.world.state import World
+from sandbox.world.state import User, World
 
 NOT_LOGGED_IN = "Please run 'az login' to setup account."
-FILES = threading.RLock()  # az locks its token cache too, so that parallel calls lose no token
+FILES = threading.RLock()  # so that parallel calls never see half of a change; the token cache has its own lock
 
 
 @dataclass
@@ -29,6 +29,16 @@ class Session:
     messages: list[str] = field(default_factory=list)
     wrote: bool = False
     printed: str = ""  # text for stdout that -o and --query do not apply to
+
+    @property
+    def owner(self) -> User:
+        """The user whose workstation this is."""
+        return self.world.user(self.call)
+
+    @property
+    def person(self) -> User:
+        """The user who enters the code or the password of a login: the owner, unless the test names another."""
+        return self.world.user_named(self.call.env.get(LOGIN_VARIABLE) or self.call.user)
 
     def fault(self, name: str) -> bool:
         """Is this fault on?"""
@@ -99,15 +109,16 @@ class Session:
         name = str(account["user"]["name"])
         home = f"{self.cloud.oid(name)}.{self.cloud.tenant}"
         with FILES:
-            refresh = self._credential(account, home)
-            self._refused(account, refresh, audience, target)
-            cached = self.profile.cached_access(home, target)
-            if cached and self.world.bearer(str(cached["secret"])):
-                return str(cached["secret"]), int(cached["expires_on"])
-            self.reaches("login.microsoftonline.com")
-            token, expires = self.cloud.token(name, audience)
-            self.profile.keep_access(home, account["tenantId"], target, token, expires)
-            return token, expires
+            credential = self._credential(account, home)
+            self._refused(account, credential, audience, target)
+            cached = self.profile.tokens.access_token(home, target)
+        if cached:
+            return str(cached["secret"]), int(cached["expires_on"])
+        self.reaches("login.microsoftonline.com")
+        token, expires = self.cloud.token(name, audience)
+        refresh = self.cloud.renewed(credential)
+        self.profile.tokens.add_access(home, account["tenantId"], target, token, expires, refresh)
+        return token, expires
 
     def _credential(self, account: dict[str, Any], home: str) -> str:
         """The account's credential for Entra. Raises AzError if the token cache has none."""
@@ -121,9 +132,9 @@ class Session:
                     "service principal."
                 )
             return name
-        if not self.profile.tokens().get("Account"):
+        if not self.profile.tokens.accounts(name):
             raise AzError(f"User '{name}' does not exist in MSAL token cache. Run `az login`.")
-        refresh = self.profile.refresh_token(home)
+        refresh = self.profile.tokens.refresh_token(home)
         if not refresh:
             raise AzError("Can't find token from MSAL cache.\nTo re-authenticate, please run:\naz login")
         return refresh

@@ -39,6 +39,9 @@ class Azure(_Group, frozen=True, kw_only=True):
     login: Login = "auto"
     """The login mode; `auto` takes the one that fits the machine."""
 
+    credential_cache: Literal["session", "off"] = "session"
+    """`session`: the session's kubeconfig gives a token again as long as the login is the same; `off`: az is always asked."""
+
     server_id: Text = "6dae42f8-4368-4678-94ff-3960e28e3630"  # the AKS AAD server application, the same in every tenant
 
 

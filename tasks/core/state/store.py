@@ -110,8 +110,8 @@ def made(path: Path) -> Path:
     return path
 
 
-def write(path: Path, data: str | bytes) -> None:
-    """Write the file with mode 0600 by a rename: a kill leaves the old one or the new one."""
+def write(path: Path, data: str | bytes, *, mode: int = 0o600) -> None:
+    """Write the file by a rename: a kill leaves the old one or the new one."""
     made(path.parent)
     sweep_beside(path)
     body = data if isinstance(data, bytes) else _encoded(path, data)
@@ -119,6 +119,7 @@ def write(path: Path, data: str | bytes) -> None:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=beside(path))
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(body)
         os.replace(name, path)
     except OSError as why:
@@ -202,6 +203,11 @@ def _has_ended(mark: str) -> bool:
     """Has the process ended? mark: its pid and its start, followed by `-` and anything else."""
     pid, start, _ = (*mark.split("-"), "", "", "")[:3]
     return not pid.isdecimal() or _process(int(pid)) != f"{pid}-{start}"
+
+
+def reads_only() -> bool:
+    """Is this a dry run, which writes no caches?"""
+    return _only_read
 
 
 @contextmanager

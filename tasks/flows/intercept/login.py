@@ -6,7 +6,7 @@ import time
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
-from tasks.tools import api_server, az, base, kubeconfig
+from tasks.tools import api_server, base, credentials, kubeconfig
 
 _SOON = 300  # seconds
 
@@ -24,7 +24,7 @@ def validity(s: Settings) -> str:
     if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != kubeconfig.THROUGH_AZ:
         return ""
     try:
-        expires = api_server.ask(s, lambda limit: az.token_expiry(s, limit), name="az account get-access-token")
+        expires = api_server.ask(s, lambda limit: credentials.expiry(s, limit), name="az account get-access-token")
     except api_server.Unreachable:  # az may wait for the same network; the guard asks the cluster and names the cause
         return ""
     except Trouble as why:

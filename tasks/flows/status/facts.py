@@ -101,12 +101,12 @@ def tools(s: Settings) -> Iterator[Fact]:
 
 def login(s: Settings) -> Iterator[Fact]:
     """Who is logged in to Azure, and how long the cluster token is valid."""
-    from tasks.tools import api_server, az
+    from tasks.tools import api_server, az, credentials
 
     account = az.account(s)
     yield Fact("login", "account", f"{account.user}, {account.subscription_name or account.subscription}")
     try:
-        expires = api_server.ask(s, lambda limit: az.token_expiry(s, limit), name="az account get-access-token")
+        expires = api_server.ask(s, lambda limit: credentials.expiry(s, limit), name="az account get-access-token")
     except api_server.Unreachable as why:  # az may wait for the same network
         yield Fact("login", "token", state=State.UNKNOWN, problem=why.problem)
         return

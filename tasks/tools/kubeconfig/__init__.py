@@ -22,9 +22,10 @@ from tasks.core.state import store
 from tasks.core.typed import move_away
 from tasks.core.yaml.bounded import loader
 from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, serialized, text, with_value, without, word
-from tasks.tools import base
+from tasks.tools import base, credential_helper
 
 THROUGH_AZ = "azurecli"  # kubelogin's mode in which az gets the token, in whatever mode az was logged in
+TOKEN_ARGS = ("get-token", "--login", THROUGH_AZ, "--server-id")  # the id follows
 _INLINED = {
     "cluster": {"certificate-authority": "certificate-authority-data"},
     "user": {"client-certificate": "client-certificate-data", "client-key": "client-key-data"},
@@ -37,6 +38,13 @@ class Plugin:
 
     command: str
     args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    """The variables that the kubeconfig sets for it."""
+
+    @property
+    def is_through_az(self) -> bool:
+        """Does az get the token for it?"""
+        return self.is_kubelogin and self.option("--login", "-l") == THROUGH_AZ
 
     @property
     def is_kubelogin(self) -> bool:
@@ -83,11 +91,14 @@ class Context:
 
     @property
     def plugin(self) -> Plugin | None:
-        """The user's credential plugin, if there is one."""
-        body = find(self.user_body, "exec")
+        """The user's credential plugin, if there is one; in a session's kubeconfig that behind the helper."""
+        body = find(credential_helper.unwrapped(self.user_body), "exec")
         if getattr(body, "id", "") != "mapping":
             return None
-        return Plugin(text(find(body, "command")), tuple(text(node) for node in items(find(body, "args"))))
+        variables = ((text(find(v, "name")), text(find(v, "value"))) for v in items(find(body, "env")))
+        return Plugin(
+            text(find(body, "command")), tuple(text(node) for node in items(find(body, "args"))), tuple(variables)
+        )
 
 
 @dataclass(frozen=True)
@@ -164,13 +175,34 @@ def freeze(s: Settings, source: Context | None = None) -> Change[None] | None:
     """
     path = base.frozen_kubeconfig(s)
     context = through_az(s, source or wanted_context(s))
-    wanted = rendered(replace(context, namespace=s.cluster.namespace))
-    if store.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600:
+    context = replace(context, namespace=s.cluster.namespace)
+    has_helper = takes_helper(s, context)
+    wanted = rendered(with_helper(s, context) if has_helper else context)
+    is_there = store.read(path) == wanted and stat.S_IMODE(path.stat().st_mode) == 0o600
+    if is_there and (not has_helper or credential_helper.is_installed(s)):
         return None
+
+    def run() -> None:
+        if has_helper:
+            credential_helper.install(s)
+        store.write(path, wanted)
+
     return Change(
         f"write the context {s.cluster.context} to the session's own kubeconfig {display(path)}",
-        run=lambda: store.write(path, wanted),
+        run=run,
     )
+
+
+def takes_helper(s: Settings, context: Context) -> bool:
+    """Does the session's kubeconfig start the credential helper for this context?"""
+    plugin = context.plugin
+    return plugin is not None and plugin.is_through_az and credential_helper.is_wanted(s)
+
+
+def with_helper(s: Settings, context: Context) -> Context:
+    """Return the context with the credential helper before its plugin."""
+    body = credential_helper.wrapped(s, credential_helper.unwrapped(context.user_body), context.server)
+    return replace(context, user_body=body)
 
 
 def wanted_context(s: Settings) -> Context:
@@ -231,7 +263,7 @@ def through_az(s: Settings, context: Context) -> Context:
     """
     if not wrong_plugin(s, context.plugin):
         return context
-    args = sequence(*(word(w) for w in ("get-token", "--login", THROUGH_AZ, "--server-id", s.azure.server_id)))
+    args = sequence(*(word(w) for w in (*TOKEN_ARGS, s.azure.server_id)))
     plugin = with_value(find(context.user_body, "exec"), "args", args)
     return replace(context, user_body=with_value(context.user_body, "exec", plugin))
 

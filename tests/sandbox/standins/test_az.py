@@ -100,15 +100,16 @@ def test_the_files_of_a_login_are_those_of_az(workstation: Workstation):
     cache = folder / "msal_token_cache.json"
     assert cache.stat().st_mode & 0o777 == 0o600
     workstation.az(*TOKEN)
-    (token,) = json.loads(cache.read_text())["AccessToken"].values()
+    arm, token = json.loads(cache.read_text())["AccessToken"].values()
+    assert arm["target"] == "https://management.core.windows.net//.default"
     assert token["target"] == f"{SERVER_ID}/.default"
     assert token["expires_on"] == workstation.az(*TOKEN).out.strip()
 
 
-def test_logout_removes_them(workstation: Workstation):
+def test_after_a_logout_there_is_no_login(workstation: Workstation):
     assert workstation.login().az("logout").exit == 0
     assert workstation.az("account", "show").err == NOT_LOGGED_IN
-    assert not (workstation.home / ".azure" / "msal_token_cache.json").exists()
+    assert workstation.az(*TOKEN).err == NOT_LOGGED_IN
 
 
 @pytest.mark.parametrize("code", sorted(AADSTS))

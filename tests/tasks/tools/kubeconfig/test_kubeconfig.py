@@ -116,7 +116,11 @@ def test_the_frozen_file_has_one_context_the_namespace_and_mode_0600(home: Path)
     assert data["contexts"][0]["context"]["namespace"] == "team"
     assert data["current-context"] == "dev"
     assert len(data["users"]) == len(data["clusters"]) == 1
-    assert data["users"][0]["user"]["exec"]["command"] == "kubelogin"
+    plugin = data["users"][0]["user"]["exec"]
+    assert plugin["command"] == str(frozen.parent / "credential-helper")
+    assert plugin["args"][:2] == ["kubelogin", "get-token"]
+    assert plugin["interactiveMode"] == "Never"
+    assert {"name": "SESSION_API_SERVER", "value": data["clusters"][0]["cluster"]["server"]} in plugin["env"]
     assert kubeconfig.freeze(s) is None
     assert kubeconfig.server_of(s) == "https://dev.example:443"
 

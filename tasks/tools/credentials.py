@@ -1,0 +1,96 @@
+"""The cluster's token as the session's programs get it: when it expires, and how the kept ones are given up."""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+
+from tasks.core.config.settings import Settings
+from tasks.core.errors import TimedOut, Trouble
+from tasks.core.process.tool import Tool
+from tasks.core.state import store
+from tasks.tools import az, base, credential_helper
+from tasks.tools import kubeconfig as kc
+from tasks.tools.credential_helper.copied import cached
+from tasks.tools.kubeconfig import Context, Plugin
+
+forget = credential_helper.forget
+
+
+def expiry(s: Settings, timeout: float | None = None, *, newer_than: float = 0.0) -> float:
+    """Return when the cluster's token expires, in seconds since the epoch. The token itself is never read.
+
+    timeout: seconds, by default those of the settings
+    newer_than: seconds; a token that was fetched longer ago is fetched again. 0: any is good.
+
+    It asks as kubectl does, through the session's helper: what it learns of az, the next kubectl need not ask.
+    Raises LoginNeeded when Entra refuses, else ToolError.
+    """
+    asked = _through_helper(s, timeout, newer_than)
+    return az.token_expiry(s, timeout) if asked is None else asked
+
+
+def prepare(s: Settings) -> None:
+    """Install the helper, so that a first question to the cluster can use it. In a dry run, nothing is written."""
+    if not store.reads_only() and credential_helper.is_wanted(s):
+        credential_helper.install(s)
+
+
+def renew(s: Settings) -> Thread:
+    """Ask az in the background for a token that was fetched more than some seconds ago.
+
+    Telepresence asks four times in a row when it connects, which looks as if the cluster had refused the token.
+    """
+
+    def ask() -> None:
+        try:
+            expiry(s, newer_than=cached.REFUSED_AFTER / 2)
+        except Trouble:
+            return  # whoever needs the token names the cause
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    return thread
+
+
+def in_private(s: Settings, context: Context) -> Context:
+    """Return the context for a private kubeconfig: with the helper where it is installed already."""
+    if kc.takes_helper(s, context) and credential_helper.is_installed(s):
+        return kc.with_helper(s, context)
+    return context
+
+
+def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> float | None:
+    """Return what the helper says; None when az must be asked itself: for its own words, or because there is no helper."""
+    if not credential_helper.is_wanted(s) or not credential_helper.is_installed(s):
+        return None
+    plugin, server = _plugin(s)
+    if plugin is None:
+        return None
+    helper = Tool(
+        str(credential_helper.command(s)),
+        env={**base.environment(s), **dict(plugin.env), cached.SERVER: server},
+        drop=base.FOREIGN,
+        timeout=s.deadlines.az,
+    )
+    command = helper[(cached.EXPIRES, f"{newer_than:g}", plugin.command, *plugin.args)]
+    try:
+        done = command.call(timeout=timeout)
+    except TimedOut as why:
+        raise TimedOut(f"kubelogin get-token: {why.what.rpartition(': ')[2]}", tool="az", fix=why.fix) from None
+    if done.exit != 0:
+        return None
+    return float(done.stdout) or time.time() + cached.FRESH
+
+
+def _plugin(s: Settings) -> tuple[Plugin | None, str]:
+    """Return the plugin of the session's context, and its API server.
+
+    Before the context is known: the plugin that it will have, without a server. The helper takes that token over.
+    """
+    for files in ([base.frozen_kubeconfig(s)], None):
+        context = kc.load(files).context(s.cluster.context)
+        if context is not None:
+            plugin = kc.through_az(s, context).plugin
+            return (plugin if plugin is not None and plugin.is_through_az else None), context.server
+    return Plugin("kubelogin", (*kc.TOKEN_ARGS, s.azure.server_id)), ""
