@@ -33,7 +33,7 @@ while True:
     connection.close()
 """
 _PAUSE = 0.005  # seconds between two requests
-_PATIENCE = 0.2  # seconds for an answer: a request that comes between the proof and the process hangs
+_PATIENCE = 0.05  # seconds for an answer: a request that comes between the proof and the process hangs
 _LONGEST = 60.0  # seconds
 
 
