@@ -43,7 +43,7 @@ SIGNATURES: tuple[Signature, ...] = (
         see=("inv devcontainer.check", "says from where"),
     ),
     Signature(
-        r"executable kubelogin failed with exit code",
+        r"executable \S*(?:kubelogin|credential-helper) failed with exit code",
         "the Azure login could not give a token for the cluster",
         "inv aks.login",
     ),

@@ -22,7 +22,7 @@ from tasks.tools import base
 from tasks.tools.credential_helper.copied import cached
 
 _PACKAGE = "credential_helper"
-_SOURCES = ("__init__.py", "ask.py", "cached.py", "main.py")
+_SOURCES = ("__init__.py", "ask.py", "cached.py", "kept.py", "main.py")
 # The original command runs where Python or the helper is gone: another Python was installed, the state was cleared.
 _SHIM = """#!/bin/sh
 # The credential helper of this session. It gives the token that az gave before as long as the login is the same.

@@ -23,7 +23,7 @@ _END = b"end"
 
 TOKEN_CACHE = "msal_token_cache.json"
 # What a login, a logout or a change of the subscription rewrites: contracts/azure-live/facts-2.md. `config` names the cloud.
-_LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
+LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
 _PREFIXES = ("AAD_", "AZURE_", "ARM_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 _ONLY_OUTPUT = {"AZURE_CORE_" + name for name in ("NO_COLOR", "COLLECT_TELEMETRY", "LOGIN_EXPERIENCE_V2", "OUTPUT")}
@@ -150,7 +150,7 @@ def login_state(request: Request) -> str:
     az writes in place, and a new login of the same person can give the same content: the times of a file decide.
     """
     folder = request.login_folder
-    states = [file_state(os.path.join(folder, name)) for name in _LOGIN]
+    states = [file_state(os.path.join(folder, name)) for name in LOGIN]
     return ";".join((*states, file_state(request.path("forgotten")))) if states[0] else ""
 
 

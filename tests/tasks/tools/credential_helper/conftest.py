@@ -85,7 +85,12 @@ class World:
         """Start the helper. words: the plugin and its arguments."""
         argv = [str(self.command), *(words or ("kubelogin", *ARGS))]
         return subprocess.Popen(
-            argv, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def ask(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,220 @@
+"""Whatever happens to the helper, the call succeeds through az or fails in az's own words, and the next call works."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.tasks.tools.credential_helper.conftest import ARGS, CLIENT, World
+from tests.world import until
+
+# Runs the helper in this interpreter, with a fault in the functions that it writes with.
+DRIVER = """
+import errno, os, signal, sys
+folder, fault, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sys.path.append(folder)
+from credential_helper import main
+seen = 0
+def faulty(name, real):
+    def call(*args, **kwargs):
+        global seen
+        writes = name != "open" or args[1] & (os.O_WRONLY | os.O_RDWR)
+        seen += bool(writes)
+        if not writes or (fault == "kill" and seen != at):
+            return real(*args, **kwargs)
+        if fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "short" and name == "write":
+            return real(args[0], args[1][:10])
+        if fault == "ENOSPC" and name == "open":
+            return real(*args, **kwargs)
+        raise OSError(getattr(errno, fault, errno.EIO), "fault")
+    return call
+for name in ("open", "write", "pwrite", "replace", "utime", "unlink", "ftruncate"):
+    setattr(os, name, faulty(name, getattr(os, name)))
+if fault == "owner":
+    other = os.geteuid() + 1
+    os.geteuid = lambda: other
+code = main.main(folder + "/credentials", sys.argv[4:])
+sys.stdout.flush()
+sys.exit(code)
+"""
+
+
+def driven(world: World, fault: str, at: int = 0) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-I", "-S", "-c", DRIVER, str(world.command.parent), fault, str(at), "kubelogin", *ARGS]
+    return subprocess.run(argv, env={**os.environ, **CLIENT}, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("lives", [3600, 200], ids=["asked", "served and renewed"])
+def test_a_kill_at_any_write_hurts_nobody(world: World, lives: float):
+    for at in range(1, 40):
+        for path in world.entries.iterdir():
+            path.unlink(missing_ok=True)
+        if lives < 300:
+            world.says("kept", lives=lives)
+            world.token()
+        world.says(f"new {at}")
+        killed = driven(world, "kill", at)
+        # A renewal that an earlier round started may end now.
+        assert world.token(env=CLIENT) in {"kept", *(f"new {number}" for number in range(1, at + 1))}
+        if killed.returncode != -signal.SIGKILL:
+            break
+    else:
+        pytest.fail("it writes more often than expected")
+    assert at > 3
+    world.azure.joinpath("clouds.config").write_text("[Other]")
+    world.token()
+    until(lambda: not [path for path in world.entries.iterdir() if "." in path.name])
+
+
+@pytest.mark.parametrize("fault", ["ENOSPC", "EROFS", "EACCES", "short", "owner"])
+def test_where_nothing_can_be_kept_az_answers(world: World, fault: str):
+    done = driven(world, fault)
+    assert json.loads(done.stdout)["status"]["token"] == "first"
+    assert done.stderr == ""
+    assert done.returncode == 0
+    world.says("second")
+    assert world.token() == "second"
+    assert world.token() == "second"
+
+
+def test_a_dry_run_keeps_nothing_and_uses_what_is_kept(world: World):
+    read = {**CLIENT, "SESSION_CREDENTIAL_CACHE": "read"}
+    assert world.token(env=read) == "first"
+    assert list(world.entries.iterdir()) == []
+    world.token()
+    before = {path: path.stat().st_mtime_ns for path in world.entries.iterdir()}
+    world.says("second")
+    assert world.token(env=read) == "first"
+    assert {path: path.stat().st_mtime_ns for path in world.entries.iterdir()} == before
+
+
+def test_without_its_python_or_its_files_the_plugin_is_started(world: World):
+    said = (world.folder / "answer").read_text()
+    shim = world.command.read_text()
+    world.command.write_text(shim.replace("python=", "python=/nowhere"))
+    assert world.ask().stdout == said
+    world.command.write_text(shim)
+    (world.command.parent / "credential_helper" / "main.py").unlink()
+    assert world.ask().stdout == said
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("said", "cause", "fix"),
+        [
+            ("ERROR: AADSTS70043: The refresh token has expired.\nTrace ID: 1", "sign-in frequency", "inv aks.login"),
+            ("ERROR: AADSTS53003: Access has been blocked.", "Conditional Access", "inv aks.login --mode browser"),
+            ("ERROR: AADSTS99999: Something new.", "the Azure login has ended", "inv aks.login"),
+            ("ERROR: Please run 'az login' to setup account.", "the Azure login has ended", "inv aks.login"),
+        ],
+    )
+    def test_a_login_that_has_ended_is_named_in_one_line(self, world: World, said: str, cause: str, fix: str):
+        (world.folder / "stderr").write_text(f"Error: failed to get token: AzureCLICredential: {said}\n")
+        (world.folder / "exit").write_text("3")
+        done = world.ask(env=CLIENT)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+        assert cause in done.stderr
+        assert f"run: {fix} (" in done.stderr
+        assert said.split(".")[0].removeprefix("ERROR: ") in done.stderr
+
+    def test_any_other_failure_has_the_plugins_words(self, world: World):
+        words = "Error: failed to get token: unexpected end of JSON input\n"
+        (world.folder / "stderr").write_text(words)
+        (world.folder / "exit").write_text("1")
+        done = world.ask()
+        assert (done.returncode, done.stderr) == (1, words)
+
+    def test_a_failure_is_not_kept(self, world: World):
+        (world.folder / "exit").write_text("1")
+        assert world.ask().returncode == 1
+        (world.folder / "exit").unlink()
+        assert world.token() == "first"
+
+    def test_a_plugin_that_does_not_exist_is_named_as_kubectl_names_it(self, world: World):
+        done = world.ask("kubelogin-none", *ARGS)
+        assert done.returncode == 127
+        assert "executable kubelogin-none not found" in done.stderr
+        assert world.ask("kubelogin-none", "get-token").returncode == 127
+
+    def test_ctrl_c_ends_it_without_a_traceback(self, world: World):
+        (world.folder / "delay").write_text("30")
+        process = world.start()
+        until(lambda: world.calls == 1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (130, "")
+
+
+class TestManyAtOnce:
+    COUNT = 40
+
+    def ask_all(self, world: World) -> list[subprocess.Popen[str]]:
+        processes = [world.start(env=CLIENT) for _ in range(self.COUNT)]
+        for process in processes:
+            process.wait(timeout=120)
+        return processes
+
+    def tokens(self, world: World) -> set[str]:
+        return {json.loads(p.communicate()[0])["status"]["token"] for p in self.ask_all(world)}
+
+    def test_on_a_cold_cache_az_is_asked_once(self, world: World):
+        (world.folder / "delay").write_text("1")
+        assert self.tokens(world) == {"first"}
+        assert world.calls == 1
+
+    def test_on_a_dying_token_az_is_asked_once(self, world: World):
+        world.says("old", lives=70)
+        world.token()
+        fields = world.entry.read_bytes().split(b"\0")
+        fields[8] = str(time.time() + 30).encode()
+        world.entry.write_bytes(b"\0".join(fields))
+        world.says("new")
+        (world.folder / "delay").write_text("1")
+        assert self.tokens(world) == {"new"}
+        assert world.calls == 2
+
+    def test_nobody_waits_for_more_than_one_failure_of_another(self, world: World):
+        """Each one that waited asks by itself, at the same time as the others."""
+        (world.folder / "exit").write_text("1")
+        (world.folder / "delay").write_text("2")
+        began = time.monotonic()
+        assert {p.returncode for p in self.ask_all(world)} == {1}
+        assert time.monotonic() - began < self.COUNT * 2 / 2  # one after the other it would be twice as long
+
+    def test_a_killed_call_lets_the_next_one_ask(self, world: World):
+        (world.folder / "delay").write_text("3")
+        first = world.start()
+        until(lambda: world.calls == 1)
+        others = [world.start() for _ in range(5)]
+        first.kill()
+        (world.folder / "delay").unlink()
+        assert {json.loads(p.communicate(timeout=60)[0])["status"]["token"] for p in others} == {"first"}
+        assert world.calls == 2
+        first.communicate()
+
+
+def test_the_expiry_is_printed_without_the_token(world: World):
+    done = world.ask("--expires", "0", "kubelogin", *ARGS)
+    assert abs(float(done.stdout) - time.time() - 3600) < 60
+    assert "first" not in done.stdout + done.stderr
+    assert world.token() == "first"
+    assert world.calls == 1
+    world.ask("--expires", "0.001", "kubelogin", *ARGS)
+    assert world.calls == 2
+
+
+def test_what_is_kept_is_private(world: World):
+    world.says("planted-token")
+    world.token(env=CLIENT)
+    files = [path for path in world.command.parent.rglob("*") if path.is_file()]
+    assert {oct(path.stat().st_mode & 0o077) for path in files} == {"0o0"}
+    assert [p.name for p in files if b"planted-token" in p.read_bytes()] == [world.entry.name]
+    assert b"rt " not in world.entry.read_bytes()
