@@ -74,6 +74,9 @@ def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> fl
         timeout=s.deadlines.az,
     )
     command = helper[(cached.EXPIRES, f"{newer_than:g}", plugin.command, *plugin.args)]
+    kept = _kept(s, plugin, helper.environment, newer_than)
+    if kept:
+        return kept
     try:
         done = command.call(timeout=timeout)
     except TimedOut as why:
@@ -81,6 +84,15 @@ def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> fl
     if done.exit != 0:
         return None
     return float(done.stdout) or time.time() + cached.FRESH
+
+
+def _kept(s: Settings, plugin: Plugin, env: dict[str, str], newer_than: float) -> float:
+    """Return the expiry of the kept credential that the helper would serve, without starting it; 0 without one."""
+    request = cached.Request(str(credential_helper.entries(s)), [plugin.command, *plugin.args], env)
+    entry = cached.served_at_once(request) if cached.through_az(request) else None
+    if entry is None or entry.left < cached.FRESH or (newer_than and entry.age > newer_than):
+        return 0.0
+    return entry.expires
 
 
 def _plugin(s: Settings) -> tuple[Plugin | None, str]:
