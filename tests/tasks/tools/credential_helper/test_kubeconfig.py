@@ -70,7 +70,8 @@ def test_the_plugin_behind_the_helper_can_be_read(user_file: Path):
     frozen_plugin()
     read = kubeconfig.load([base.frozen_kubeconfig(settings())]).context("dev")
     users = kubeconfig.load().context("dev")
-    assert read is not None and users is not None
+    assert read is not None
+    assert users is not None
     assert read.plugin == users.plugin
 
 
