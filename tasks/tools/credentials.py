@@ -54,6 +54,9 @@ def _through_helper(s: Settings, timeout: float | None) -> float | None:
         drop=base.FOREIGN,
         timeout=s.deadlines.az,
     )
+    kept = _kept(s, plugin, helper.environment)
+    if kept:
+        return kept
     command = helper[(cached.EXPIRES, plugin.command, *plugin.args)]
     try:
         done = command.call(timeout=timeout)
@@ -62,6 +65,15 @@ def _through_helper(s: Settings, timeout: float | None) -> float | None:
     if done.exit != 0:
         return None
     return float(done.stdout) or time.time() + cached.FRESH
+
+
+def _kept(s: Settings, plugin: Plugin, env: dict[str, str]) -> float:
+    """Return the expiry of the kept credential that the helper would serve, without starting it; 0 without one."""
+    request = cached.Request(str(credential_helper.entries(s)), [plugin.command, *plugin.args], env)
+    entry = cached.served_at_once(request) if cached.through_az(request) else None
+    if entry is None or entry.left < cached.FRESH:
+        return 0.0
+    return entry.expires
 
 
 def _plugin(s: Settings) -> tuple[Plugin | None, str]:

@@ -24,7 +24,7 @@ from sandbox.standins.telepresence.daemon import Daemon
 from sandbox.standins.telepresence.run import Run
 from sandbox.world.state import OutOfTime
 
-_LIMIT = 20.0  # seconds for the plug-in up to 2.25: `timeouts.clusterConnect`
+_LIMIT, _SHORT = 20.0, 5.0  # seconds for the plug-in up to 2.25: `timeouts.clusterConnect`; shortened without latencies
 _MARGIN = 60.0  # manager_token.go: execTokenSafetyMargin
 _REMAIN = 5.0  # seconds between two calls to the traffic manager, each with a token
 
@@ -74,7 +74,7 @@ def _remain(run: Run, daemon: Daemon) -> None:
 
 def _authenticators(run: Run, daemon: Daemon, plugin: Plugin) -> list[Authenticator]:
     """One for each ask. client-go keeps its own as long as the process lives."""
-    limit = _LIMIT if run.unix_sockets else None
+    limit = (_LIMIT if run.world.profile.connect > 1 else _SHORT) if run.unix_sockets else None
     if plugin not in daemon.authenticators:
         daemon.authenticators[plugin] = Authenticator(plugin, daemon, limit=limit)
         daemon.of_root[plugin] = Authenticator(plugin, daemon, informed=False, limit=limit)

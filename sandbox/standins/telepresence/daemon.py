@@ -53,6 +53,7 @@ class Daemon:
     managers: list[Authenticator] = field(default_factory=list)  # of the session's calls to the traffic manager
     log: str = ""  # the file that its stderr and that of its plug-ins go to
     _asking: threading.Lock = field(default_factory=threading.Lock)
+    _unanswered: int = 0  # requests, including those that nobody waits for any more
     _replies: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
     def is_being_connected(self) -> bool:
@@ -76,19 +77,22 @@ class Daemon:
         end = None if timeout is None else time.monotonic() + timeout
         with self._asking:
             self.line.send(*plugin_request(path, argv, env, stderr=self.log))
-            while (reply := self._reply(end)) is None:
+            self._unanswered += 1
+            while (reply := self._reply()) is None:
+                if end is not None and time.monotonic() > end:
+                    raise OutOfTime(self.name)
                 if self.cli is not None:
                     self.cli.check(0)
             return plugin_reply(path, reply)
 
-    def _reply(self, end: float | None) -> Any:
-        """The process's answer; None if there is none yet."""
-        if end is not None and time.monotonic() > end:
-            raise OutOfTime(self.name)
+    def _reply(self) -> Any:
+        """The process's answer to the last request; None if there is none yet. It answers one after the other."""
         try:
-            return self._replies.get(timeout=_PAUSE)
+            reply = self._replies.get(timeout=_PAUSE)
         except queue.Empty:
             return None
+        self._unanswered -= 1
+        return reply if not self._unanswered or self.ended.is_set() else None
 
     def hold(self) -> None:
         """Receive the process's answers until it ends."""
