@@ -39,13 +39,16 @@ def plugin(file: Path) -> dict[str, Any]:
 
 
 def ask(file: Path, env: Mapping[str, str]) -> tuple[float, str]:
-    """Call the plugin as client-go does; return the seconds and the token."""
+    """Call the plugin as client-go does; return the seconds and the token.
+
+    A shell is its parent, a new one for each call: a client that asks again means that its token was refused.
+    """
     called = plugin(file)
     info = {"kind": "ExecCredential", "apiVersion": called["apiVersion"], "spec": {"interactive": False}}
     own = {pair["name"]: pair["value"] for pair in called.get("env") or ()}
     began = time.perf_counter()
     done = subprocess.run(
-        [called["command"], *called["args"]],
+        ["sh", "-c", '"$@"; exit $?', "sh", called["command"], *called["args"]],
         env={**env, **own, "KUBERNETES_EXEC_INFO": json.dumps(info)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

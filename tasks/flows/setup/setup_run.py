@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
@@ -59,7 +58,6 @@ class SetupRun:
         self.shown_cluster = Lazy(lambda: az_cluster.show(self.settings))
         self.seen_session = Lazy(lambda: session.settled(self.settings))
         self.fresh_login = False
-        self._fetches = False
         self._looked_early: float | None = None
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
@@ -73,19 +71,12 @@ class SetupRun:
         try:
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
-                self._fetches = True
                 self.fetched_context.start()
                 self.shown_cluster.start()
             else:
                 self._target(session_context(self.settings, present)).start()
         except Blocked:
             return  # the step reports it
-
-    def let_the_fetch_go_first(self) -> None:
-        """Wait while the credentials are fetched: the whole run waits for them, and programs share the processors."""
-        if self._fetches:
-            with suppress(Trouble):  # the step that needs the answer reports it
-                self.fetched_context.get()
 
     def look_early(self) -> None:
         """Look at the session while the guard looks at the target."""

@@ -12,7 +12,7 @@ from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import base, versions
 
-_AT_ONCE = 2  # the answers are needed last, and the other steps need the processors too
+_AT_ONCE = 2  # Telepresence connects meanwhile
 
 
 def pins(s: Settings) -> dict[str, Pin]:
@@ -31,7 +31,6 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Report missing programs and where to get them. Setup installs none itself."""
     import msgspec
 
-    setup.let_the_fetch_go_first()
     wanted = pins(setup.settings)
     s = msgspec.structs.replace(setup.settings, tools=wanted)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -70,4 +69,7 @@ def commands(setup: SetupRun) -> tuple[str, ...]:
     return tuple(f"{name} {' '.join(versions.question(name))}" for name in setup.settings.tools)
 
 
-STEP: Step[SetupRun] = Step("tools", "the programs are installed in the wanted versions", plan, commands=commands)
+# Eight programs start here, and the way to the session needs the processors first.
+STEP: Step[SetupRun] = Step(
+    "tools", "the programs are installed in the wanted versions", plan, after=("access",), commands=commands
+)
