@@ -193,7 +193,7 @@ def test_ready_asks_the_cluster_unless_it_has_answered(
     monkeypatch: pytest.MonkeyPatch, here: bool, answered: bool, asked: int
 ):
     seen: list[str] = []
-    monkeypatch.setattr(session, "look", lambda s: Look(fakes.HERE, here, "" if here else "elsewhere"))
+    monkeypatch.setattr(session, "settled", lambda s: Look(fakes.HERE, here, "" if here else "elsewhere"))
     monkeypatch.setattr(kubectl, "ready", lambda s: seen.append("ready"))
     monkeypatch.setattr(SetupRun, "cluster_answered", property(lambda run: answered))
     run = SetupRun(settings())
