@@ -125,16 +125,19 @@ def _say_whose_traffic(plan: Plan) -> None:
 
 
 def _read_cluster(s: Settings, service: Service, notes: list[str]) -> _Read:
-    """Read everything at the same time. Raises the login's failure first, then the guard's, then the others."""
-    with ThreadPoolExecutor(max_workers=5) as pool, cancel_on_failure():
-        validity = pool.submit(login.validity, s)
+    """Read everything at the same time. Raises the login's failure first, then the guard's, then the others.
+
+    The login comes before all that needs its token: each program without one would ask az itself, and hold up the
+    answer that the login has ended.
+    """
+    with ThreadPoolExecutor(max_workers=4) as pool, cancel_on_failure():
+        now = pool.submit(session.look, s)
+        if line := login.validity(s):
+            notes.append(line)
         guarded = pool.submit(guard.assess, s)
         cluster_service = pool.submit(workload.find, s, service)
         argo_cd = pool.submit(argo.read, s)
-        now = pool.submit(session.look, s)
         _load_what_comes_later()
-        if line := validity.result():
-            notes.append(line)
         guarded.result()
         found = cluster_service.result()
         policy = _inject_policy(s) if preflight.depends_on_policy(found) else ""

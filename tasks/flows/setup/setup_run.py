@@ -13,7 +13,7 @@ from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Problem, ToolError, Trouble
 from tasks.flows import session
 from tasks.flows.setup.lazy import Lazy
-from tasks.tools import az, capabilities, kubectl, telepresence
+from tasks.tools import az, capabilities, credentials, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az import fetched
@@ -160,7 +160,7 @@ def load_telepresence_help(s: Settings) -> None:
 
 def assess_target(s: Settings, context: Context) -> Target:
     """Let the guard assess the target of this context, through a private file: nothing else is written before."""
-    with kc.private(context) as file:
+    with kc.private(credentials.in_private(s, context)) as file:
         return guard.assess(s, kubeconfig=file)
 
 

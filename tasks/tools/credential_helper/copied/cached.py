@@ -121,7 +121,7 @@ def unpacked(content: bytes) -> Entry | None:
 
 
 def read(request: Request, key: str) -> Entry | None:
-    """Return the entry of this key; None when there is none, or when it could be another user's or through a link."""
+    """Return the entry of this key; None when it does not exist, or when it could be another user's or through a link."""
     try:
         folder = os.lstat(request.folder)
         if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
@@ -174,7 +174,7 @@ def clock() -> float:
 
 
 def which(name: str, path: str) -> str:
-    """Return the program that the name means on this path; the name itself when it is none."""
+    """Return the program that the name means on this path; the name itself when no such program exists."""
     if os.sep in name:
         return os.path.realpath(name)
     for folder in path.split(os.pathsep):

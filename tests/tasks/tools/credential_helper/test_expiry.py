@@ -1,0 +1,48 @@
+"""The expiry of the cluster's token, as the suite asks for it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tasks.core.process.tool import Command, Done
+from tasks.tools import credentials
+from tests.made import settings
+from tests.tasks.tools.credential_helper.conftest import World
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the names of the programs that are started from now on."""
+    names: list[str] = []
+    call = Command.call
+
+    def counting(self: Command, **how: Any) -> Done:
+        names.append(self.tool.name.rpartition("/")[2])
+        return call(self, **how)
+
+    monkeypatch.setattr(Command, "call", counting)
+    return names
+
+
+def test_the_expiry_of_a_kept_token_needs_no_program(world: World, monkeypatch: pytest.MonkeyPatch):
+    names = counted(monkeypatch)
+    assert credentials.expiry(settings()) == pytest.approx(time.time() + 3600, abs=60)
+    assert (names, world.calls) == (["credential-helper"], 1)
+    assert credentials.expiry(settings()) == pytest.approx(time.time() + 3600, abs=60)
+    assert (names, world.calls) == (["credential-helper"], 1)
+
+
+@pytest.mark.parametrize("change", ["login", "life"])
+def test_a_token_that_the_helper_would_not_serve_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    if change == "life":
+        world.says("short", lives=100)
+    credentials.expiry(settings())
+    names = counted(monkeypatch)
+    if change == "login":
+        world.logged_in("berta")
+    credentials.expiry(settings())
+    assert names == ["credential-helper"]
