@@ -122,7 +122,10 @@ def azure(program: Program, tmp_path: Path) -> Path:
     folder.mkdir()
     program.env["AZURE_CONFIG_DIR"] = str(folder)
     names = ("homeTenantId", "id", "tenantId")
-    one = {**dict.fromkeys(names, "00000000-0000-4000-8000-000000000001"), "environmentName": "AzureCloud"}
+    one: dict[str, object] = {
+        **dict.fromkeys(names, "00000000-0000-4000-8000-000000000001"),
+        "environmentName": "AzureCloud",
+    }
     one |= {"isDefault": True, "managedByTenants": [], "name": "Dev", "state": "Enabled"}
     one |= {"user": {"name": "developer@example.com", "type": "user"}}
     profile = {"installationId": "00000000-0000-4000-8000-000000000002", "subscriptions": [one]}

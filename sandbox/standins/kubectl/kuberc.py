@@ -16,6 +16,7 @@ from sandbox.standins.kubectl.run import Refused
 from sandbox.world.state import World
 
 _GROUP = "kubectl.config.k8s.io"
+_INVALID = "no valid preferences found in {path}, use --v=5 to see details"
 _OFF = ("0", "f", "false")  # strconv.ParseBool, in lower case
 
 
@@ -73,24 +74,38 @@ def policy(call: Call, world: World) -> Policy:
     named = call.env.get("KUBERC", "")
     if named == "off" or call.env.get("KUBECTL_KUBERC", "").lower() in _OFF:
         return Policy()
-    path = os.path.join(call.cwd, named) if named else os.path.join(call.home, ".kube/kuberc")
-    try:
-        preference = _read(path)
-    except FileNotFoundError:
-        preference, problem = {}, f"open {named}: no such file or directory" if named else ""
-    except ValueError:
-        preference, problem = {}, f"no valid preferences found in {named or path}, use --v=5 to see details"
-    else:
-        problem = ""
-    if problem and named:
-        raise Refused(f"error occurred while applying preferences kuberc error kuberc: {problem}\n")
-    if problem:
-        world.emit(call, f"kuberc: no preferences loaded from {path}: {problem}", error=True)
-    entries = preference.get("credentialPluginAllowlist")
-    allowed = None if entries is None else tuple(str(e.get("command") or e.get("name") or "") for e in entries)
-    found = Policy(str(preference.get("credentialPluginPolicy") or ""), allowed)
+    found = _policy(_named(call, named) if named else _default(call, world))
     found.check()
     return found
+
+
+def _policy(preference: dict[str, Any]) -> Policy:
+    entries = preference.get("credentialPluginAllowlist")
+    allowed = None if entries is None else tuple(str(e.get("command") or e.get("name") or "") for e in entries)
+    return Policy(str(preference.get("credentialPluginPolicy") or ""), allowed)
+
+
+def _named(call: Call, path: str) -> dict[str, Any]:
+    """The preferences in the file that the user named. Raises Refused for one that kubectl cannot use."""
+    try:
+        return _read(os.path.join(call.cwd, path))
+    except FileNotFoundError:
+        problem = f"open {path}: no such file or directory"
+    except ValueError:
+        problem = _INVALID.format(path=path)
+    raise Refused(f"error occurred while applying preferences kuberc error kuberc: {problem}\n")
+
+
+def _default(call: Call, world: World) -> dict[str, Any]:
+    """The preferences in the usual file; empty, with a warning, for one that kubectl cannot use."""
+    path = os.path.join(call.home, ".kube/kuberc")
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        world.emit(call, f"kuberc: no preferences loaded from {path}: {_INVALID.format(path=path)}", error=True)
+        return {}
 
 
 def _read(path: str) -> dict[str, Any]:
