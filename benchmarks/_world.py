@@ -17,6 +17,7 @@ from sandbox.control import Box
 
 ROOT = Path(__file__).resolve().parent.parent
 INV = [sys.executable, str(ROOT / "tasks.py")]
+VERSION = ("get", "--raw", "/version")  # a question to the API server with a short answer
 LOCK = "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n"
 
 
@@ -86,3 +87,9 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, last))
         last = max(last, end)
     return total
+
+
+def frozen(world: Box, **env: str) -> Path:
+    """Return the session's kubeconfig in this sandbox. env: variables of the workstation, such as another state folder."""
+    (file,) = Path(world.environment(**env)["REMOTE_DEV_STATE"]).glob("sessions/*/kubeconfig")
+    return file

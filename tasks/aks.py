@@ -23,21 +23,9 @@ def login(
     c: Context, mode: str = "", force: bool = False, dry_run: bool = False, check: bool = False, json: bool = False
 ) -> None:
     """Log in to Azure in the suitable mode, and test the token for the cluster."""
-    from tasks.core.config.settings import settings
-    from tasks.flows.setup.cli import run
-    from tasks.tools.az import login as az_login
+    from tasks.flows.setup.cli import log_in
 
-    s = settings()
-    code = run(
-        s,
-        only=["login"],
-        login_mode=az_login.mode(s, mode) if mode else "",
-        relogin=force,
-        dry=dry(c, dry_run),
-        check=check,
-        as_json=json,
-        name="login",
-    )
+    code = log_in(mode=mode, relogin=force, dry=dry(c, dry_run), check=check, as_json=json)
     if code:
         raise Exit(code=code)
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import marshal
+import os
 import select
 import socket
 import time
 from typing import Any
 
 from sandbox.protocol.call import CallerGone
+
+
+class NotStarted(Exception):
+    """A program that the kernel does not start. reason: as Go words it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
 
 
 class Line:
@@ -53,6 +62,16 @@ class Line:
         answer = self.receive()
         return bytes(answer[1])
 
+    def plugin(
+        self, path: str, argv: tuple[str, ...], env: dict[str, str], timeout: float | None = None
+    ) -> tuple[int, bytes]:
+        """Let the client run a credential plug-in as its child, without a limit, as kubectl does. Returns exit code and stdout.
+
+        stderr is the client's own. Raises NotStarted.
+        """
+        self.send(*plugin_request(path, argv, env))
+        return plugin_reply(path, self.receive())
+
     def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:
         """The line of a call that this one makes."""
         return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)
@@ -68,6 +87,20 @@ class Line:
                 raise CallerGone
             data += more
         return data
+
+
+def plugin_request(path: str, argv: tuple[str, ...], env: dict[str, str], stderr: str = "") -> tuple[Any, ...]:
+    """The message that lets a process start a plug-in. stderr: a file for its stderr instead of the process's own."""
+    encoded = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
+    return ("plugin", os.fsencode(path), [os.fsencode(word) for word in argv], encoded, os.fsencode(stderr))
+
+
+def plugin_reply(path: str, message: Any) -> tuple[int, bytes]:
+    """What the process answers: exit code (negative for a signal) and stdout. Raises NotStarted."""
+    what, *rest = message
+    if what == "failed":
+        raise NotStarted(path, str(rest[0]).lower())
+    return int(rest[0]), bytes(rest[1])
 
 
 class Nested:
@@ -94,6 +127,12 @@ class Nested:
     def stdin(self) -> bytes:
         """What the caller pipes in; usually nothing."""
         return self._given
+
+    def plugin(
+        self, path: str, argv: tuple[str, ...], env: dict[str, str], timeout: float | None = None
+    ) -> tuple[int, bytes]:
+        """Let the calling program's client run the plug-in: a nested call has no process."""
+        return self.outer.plugin(path, argv, env, timeout)
 
     def output(self) -> tuple[str, str]:
         """The collected stdout and stderr."""

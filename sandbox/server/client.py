@@ -3,7 +3,7 @@
 It imports built-in modules only, so that it starts as fast as `python -S`.
 
 It sends the call to the state server over a Unix socket and carries out the server's messages:
-("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait). Each message is marshalled, preceded by its length in 4 bytes.
+("out"|"err", bytes)  ("stdin",)  ("exit", code)  ("run", argv, env, wait)  ("plugin", path, argv, env, stderr). Each message is marshalled, preceded by its length in 4 bytes.
 """
 
 import _signal
@@ -43,9 +43,34 @@ def main() -> None:
         elif what == "exit":
             posix._exit(message[1])
         elif what == "stdin":
-            send(line, ("stdin", read_all()))
+            send(line, ("stdin", read_all(0)))
         elif what == "run":
             run(line, message[1], message[2], message[3])
+        elif what == "plugin":
+            plugin(line, *message[1:])
+
+
+def plugin(line: _socket.socket, path: bytes, argv: list[bytes], env: dict[bytes, bytes], stderr: bytes) -> None:
+    """Run a credential plug-in as client-go does: in this process group, without stdin, until nobody can write to its stdout."""
+    reading, writing = posix.pipe()
+    files = [
+        (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
+        (posix.POSIX_SPAWN_DUP2, writing, 1),
+    ]
+    if stderr:
+        files.append((posix.POSIX_SPAWN_OPEN, 2, stderr, posix.O_WRONLY | posix.O_APPEND, 0))
+    try:
+        child = posix.posix_spawn(path, argv, env, file_actions=files)
+    except OSError as why:
+        posix.close(reading)
+        posix.close(writing)
+        send(line, ("failed", why.strerror))
+        return
+    posix.close(writing)
+    stdout = read_all(reading)
+    posix.close(reading)
+    code = posix.waitstatus_to_exitcode(posix.waitpid(child, 0)[1])
+    send(line, ("ended", code, stdout))
 
 
 def run(line: _socket.socket, argv: list[bytes], extra: dict[bytes, bytes], wait: bool) -> None:
@@ -97,10 +122,10 @@ def exactly(line: _socket.socket, size: int) -> bytes | None:
     return data
 
 
-def read_all() -> bytes:
+def read_all(number: int) -> bytes:
     data = b""
     while True:
-        more = posix.read(0, 1 << 16)
+        more = posix.read(number, 1 << 16)
         if not more:
             return data
         data += more

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass
-from typing import Any
 
 from sandbox.protocol.call import Call
+from sandbox.standins.credentials import Authenticator, Plugin, PluginError
 from sandbox.standins.kubeconfig import Kubeconfig
 from sandbox.world.cluster import Cluster
 from sandbox.world.state import OutOfTime, World
-
-_MISSING = """exec: executable {name} not found
-
-It looks like you are trying to use a client-go credential plugin that is not installed.
-
-To learn more about this feature, consult the documentation available at:
-      https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
-
-{hint}"""
 
 
 class Unreachable(Exception):
@@ -42,15 +33,42 @@ class Session:
     role: str  # admin, edit, none
 
 
-def reach(world: World, call: Call, config: Kubeconfig, context: str, timeout: float = 30.0) -> Session:
-    """Connect with the context's server and user. Runs the credential plug-in through the caller's PATH."""
-    server = config.server(context)
+def reach(
+    world: World,
+    call: Call,
+    config: Kubeconfig,
+    context: str,
+    timeout: float = 30.0,
+    authenticator: Authenticator | None = None,
+) -> Session:
+    """Connect with the context's server and user, by one request.
+
+    authenticator: of a process that lives longer than this call; otherwise the plug-in is a child of the client.
+    """
+    plugin = Plugin.of(config, context)
+    if authenticator is None and plugin is not None:
+        authenticator = Authenticator(plugin, call.line)
+    token = _token(world, call, authenticator) if authenticator else str(config.user(context).get("token") or "")
+    cluster = _answering(world, call, config.server(context), timeout)
+    bearer = world.bearer(token)
+    if bearer is None:
+        raise Unreachable(
+            "unauthorized",
+            "the server has asked for the client to provide credentials",
+            _refresh(world, call, authenticator) if authenticator else "",
+        )
+    person = world.person(bearer.name)
+    role = person.role if person else "edit"
+    if world.fault("rbac") and (person is None or person.key == "developer"):
+        role = "none"
+    return Session(cluster, bearer.name, role)
+
+
+def _answering(world: World, call: Call, server: str, timeout: float) -> Cluster:
+    """The cluster of this API server, if it answers. Raises Unreachable."""
     host = server.split("://", 1)[-1].split("/", 1)[0]
     name = host.rsplit(":", 1)[0]
     cluster = world.cluster_at(server)
-    token = _credentials(
-        world, call, config.user(context), config.clusters.get(str(config.contexts[context].get("cluster")), {})
-    )
     if cluster is None and name in ("127.0.0.1", "localhost", "::1"):
         raise Unreachable("refused", f"dial tcp {host}: connect: connection refused")
     if cluster is None or not cluster.running or world.fault("dns"):
@@ -60,51 +78,26 @@ def reach(world: World, call: Call, config: Kubeconfig, context: str, timeout: f
     if world.silent():
         world.wait(call, timeout)
         raise Unreachable("silent", "context deadline exceeded")
-    bearer = world.bearer(token)
-    if bearer is None:
-        raise Unreachable("unauthorized", "the server has asked for the client to provide credentials")
-    person = world.person(bearer.name)
-    role = person.role if person else "edit"
-    if world.fault("rbac") and (person is None or person.key == "developer"):
-        role = "none"
-    return Session(cluster, bearer.name, role)
+    return cluster
 
 
-def _credentials(world: World, call: Call, user: dict[str, Any], cluster: dict[str, Any]) -> str:
-    if user.get("token"):
-        return str(user["token"])
-    plugin = user.get("exec")
-    if not isinstance(plugin, dict):
-        return ""
-    command = str(plugin.get("command") or "")
-    argv = tuple(str(a) for a in plugin.get("args") or [])
+def _token(world: World, call: Call, authenticator: Authenticator) -> str:
     try:
-        done = world.run(call, command, argv, env=_plugin_environment(call, plugin, cluster))
-    except FileNotFoundError:
-        hint = f"\n{plugin['installHint']}" if plugin.get("installHint") else ""
-        raise Unreachable("exec", "getting credentials: " + _MISSING.format(name=command, hint=hint)) from None
+        return authenticator.token(world, call)
+    except PluginError as why:
+        raise Unreachable("exec", f"getting credentials: {why.text}", why.stderr) from None
     except OutOfTime:
         raise Unreachable("silent", "context deadline exceeded") from None
-    if done.exit != 0:
-        text = f"getting credentials: exec: executable {command} failed with exit code {done.exit}"
-        raise Unreachable("exec", text, done.stderr)
+
+
+def _refresh(world: World, call: Call, authenticator: Authenticator) -> str:
+    """Ask the plug-in again after a 401. The request fails nevertheless; the next one of this process has the new token.
+
+    Returns what client-go writes to stderr.
+    """
     try:
-        return str(json.loads(done.stdout)["status"]["token"])
-    except (ValueError, KeyError, TypeError):
-        text = "getting credentials: decoding stdout: couldn't get version/kind; json parse error: invalid character"
-        raise Unreachable("exec", text, done.stderr) from None
-
-
-def _plugin_environment(call: Call, plugin: dict[str, Any], cluster: dict[str, Any]) -> dict[str, str]:
-    """The environment of the credential plug-in: the caller's, client-go's information, and the kubeconfig's."""
-    info: dict[str, Any] = {
-        "apiVersion": plugin.get("apiVersion"),
-        "kind": "ExecCredential",
-        "spec": {"interactive": False},
-    }
-    if plugin.get("provideClusterInfo"):
-        info["spec"]["cluster"] = {"server": cluster.get("server")}
-    env = {**call.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
-    for pair in plugin.get("env") or []:
-        env[str(pair["name"])] = str(pair["value"])
-    return env
+        authenticator.ask(world, call)
+        return ""
+    except PluginError as why:
+        stamp = f"{time.strftime('E%m%d %H:%M:%S')}.000000 {call.pid:7} exec.go:359]"
+        return f"{why.stderr}{stamp} refreshing credentials: {why.text}\n"

@@ -203,7 +203,9 @@ class World:
         return call.line.stdin() if call.line is not None else b""
 
     def which(self, call: Call, tool: str) -> str | None:
-        """Find this program on the caller's PATH."""
+        """Find this program on the caller's PATH, or by its path."""
+        if "/" in tool:
+            return tool if os.access(tool, os.X_OK) else None
         for folder in call.env.get("PATH", "").split(os.pathsep):
             path = os.path.join(folder, tool)
             if folder and os.access(path, os.X_OK) and not os.path.isdir(path):
@@ -237,7 +239,7 @@ class World:
             return Outcome(
                 done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
             )
-        inner = call.nested(tool, argv, environment)
+        inner = call.nested(os.path.basename(tool), argv, environment)
         inner = inner.with_line(call.line.nested(timeout, stdin) if call.line is not None else None)
         try:
             answer = self.dispatch(inner)

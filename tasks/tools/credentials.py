@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from threading import Thread
 
 from tasks.core.config.settings import Settings
-from tasks.core.errors import TimedOut, Trouble
+from tasks.core.errors import Blocked, TimedOut
 from tasks.core.process.tool import Tool
 from tasks.core.state import store
 from tasks.tools import az, base, credential_helper
@@ -17,16 +16,15 @@ from tasks.tools.kubeconfig import Context, Plugin
 forget = credential_helper.forget
 
 
-def expiry(s: Settings, timeout: float | None = None, *, newer_than: float = 0.0) -> float:
+def expiry(s: Settings, timeout: float | None = None) -> float:
     """Return when the cluster's token expires, in seconds since the epoch. The token itself is never read.
 
     timeout: seconds, by default those of the settings
-    newer_than: seconds; a token that was fetched longer ago is fetched again. 0: any is good.
 
     It asks as kubectl does, through the session's helper: what it learns of az, the next kubectl need not ask.
     Raises LoginNeeded when Entra refuses, else ToolError.
     """
-    asked = _through_helper(s, timeout, newer_than)
+    asked = _through_helper(s, timeout)
     return az.token_expiry(s, timeout) if asked is None else asked
 
 
@@ -36,23 +34,6 @@ def prepare(s: Settings) -> None:
         credential_helper.install(s)
 
 
-def renew(s: Settings) -> Thread:
-    """Ask az in the background for a token that was fetched more than some seconds ago.
-
-    Telepresence asks four times in a row when it connects, which looks as if the cluster had refused the token.
-    """
-
-    def ask() -> None:
-        try:
-            expiry(s, newer_than=cached.REFUSED_AFTER / 2)
-        except Trouble:
-            return  # whoever needs the token names the cause
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    return thread
-
-
 def in_private(s: Settings, context: Context) -> Context:
     """Return the context for a private kubeconfig: with the helper where it is installed already."""
     if kc.takes_helper(s, context) and credential_helper.is_installed(s):
@@ -60,7 +41,7 @@ def in_private(s: Settings, context: Context) -> Context:
     return context
 
 
-def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> float | None:
+def _through_helper(s: Settings, timeout: float | None) -> float | None:
     """Return what the helper says; None when az must be asked itself: for its own words, or because there is no helper."""
     if not credential_helper.is_wanted(s) or not credential_helper.is_installed(s):
         return None
@@ -73,10 +54,10 @@ def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> fl
         drop=base.FOREIGN,
         timeout=s.deadlines.az,
     )
-    command = helper[(cached.EXPIRES, f"{newer_than:g}", plugin.command, *plugin.args)]
-    kept = _kept(s, plugin, helper.environment, newer_than)
+    kept = _kept(s, plugin, helper.environment)
     if kept:
         return kept
+    command = helper[(cached.EXPIRES, plugin.command, *plugin.args)]
     try:
         done = command.call(timeout=timeout)
     except TimedOut as why:
@@ -86,11 +67,11 @@ def _through_helper(s: Settings, timeout: float | None, newer_than: float) -> fl
     return float(done.stdout) or time.time() + cached.FRESH
 
 
-def _kept(s: Settings, plugin: Plugin, env: dict[str, str], newer_than: float) -> float:
+def _kept(s: Settings, plugin: Plugin, env: dict[str, str]) -> float:
     """Return the expiry of the kept credential that the helper would serve, without starting it; 0 without one."""
     request = cached.Request(str(credential_helper.entries(s)), [plugin.command, *plugin.args], env)
     entry = cached.served_at_once(request) if cached.through_az(request) else None
-    if entry is None or entry.left < cached.FRESH or (newer_than and entry.age > newer_than):
+    if entry is None or entry.left < cached.FRESH:
         return 0.0
     return entry.expires
 
@@ -101,7 +82,10 @@ def _plugin(s: Settings) -> tuple[Plugin | None, str]:
     Before the context is known: the plugin that it will have, without a server. The helper takes that token over.
     """
     for files in ([base.frozen_kubeconfig(s)], None):
-        context = kc.load(files).context(s.cluster.context)
+        try:
+            context = kc.load(files).context(s.cluster.context)
+        except Blocked:  # reported by the step that needs the file; the login can be tested without it
+            context = None
         if context is not None:
             plugin = kc.through_az(s, context).plugin
             return (plugin if plugin is not None and plugin.is_through_az else None), context.server

@@ -46,6 +46,12 @@ class _Line:
     def stdin(self) -> bytes:
         return self.given
 
+    def plugin(
+        self, path: str, argv: tuple[str, ...], env: dict[str, str], timeout: float | None = None
+    ) -> tuple[int, bytes]:
+        done = subprocess.run([path, *argv[1:]], env=env, stdout=subprocess.PIPE, timeout=timeout, check=False)
+        return done.returncode, done.stdout
+
     def nested(self, timeout: float | None, stdin: bytes = b"") -> Nested:
         return Nested(self, None if timeout is None else time.monotonic() + timeout, stdin)  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.protocol.call import Answer, CallerGone
 from sandbox.standins.telepresence.args import helps
 from sandbox.standins.telepresence.child import start_child
+from sandbox.standins.telepresence.credentials import keep_alive
 from sandbox.standins.telepresence.daemon import Daemon, launch, stop
 from sandbox.standins.telepresence.run import Failure, Run
 from sandbox.standins.telepresence.target import Wanted, authenticate, find_manager, same, set_up_network, wanted
@@ -106,7 +107,7 @@ def _reach_cluster(run: Run, daemon: Daemon, want: Wanted | str, error: str) -> 
     if not isinstance(want, Wanted):
         raise Failure(want if want.startswith("stat ") else error + want)
     began = time.monotonic()
-    session = authenticate(run, want)
+    session = authenticate(run, want, daemon)
     seconds = time.monotonic() - began
     find_manager(run, want, session)
     set_up_network(run, daemon)
@@ -231,9 +232,10 @@ def _session(run: Run, daemon: Daemon, want: Any, implicit: bool) -> None:
         cluster = run.world.cluster_at(want.server) or run.world.cluster
         daemon.mapped = list(want.mapped) or sorted(cluster.namespaces)
         daemon.implicit = implicit
-        daemon.state = "connected"
+        daemon.state, daemon.cli = "connected", None
         run.world.alive_sessions.add(daemon.session)
         run.writes = True
+    keep_alive(run, daemon)
     if run.world.fault("container-root"):
         dies = threading.Timer(_DIES_AFTER, daemon.process.kill)
         dies.daemon = True

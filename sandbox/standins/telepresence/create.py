@@ -7,6 +7,7 @@ import time
 
 from sandbox.standins import kubeconfig
 from sandbox.standins.api_server import Unreachable, reach
+from sandbox.standins.telepresence.credentials import of_client_go
 from sandbox.standins.telepresence.daemon import Daemon
 from sandbox.standins.telepresence.ports import filters, first_port, local_port, refuse_conflict, service_port
 from sandbox.standins.telepresence.run import Failure, Run
@@ -119,11 +120,19 @@ def _add(run: Run, cluster: Cluster, workload: Workload, intercept: Intercept, a
 
 
 def _refuse_expired_login(run: Run, daemon: Daemon) -> None:
-    """Fail if the login expired during the session: a new intercept times out without naming the reason."""
-    if not (run.world.login_fault() or run.world.fault("login-gone")):
+    """Fail if the login expired during the session: a new intercept times out without naming the reason.
+
+    While such a fault is on, the session's token counts as expired: a real one lives for more than an hour.
+    """
+    authenticator = of_client_go(daemon)
+    if authenticator is None:
+        return
+    if run.world.login_fault() or run.world.fault("login-gone"):
+        authenticator.forget()
+    if not authenticator.is_due:
         return
     try:
-        reach(run.world, run.call, kubeconfig.load(run.call), daemon.context)
+        reach(run.world, run.call, kubeconfig.load(run.call), daemon.context, authenticator=authenticator)
         return
     except (Unreachable, kubeconfig.Broken, KeyError) as why:
         run.log(getattr(why, "stderr", "") or str(why))

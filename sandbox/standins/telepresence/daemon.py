@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.protocol.call import CallerGone
-from sandbox.protocol.line import Line
+from sandbox.protocol.line import Line, plugin_reply, plugin_request
+from sandbox.standins.credentials import Authenticator, Plugin
 from sandbox.world.cluster import new_id
-from sandbox.world.state import User, World
+from sandbox.world.state import OutOfTime, User, World
+
+_PAUSE = 0.1  # seconds until a call that waits for a plug-in looks whether it must still wait
 
 
 @dataclass
@@ -42,6 +47,14 @@ class Daemon:
     implicit: bool = False
     lost_network: bool = False  # without iptables it connects, but every use of the connection fails
     key: Any = None  # key in user.sessions
+    ended: threading.Event = field(default_factory=threading.Event)
+    authenticators: dict[Plugin, Authenticator] = field(default_factory=dict)  # of client-go in the user daemon
+    of_root: dict[Plugin, Authenticator] = field(default_factory=dict)  # of client-go in the root daemon
+    managers: list[Authenticator] = field(default_factory=list)  # of the session's calls to the traffic manager
+    log: str = ""  # the file that its stderr and that of its plug-ins go to
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _unanswered: int = 0  # requests, including those that nobody waits for any more
+    _replies: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
     def is_being_connected(self) -> bool:
         """Is a CLI connecting it? The thread that serves a killed CLI notices that a moment later."""
@@ -53,6 +66,41 @@ class Daemon:
         except (CallerGone, ValueError):  # ValueError: that thread has closed the connection meanwhile
             return False
         return True
+
+    def plugin(
+        self, path: str, argv: tuple[str, ...], env: dict[str, str], timeout: float | None = None
+    ) -> tuple[int, bytes]:
+        """Run a credential plug-in as a child of the user daemon. Returns exit code and stdout.
+
+        Raises NotStarted; OutOfTime after `timeout` seconds; CallerGone when the CLI that waits has ended.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._asking:
+            self.line.send(*plugin_request(path, argv, env, stderr=self.log))
+            self._unanswered += 1
+            while (reply := self._reply()) is None:
+                if end is not None and time.monotonic() > end:
+                    raise OutOfTime(self.name)
+                if self.cli is not None:
+                    self.cli.check(0)
+            return plugin_reply(path, reply)
+
+    def _reply(self) -> Any:
+        """The process's answer to the last request; None if there is none yet. It answers one after the other."""
+        try:
+            reply = self._replies.get(timeout=_PAUSE)
+        except queue.Empty:
+            return None
+        self._unanswered -= 1
+        return reply if not self._unanswered or self.ended.is_set() else None
+
+    def hold(self) -> None:
+        """Receive the process's answers until it ends."""
+        with suppress(CallerGone):
+            while True:
+                self._replies.put(self.line.receive())
+        self.ended.set()
+        self._replies.put(("ended", -9, b""))  # for a call that waits for an answer
 
 
 def launch(
@@ -98,27 +146,19 @@ def _start(world: World, environ: dict[str, str], name: str, title: tuple[str, .
 def attend(world: World, line: Line, name: str) -> None:
     """Hold the daemon's connection. It ends with the process."""
     if name.endswith("/root"):
-        key = name.split("/")[0]
-        _hold(line)
+        with suppress(CallerGone):
+            line.receive()
         return
     key = name
     _, daemon = world.notes["daemons"][key]
     daemon.line = line
     daemon.attached.set()
-    _hold(line)
-
+    daemon.hold()
     with world.lock:
         if daemon.state != "dead":
             daemon.state, daemon.died = "dead", time.monotonic()
         world.alive_sessions.discard(daemon.session)
         world.notes["daemons"].pop(key, None)
-
-
-def _hold(line: Line) -> None:
-    try:
-        line.receive()
-    except CallerGone:
-        return  # the process has ended
 
 
 def stop(world: World, daemon: Daemon) -> None:

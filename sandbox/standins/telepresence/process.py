@@ -1,5 +1,7 @@
 """The daemon's process: it sets the real daemon's title, connects to the state server, and runs until either ends.
 
+The user daemon starts credential plug-ins on request, as the real one does.
+
 Arguments: the server's socket, the daemon's id, the words of the title.
 """
 
@@ -8,6 +10,9 @@ import ctypes
 import marshal
 import posix
 import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0] + "/server")
+import client  # type: ignore[import-not-found]
 
 
 def main() -> None:
@@ -21,8 +26,9 @@ def main() -> None:
         line.connect(sys.argv[1])
         data = marshal.dumps(("daemon", sys.argv[2]))
         line.sendall(len(data).to_bytes(4, "big") + data)
-        while line.recv(1):
-            pass
+        while (message := client.receive(line)) is not None:
+            if message[0] == "plugin":
+                client.plugin(line, *message[1:])
     except OSError:
         pass  # the sandbox has stopped
     posix._exit(0)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.standins import kubeconfig
-from sandbox.standins.api_server import Session, Unreachable, reach
+from sandbox.standins.api_server import Session, Unreachable
+from sandbox.standins.telepresence import credentials
 from sandbox.standins.telepresence.daemon import Daemon
 from sandbox.standins.telepresence.run import Failure, Run
 
@@ -71,13 +72,11 @@ def same(there: Daemon, want: Wanted, run: Run) -> bool:
     return not run.unix_sockets or there.kubeconfig == want.files
 
 
-def authenticate(run: Run, want: Wanted) -> Session:
-    """Authenticate to the API server. Like the real program, it starts the credential plug-in four times in a row."""
+def authenticate(run: Run, want: Wanted, daemon: Daemon) -> Session:
+    """Authenticate to the API server. Raises Failure."""
     config = kubeconfig.load(run.call, run.parsed.value("kubeconfig"))
     try:
-        for _ in range(3 if config.user(want.context).get("exec") else 0):
-            reach(run.world, run.call, config, want.context, timeout=20.0)
-        return reach(run.world, run.call, config, want.context, timeout=20.0)
+        return credentials.connect(run, daemon, config, want.context)
     except Unreachable as why:
         if why.stderr:
             run.log(why.stderr.rstrip("\n"))

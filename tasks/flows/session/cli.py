@@ -14,7 +14,7 @@ from tasks.core.state import journal, store
 from tasks.core.state.journal import Entry
 from tasks.flows.session import daemons
 from tasks.flows.session.connect import Look, allowed, connect_changes, ensure, look
-from tasks.tools import api_server, base, telepresence
+from tasks.tools import api_server, base, credentials, telepresence
 from tasks.tools.private_caches import without_trace
 
 
@@ -68,6 +68,7 @@ def quit(*, yes: bool, dry: bool) -> None:
     for change in changes:
         perform(change)
     _end_remaining_daemons(s)
+    credentials.forget(s)
     for entry in journal.entries("session"):
         journal.forget(entry)
     if not changes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from tasks.checks import guard
 from tasks.core import ui
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Blocked, Problem, Refused, TimedOut, ToolError
+from tasks.core.errors import Blocked, Problem, Refused, TimedOut, ToolError, Trouble
 from tasks.core.plan.change import Change, perform
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
@@ -124,18 +126,19 @@ def connect_changes(s: Settings, *, yes: bool = False, now: Look | None = None) 
     yield _connect_change(s)
 
 
-def prepare(s: Settings, *, dry: bool = False) -> None:
-    """Write the session kubeconfig from the user's, before the first question to the cluster.
+def prepare(s: Settings, *, dry: bool = False) -> bool:
+    """Write the session kubeconfig from the user's, before the first question to the cluster. Returns whether it changed.
 
     Raises Blocked when the user's kubeconfig does not have the context; in a dry run also when the file is missing.
     """
     base.must_be_installed(s, "kubectl")
     change = kubeconfig.freeze(s)
     if change is None:
-        return
+        return False
     if dry:
         raise Blocked("the session kubeconfig does not exist yet", fix="inv tp.connect writes it, or inv setup")
     perform(change)
+    return True
 
 
 def allowed(s: Settings, *, dry: bool) -> None:
@@ -166,10 +169,28 @@ def ensure(s: Settings, *, yes: bool = False, guarded: bool = False, now: Look |
     that need a session one connects; the others wait, and find it open.
     """
     began = time.monotonic()
-    if not list(connect_changes(s, yes=yes, now=now)):
-        return 0.0
-    with store.lock("session", wait=s.deadlines.connect):
-        return _connect(s, began, yes=yes, guarded=guarded)
+    with ExitStack() as held:
+        alone = _takes_free_lock(held)
+        changes = list(connect_changes(s, yes=yes, now=now if now is not None and now.is_enough else None))
+        if not changes:
+            return 0.0
+        if not alone:
+            held.enter_context(store.lock("session", wait=s.deadlines.connect))
+        # Before the guard looks: what it assesses is what Telepresence gets.
+        if prepare(s) or not alone:
+            changes = list(connect_changes(s, yes=yes))
+        if changes:  # else another run has connected meanwhile
+            _connect(s, changes, began, guarded=guarded)
+        return time.monotonic() - began
+
+
+def _takes_free_lock(held: ExitStack) -> bool:
+    """Take the lock of the session if it is free, so that what is seen holds until the connect."""
+    try:
+        held.enter_context(store.lock("session", wait=0))
+    except Trouble:  # another run has it, or the state folder may not be written: an open session needs no lock
+        return False
+    return True
 
 
 def mine(s: Settings) -> tuple[str, ...]:
@@ -178,20 +199,14 @@ def mine(s: Settings) -> tuple[str, ...]:
     return tuple(name for name, _ in now.session.intercepts) if now.here else ()
 
 
-def _connect(s: Settings, began: float, *, yes: bool, guarded: bool) -> float:
-    prepare(s)  # before the guard looks: what it assesses is what Telepresence gets
-    changes = list(connect_changes(s, yes=yes))
-    if not changes:  # another run has connected meanwhile
-        return time.monotonic() - began
+def _connect(s: Settings, changes: list[Change[object]], began: float, *, guarded: bool) -> None:
     was_open = bool(journal.entries("session"))
     if not guarded or guard.outdated(s):
         guard.assess(s)
     _perform(changes)
-    seconds = time.monotonic() - began
     if was_open:
         ui.talk("the session was lost; reconnected")
-    timing.keep_if_possible("connect", seconds)
-    return seconds
+    timing.keep_if_possible("connect", time.monotonic() - began)
 
 
 def _perform(changes: list[Change[object]]) -> None:
@@ -209,21 +224,23 @@ def _connect_change(s: Settings) -> Change[Look]:
         store.made(base.session_folder(s))
         before = {p.pid for p in daemons.everything(s)}
         logs = telepresence_logs.mark()
-        try:
-            _open(s, connect)
-            now = _must_be_here(settled(s))
-            tunnel.must_carry(s)
-            if guard.outdated(s):  # another run has written the kubeconfig meanwhile
-                guard.assess(s)
-            return now
-        except (ToolError, Refused, SystemExit) as why:
-            started = [p for p in daemons.everything(s) if p.pid not in before]
-            if started:
-                perform(daemons.end(started, "the failed connect left behind"))
-            journal.forget(entry)
-            if isinstance(why, ToolError):
-                raise _explained(why, logs) from None
-            raise
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            hosts = beside.submit(tunnel.hosts, s)
+            try:
+                _open(s, connect)
+                now = _must_be_here(settled(s))
+                tunnel.must_carry(hosts.result())
+                if guard.outdated(s):  # another run has written the kubeconfig meanwhile
+                    guard.assess(s)
+                return now
+            except (ToolError, Refused, SystemExit) as why:
+                started = [p for p in daemons.everything(s) if p.pid not in before]
+                if started:
+                    perform(daemons.end(started, "the failed connect left behind"))
+                journal.forget(entry)
+                if isinstance(why, ToolError):
+                    raise _explained(why, logs) from None
+                raise
 
     return Change(connect.text, connect.argv, run)
 

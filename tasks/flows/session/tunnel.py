@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from tasks.checks.devcontainer import machine
@@ -27,13 +28,14 @@ def doubt() -> Problem | None:
     return machine.root_in_container(machine.Machine.this())
 
 
-def must_carry(s: Settings) -> None:
-    """Resolve the name of a Service through the tunnel. Raises ToolError when none resolves and there is a doubt.
+def must_carry(hosts: Sequence[str]) -> None:
+    """Resolve one of these names through the tunnel. Raises ToolError when none resolves and there is a doubt.
+
+    hosts: names of Services; without any the tunnel is not tried
 
     Without a doubt it is a warning: the resolver of a workstation may be set up in ways that the suite does not know,
     and intercepts work without it.
     """
-    hosts = _hosts(s)
     if not hosts or _any_resolves(hosts):
         return
     reason = doubt()
@@ -43,8 +45,8 @@ def must_carry(s: Settings) -> None:
     ui.warn(f"{what}: programs here cannot reach the cluster's services by name (telepresence status shows its DNS)")
 
 
-def _hosts(s: Settings) -> list[str]:
-    """Return the names of some Services of the namespace; empty when they cannot be listed."""
+def hosts(s: Settings) -> list[str]:
+    """Return the names of some Services of the namespace; empty when they cannot be listed. Needs no session."""
     try:
         services = kubectl.get(s, "services")
     except ToolError:
@@ -53,7 +55,7 @@ def _hosts(s: Settings) -> list[str]:
     return [f"{name}.{s.cluster.namespace}" for name in names[:_NAMES]]
 
 
-def _any_resolves(hosts: list[str]) -> bool:
+def _any_resolves(hosts: Sequence[str]) -> bool:
     """Does one of the names get an address in time? A thread asks for each, because the resolver has no deadline."""
     resolved = threading.Event()
     give_up = time.monotonic() + _SECONDS

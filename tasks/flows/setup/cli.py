@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.checks import guard
 from tasks.core import strict_json, ui
-from tasks.core.config.settings import Settings
+from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Problem, Refused, Trouble
 from tasks.core.plan import steps
 from tasks.core.plan.change import Change
@@ -20,6 +20,8 @@ from tasks.core.plan.steps import Step
 from tasks.core.state import store, timing
 from tasks.flows.setup import STEPS, select
 from tasks.flows.setup.setup_run import SetupRun
+from tasks.tools import credentials
+from tasks.tools.az import login as az_login
 from tasks.tools.private_caches import without_trace
 
 FILE = "setup.json"  # in the state folder: the last outcome of each step
@@ -66,6 +68,17 @@ def run(
     if not read_only:
         _keep(setup, name, outcomes, seconds)
     return exit_code(outcomes, dry=dry, check=check)
+
+
+def log_in(*, mode: str, relogin: bool, dry: bool, check: bool, as_json: bool) -> int:
+    """Run the step that logs in to Azure, for `inv aks.login`. az itself is asked, not the tokens that were kept."""
+    s = settings()
+    login_mode = az_login.mode(s, mode) if mode else ""
+    if not (dry or check):
+        credentials.forget(s)
+    return run(
+        s, only=["login"], login_mode=login_mode, relogin=relogin, dry=dry, check=check, as_json=as_json, name="login"
+    )
 
 
 def exit_code(outcomes: Sequence[Outcome], *, dry: bool = False, check: bool = False) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from tasks.core.errors import Refused
 from tasks.core.plan.change import Change
@@ -14,13 +16,22 @@ from tasks.tools import telepresence
 
 
 def plan(setup: SetupRun) -> Iterator[Change[object]]:
-    """Check the target, then plan as the session does."""
+    """Check the target, then plan as the session does. A connect ends with a look, which is this step's check."""
     s = setup.settings
     setup.checked_target(session_context(s, kc.wanted_context(s)))
     try:
-        yield from session.connect_changes(s, yes=setup.yes)
+        now = setup.session_to_connect()
+        for change in session.connect_changes(s, yes=setup.yes, now=now):
+            setup.seen_session.invalidate()
+            yield replace(change, run=partial(_run, setup, change))
     except Refused as why:  # intercepts in another place would be lost; the other steps can go on
         raise blocked(why) from None
+
+
+def _run(setup: SetupRun, change: Change[object]) -> None:
+    result = change.run()
+    if isinstance(result, session.Look):
+        setup.seen_session.put(result)
 
 
 def commands(setup: SetupRun) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     if present is None or setup.force:
         source = setup.fetched_context.get()
         _check_in_azure(setup, source)
+        setup.look_early()
         setup.checked_target(session_context(s, source))
         yield from _merge_fetched(s, source)
     else:

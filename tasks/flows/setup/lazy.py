@@ -47,6 +47,13 @@ class Lazy(Generic[Value]):
         with self._lock:
             return self._future is not None and self._future.done() and self._future.exception() is None
 
+    def put(self, value: Value) -> None:
+        """Set the value, which somebody else has computed."""
+        future: Future[Value] = Future()
+        future.set_result(value)
+        with self._lock:
+            self._future = future
+
     def invalidate(self) -> None:
         """Forget the value. The next use computes it again."""
         with self._lock:

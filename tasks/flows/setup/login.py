@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun
-from tasks.tools import az, base
+from tasks.tools import az, base, credentials
 from tasks.tools.az import LoginNeeded, login
 
 
 def plan(setup: SetupRun) -> Iterator[Change[object]]:
-    """Test the login by the cluster's token: az's profile looks valid long after a login has expired."""
+    """Test the login by the cluster's token: az's profile looks valid long after a login has expired.
+
+    The token is kept, and is there when kubectl and Telepresence ask for it.
+    """
     base.must_be_installed(setup.settings, "az")
     relogin = setup.relogin and not setup.fresh_login
     why = LoginNeeded("a new login was asked for") if relogin else login_needed(setup)
@@ -25,6 +30,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     change = login.login(setup.settings, login.mode(setup.settings, setup.login_mode), after=why)
 
     def run() -> None:
+        credentials.forget(setup.settings)
         change.run()
         setup.logged_in()
 
@@ -36,7 +42,9 @@ def login_needed(setup: SetupRun) -> LoginNeeded | None:
     s = setup.settings
     try:
         account = az.account(s)
-        left = az.token_expiry(s) - time.time()
+        with suppress(Trouble):  # then az is asked without the helper
+            credentials.prepare(s)
+        left = credentials.expiry(s) - time.time()
     except LoginNeeded as why:
         return why
     setup.remarks["login"] = (

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
-from tasks.flows import session
 from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import kubectl
 
 
 def plan(setup: SetupRun) -> Iterator[Change[object]]:
-    """Look at the session, and at the cluster unless it has answered in this run."""
+    """Look at the session and at the cluster, unless this run has seen them."""
     s = setup.settings
-    now = session.look(s)
+    now = setup.seen_session.get()
     if not now.here:
         raise Blocked(f"the Telepresence session is not there: {now.why}", fix="inv tp.connect")
     if not setup.cluster_answered:

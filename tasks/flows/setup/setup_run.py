@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
 from tasks.checks.guard import Target
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Blocked, Problem, ToolError, Trouble
+from tasks.flows import session
 from tasks.flows.setup.lazy import Lazy
-from tasks.tools import az, capabilities, kubectl, telepresence
+from tasks.tools import az, capabilities, credentials, kubectl, telepresence
 from tasks.tools import kubeconfig as kc
 from tasks.tools.az import cluster as az_cluster
 from tasks.tools.az import fetched
 from tasks.tools.kubeconfig import Context
+
+_MOMENT = 1.0  # second; a connect takes longer
 
 
 @dataclass
@@ -52,7 +57,10 @@ class SetupRun:
     def __post_init__(self) -> None:
         self.fetched_context = Lazy(lambda: fetched.context(self.settings))
         self.shown_cluster = Lazy(lambda: az_cluster.show(self.settings))
+        self.seen_session = Lazy(lambda: session.settled(self.settings))
         self.fresh_login = False
+        self._fetches = False
+        self._looked_early: float | None = None
         self._telepresence_help = Lazy(lambda: load_telepresence_help(self.settings))
         self._targets: dict[str, Lazy[Target]] = {}
         self._lock = threading.Lock()
@@ -65,6 +73,7 @@ class SetupRun:
         try:
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
+                self._fetches = True
                 self.fetched_context.start()
                 self.shown_cluster.start()
             else:
@@ -72,8 +81,35 @@ class SetupRun:
         except Blocked:
             return  # the step reports it
 
+    def let_the_fetch_go_first(self) -> None:
+        """Wait while the credentials are fetched: the whole run waits for them, and programs share the processors."""
+        if self._fetches:
+            with suppress(Trouble):  # the step that needs the answer reports it
+                self.fetched_context.get()
+
+    def look_early(self) -> None:
+        """Look at the session while the guard looks at the target."""
+        self._looked_early = time.monotonic()
+        self.seen_session.start()
+
+    def session_to_connect(self) -> session.Look:
+        """Return the session as it is under the lock of the step.
+
+        An early look counts only for a moment, and only when there was nothing: daemons that another run has just
+        started look like abandoned ones.
+        """
+        now = self.seen_session.get()
+        early, self._looked_early = self._looked_early, None
+        if early is None:
+            return now
+        if time.monotonic() - early < _MOMENT and not (now.session.running or now.orphans or now.problem):
+            return now
+        self.seen_session.invalidate()
+        return self.seen_session.get()
+
     def stop(self) -> None:
         """End the reads that are still running."""
+        self.seen_session.stop()
         self.fetched_context.stop()
         self.shown_cluster.stop()
         self._telepresence_help.stop()
@@ -124,7 +160,7 @@ def load_telepresence_help(s: Settings) -> None:
 
 def assess_target(s: Settings, context: Context) -> Target:
     """Let the guard assess the target of this context, through a private file: nothing else is written before."""
-    with kc.private(context) as file:
+    with kc.private(credentials.in_private(s, context)) as file:
         return guard.assess(s, kubeconfig=file)
 
 

@@ -12,6 +12,8 @@ from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun
 from tasks.tools import base, versions
 
+_AT_ONCE = 2  # the answers are needed last, and the other steps need the processors too
+
 
 def pins(s: Settings) -> dict[str, Pin]:
     """Return the wanted version of each program. Telepresence's is in the section `telepresence`."""
@@ -29,9 +31,10 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Report missing programs and where to get them. Setup installs none itself."""
     import msgspec
 
+    setup.let_the_fetch_go_first()
     wanted = pins(setup.settings)
     s = msgspec.structs.replace(setup.settings, tools=wanted)
-    with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         results = list(pool.map(lambda name: problem(s, name, wanted[name]), wanted))
     problems = [(wanted[name], p) for name, p in zip(wanted, results, strict=True) if p is not None]
     required = [p for pin, p in problems if not pin.optional]

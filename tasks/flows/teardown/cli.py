@@ -11,7 +11,7 @@ from tasks.core.errors import Trouble
 from tasks.core.plan.change import perform
 from tasks.core.state import journal
 from tasks.flows.teardown import undo
-from tasks.tools import base
+from tasks.tools import base, credentials
 from tasks.tools.private_caches import without_trace
 
 
@@ -35,6 +35,8 @@ def _down(s: Settings, *, dry: bool, tilt: bool) -> None:
             undone += 1
         except Trouble as why:
             failures.append(why)
+    if not dry:
+        credentials.forget(s)
     _raise_first(failures)
     if not undone:
         ui.say("nothing to undo")

@@ -40,12 +40,12 @@ def answer(request: Request) -> int:
 
 
 def special(request: Request) -> int:
-    """Print the expiry for `--expires SECONDS`; without this option replace this process by the plugin."""
+    """Print the expiry for `--expires`; without this option replace this process by the plugin."""
     if request.argv[0] != cached.EXPIRES:
         return _replaced_by_plugin(request)
-    plugin = Request(request.folder, request.argv[2:], request.env)
+    plugin = Request(request.folder, request.argv[1:], request.env)
     if cached.through_az(plugin):
-        entry, asked = current(plugin, newer_than=float(request.argv[1]))
+        entry, asked = current(plugin)
     else:
         entry, asked = None, run(plugin)
     if entry is None:
@@ -58,31 +58,27 @@ def special(request: Request) -> int:
     return 0
 
 
-def current(
-    request: Request, *, newer_than: float = 0.0, least_left: float = 0.0
-) -> tuple[Entry | None, Answer | None]:
+def current(request: Request, *, least_left: float = 0.0) -> tuple[Entry | None, Answer | None]:
     """Return the kept credential, or ask the plugin: then its answer too.
 
-    newer_than: seconds of age from which on an entry is not good enough; 0 for any age
-    least_left: seconds of life below which it is not good enough
+    least_left: seconds of life below which the kept one is not good enough
     """
     began = time.time()
     key = request.key(request.server)
     known = kept.valid(request, key) or kept.adopted(request, key)
-    if known is not None and _good_enough(request, known, newer_than, least_left):
+    if known is not None and _good_enough(request, known, least_left):
         return known, None
     with kept.locked(request) as waited:
         known = kept.valid(request, key)
-        if known is not None and (known.fetched > began or _good_enough(request, known, newer_than, least_left)):
+        if known is not None and (known.fetched > began or _good_enough(request, known, least_left)):
             return known, None
         if not (waited and kept.failed_since(request, began)):
             return _asked(request, key, known)
     return _asked(request, key, known)  # the call that this one waited for failed: do not queue for the next failure
 
 
-def _good_enough(request: Request, known: Entry, newer_than: float, least_left: float) -> bool:
-    aged = newer_than and known.age > newer_than
-    return known.left > least_left and not aged and not cached.refused(request, known)
+def _good_enough(request: Request, known: Entry, least_left: float) -> bool:
+    return known.left > least_left and not cached.refused(request, known)
 
 
 def _asked(request: Request, key: str, known: Entry | None) -> tuple[Entry | None, Answer | None]:

@@ -15,7 +15,6 @@ from hashlib import sha256
 FRESH = 300.0  # seconds of life from which on a token is only served; az renews a token with less
 DYING = 60.0  # seconds of life below which a token is not served any more
 _JUMP = 30.0  # seconds by which the clock may differ from the running time since the fetch
-REFUSED_AFTER = 10.0  # seconds: telepresence connect asks four times in a row, and az would answer the same
 _PASSED_BY = 30.0  # seconds in which a token is passed by at most once
 _SERVED_SIZE = 65536  # bytes of the record of the callers
 _MAGIC = b"credential 1"
@@ -28,6 +27,7 @@ _PREFIXES = ("AAD_", "AZURE_", "ARM_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 _ONLY_OUTPUT = {"AZURE_CORE_" + name for name in ("NO_COLOR", "COLLECT_TELEMETRY", "LOGIN_EXPERIENCE_V2", "OUTPUT")}
 EXPIRES = "--expires"  # the option with which the suite asks for the expiry alone
+CLIENT_GO = "KUBERNETES_EXEC_INFO"
 SERVER = "SESSION_API_SERVER"  # the kubeconfig sets it; absent in a fetch before the cluster is known
 SWITCH = "SESSION_CREDENTIAL_CACHE"  # `read`: write nothing, as in a dry run
 
@@ -55,7 +55,7 @@ class Request:
         variables = sorted(
             item for item in self.env.items() if item[0].startswith(_PREFIXES) or item[0].upper() in _PROXIES
         )
-        version = "v1" if '/v1"' in self.env.get("KUBERNETES_EXEC_INFO", "") else "v1beta1"  # kubelogin's default
+        version = "v1" if '/v1"' in self.env.get(CLIENT_GO, "") else "v1beta1"  # kubelogin's default
         parts = (
             self.argv, self.program, self.az, os.path.realpath(self.login_folder), os.getuid(), server, version,
             [item for item in variables if item[0] not in _ONLY_OUTPUT],
@@ -121,7 +121,7 @@ def unpacked(content: bytes) -> Entry | None:
 
 
 def read(request: Request, key: str) -> Entry | None:
-    """Return the entry of this key; None when there is none, or when it could be another user's or through a link."""
+    """Return the entry of this key; None when it does not exist, or when it could be another user's or through a link."""
     try:
         folder = os.lstat(request.folder)
         if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
@@ -174,7 +174,7 @@ def clock() -> float:
 
 
 def which(name: str, path: str) -> str:
-    """Return the program that the name means on this path; the name itself when it is none."""
+    """Return the program that the name means on this path; the name itself when no such program exists."""
     if os.sep in name:
         return os.path.realpath(name)
     for folder in path.split(os.pathsep):
@@ -210,9 +210,10 @@ def caller() -> str:
 def refused(request: Request, entry: Entry) -> bool:
     """Has this client been given this token before? client-go asks again after a 401, and cannot say so.
 
-    True at most once in 30 s, and not for a token that az was asked for a moment ago: az would give the same.
+    True at most once in 30 s. Telepresence asks four times in a row when it connects, but only once through client-go,
+    which sets the variable: https://github.com/telepresenceio/telepresence, pkg/client/k8s/manager_token.go of v2.31.0.
     """
-    if "KUBERNETES_EXEC_INFO" not in request.env or entry.age < (_PASSED_BY if entry.renewed else REFUSED_AFTER):
+    if CLIENT_GO not in request.env or (entry.renewed and entry.age < _PASSED_BY):
         return False
     try:
         with open(request.path(f"served-{entry.key[:16]}"), encoding="utf-8") as file:
@@ -223,7 +224,7 @@ def refused(request: Request, entry: Entry) -> bool:
 
 def record_served(request: Request, entry: Entry) -> None:
     """Record that this client was given this token. Without the record a refused token is only served again."""
-    if "KUBERNETES_EXEC_INFO" not in request.env or request.reads_only:
+    if CLIENT_GO not in request.env or request.reads_only:
         return
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

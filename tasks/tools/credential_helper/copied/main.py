@@ -10,8 +10,7 @@ from . import cached
 def main(folder: str, argv: list[str]) -> int:
     """Answer one call. folder: that of the entries; argv: the plugin and its arguments.
 
-    With `--expires SECONDS` before them it prints when the token expires, in seconds since the epoch, instead of the
-    credential, and asks the plugin if that was done more than these seconds ago; 0 is any time.
+    With `--expires` before them it prints when the token expires, in seconds since the epoch, instead of the credential.
     """
     request = cached.Request(folder, argv, dict(os.environ))
     has_entries = argv[0] != cached.EXPIRES and cached.through_az(request)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
 
+from tasks.core.config.settings import Settings
 from tasks.core.errors import MISSING, REFUSED, Blocked, Problem, Refused, TimedOut, ToolError, Trouble
+from tasks.core.plan.change import Change
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
-from tasks.flows.session import cli, connect
+from tasks.flows.session import cli, connect, tunnel
 from tasks.tools import api_server, base, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
 from tests.tasks.flows import fakes
@@ -173,10 +178,48 @@ def test_a_failed_connect_leaves_no_daemon_and_no_entry(here: Workstation, monke
 
 
 def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, monkeypatch: pytest.MonkeyPatch):
+    """It holds the lock at the first look, so this run waits for it and looks again."""
     plans = iter([[here.change("connect")], []])
-    monkeypatch.setattr(connect, "connect_changes", lambda s, yes, now=None: iter(next(plans)))
-    assert connect.ensure(here.settings) > 0
+    with ExitStack() as other:
+        other.enter_context(store.lock("session"))
+
+        def changes(s: Settings, yes: bool, now: connect.Look | None = None) -> Iterator[Change[object]]:
+            other.close()
+            return iter(next(plans))
+
+        monkeypatch.setattr(connect, "connect_changes", changes)
+        assert connect.ensure(here.settings) > 0
     assert here.did == []
+    assert list(plans) == []
+
+
+def test_status_is_asked_once_before_a_connect_and_once_after_it(here: Workstation, monkeypatch: pytest.MonkeyPatch):
+    asked: list[bool] = []
+
+    def status(s: Settings) -> telepresence.Session:
+        asked.append("connect" in here.did)
+        return here.session
+
+    monkeypatch.setattr(telepresence, "status", status)
+    connect.ensure(here.settings, guarded=True)
+    assert asked == [False, True]
+
+
+def test_the_services_are_listed_while_telepresence_connects(here: Workstation, monkeypatch: pytest.MonkeyPatch):
+    listed = Event()
+
+    def hosts(s: Settings) -> list[str]:
+        listed.set()
+        return []
+
+    def connected() -> None:
+        assert listed.wait(60)
+        here.session = HERE
+
+    monkeypatch.setattr(tunnel, "hosts", hosts)
+    monkeypatch.setattr(telepresence, "connect", lambda s: here.change("connect", connected))
+    connect.ensure(here.settings, guarded=True)
+    assert here.did == ["connect"]
 
 
 def test_mine_is_what_the_session_of_this_place_holds(here: Workstation):

@@ -184,6 +184,7 @@ def test_a_connect_that_did_not_connect_names_the_fix(
     monkeypatch.setattr(telepresence, "connect", lambda s: change(lambda: None))
     monkeypatch.setattr(connect, "look", lambda s: Look(Session(), False, "not connected", orphans))
     monkeypatch.setattr(daemons, "everything", lambda s: [])
+    monkeypatch.setattr(tunnel, "hosts", lambda s: [])
     monkeypatch.setattr(tunnel, "doubt", lambda: DOUBT if orphans else None)
     with pytest.raises(ToolError) as failed:
         connect._connect_change(made()).run()

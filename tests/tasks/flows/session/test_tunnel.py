@@ -48,7 +48,7 @@ def test_a_name_that_resolves_proves_the_session(
     root(monkeypatch, tmp_path)
     names.add("web.team")
     monkeypatch.setattr(tunnel, "_SECONDS", 30)
-    tunnel.must_carry(settings())
+    tunnel.must_carry(tunnel.hosts(settings()))
     assert capsys.readouterr().err == ""
 
 
@@ -57,7 +57,7 @@ def test_root_in_a_container_without_a_name_is_not_connected(
 ):
     root(monkeypatch, tmp_path)
     with pytest.raises(ToolError, match=r"api\.team does not resolve") as failed:
-        tunnel.must_carry(settings())
+        tunnel.must_carry(tunnel.hosts(settings()))
     assert "root in a container" in failed.value.why
     assert "remoteUser" in failed.value.fix
 
@@ -72,7 +72,7 @@ def test_anybody_else_is_warned(
     container: bool,
 ):
     root(monkeypatch, tmp_path, uid=uid, container=container)
-    tunnel.must_carry(settings())
+    tunnel.must_carry(tunnel.hosts(settings()))
     assert "api.team does not resolve" in capsys.readouterr().err
 
 
@@ -83,7 +83,7 @@ def test_a_resolver_that_never_answers_has_one_deadline_for_all_names(
     root(monkeypatch, tmp_path, uid=1000)
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, port: ended.wait(60))
     began = time.monotonic()
-    tunnel.must_carry(settings())
+    tunnel.must_carry(tunnel.hosts(settings()))
     assert time.monotonic() - began < 30
     ended.set()
     assert "api.team does not resolve" in capsys.readouterr().err
@@ -104,5 +104,5 @@ def test_without_services_nothing_can_be_asked(
 
     root(monkeypatch, tmp_path)
     monkeypatch.setattr(kubectl, "get", get)
-    tunnel.must_carry(settings())
+    tunnel.must_carry(tunnel.hosts(settings()))
     assert capsys.readouterr().err == ""

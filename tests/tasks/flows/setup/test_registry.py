@@ -17,7 +17,7 @@ from tasks.flows import session
 from tasks.flows.session.connect import Look
 from tasks.flows.setup import access, connect, login, packages, ready, registry, submodules, tools
 from tasks.flows.setup.setup_run import SetupRun
-from tasks.tools import az, docker, git, kubeconfig, kubectl, pnpm, versions
+from tasks.tools import az, credentials, docker, git, kubeconfig, kubectl, pnpm, versions
 from tasks.tools.az import Account, LoginNeeded
 from tasks.tools.az import login as az_login
 from tasks.tools.docker import Login
@@ -141,7 +141,7 @@ def test_the_command_of_an_azure_registry_is_that_of_az(monkeypatch: pytest.Monk
 def test_a_working_azure_login_is_reported_with_its_token(monkeypatch: pytest.MonkeyPatch):
     run = SetupRun(settings())
     monkeypatch.setattr(az, "account", lambda s: Account("ada@x", "user", "S", "Dev", "T"))
-    monkeypatch.setattr(az, "token_expiry", lambda s: time.time() + 3630)
+    monkeypatch.setattr(credentials, "expiry", lambda s: time.time() + 3630)
     assert list(login.plan(run)) == []
     assert run.remarks["login"] == "ada@x, Dev, token for 60 min"
 
@@ -167,7 +167,7 @@ def test_a_login_that_is_needed_or_asked_for_happens_once(monkeypatch: pytest.Mo
     assert run.fresh_login
     assert asked[0].what == ("a new login was asked for" if relogin else "expired")
     monkeypatch.setattr(az, "account", lambda s: Account("ada@x", "user", "S", "Dev", "T"))
-    monkeypatch.setattr(az, "token_expiry", lambda s: time.time() + 3630)
+    monkeypatch.setattr(credentials, "expiry", lambda s: time.time() + 3630)
     assert list(login.plan(run)) == []
 
 
@@ -192,7 +192,7 @@ def test_ready_asks_the_cluster_unless_it_has_answered(
     monkeypatch: pytest.MonkeyPatch, here: bool, answered: bool, asked: int
 ):
     seen: list[str] = []
-    monkeypatch.setattr(session, "look", lambda s: Look(fakes.HERE, here, "" if here else "elsewhere"))
+    monkeypatch.setattr(session, "settled", lambda s: Look(fakes.HERE, here, "" if here else "elsewhere"))
     monkeypatch.setattr(kubectl, "ready", lambda s: seen.append("ready"))
     monkeypatch.setattr(SetupRun, "cluster_answered", property(lambda run: answered))
     run = SetupRun(settings())

@@ -157,7 +157,7 @@ class TestManyAtOnce:
     COUNT = 40
 
     def ask_all(self, world: World) -> list[subprocess.Popen[str]]:
-        processes = [world.start(env=CLIENT) for _ in range(self.COUNT)]
+        processes = [world.start() for _ in range(self.COUNT)]
         for process in processes:
             process.wait(timeout=120)
         return processes
@@ -202,13 +202,11 @@ class TestManyAtOnce:
 
 
 def test_the_expiry_is_printed_without_the_token(world: World):
-    done = world.ask("--expires", "0", "kubelogin", *ARGS)
+    done = world.ask("--expires", "kubelogin", *ARGS)
     assert abs(float(done.stdout) - time.time() - 3600) < 60
     assert "first" not in done.stdout + done.stderr
     assert world.token() == "first"
     assert world.calls == 1
-    world.ask("--expires", "0.001", "kubelogin", *ARGS)
-    assert world.calls == 2
 
 
 def test_what_is_kept_is_private(world: World):

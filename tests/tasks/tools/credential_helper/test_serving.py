@@ -208,25 +208,25 @@ class TestRefused:
 
     def test_a_client_that_asks_again_is_given_another_token(self, world: World):
         world.token()
-        self.aged(world, 60)
         world.says("second")
         assert [world.token(env=CLIENT), world.token(env=CLIENT)] == ["first", "second"]
 
     def test_it_is_passed_by_once_in_half_a_minute(self, world: World):
-        world.token()
-        self.aged(world, 60)
         for _ in range(4):
             world.token(env=CLIENT)
-        self.aged(world, 15)
-        assert [world.token(env=CLIENT) for _ in range(3)]
         assert world.calls == 2
+        for seconds, calls in ((15, 2), (20, 3)):
+            self.aged(world, seconds)
+            for _ in range(2):
+                world.token(env=CLIENT)
+            assert world.calls == calls
 
     def test_the_kept_one_is_given_when_az_gives_none(self, world: World):
         world.token()
-        self.aged(world, 60)
         (world.folder / "exit").write_text("1")
         assert [world.token(env=CLIENT), world.token(env=CLIENT)] == ["first", "first"]
 
-    def test_a_token_that_was_fetched_a_moment_ago_is_not_passed_by(self, world: World):
-        assert {world.token(env=CLIENT) for _ in range(4)} == {"first"}
+    def test_an_ask_that_is_not_client_gos_is_never_taken_for_it(self, world: World):
+        """Telepresence's own code runs the plugin too, several times in a row."""
+        assert {world.token() for _ in range(4)} == {"first"}
         assert world.calls == 1
