@@ -49,6 +49,7 @@ _VERBS: dict[str, Callable[[Run], Answer]] = {
     "auth": auth,
     "config": config,
     "apply": write.apply,
+    "create": write.create,
     "delete": write.delete,
     "scale": write.scale,
 }
