@@ -81,7 +81,7 @@ def _pieces(data: Any, pieces: list[str], results: list[Any]) -> str:
             place = end
         elif inner[:1] in ('"', "'"):
             if "\n" in inner:  # kubectl wants it as the two characters \\n
-                raise BadOutput(f'{inner[-1]}}}, unterminated quoted string')
+                raise BadOutput(f"{inner[-1]}}}, unterminated quoted string")
             made.append(inner[1:-1].encode().decode("unicode_escape"))
         elif inner != "end":
             values = _values(data, inner)
