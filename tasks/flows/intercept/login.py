@@ -26,7 +26,7 @@ def validity(s: Settings) -> str:
     """
     context = kubeconfig.load([base.frozen_kubeconfig(s)]).context(s.cluster.context)
     plugin = context.plugin if context else None
-    if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != kubeconfig.THROUGH_AZ:
+    if plugin is None or not plugin.is_through_az:
         return ""
     try:
         with _waiting_is_shown():
