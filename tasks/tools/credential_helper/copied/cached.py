@@ -23,7 +23,8 @@ _END = b"end"
 TOKEN_CACHE = "msal_token_cache.json"
 # What a login, a logout or a change of the subscription rewrites: contracts/azure-live/facts-2.md. `config` names the cloud.
 LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
-_PREFIXES = ("AAD_", "AZURE_", "ARM_")
+# From IDENTITY_ on: where az gets the token of a managed identity or of Cloud Shell from (msal/managed_identity.py).
+_PREFIXES = ("AAD_", "AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "ACC_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 _ONLY_OUTPUT = {"AZURE_CORE_" + name for name in ("NO_COLOR", "COLLECT_TELEMETRY", "LOGIN_EXPERIENCE_V2", "OUTPUT")}
 EXPIRES = "--expires"  # the option with which the suite asks for the expiry alone

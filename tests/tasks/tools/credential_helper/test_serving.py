@@ -80,6 +80,8 @@ def test_az_is_asked_again_after(world: World, change: str):
 VARIABLES = {
     "AZURE_CONFIG_DIR": "/nowhere", "AZURE_AUTHORITY_HOST": "https://login.example", "AAD_SERVICE_PRINCIPAL_CLIENT_ID": "x",
     "ARM_CLIENT_ID": "y", "HTTPS_PROXY": "http://proxy:1", "no_proxy": "*", "SESSION_API_SERVER": "https://other",
+    "IDENTITY_ENDPOINT": "http://127.0.0.1:41", "IMDS_ENDPOINT": "http://127.0.0.1:42", "MSI_ENDPOINT": "http://127.0.0.1:43",
+    "ACC_CLOUD": "PROD",
 }  # fmt: skip
 
 
