@@ -17,6 +17,7 @@ DYING = 60.0  # seconds of life below which a token is not served any more
 _JUMP = 30.0  # seconds by which the clock may differ from the running time since the fetch
 _PASSED_BY = 30.0  # seconds in which a token is passed by at most once
 _SERVED_SIZE = 65536  # bytes of the record of the callers
+_LARGEST = 1 << 20  # bytes of a file that is read
 _MAGIC = b"credential 1"
 _END = b"end"
 
@@ -125,18 +126,27 @@ def read(request: Request, key: str) -> Entry | None:
     """Return the entry of this key; None when it does not exist, or when it could be another user's or through a link."""
     try:
         folder = os.lstat(request.folder)
-        if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
-            return None
-        handle = os.open(request.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
+    if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
+        request.reads_only = True  # under `sudo -E` a lock of root would stay in the folder of its user
+        return None
+    return unpacked(_content(request.path(key)))
+
+
+def _content(path: str) -> bytes:
+    """Return the content of a private file; empty for anything else, such as a link, a named pipe, or a huge file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return b""
     try:
         found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or not _private(found):
-            return None
-        return unpacked(os.read(handle, found.st_size))
+        if not stat.S_ISREG(found.st_mode) or not _private(found) or found.st_size > _LARGEST:
+            return b""
+        return os.read(handle, found.st_size)
     except OSError:
-        return None
+        return b""
     finally:
         os.close(handle)
 
@@ -216,18 +226,14 @@ def refused(request: Request, entry: Entry) -> bool:
     """
     if CLIENT_GO not in request.env or (entry.renewed and entry.age < _PASSED_BY):
         return False
-    try:
-        with open(request.path(f"served-{entry.key[:16]}"), encoding="utf-8") as file:
-            return f"{entry.fetched} {caller()}\n" in file
-    except (OSError, UnicodeDecodeError):
-        return False
+    return f"{entry.fetched} {caller()}\n".encode() in _content(request.path(f"served-{entry.key[:16]}"))
 
 
 def record_served(request: Request, entry: Entry) -> None:
     """Record that this client was given this token. Without the record a refused token is only served again."""
     if CLIENT_GO not in request.env or request.reads_only:
         return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         handle = os.open(request.path(f"served-{entry.key[:16]}"), flags, 0o600)
         try:

@@ -85,6 +85,26 @@ def test_where_nothing_can_be_kept_az_answers(world: World, fault: str):
     assert world.token() == "second"
 
 
+@pytest.mark.parametrize("record", ["entry", "served"])
+@pytest.mark.parametrize("size", [0, 1 << 40], ids=["named pipe", "huge file"])
+def test_a_file_that_cannot_be_read_at_once_is_not_read(world: World, record: str, size: int):
+    world.token(env=CLIENT)
+    path = world.entry if record == "entry" else world.entries / f"served-{world.entry.name[:16]}"
+    if size:
+        os.truncate(path, size)
+    else:
+        path.unlink()
+        os.mkfifo(path, 0o600)
+    assert world.token(env=CLIENT) == "first"
+
+
+def test_nothing_is_written_to_a_folder_that_is_not_this_users_alone(world: World):
+    """Under `sudo -E` it is the user's: a lock of root there could not be opened by the user afterwards."""
+    world.entries.chmod(0o755)
+    assert [world.token(env=CLIENT), world.token(env=CLIENT)] == ["first", "first"]
+    assert list(world.entries.iterdir()) == []
+
+
 def test_a_dry_run_keeps_nothing_and_uses_what_is_kept(world: World):
     read = {**CLIENT, "SESSION_CREDENTIAL_CACHE": "read"}
     assert world.token(env=read) == "first"
