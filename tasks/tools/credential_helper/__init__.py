@@ -31,6 +31,10 @@ python={python}
 if [ -x "$python" ] && [ -r "$folder/{package}/main.py" ]; then
   exec "$python" -B -I -S -c '
 import sys
+import _signal as signal  # the module signal itself would take 3 ms
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 sys.path.append(sys.argv[1])
 from {package}.main import main
 sys.exit(main(sys.argv[1] + "/credentials", sys.argv[2:]))' "$folder" "$@"

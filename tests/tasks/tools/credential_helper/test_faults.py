@@ -164,13 +164,26 @@ class TestFailures:
         assert "executable kubelogin-none not found" in done.stderr
         assert world.ask("kubelogin-none", "get-token").returncode == 127
 
-    def test_ctrl_c_ends_it_without_a_traceback(self, world: World):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_ends_it_without_a_traceback(self, world: World, number: int):
         (world.folder / "delay").write_text("30")
         process = world.start()
         until(lambda: world.calls == 1)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (130, "")
+        assert (process.returncode, err) == (-number, "")
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_a_client_that_ended_meanwhile_gets_no_traceback_on_its_terminal(self, world: World, kept: bool):
+        """As under `timeout 1 kubectl get pods`, when az takes longer."""
+        if kept:
+            world.token()
+        reader, writer = os.pipe()
+        os.close(reader)
+        argv = [str(world.command), "kubelogin", *ARGS]
+        done = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
 
 
 class TestManyAtOnce:
