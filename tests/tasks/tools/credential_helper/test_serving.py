@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -190,6 +193,21 @@ class TestLife:
         assert {json.loads(p.communicate(timeout=60)[0])["status"]["token"] for p in processes} == {"old"}
         until(lambda: world.token() == "new")
         assert world.calls == 2
+
+    def test_the_renewal_keeps_no_file_of_its_caller_open(self, world: World):
+        """Else a `flock` around kubectl lasts until az has answered."""
+        world.says("old", lives=200)
+        world.token()
+        (world.folder / "delay").write_text("30")
+        reader, writer = os.pipe()
+        argv = [str(world.command), "kubelogin", *ARGS]
+        subprocess.run(argv, stdout=subprocess.DEVNULL, pass_fds=(writer,), check=True)
+        os.close(writer)
+        until(lambda: world.calls == 2)
+        assert select.select([reader], [], [], 0)[0] == [reader]
+        os.close(reader)
+        plugin = int((world.folder / "calls").read_text().split()[-1])
+        os.killpg(os.getpgid(plugin), signal.SIGTERM)
 
     def test_a_renewal_that_fails_is_not_tried_by_every_call(self, world: World):
         world.says("old", lives=200)
