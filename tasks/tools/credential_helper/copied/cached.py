@@ -201,7 +201,7 @@ def through_az(request: Request) -> bool:
     kubelogin prefers AAD_LOGIN_METHOD to its arguments, and a proof-of-possession token belongs to one request.
     """
     argv, env = request.argv, request.env
-    if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or "--pop-enabled" in argv:
+    if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or any(w.startswith("--pop-enabled") for w in argv):
         return False
     if "--login=azurecli" in argv:
         return True

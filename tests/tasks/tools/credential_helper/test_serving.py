@@ -143,6 +143,7 @@ def test_nothing_is_kept_for_a_workstation_without_a_profile(world: World):
     [
         (("kubelogin", "get-token", "--login", "spn"), {}),
         (("kubelogin", "get-token", "--login", "azurecli", "--pop-enabled"), {}),
+        (("kubelogin", "get-token", "--login", "azurecli", "--pop-enabled=true"), {}),
         (("kubelogin", *ARGS), {"AAD_LOGIN_METHOD": "spn"}),
     ],
 )
