@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -24,6 +25,14 @@ def test_az_is_asked_once_and_everyone_gets_the_same(world: World):
     answers = {world.ask().stdout for _ in range(4)}
     assert len(answers) == 1
     assert world.calls == 1
+
+
+def test_the_fast_path_loads_nothing_that_takes_time(world: World):
+    code = "import sys; sys.path.append(sys.argv[1]); import credential_helper.main; print(*sys.modules)"
+    argv = [sys.executable, "-I", "-S", "-c", code, str(world.command.parent)]
+    loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    assert "credential_helper.cached" in loaded
+    assert not loaded & {"_hashlib", "credential_helper.ask", "datetime", "fcntl", "json", "re", "signal", "subprocess"}
 
 
 def test_the_answer_is_the_plugins_but_for_an_earlier_expiry(world: World):
