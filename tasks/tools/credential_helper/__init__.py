@@ -9,6 +9,7 @@ import json
 import os
 import py_compile
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -91,7 +92,13 @@ def _policy(file: Path) -> tuple[str, list[str]]:
 
 
 def is_installed(s: Settings) -> bool:
-    """Is the helper in the session's folder, as this suite has it?"""
+    """Is the helper in the session's folder, as this suite has it, with a folder for the credentials?"""
+    try:
+        mode = entries(s).lstat().st_mode
+    except OSError:
+        return False
+    if not stat.S_ISDIR(mode) or mode & 0o077:  # the helper keeps nothing there
+        return False
     return all(_content(path) == wanted for path, wanted in _files(s)) and os.access(command(s), os.X_OK)
 
 
@@ -101,7 +108,10 @@ def install(s: Settings) -> None:
         return
     package = store.made(base.session_folder(s) / _PACKAGE)
     compiled = store.made(package / "__pycache__")
-    store.made(entries(s))
+    with suppress(OSError):
+        if entries(s).is_symlink():
+            entries(s).unlink()
+        store.made(entries(s)).chmod(0o700)
     for path, wanted in _files(s):
         store.write(path, wanted, mode=0o700 if path == command(s) else 0o600)
     with suppress(OSError, py_compile.PyCompileError):  # it only starts slower
@@ -113,7 +123,7 @@ def install(s: Settings) -> None:
 def forget(s: Settings) -> None:
     """Let every kept credential of this session die. One that is being fetched is not kept either."""
     folder = entries(s)
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():  # nothing is kept behind a link, and its files are not the helper's
         return
     store.write(folder / "forgotten", "")
     with suppress(OSError):  # they are not served any more in any case

@@ -19,7 +19,7 @@ from .cached import Entry, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOCK_WAIT = 60.0  # seconds for another call; kubelogin itself gives az 30
+_LOCK_WAIT = 60.0  # seconds for another call, as long as kubelogin 0.2.22 gives az
 _TICK, _TICKS = 0.02, 5  # seconds, and how often to wait for so long
 _STAYING = {"lock", "renewal", "failed", "forgotten"}
 _FORGOTTEN_AFTER = 86400.0  # seconds after which an unused file is deleted
