@@ -46,7 +46,7 @@ OUTAGES = (
     Outage("cluster-stopped", "the cluster is stopped", "is stopped"),
     Outage("api-refused", "the API server refuses connections", "refuses connections"),
     Outage("dns", "its name does not resolve", "does not resolve"),
-    Outage("login-70043", "the login has expired", "AADSTS70043", session_lives=True),
+    Outage("login-70043", "the login has expired, and its token", "AADSTS70043", session_lives=True),
 )
 COMMANDS = ("status", "tp.status", "tp.who", "tp.list", "tp.verify", "intercept", "down")
 
@@ -103,12 +103,20 @@ def measure(outage: Outage, latency: str = "aks") -> Iterator[Row]:
         _must_run(box, "setup")
         _must_run(box, "intercept", held, "--no-run", "--port", str(ports.free()))
         control.fault(box, outage.fault)
+        if outage.fault == "login-70043":
+            _let_tokens_expire(box)
         for command in COMMANDS:
             seconds, code, said = _run(box, (command, *arguments.get(command, ())))
             left = tuple(_daemons(box)) if command == "down" else ()
             yield Row(outage, command, seconds, code, said, left)
     finally:
         control.down(box)
+
+
+def _let_tokens_expire(box: Box) -> None:
+    """Delete the kept tokens: until they expire, an hour after the login has ended, everything goes on."""
+    for entry in (box.path / "state").glob("sessions/*/credentials/*"):
+        entry.unlink()
 
 
 def _must_run(box: Box, *words: str) -> None:

@@ -37,23 +37,28 @@ def main() -> None:
         if message is None:
             posix.write(2, f"{name}: the sandbox ended\n".encode())
             posix._exit(127)
-        what = message[0]
-        if what == "out" or what == "err":
-            write(1 if what == "out" else 2, message[1])
-        elif what == "exit":
-            posix._exit(message[1])
-        elif what == "stdin":
-            send(line, ("stdin", read_all(0)))
-        elif what == "run":
-            run(line, message[1], message[2], message[3])
-        elif what == "plugin":
-            plugin(line, *message[1:])
+        obey(line, message)
+
+
+def obey(line: _socket.socket, message: tuple) -> None:  # type: ignore[type-arg]
+    """Carry out one message of the server."""
+    what = message[0]
+    if what == "out" or what == "err":
+        write(1 if what == "out" else 2, message[1])
+    elif what == "exit":
+        posix._exit(message[1])
+    elif what == "stdin":
+        send(line, ("stdin", read_all(0)))
+    elif what == "run":
+        run(line, message[1], message[2], message[3])
+    elif what == "plugin":
+        plugin(line, *message[1:])
 
 
 def plugin(line: _socket.socket, path: bytes, argv: list[bytes], env: dict[bytes, bytes], stderr: bytes) -> None:
-    """Run a credential plug-in as client-go does: in this process group, without stdin, until nobody can write to its stdout."""
+    """Run a credential plug-in as client-go does: in this process group, without stdin, until its stdout is closed everywhere."""
     reading, writing = posix.pipe()
-    files = [
+    files: list[tuple[object, ...]] = [
         (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
         (posix.POSIX_SPAWN_DUP2, writing, 1),
     ]

@@ -26,6 +26,9 @@ listed in TABLE. It is imported at the program's first call.
   `world.clusters`, `world.registry`, `world.users`, `world.notes`; state of one workstation is in `user.login`,
   `user.notes`. Change it under `with world.lock:`, and never wait while holding the lock.
 * Tokens for the cluster: `world.issue(user.name, seconds, resource)`; the API server accepts a token until it expires.
+* Credential plug-ins: credentials.py asks them as client-go does. A plug-in that is a real program is a child of the client's
+  process or of Telepresence's user daemon. `sandbox.control.revoke(box, token)` lets the API server answer 401 to a token.
+* Several accounts at one workstation: `REMOTE_SANDBOX_LOGIN=colleague az login` logs in another user of the world.
 * Kubeconfig files: kubeconfig.py reads, merges and writes them as client-go does, with its `.lock` file.
 * `user.starts_logged_in`: az behaves as if `az login` had been done before the first call (until `az logout`, and not
   under the fault `login-gone`); subscription and tenant come from `world.places`.

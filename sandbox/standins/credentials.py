@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,11 @@ To learn more about this feature, consult the documentation available at:
       https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 
 {hint}"""
+
+
+def no_refusal(world: World, call: Call, command: str) -> str:
+    """Every plug-in may run: what a program without a policy of its own says."""
+    return ""
 
 
 class PluginError(Exception):
@@ -84,11 +90,20 @@ class Authenticator:
     parent: the line of the process that starts the plug-in
     informed: whether the plug-in gets KUBERNETES_EXEC_INFO, as from client-go
     limit: the seconds that it may take, if the process has a limit
+    refusal: why the process may not start this command; empty if it may
     """
 
     def __init__(
-        self, plugin: Plugin, parent: Any, *, informed: bool = True, margin: float = 0.0, limit: float | None = None
+        self,
+        plugin: Plugin,
+        parent: Any,
+        *,
+        informed: bool = True,
+        margin: float = 0.0,
+        limit: float | None = None,
+        refusal: Callable[[World, Call, str], str] = no_refusal,
     ) -> None:
+        self._refusal = refusal
         self.plugin, self._parent, self._informed, self._margin, self._limit = plugin, parent, informed, margin, limit
         self._token, self._expires = "", 0.0
 
@@ -110,6 +125,9 @@ class Authenticator:
     def ask(self, world: World, call: Call) -> None:
         """Ask the plug-in, as after a 401. Raises PluginError, or OutOfTime."""
         plugin = self.plugin
+        refused = self._refusal(world, call, plugin.command)
+        if refused:
+            raise PluginError(refused)
         try:
             done = self._run(world, call)
         except FileNotFoundError:

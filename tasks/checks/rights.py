@@ -28,6 +28,10 @@ class Right:
         """Ask the cluster. Raises ToolError when it does not answer."""
         return kubectl.can_i(s, self.verb, self.resource, namespace=namespace, subresource=self.subresource)
 
+    def access(self, namespace: str) -> kubectl.Access:
+        """Return the right in this namespace, for `kubectl.may`, which asks for several at once."""
+        return kubectl.Access(self.verb, self.resource, namespace, self.subresource)
+
     def command(self, s: Settings, namespace: str) -> str:
         """Return the question as a command of kubectl."""
         question = (

@@ -13,6 +13,8 @@ from tasks.tools import kubeconfig as kc
 from tasks.tools.credential_helper.copied import cached
 from tasks.tools.kubeconfig import Context, Plugin
 
+_LEAST = 1.0  # second for az itself, after the helper has failed
+
 forget = credential_helper.forget
 
 
@@ -24,8 +26,9 @@ def expiry(s: Settings, timeout: float | None = None) -> float:
     It asks as kubectl does, through the session's helper: what it learns of az, the next kubectl need not ask.
     Raises LoginNeeded when Entra refuses, else ToolError.
     """
+    end = time.monotonic() + (s.deadlines.az if timeout is None else timeout)
     asked = _through_helper(s, timeout)
-    return az.token_expiry(s, timeout) if asked is None else asked
+    return az.token_expiry(s, max(_LEAST, end - time.monotonic())) if asked is None else asked
 
 
 def prepare(s: Settings) -> None:

@@ -7,10 +7,12 @@ namespaces, `outsider` nothing, anybody else is unknown.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 NAMESPACE, LABELS, POD = "team", {"kubernetes.io/metadata.name": "team", "stage": "dev"}, "web-1"
@@ -135,13 +137,17 @@ def _resources(group: str) -> dict[str, Any]:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The server's URL while the block runs."""
+def serving(tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """The server's URL while the block runs. tls: the files of its certificate and key."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

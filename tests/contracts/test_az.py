@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,72 @@ def test_a_login_is_in_its_profile_with_a_byte_order_mark(program: Program, logg
     one = next(s for s in json.loads(content.decode("utf-8-sig"))["subscriptions"] if s["isDefault"])
     assert {"id", "name", "tenantId", "user", "isDefault"} <= set(one)
     assert {"name", "type"} <= set(one["user"])
+
+
+def inode(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+@pytest.fixture
+def azure(program: Program, tmp_path: Path) -> Path:
+    """The folder of az with a login: of the stand-in, or as files that a real az wrote."""
+    if not program.is_real:
+        log_in(program)
+        return program.home / ".azure"
+    folder = tmp_path / "azure"
+    folder.mkdir()
+    program.env["AZURE_CONFIG_DIR"] = str(folder)
+    names = ("homeTenantId", "id", "tenantId")
+    one: dict[str, object] = {
+        **dict.fromkeys(names, "00000000-0000-4000-8000-000000000001"),
+        "environmentName": "AzureCloud",
+    }
+    one |= {"isDefault": True, "managedByTenants": [], "name": "Dev", "state": "Enabled"}
+    one |= {"user": {"name": "developer@example.com", "type": "user"}}
+    profile = {"installationId": "00000000-0000-4000-8000-000000000002", "subscriptions": [one]}
+    (folder / "azureProfile.json").write_text(json.dumps(profile), encoding="utf-8-sig")
+    (folder / "clouds.config").write_text("[AzureCloud]\nsubscription = 00000000-0000-4000-8000-000000000001\n\n")
+    (folder / "msal_token_cache.json").write_text("{}")
+    return folder
+
+
+def test_account_set_rewrites_its_files_in_place_even_without_a_change(program: Program, azure: Path):
+    files = (azure / "azureProfile.json", azure / "clouds.config")
+    contents = [file.read_text("utf-8-sig") for file in files]
+    before = [inode(file) for file in files]
+    assert (
+        program.call("account", "set", "--subscription", "Dev" if program.is_real else subscription(program)).exit == 0
+    )
+    assert [json.loads(contents[0]), contents[1]] == [
+        json.loads(files[0].read_text("utf-8-sig")),
+        files[1].read_text("utf-8-sig"),
+    ]
+    for file, (number, time_before) in zip(files, before, strict=True):
+        assert inode(file)[0] == number
+        assert inode(file)[1] > time_before
+
+
+def subscription(program: Program) -> str:
+    return str(program.call("account", "show").json["id"])
+
+
+def test_account_show_touches_none_of_them(program: Program, azure: Path):
+    files = [azure / name for name in ("azureProfile.json", "clouds.config", "msal_token_cache.json")]
+    before = [inode(file) for file in files]
+    assert program.call("account", "show").exit == 0
+    assert [inode(file) for file in files] == before
+
+
+def test_account_clear_keeps_the_profile_and_removes_the_token_cache(program: Program, azure: Path):
+    number = inode(azure / "azureProfile.json")[0]
+    done = program.call("account", "clear")
+    if program.is_real and "Max retries exceeded" in done.err:
+        program.not_tried("it asks Entra for its configuration first")
+    assert done.exit == 0
+    assert inode(azure / "azureProfile.json")[0] == number
+    assert json.loads((azure / "azureProfile.json").read_text("utf-8-sig"))["subscriptions"] == []
+    assert not (azure / "msal_token_cache.json").exists()
 
 
 def test_the_expiry_of_a_token_is_a_number_in_the_future(program: Program):

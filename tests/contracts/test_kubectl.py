@@ -140,6 +140,26 @@ def test_can_i_without_an_answer_prints_nothing_on_stdout(program: Program, suit
     assert not isinstance(why.value, kubectl.UnknownResource)
 
 
+def test_several_rights_are_asked_with_one_call_in_order(program: Program, suite: Settings, cluster: Reach):
+    space = cluster.namespace
+    wanted = [
+        kubectl.Access("create", "pods", space, "portforward"),
+        kubectl.Access("delete", "namespaces", space),
+        kubectl.Access("get", "services/web", space),
+        kubectl.Access("create", "deployments.apps", space),
+    ]
+    answers = kubectl.may(suite, wanted)
+    if program.is_real and answers[1]:
+        program.not_tried("the user of cluster.env may do everything")
+    assert answers == [True, False, True, True]
+
+
+def test_rights_without_an_answer_are_not_a_no(program: Program, suite: Settings):
+    frozen(suite, config("https://127.0.0.1:1", "t", suite.cluster.context))
+    with pytest.raises(ToolError):
+        kubectl.may(suite, [kubectl.Access("list", "pods", "team")])
+
+
 def test_an_unknown_kind_of_object_is_reported(program: Program, suite: Settings, cluster: Reach):
     done = ask(program, suite, "get", "nosuchthings.example.com", "--output", "json")
     assert (done.exit, done.out) == (1, "")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
@@ -165,6 +167,25 @@ def test_only_the_plugin_reports_a_missing_login(program: Program, suite: Settin
         perform(telepresence.connect(suite))
     assert "executable kubelogin failed with exit code 1" in why.value.what
     assert why.value.fix == "inv aks.login"
+
+
+def test_the_user_daemon_starts_the_plugin_first_as_client_go(program: Program, suite: Settings):
+    folder = program.home / "plugin-folder"
+    folder.mkdir(parents=True)
+    plugin, asks = folder / "plugin", folder / "asks"
+    version = "client.authentication.k8s.io/v1beta1"
+    answer = {"kind": "ExecCredential", "apiVersion": version, "status": {"token": "not-a-token"}}
+    said = "$(tr '\\0' ' ' < /proc/$PPID/cmdline)$KUBERNETES_EXEC_INFO"
+    plugin.write_text(f"#!/bin/sh\necho \"{said}\" >> {asks}\necho '{json.dumps(answer)}'\n")
+    plugin.chmod(0o700)
+    data = yaml.safe_load(config("https://127.0.0.1:1", "", suite.cluster.context))
+    data["users"][0]["user"] = {"exec": {"apiVersion": version, "command": str(plugin), "provideClusterInfo": False}}
+    frozen(suite, yaml.safe_dump(data))
+    with pytest.raises(ToolError):
+        perform(telepresence.connect(suite))
+    first = asks.read_text().splitlines()[0]
+    assert re.search(r"\b(userd|connector-foreground)\b", first)
+    assert "ExecCredential" in first
 
 
 def test_status_reports_the_sessions_connection(program: Program, session: Settings):

@@ -243,20 +243,32 @@ def _subscriptions(az: Session, name: str, kind: str, identity: str = "") -> Any
         )
         az.warn(f"{az.cloud.tenant} '{az.cloud.company}'")
         raise AzError(f"No subscriptions found for {name}.")
-    new = [_subscription(az, name, kind, identity)]
-    if kind == "user" and az.person is not az.owner:
-        new.append({**new[0], "id": made_id(az.cloud.tenant, name), "name": f"{az.person.key}'s own"})
+    new = _of_login(az, name, kind, identity)
     wanted = str(az.parsed["subscription"] or "").lower()
     chosen = find(new, wanted) if wanted else None
     if wanted and not chosen:
         az.warn(f"Subscription '{az.parsed['subscription']}' not found.")
     with FILES:
-        known = az.subscriptions()
-        before = next((s["id"] for s in known if s.get("isDefault")), "")
-        default = chosen or find(new, before) or new[0]
-        others = [other for other in known if not find(new, str(other.get("id")))]
-        az.profile.choose([*others, *new], default)
+        default = _keep(az, new, chosen)
     return [listed({**subscription, "isDefault": subscription is default}) for subscription in new]
+
+
+def _keep(az: Session, new: list[dict[str, Any]], chosen: dict[str, Any] | None) -> dict[str, Any]:
+    """Add a login's subscriptions to the known ones. Returns the default: the one before, if the login sees it."""
+    known = az.subscriptions()
+    active = next((str(other["id"]) for other in known if other.get("isDefault")), "")
+    default = chosen or find(new, active) or new[0]
+    others = [other for other in known if not find(new, str(other.get("id")))]
+    az.profile.choose([*others, *new], default)
+    return default
+
+
+def _of_login(az: Session, name: str, kind: str, identity: str) -> list[dict[str, Any]]:
+    """The subscriptions that this login sees. A person at another user's workstation also sees one of their own."""
+    shared = _subscription(az, name, kind, identity)
+    if kind != "user" or az.person is az.owner:
+        return [shared]
+    return [shared, {**shared, "id": made_id(az.cloud.tenant, name), "name": f"{az.person.key}'s own"}]
 
 
 def _subscription(az: Session, name: str, kind: str, identity: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""kubectl auth can-i and auth whoami."""
+"""kubectl auth can-i and auth whoami, and the reviews that `kubectl create` sends for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from sandbox.protocol.call import Answer
 from sandbox.standins.api_server import Session
-from sandbox.standins.kubectl.kinds import Kind, kind_named
+from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
 from sandbox.standins.kubectl.rights import allowed
 from sandbox.standins.kubectl.run import Refused, Run
 
@@ -62,6 +62,18 @@ def _can_i(run: Run, session: Session, namespace: str) -> Answer:
     if run.on("quiet"):
         return Answer(code)
     return Answer(code, "yes\n" if yes else "no\n", _warning(word, kind))
+
+
+def review(run: Run, session: Session, document: Object) -> Object:
+    """Answer a SelfSubjectAccessReview, as the API server does: with the question and the decision."""
+    asked = document.get("spec", {}).get("resourceAttributes", {})
+    group = asked.get("group", "")
+    kind = kind_named(f"{asked.get('resource', '')}{'.' + group if group else ''}")
+    namespace = asked.get("namespace", "") if kind is None or kind.namespaced else ""
+    yes = allowed(
+        run.world, session, asked.get("verb", ""), kind, namespace, asked.get("name", ""), asked.get("subresource", "")
+    )
+    return {**document, "metadata": {}, "status": {"allowed": yes}}
 
 
 def _warning(word: str, kind: Kind | None) -> str:

@@ -9,6 +9,7 @@ from sandbox.standins.kubectl import write
 from sandbox.standins.kubectl.auth import auth
 from sandbox.standins.kubectl.config import config
 from sandbox.standins.kubectl.get import get
+from sandbox.standins.kubectl.kuberc import policy
 from sandbox.standins.kubectl.logs import logs
 from sandbox.standins.kubectl.print import BadOutput
 from sandbox.standins.kubectl.run import Refused, Run, parse
@@ -28,6 +29,7 @@ def handle(call: Call, world: World) -> Answer:
     """Answer one call of kubectl."""
     try:
         run = parse(call, world)
+        run.refusal = policy(call, world).refusal
         verb = run.words[0] if run.words else ""
         if run.on("help") or not verb:
             return Answer(0, _HELP)
@@ -47,6 +49,7 @@ _VERBS: dict[str, Callable[[Run], Answer]] = {
     "auth": auth,
     "config": config,
     "apply": write.apply,
+    "create": write.create,
     "delete": write.delete,
     "scale": write.scale,
 }

@@ -25,21 +25,27 @@ def show(
         "metadata": {"resourceVersion": ""},
     }
     document = data if many else objects[0][1]
+    if output == "name":
+        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in objects)
+    form, equals, template = output.partition("=")
+    if form == "custom-columns" and equals:
+        return _columns(objects, template, headers)
+    if output in ("", "wide"):
+        return _table(objects, all_namespaces, several, headers)
+    return printed(document, output)
+
+
+def printed(document: Object, output: str) -> str:
+    """Format one document with `-o json`, `yaml` or `jsonpath`."""
     if output == "json":
         return json.dumps(document, indent=4, ensure_ascii=False) + "\n"
     if output == "yaml":
         import yaml
 
         return str(yaml.safe_dump(document, sort_keys=True, allow_unicode=True))
-    if output == "name":
-        return "".join(f"{kind.singular}/{o['metadata']['name']}\n" for kind, o in objects)
     form, equals, template = output.partition("=")
     if form in ("jsonpath", "jsonpath-as-json") and equals:
         return jsonpath(document, template, as_json=form.endswith("json"))
-    if form == "custom-columns" and equals:
-        return _columns(objects, template, headers)
-    if output in ("", "wide"):
-        return _table(objects, all_namespaces, several, headers)
     raise BadOutput(
         f'unable to match a printer suitable for the output format "{output}", allowed formats are: custom-columns,'
         "custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,"
@@ -74,6 +80,8 @@ def _pieces(data: Any, pieces: list[str], results: list[Any]) -> str:
             made += [_pieces(item, pieces[place : end - 1], results) for item in _values(data, inner[6:].strip())]
             place = end
         elif inner[:1] in ('"', "'"):
+            if "\n" in inner:  # kubectl wants it as the two characters \\n
+                raise BadOutput(f"{inner[-1]}}}, unterminated quoted string")
             made.append(inner[1:-1].encode().decode("unicode_escape"))
         elif inner != "end":
             values = _values(data, inner)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.protocol.call import Call
 from sandbox.standins import kubeconfig
 from sandbox.standins.api_server import Session, Unreachable, reach
+from sandbox.standins.credentials import Authenticator, Plugin, no_refusal
 from sandbox.world.state import World
 
 _VALUED = {
@@ -51,6 +53,7 @@ class Run:
     flags: dict[str, list[str]] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
     writes: bool = False
+    refusal: Callable[[World, Call, str], str] = no_refusal  # of the preferences' policy for credential plug-ins
 
     def value(self, name: str) -> str:
         """The last value of a flag, or ""."""
@@ -85,7 +88,9 @@ class Run:
                 "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n"
             )
         try:
-            session = reach(self.world, self.call, config, context, self.timeout())
+            plugin = Plugin.of(config, context)
+            asks = Authenticator(plugin, self.call.line, refusal=self.refusal) if plugin else None
+            session = reach(self.world, self.call, config, context, self.timeout(), asks)
         except Unreachable as why:
             raise Refused(why.stderr + _words(why, config.server(context))) from None
         return session, self.value("namespace") or config.namespace(context) or "default"

@@ -1,4 +1,4 @@
-"""kubectl apply, delete and scale."""
+"""kubectl apply, create, delete and scale."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 
 from sandbox.protocol.call import Answer
 from sandbox.standins.api_server import Session
+from sandbox.standins.kubectl.auth import review
 from sandbox.standins.kubectl.kinds import Kind, Object, kind_named
 from sandbox.standins.kubectl.objects import objects
+from sandbox.standins.kubectl.print import printed
 from sandbox.standins.kubectl.rights import allowed, forbidden
 from sandbox.standins.kubectl.run import Refused, Run, unknown_kind
 from sandbox.world import rollout
@@ -54,6 +56,16 @@ def apply(run: Run) -> Answer:
             )
         lines.append(_store(run, session, kind, document, namespace))
     return Answer(0, "".join(lines), writes=run.writes)
+
+
+def create(run: Run) -> Answer:
+    """Send reviews of the login's rights, which create nothing. Other objects are created with `apply` here."""
+    given = documents(run)
+    session, _ = run.session()
+    unknown = next((d.get("kind") for d in given if d.get("kind") != "SelfSubjectAccessReview"), None)
+    if unknown is not None:
+        raise Refused(f'error: unable to recognize "STDIN": no matches for kind "{unknown}"\n')
+    return Answer(0, "".join(printed(review(run, session, document), run.value("output")) for document in given))
 
 
 def _store(run: Run, session: Session, kind: Kind, document: Object, namespace: str) -> str:

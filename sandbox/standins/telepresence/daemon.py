@@ -86,7 +86,7 @@ class Daemon:
             return plugin_reply(path, reply)
 
     def _reply(self) -> Any:
-        """The process's answer to the last request; None if there is none yet. It answers one after the other."""
+        """The process's answer to the last request; None if it has not come yet. It answers one after the other."""
         try:
             reply = self._replies.get(timeout=_PAUSE)
         except queue.Empty:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from tasks.core import ui
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.tools import api_server, base, credentials, kubeconfig
 
 _SOON = 300  # seconds
+_SAID_AFTER = 2.5  # seconds without an answer of az
 
 
 def validity(s: Settings) -> str:
@@ -21,10 +26,11 @@ def validity(s: Settings) -> str:
     """
     context = kubeconfig.load([base.frozen_kubeconfig(s)]).context(s.cluster.context)
     plugin = context.plugin if context else None
-    if plugin is None or not plugin.is_kubelogin or plugin.option("--login", "-l") != kubeconfig.THROUGH_AZ:
+    if plugin is None or not plugin.is_through_az:
         return ""
     try:
-        expires = api_server.ask(s, lambda limit: credentials.expiry(s, limit), name="az account get-access-token")
+        with _waiting_is_shown():
+            expires = api_server.ask(s, lambda limit: credentials.expiry(s, limit), name="az account get-access-token")
     except api_server.Unreachable:  # az may wait for the same network; the guard asks the cluster and names the cause
         return ""
     except Trouble as why:
@@ -37,3 +43,15 @@ def validity(s: Settings) -> str:
     if seconds < _SOON:
         return f"login: the cluster token expires in {seconds:.0f} s; az will renew it"
     return f"login: the cluster token is good for {seconds / 60:.0f} min"
+
+
+@contextmanager
+def _waiting_is_shown() -> Iterator[None]:
+    """Say that there is no token yet when the block takes long."""
+    late = threading.Timer(_SAID_AFTER, ui.talk, ["   no token for the cluster yet: waiting for az"])
+    late.daemon = True
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tasks.checks.rights import Right
@@ -12,6 +11,7 @@ from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows.setup.setup_run import SetupRun
+from tasks.tools import kubectl
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,10 @@ def needs(s: Settings) -> tuple[Need, ...]:
 
 
 def plan(setup: SetupRun) -> Iterator[Change[object]]:
-    """Ask the cluster for each right. A missing right cannot be granted from a workstation."""
+    """Ask the cluster for all rights. A missing right cannot be granted from a workstation."""
     s = setup.settings
     needed = needs(s)
-    with ThreadPoolExecutor(max_workers=len(needed)) as pool:
-        granted = list(pool.map(lambda need: need.right.is_granted(s, need.namespace), needed))
+    granted = kubectl.may(s, [need.right.access(need.namespace) for need in needed])
     missing = [need for need, has_right in zip(needed, granted, strict=True) if not has_right]
     if missing:
         raise Blocked(
@@ -58,7 +57,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
 
 
 def commands(setup: SetupRun) -> tuple[str, ...]:
-    """Return the questions as commands of kubectl."""
+    """Return the questions as commands of kubectl that give the same answers, one by one."""
     s = setup.settings
     return tuple(need.right.command(s, need.namespace) for need in needs(s))
 

@@ -10,7 +10,7 @@ from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
 from tasks.flows.setup.credentials import convert_and_merge, target_file
 from tasks.flows.setup.setup_run import SetupRun, session_context
-from tasks.tools import base, kubelogin
+from tasks.tools import base, credential_helper, kubelogin
 from tasks.tools import kubeconfig as kc
 
 
@@ -18,6 +18,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Compare the arguments of the plugin: `az aks get-credentials` reverts a conversion and reports success."""
     s = setup.settings
     context = kc.wanted_context(s)
+    _remark_what_slows_down(setup)
     _remark_foreign_variables(setup)
     wrong = kc.wrong_plugin(s, context.plugin)
     if wrong:
@@ -35,6 +36,13 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     freeze = kc.freeze(s)
     if freeze is not None:
         yield freeze
+
+
+def _remark_what_slows_down(setup: SetupRun) -> None:
+    """Report that kubectl's own policy keeps the credential helper out."""
+    s = setup.settings
+    if s.azure.credential_cache == "session" and (forbidden := credential_helper.forbidden(s)):
+        setup.remarks["kubelogin"] = f"every kubectl waits for az: {forbidden}"
 
 
 def _remark_foreign_variables(setup: SetupRun) -> None:

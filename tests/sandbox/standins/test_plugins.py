@@ -237,6 +237,7 @@ def test_the_user_daemon_asks_for_all_processes_of_telepresence(
     assert log.count("words of the plugin") == len(informed)
 
 
+@pytest.mark.slow
 def test_a_session_asks_again_before_its_token_is_dead(plugin: Plugin):
     plugin.give(plugin.token(), expires=time.time() + 30)
     plugin.shell.connected()
@@ -246,6 +247,7 @@ def test_a_session_asks_again_before_its_token_is_dead(plugin: Plugin):
     assert len({parent for parent, _ in plugin.asks}) == 1
 
 
+@pytest.mark.slow
 def test_a_new_intercept_asks_again_when_the_token_has_expired(plugin: Plugin):
     expires = time.time() + 1
     plugin.give(plugin.token(), expires=expires)
@@ -264,6 +266,7 @@ def test_a_refused_token_fails_a_connect(plugin: Plugin):
     assert len(plugin.asks) == 2
 
 
+@pytest.mark.slow
 def test_a_hanging_plugin_ends_a_connect_of_2_19_and_lives_on(made: Callable[..., Plugin], tmp_path: Path):
     plugin = made("2.19.1")
     plugin.extra.write_text(f"echo $$ > {tmp_path}/pid\nexec sleep 100\n")
@@ -273,6 +276,7 @@ def test_a_hanging_plugin_ends_a_connect_of_2_19_and_lives_on(made: Callable[...
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_an_answer_that_came_too_late_is_not_that_of_the_next_ask(made: Callable[..., Plugin], tmp_path: Path):
     plugin = made("2.19.1")
     fifo = tmp_path / "fifo"

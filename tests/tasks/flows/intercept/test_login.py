@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tasks.core import ui
 from tasks.core.errors import Problem, TimedOut, ToolError, Trouble
 from tasks.flows.intercept import login
 from tasks.tools import api_server, az, kubeconfig
 from tests.made import settings
+from tests.world import until
 
 asked: list[float | None] = []
 
@@ -58,6 +60,17 @@ def test_a_login_without_a_token_is_the_cause(
     with pytest.raises(Trouble) as failed:
         validity(monkeypatch, ToolError("az: expired", why=why, fix=fix))
     assert failed.value.problem == Problem("the Azure login gives no token for the cluster: az: expired", *expected)
+
+
+def test_waiting_for_az_is_shown(monkeypatch: pytest.MonkeyPatch):
+    said: list[str] = []
+    context = SimpleNamespace(plugin=SimpleNamespace(is_kubelogin=True, option=lambda *names: "azurecli"))
+    monkeypatch.setattr(kubeconfig, "load", lambda files: SimpleNamespace(context=lambda name: context))
+    monkeypatch.setattr(login, "_SAID_AFTER", 0.01)
+    monkeypatch.setattr(ui, "talk", said.append)
+    monkeypatch.setattr(az, "token_expiry", lambda s, timeout: until(lambda: said) and time.time() + 3610)
+    assert "is good for 60 min" in login.validity(settings())
+    assert said == ["   no token for the cluster yet: waiting for az"]
 
 
 def test_az_is_not_waited_for_when_the_api_server_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):

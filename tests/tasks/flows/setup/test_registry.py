@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tasks.checks.rights import Right
 from tasks.core.errors import REFUSED, Absent, Blocked, Refused, TimedOut, ToolError
 from tasks.core.plan.change import Change
 from tasks.core.state import store
@@ -175,7 +174,7 @@ def test_a_login_that_is_needed_or_asked_for_happens_once(monkeypatch: pytest.Mo
 def test_missing_rights_are_named_with_what_they_are_for(monkeypatch: pytest.MonkeyPatch):
     denied = {("list", "pods", "ambassador"), ("create", "deployments.apps", "team")}
     monkeypatch.setattr(
-        Right, "is_granted", lambda right, s, namespace: (right.verb, right.resource, namespace) not in denied
+        kubectl, "may", lambda s, wanted: [(a.verb, a.resource, a.namespace) not in denied for a in wanted]
     )
     with pytest.raises(Blocked) as failed:
         list(access.plan(SetupRun(settings())))

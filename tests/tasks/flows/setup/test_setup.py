@@ -419,3 +419,15 @@ def test_a_submodule_beside_its_pin_names_the_command_that_goes_there(
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], cwd=gitops, check=True)
     note = workstation.outcomes(capsys, only=["submodules"])["submodules"]["note"]
     assert "git submodule update --init -- gitops/team-gitops checks out the pinned one" in note
+
+
+def test_a_kubectl_that_allows_only_kubelogin_is_named_with_the_path_to_allow(workstation: Workstation, capsys):
+    kuberc = workstation.kubeconfig.with_name("kuberc")
+    kuberc.parent.mkdir(parents=True, exist_ok=True)
+    kuberc.write_text("credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist: [{name: kubelogin}]\n")
+    assert states(workstation.outcomes(capsys)) == {"done": STEPS}
+    notes = {step["key"]: step["note"] for step in workstation.outcomes(capsys).values()}
+    helper = base.session_folder(workstation.settings) / "credential-helper"
+    assert "every kubectl waits for az" in notes["kubelogin"]
+    assert str(helper) in notes["kubelogin"]
+    assert "credential-helper" not in base.frozen_kubeconfig(workstation.settings).read_text()
