@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.errors import Problem
+from tasks.core.config.settings import Settings
+from tasks.core.errors import Problem, ToolError
 from tasks.core.plan.change import Change
 from tasks.flows import session
 from tasks.flows.session.connect import Look
@@ -48,6 +49,21 @@ def test_an_early_look_that_finds_nothing_is_enough_for_the_connect(looks: list[
 def test_an_early_look_that_finds_something_is_repeated_under_the_lock(looks: list[Look], early: Look):
     """Daemons that another run has just started look like abandoned ones, which a connect would end."""
     looks[:] = [early, THERE]
+    run = SetupRun(settings())
+    run.look_early()
+    assert run.session_to_connect() is THERE
+
+
+def test_an_early_look_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch):
+    answers: list[Look | ToolError] = [ToolError("telepresence status: no answer"), THERE]
+
+    def settled(s: Settings) -> Look:
+        answer = answers.pop(0)
+        if isinstance(answer, ToolError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(session, "settled", settled)
     run = SetupRun(settings())
     run.look_early()
     assert run.session_to_connect() is THERE
