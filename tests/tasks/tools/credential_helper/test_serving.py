@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tasks.tools import credential_helper
+from tasks.tools.credential_helper.copied import kept
+from tasks.tools.credential_helper.copied.cached import Request
 from tests.made import settings
 from tests.tasks.tools.credential_helper.conftest import ARGS, CLIENT, World
 from tests.world import until
@@ -139,6 +141,21 @@ def test_an_answer_is_not_kept_when_the_login_changed_meanwhile(world: World, fi
     (world.folder / "during").unlink()
     world.says("second")
     assert world.token() == "second"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "age", "settled"), [(0, 1.5, False), (0, 2.5, True), (0.5, 0.01, False), (0.5, 0.1, True)]
+)
+def test_no_answer_is_kept_while_another_login_could_have_the_same_times(
+    world: World, monkeypatch: pytest.MonkeyPatch, fraction: float, age: float, settled: bool
+):
+    """With time stamps of whole seconds, two `az account set` within one second leave equal size and times."""
+    written = int(time.time()) - 60 + fraction
+    for path in world.azure.iterdir():
+        os.utime(path, (written, written))
+    request = Request(str(world.entries), ["kubelogin", *ARGS], dict(os.environ))
+    monkeypatch.setattr(time, "time", lambda: written + age)
+    assert bool(kept.settled_state(request)[0]) == settled
 
 
 def test_nothing_is_kept_for_a_workstation_without_a_profile(world: World):
