@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tools import credential_helper
-from tasks.tools.credential_helper.copied import kept
+from tasks.tools.credential_helper.copied import cached, kept
 from tasks.tools.credential_helper.copied.cached import Request
 from tests.made import settings
 from tests.tasks.tools.credential_helper.conftest import ARGS, CLIENT, World
@@ -177,6 +177,13 @@ def test_a_plugin_that_does_not_ask_az_is_started_as_it_is(world: World, words: 
     said = (world.folder / "answer").read_text()
     assert [world.ask(*words, env=env).stdout for _ in range(2)] == [said, said]
     assert world.calls == 2
+
+
+def test_the_token_of_an_az_of_windows_is_not_kept(world: World):
+    request = Request(str(world.entries), ["kubelogin", *ARGS], dict(os.environ))
+    assert cached.through_az(request)
+    request.az = "/mnt/c/Program Files/Microsoft SDKs/Azure/CLI2/wbin/az"
+    assert not cached.through_az(request)
 
 
 def test_an_answer_without_an_expiry_is_handed_on_and_not_kept(world: World):
