@@ -146,13 +146,15 @@ def wrapped(s: Settings, user: Node, server: str) -> Node:
 def unwrapped(user: Node) -> Node:
     """Return the user of a session's kubeconfig as it is without the helper."""
     plugin = find(user, "exec")
-    if Path(text(find(plugin, "command"))).name != "credential-helper":
+    words, variables = items(find(plugin, "args")), items(find(plugin, "env"))
+    others = [v for v in variables if text(find(v, "name")) != cached.SERVER]
+    is_helper = Path(text(find(plugin, "command"))).name == "credential-helper" and len(others) < len(variables)
+    if not is_helper or not words:
         return user
-    program, *args = items(find(plugin, "args"))
-    variables = [v for v in items(find(plugin, "env")) if text(find(v, "name")) != cached.SERVER]
+    program, *args = words
     plugin = with_value(with_value(plugin, "command", program), "args", sequence(*args))
     return with_value(
-        user, "exec", with_value(plugin, "env", sequence(*variables)) if variables else without(plugin, "env")
+        user, "exec", with_value(plugin, "env", sequence(*others)) if others else without(plugin, "env")
     )
 
 

@@ -163,6 +163,8 @@ def test_a_kubectl_that_forbids_the_helper_gets_the_plain_plugin(
     "plugin",
     [
         "{apiVersion: client.authentication.k8s.io/v1, command: gke-gcloud-auth-plugin, interactiveMode: Never}",
+        "{apiVersion: client.authentication.k8s.io/v1, command: /opt/credential-helper, interactiveMode: Never}",
+        "{apiVersion: client.authentication.k8s.io/v1, command: credential-helper, args: [a, b], interactiveMode: Never}",
         "{apiVersion: client.authentication.k8s.io/v1, command: aws, args: [eks, get-token], interactiveMode: Never}",
     ],
 )
