@@ -24,7 +24,7 @@ from tasks.tools.credential_helper.copied import cached
 
 _PACKAGE = "credential_helper"
 _SOURCES = ("__init__.py", "ask.py", "cached.py", "kept.py", "main.py")
-# The original command runs where Python or the helper is gone: another Python was installed, the state was cleared.
+# The original command runs where Python or the helper is gone or fails: another Python was installed, the state was cleared.
 _SHIM = """#!/bin/sh
 # The credential helper of this session. It gives the token that az gave before as long as the login is the same.
 folder={folder}
@@ -37,8 +37,13 @@ signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 sys.path.append(sys.argv[1])
-from {package}.main import main
-sys.exit(main(sys.argv[1] + "/credentials", sys.argv[2:]))' "$folder" "$@"
+try:
+    from {package}.main import main
+    code = main(sys.argv[1] + "/credentials", sys.argv[2:])
+except Exception:  # such as files of two versions of the suite
+    import os
+    os.execvp(sys.argv[2], sys.argv[2:])
+sys.exit(code)' "$folder" "$@"
 fi
 exec "$@"
 """
@@ -153,9 +158,7 @@ def unwrapped(user: Node) -> Node:
         return user
     program, *args = words
     plugin = with_value(with_value(plugin, "command", program), "args", sequence(*args))
-    return with_value(
-        user, "exec", with_value(plugin, "env", sequence(*others)) if others else without(plugin, "env")
-    )
+    return with_value(user, "exec", with_value(plugin, "env", sequence(*others)) if others else without(plugin, "env"))
 
 
 def _files(s: Settings) -> Iterator[tuple[Path, str]]:
