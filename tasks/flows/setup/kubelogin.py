@@ -39,7 +39,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
 
 
 def _remark_what_slows_down(setup: SetupRun) -> None:
-    """Report that kubectl's own policy keeps the credential helper out."""
+    """Report what keeps the credential helper out: kubectl's own policy, or the state folder."""
     s = setup.settings
     if s.azure.credential_cache == "session" and (forbidden := credential_helper.forbidden(s)):
         setup.remarks["kubelogin"] = f"every kubectl waits for az: {forbidden}"
