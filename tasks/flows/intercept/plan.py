@@ -21,7 +21,7 @@ from tasks.flows.intercept import login
 from tasks.flows.intercept.request import LocalSide, Request, check_local
 from tasks.flows.session.connect import Look
 from tasks.tools import kubectl, telepresence
-from tasks.tools.telepresence import Session, Wanted
+from tasks.tools.telepresence import Wanted
 
 
 class Mode(StrEnum):
@@ -44,14 +44,14 @@ class Plan:
     wanted: Wanted
     local: LocalSide
 
+    session: Look
+    """The session, as it was when the cluster was read."""
+
     all_why: str = ""
     """Why it is all traffic although nobody asked for that; empty when there is nothing to explain."""
 
     personal_hint: str = ""
     """How to get only one's own requests; empty when it is so already, or not possible."""
-
-    session: Look = Look(Session(), here=False)
-    """The session, as it was when the cluster was read."""
 
     @property
     def mode(self) -> Mode:
@@ -189,7 +189,7 @@ def _plan(s: Settings, request: Request, read: _Read, port: Port, local: LocalSi
         mount=request.mount,
     )
     hint = "" if headers or cannot_filter else _personal_hint(s, request.service)
-    return Plan(request, read.cluster_service, port, wanted, local, all_why, hint, read.session)
+    return Plan(request, read.cluster_service, port, wanted, local, read.session, all_why, hint)
 
 
 def _name(s: Settings, request: Request, workload_name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,19 +17,29 @@ from tests.world import until
 asked: list[float | None] = []
 
 
-def validity(monkeypatch: pytest.MonkeyPatch, seconds: float | Trouble, *, plugin: Any = "azurecli") -> str:
-    def option(*names: str) -> str:
-        return str(plugin) if names == ("--login", "-l") else ""
+THROUGH_AZ = kubeconfig.Plugin("kubelogin", ("get-token", "--login", "azurecli"))
+OTHERS = {
+    "no plugin": None,
+    "int128": kubeconfig.Plugin("kubelogin", ("get-token", "--oidc-issuer-url=https://issuer")),
+    "devicecode": kubeconfig.Plugin("kubelogin", ("get-token", "--login", "devicecode")),
+}
 
+
+def set_plugin(monkeypatch: pytest.MonkeyPatch, plugin: kubeconfig.Plugin | None) -> None:
+    context = SimpleNamespace(plugin=plugin)
+    monkeypatch.setattr(kubeconfig, "load", lambda files: SimpleNamespace(context=lambda name: context))
+
+
+def validity(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | Trouble, *, plugin: kubeconfig.Plugin | None = THROUGH_AZ
+) -> str:
     def expiry(s: object, timeout: float | None = None) -> float:
         asked.append(timeout)
         if isinstance(seconds, Trouble):
             raise seconds
         return time.time() + seconds
 
-    found = None if plugin is None else SimpleNamespace(is_kubelogin=plugin != "int128", option=option)
-    context = SimpleNamespace(plugin=found)
-    monkeypatch.setattr(kubeconfig, "load", lambda files: SimpleNamespace(context=lambda name: context))
+    set_plugin(monkeypatch, plugin)
     monkeypatch.setattr(az, "token_expiry", expiry)
     return login.validity(settings())
 
@@ -42,9 +51,9 @@ def test_the_validity_is_told_in_minutes_and_soon_in_seconds(
     assert line in validity(monkeypatch, seconds)
 
 
-@pytest.mark.parametrize("plugin", [None, "int128", "devicecode"])
-def test_without_a_login_through_az_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, plugin: str | None):
-    assert validity(monkeypatch, Trouble("asked"), plugin=plugin) == ""
+@pytest.mark.parametrize("plugin", OTHERS)
+def test_without_a_login_through_az_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, plugin: str):
+    assert validity(monkeypatch, Trouble("asked"), plugin=OTHERS[plugin]) == ""
 
 
 @pytest.mark.parametrize(
@@ -64,8 +73,7 @@ def test_a_login_without_a_token_is_the_cause(
 
 def test_waiting_for_az_is_shown(monkeypatch: pytest.MonkeyPatch):
     said: list[str] = []
-    context = SimpleNamespace(plugin=SimpleNamespace(is_kubelogin=True, option=lambda *names: "azurecli"))
-    monkeypatch.setattr(kubeconfig, "load", lambda files: SimpleNamespace(context=lambda name: context))
+    set_plugin(monkeypatch, THROUGH_AZ)
     monkeypatch.setattr(login, "_SAID_AFTER", 0.01)
     monkeypatch.setattr(ui, "talk", said.append)
     monkeypatch.setattr(az, "token_expiry", lambda s, timeout: until(lambda: said) and time.time() + 3610)
