@@ -23,7 +23,9 @@ HEAD = f"""# Benchmarks
 `inv bench` measures the suite and writes this page. `--quick` makes fewer runs, `--only WORD` selects benchmarks.
 Each value is the median of its runs. Ratios compare two things alternately in one run on the same machine, so that
 load slows both. Nothing fails here: each value is shown next to its aim, and `over` marks a missed aim. The programs
-are the sandbox's, with the latencies of an AKS cluster (`--latency aks`).
+are the sandbox's, with the latencies of a distant AKS cluster (`--latency aks`), or, where it says so, with those of the
+real programs and a nearby cluster (`--latency real`). With `BENCHMARK_PROGRAMS`, a folder with kubectl, kube-apiserver and
+etcd, the credential helper is measured with these too.
 
 {BEGIN}
 {END}

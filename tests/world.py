@@ -122,9 +122,14 @@ def catalogue_port(port: int) -> Iterator[None]:
 
 
 def switch_on(box: Box, fault: str) -> None:
-    """Switch a fault on. Skips the test on a machine that does not allow it."""
+    """Switch a fault on, and let the sessions' kept tokens expire: until they do, a lost login is not noticed.
+
+    Skips the test on a machine that does not allow the fault.
+    """
     if not is_possible(fault):
         pytest.skip("root may write everywhere, and may not mount here: no HOME can be made read-only")
+    for entry in (box.path / "state").glob("sessions/*/credentials/*"):
+        entry.unlink(missing_ok=True)
     control.fault(box, fault)
 
 

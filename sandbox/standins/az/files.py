@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 from sandbox.world.state import World
+
+_IN_USE = threading.Lock()
 
 
 def write(world: World, path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -14,5 +17,11 @@ def write(world: World, path: Path, content: bytes, mode: int = 0o644) -> None:
     if world.fault("disk-full"):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+    with _IN_USE, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
         file.write(content)
+
+
+def read(path: Path) -> str:
+    """Return the content, never of a file that another call is just writing: az reads such a file again."""
+    with _IN_USE:
+        return path.read_text(encoding="utf-8-sig")

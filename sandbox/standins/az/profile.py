@@ -86,7 +86,7 @@ class Profile:
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig") or "{}")
+            content = json.loads(files.read(path) or "{}")
         except (FileNotFoundError, NotADirectoryError):
             return {}
         if not isinstance(content, dict):

@@ -34,7 +34,7 @@ class TokenCache:
     def read(self) -> Cache:
         """The content; empty if the file is absent, empty or broken."""
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8") or "{}")
+            content = json.loads(files.read(self.path) or "{}")
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}

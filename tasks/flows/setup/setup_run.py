@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tasks.checks import guard
@@ -67,16 +68,14 @@ class SetupRun:
         """Start the slow reads while the login is tested. Does nothing when nobody is logged in."""
         if not az.accounts():
             return
-        self._telepresence_help.start()
-        try:
+        with suppress(Blocked):  # the step reports it
             present = kc.load().context(self.settings.cluster.context)
             if present is None or self.force:
-                self.fetched_context.start()
+                self.fetched_context.start()  # first: the whole run waits for it
                 self.shown_cluster.start()
             else:
                 self._target(session_context(self.settings, present)).start()
-        except Blocked:
-            return  # the step reports it
+        self._telepresence_help.start()
 
     def look_early(self) -> None:
         """Look at the session while the guard looks at the target."""
@@ -89,14 +88,18 @@ class SetupRun:
         An early look counts only for a moment, and only when there was nothing: daemons that another run has just
         started look like abandoned ones.
         """
-        now = self.seen_session.get()
         early, self._looked_early = self._looked_early, None
-        if early is None:
-            return now
-        if time.monotonic() - early < _MOMENT and not (now.session.running or now.orphans or now.problem):
-            return now
-        self.seen_session.invalidate()
+        if early is not None and not (self._saw_nothing() and time.monotonic() - early < _MOMENT):
+            self.seen_session.invalidate()
         return self.seen_session.get()
+
+    def _saw_nothing(self) -> bool:
+        """Is there neither a session nor a daemon, nor a reason to doubt that?"""
+        try:
+            now = self.seen_session.get()
+        except Trouble:
+            return False
+        return not (now.session.running or now.orphans or now.problem)
 
     def stop(self) -> None:
         """End the reads that are still running."""

@@ -31,6 +31,10 @@ python={python}
 if [ -x "$python" ] && [ -r "$folder/{package}/main.py" ]; then
   exec "$python" -B -I -S -c '
 import sys
+import _signal as signal  # the module signal itself would take 3 ms
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 sys.path.append(sys.argv[1])
 from {package}.main import main
 sys.exit(main(sys.argv[1] + "/credentials", sys.argv[2:]))' "$folder" "$@"
@@ -55,10 +59,15 @@ def is_wanted(s: Settings) -> bool:
 
 
 def forbidden(s: Settings) -> str:
-    """Return why kubectl would refuse the helper; empty when it does not.
+    """Return why kubectl would refuse the helper or could not start it; empty when it can.
 
     The policy is of kubectl 1.35 (https://kubernetes.io/docs/reference/kubectl/kuberc); an earlier kubectl ignores it.
     """
+    if not str(command(s)).isprintable():
+        return f"{str(command(s))!r} cannot be written to a kubeconfig"
+    place = next(folder for folder in command(s).parents if folder.exists())
+    if os.statvfs(place).f_flag & os.ST_NOEXEC:
+        return f"{place} is mounted with noexec"
     file = Path(os.environ.get("KUBERC") or "~/.kube/kuberc").expanduser()
     policy, allowed = _policy(file)
     if policy in {"", "AllowAll"} or str(command(s)) in allowed:

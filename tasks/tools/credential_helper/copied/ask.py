@@ -114,16 +114,18 @@ def renew_detached(request: Request) -> None:
         os.pwrite(handle, b"started", 0)
         os.utime(handle)
         if os.fork() == 0:
-            _renew(request)
+            _renew(request, handle)
     except OSError:
         return
     finally:
         os.close(handle)
 
 
-def _renew(request: Request) -> None:
-    """Become the renewal: an own session, no streams, and the lock for its lifetime. Does not return."""
+def _renew(request: Request, lock: int) -> None:
+    """Become the renewal: an own session, no files but the lock, which is held to its end. Does not return."""
     try:
+        os.dup2(lock, 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # such as the descriptor of a `flock` around kubectl
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

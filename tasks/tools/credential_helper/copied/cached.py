@@ -10,20 +10,26 @@ import os
 import stat
 import sys
 import time
-from hashlib import sha256
+
+try:
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b  # it loads OpenSSL too, 3 ms for every kubectl
 
 FRESH = 300.0  # seconds of life from which on a token is only served; az renews a token with less
 DYING = 60.0  # seconds of life below which a token is not served any more
 _JUMP = 30.0  # seconds by which the clock may differ from the running time since the fetch
 _PASSED_BY = 30.0  # seconds in which a token is passed by at most once
 _SERVED_SIZE = 65536  # bytes of the record of the callers
+_LARGEST = 1 << 20  # bytes of a file that is read
 _MAGIC = b"credential 1"
 _END = b"end"
 
 TOKEN_CACHE = "msal_token_cache.json"
 # What a login, a logout or a change of the subscription rewrites: contracts/azure-live/facts-2.md. `config` names the cloud.
 LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
-_PREFIXES = ("AAD_", "AZURE_", "ARM_")
+# From IDENTITY_ on: where az gets the token of a managed identity or of Cloud Shell from (msal/managed_identity.py).
+_PREFIXES = ("AAD_", "AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "ACC_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 _ONLY_OUTPUT = {"AZURE_CORE_" + name for name in ("NO_COLOR", "COLLECT_TELEMETRY", "LOGIN_EXPERIENCE_V2", "OUTPUT")}
 EXPIRES = "--expires"  # the option with which the suite asks for the expiry alone
@@ -60,7 +66,7 @@ class Request:
             self.argv, self.program, self.az, os.path.realpath(self.login_folder), os.getuid(), server, version,
             [item for item in variables if item[0] not in _ONLY_OUTPUT],
         )  # fmt: skip
-        return sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        return blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=32).hexdigest()
 
     def path(self, name: str) -> str:
         """Return the path of a file in the folder of the entries."""
@@ -124,18 +130,27 @@ def read(request: Request, key: str) -> Entry | None:
     """Return the entry of this key; None when it does not exist, or when it could be another user's or through a link."""
     try:
         folder = os.lstat(request.folder)
-        if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
-            return None
-        handle = os.open(request.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
+    if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
+        request.reads_only = True  # under `sudo -E` a lock of root would stay in the folder of its user
+        return None
+    return unpacked(_content(request.path(key)))
+
+
+def _content(path: str) -> bytes:
+    """Return the content of a private file; empty for anything else, such as a link, a named pipe, or a huge file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return b""
     try:
         found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or not _private(found):
-            return None
-        return unpacked(os.read(handle, found.st_size))
+        if not stat.S_ISREG(found.st_mode) or not _private(found) or found.st_size > _LARGEST:
+            return b""
+        return os.read(handle, found.st_size)
     except OSError:
-        return None
+        return b""
     finally:
         os.close(handle)
 
@@ -190,7 +205,7 @@ def through_az(request: Request) -> bool:
     kubelogin prefers AAD_LOGIN_METHOD to its arguments, and a proof-of-possession token belongs to one request.
     """
     argv, env = request.argv, request.env
-    if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or "--pop-enabled" in argv:
+    if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or any(w.startswith("--pop-enabled") for w in argv):
         return False
     if "--login=azurecli" in argv:
         return True
@@ -215,18 +230,14 @@ def refused(request: Request, entry: Entry) -> bool:
     """
     if CLIENT_GO not in request.env or (entry.renewed and entry.age < _PASSED_BY):
         return False
-    try:
-        with open(request.path(f"served-{entry.key[:16]}"), encoding="utf-8") as file:
-            return f"{entry.fetched} {caller()}\n" in file
-    except (OSError, UnicodeDecodeError):
-        return False
+    return f"{entry.fetched} {caller()}\n".encode() in _content(request.path(f"served-{entry.key[:16]}"))
 
 
 def record_served(request: Request, entry: Entry) -> None:
     """Record that this client was given this token. Without the record a refused token is only served again."""
     if CLIENT_GO not in request.env or request.reads_only:
         return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         handle = os.open(request.path(f"served-{entry.key[:16]}"), flags, 0o600)
         try:

@@ -19,12 +19,9 @@ def main(folder: str, argv: list[str]) -> int:
         return cached.serve(request, entry)
     from . import ask
 
-    try:
-        if not has_entries:
-            return ask.special(request)
-        if entry is None:
-            return ask.answer(request)
-        ask.renew_detached(request)
-        return cached.serve(request, entry)
-    except KeyboardInterrupt:
-        return 130
+    if not has_entries:
+        return ask.special(request)
+    if entry is None:
+        return ask.answer(request)
+    ask.renew_detached(request)
+    return cached.serve(request, entry)

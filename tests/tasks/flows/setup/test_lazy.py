@@ -66,6 +66,13 @@ def test_an_invalidated_value_is_computed_again():
     assert lazy.get() == 2
 
 
+def test_a_value_that_was_put_is_not_computed():
+    lazy: Lazy[int] = Lazy(lambda: pytest.fail("computed"))
+    lazy.put(7)
+    assert lazy.succeeded
+    assert lazy.get() == 7
+
+
 def test_stop_ends_the_child_of_a_running_computation(tmp_path: Path):
     lazy = Lazy(lambda: Tool("sh")["-c", f"touch {tmp_path}/runs; exec sleep 600"].run())
     lazy.start()

@@ -85,6 +85,26 @@ def test_where_nothing_can_be_kept_az_answers(world: World, fault: str):
     assert world.token() == "second"
 
 
+@pytest.mark.parametrize("record", ["entry", "served"])
+@pytest.mark.parametrize("size", [0, 1 << 40], ids=["named pipe", "huge file"])
+def test_a_file_that_cannot_be_read_at_once_is_not_read(world: World, record: str, size: int):
+    world.token(env=CLIENT)
+    path = world.entry if record == "entry" else world.entries / f"served-{world.entry.name[:16]}"
+    if size:
+        os.truncate(path, size)
+    else:
+        path.unlink()
+        os.mkfifo(path, 0o600)
+    assert world.token(env=CLIENT) == "first"
+
+
+def test_nothing_is_written_to_a_folder_that_is_not_this_users_alone(world: World):
+    """Under `sudo -E` it is the user's: a lock of root there could not be opened by the user afterwards."""
+    world.entries.chmod(0o755)
+    assert [world.token(env=CLIENT), world.token(env=CLIENT)] == ["first", "first"]
+    assert list(world.entries.iterdir()) == []
+
+
 def test_a_dry_run_keeps_nothing_and_uses_what_is_kept(world: World):
     read = {**CLIENT, "SESSION_CREDENTIAL_CACHE": "read"}
     assert world.token(env=read) == "first"
@@ -144,13 +164,26 @@ class TestFailures:
         assert "executable kubelogin-none not found" in done.stderr
         assert world.ask("kubelogin-none", "get-token").returncode == 127
 
-    def test_ctrl_c_ends_it_without_a_traceback(self, world: World):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_ends_it_without_a_traceback(self, world: World, number: int):
         (world.folder / "delay").write_text("30")
         process = world.start()
         until(lambda: world.calls == 1)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (130, "")
+        assert (process.returncode, err) == (-number, "")
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_a_client_that_ended_meanwhile_gets_no_traceback_on_its_terminal(self, world: World, kept: bool):
+        """As under `timeout 1 kubectl get pods`, when az takes longer."""
+        if kept:
+            world.token()
+        reader, writer = os.pipe()
+        os.close(reader)
+        argv = [str(world.command), "kubelogin", *ARGS]
+        done = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
 
 
 class TestManyAtOnce:

@@ -92,6 +92,24 @@ def test_the_setting_turns_it_off(user_file: Path):
     assert frozen_plugin(azure__credential_cache="off")["command"] == "kubelogin"
 
 
+def test_a_state_folder_from_which_nothing_can_be_started_gets_the_plain_plugin(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    mounted = os.statvfs("/")
+    flags = os.statvfs_result((*mounted[:8], os.ST_NOEXEC, *mounted[9:]))
+    monkeypatch.setattr(os, "statvfs", lambda path: flags)
+    assert frozen_plugin()["command"] == "kubelogin"
+    assert "noexec" in credential_helper.forbidden(settings())
+
+
+def test_a_state_folder_whose_name_is_not_text_gets_the_plain_plugin(
+    user_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("REMOTE_DEV_STATE", os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    assert frozen_plugin()["command"] == "kubelogin"
+    assert "\\udcff" in credential_helper.forbidden(settings())
+
+
 @pytest.mark.parametrize(
     ("policy", "command"),
     [

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +25,14 @@ def test_az_is_asked_once_and_everyone_gets_the_same(world: World):
     answers = {world.ask().stdout for _ in range(4)}
     assert len(answers) == 1
     assert world.calls == 1
+
+
+def test_the_fast_path_loads_nothing_that_takes_time(world: World):
+    code = "import sys; sys.path.append(sys.argv[1]); import credential_helper.main; print(*sys.modules)"
+    argv = [sys.executable, "-I", "-S", "-c", code, str(world.command.parent)]
+    loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    assert "credential_helper.cached" in loaded
+    assert not loaded & {"_hashlib", "credential_helper.ask", "datetime", "fcntl", "json", "re", "signal", "subprocess"}
 
 
 def test_the_answer_is_the_plugins_but_for_an_earlier_expiry(world: World):
@@ -80,6 +92,8 @@ def test_az_is_asked_again_after(world: World, change: str):
 VARIABLES = {
     "AZURE_CONFIG_DIR": "/nowhere", "AZURE_AUTHORITY_HOST": "https://login.example", "AAD_SERVICE_PRINCIPAL_CLIENT_ID": "x",
     "ARM_CLIENT_ID": "y", "HTTPS_PROXY": "http://proxy:1", "no_proxy": "*", "SESSION_API_SERVER": "https://other",
+    "IDENTITY_ENDPOINT": "http://127.0.0.1:41", "IMDS_ENDPOINT": "http://127.0.0.1:42", "MSI_ENDPOINT": "http://127.0.0.1:43",
+    "ACC_CLOUD": "PROD",
 }  # fmt: skip
 
 
@@ -138,6 +152,7 @@ def test_nothing_is_kept_for_a_workstation_without_a_profile(world: World):
     [
         (("kubelogin", "get-token", "--login", "spn"), {}),
         (("kubelogin", "get-token", "--login", "azurecli", "--pop-enabled"), {}),
+        (("kubelogin", "get-token", "--login", "azurecli", "--pop-enabled=true"), {}),
         (("kubelogin", *ARGS), {"AAD_LOGIN_METHOD": "spn"}),
     ],
 )
@@ -188,6 +203,21 @@ class TestLife:
         assert {json.loads(p.communicate(timeout=60)[0])["status"]["token"] for p in processes} == {"old"}
         until(lambda: world.token() == "new")
         assert world.calls == 2
+
+    def test_the_renewal_keeps_no_file_of_its_caller_open(self, world: World):
+        """Else a `flock` around kubectl lasts until az has answered."""
+        world.says("old", lives=200)
+        world.token()
+        (world.folder / "delay").write_text("30")
+        reader, writer = os.pipe()
+        argv = [str(world.command), "kubelogin", *ARGS]
+        subprocess.run(argv, stdout=subprocess.DEVNULL, pass_fds=(writer,), check=True)
+        os.close(writer)
+        until(lambda: world.calls == 2)
+        assert select.select([reader], [], [], 0)[0] == [reader]
+        os.close(reader)
+        plugin = int((world.folder / "calls").read_text().split()[-1])
+        os.killpg(os.getpgid(plugin), signal.SIGTERM)
 
     def test_a_renewal_that_fails_is_not_tried_by_every_call(self, world: World):
         world.says("old", lives=200)
