@@ -133,12 +133,6 @@ def switch_on(box: Box, fault: str) -> None:
     control.fault(box, fault)
 
 
-def let_tokens_expire(box: Box) -> None:
-    """Delete the kept tokens of the cluster: until they expire, az and Entra are not asked."""
-    for kept in box.path.glob("state/sessions/*/credentials/*"):
-        kept.unlink()
-
-
 def is_possible(fault: str) -> bool:
     """Does this machine allow the fault? A read-only HOME needs a mount for root, who may write whatever the modes say."""
     return fault != "home-read-only" or os.geteuid() != 0 or _root_may_mount()
