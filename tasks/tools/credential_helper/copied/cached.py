@@ -203,8 +203,11 @@ def through_az(request: Request) -> bool:
     """Does the plugin take its token from az? Anything else is started as it is, without a cache.
 
     kubelogin prefers AAD_LOGIN_METHOD to its arguments, and a proof-of-possession token belongs to one request.
+    The files of Windows' az, which WSL has on PATH, are not in this home folder: its logout would not be seen.
     """
     argv, env = request.argv, request.env
+    if request.az.startswith("/mnt/"):
+        return False
     if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or any(w.startswith("--pop-enabled") for w in argv):
         return False
     if "--login=azurecli" in argv:
