@@ -26,7 +26,7 @@ _MAGIC = b"credential 1"
 _END = b"end"
 
 TOKEN_CACHE = "msal_token_cache.json"
-# What a login, a logout or a change of the subscription rewrites: contracts/azure-live/facts-2.md. `config` names the cloud.
+# What a login, a logout or a change of the subscription rewrites: tests/contracts/test_az.py. `config` names the cloud.
 LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
 # From IDENTITY_ on: where az gets the token of a managed identity or of Cloud Shell from (msal/managed_identity.py).
 _PREFIXES = ("AAD_", "AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "ACC_")
