@@ -72,9 +72,10 @@ def current(request: Request, *, least_left: float = 0.0) -> tuple[Entry | None,
         known = kept.valid(request, key)
         if known is not None and (known.fetched > began or _good_enough(request, known, least_left)):
             return known, None
-        if not (waited and kept.failed_since(request, began)):
-            return _asked(request, key, known)
-    return _asked(request, key, known)  # the call that this one waited for failed: do not queue for the next failure
+        failure = kept.failure_since(request, key, began) if waited else None
+        if failure is not None:  # of the call that this one waited for; a later one asks again
+            return known, Answer(failure[0], b"", failure[1])
+        return _asked(request, key, known)
 
 
 def _good_enough(request: Request, known: Entry, least_left: float) -> bool:
@@ -86,7 +87,7 @@ def _asked(request: Request, key: str, known: Entry | None) -> tuple[Entry | Non
     login, cache, accounts = kept.state(request)
     done = run(request)
     if done.exit != 0:
-        kept.touch(request, "failed")
+        kept.hand_failure_on(request, key, login + cache, done.exit, done.err)
         return known, done
     expires = kept.expiry(done.out)
     after = kept.settled_state(request)

@@ -135,10 +135,10 @@ def read(request: Request, key: str) -> Entry | None:
     if not stat.S_ISDIR(folder.st_mode) or not _private(folder):
         request.reads_only = True  # under `sudo -E` a lock of root would stay in the folder of its user
         return None
-    return unpacked(_content(request.path(key)))
+    return unpacked(content(request.path(key)))
 
 
-def _content(path: str) -> bytes:
+def content(path: str) -> bytes:
     """Return the content of a private file; empty for anything else, such as a link, a named pipe, or a huge file."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -233,7 +233,7 @@ def refused(request: Request, entry: Entry) -> bool:
     """
     if CLIENT_GO not in request.env or (entry.renewed and entry.age < _PASSED_BY):
         return False
-    return f"{entry.fetched} {caller()}\n".encode() in _content(request.path(f"served-{entry.key[:16]}"))
+    return f"{entry.fetched} {caller()}\n".encode() in content(request.path(f"served-{entry.key[:16]}"))
 
 
 def record_served(request: Request, entry: Entry) -> None:

@@ -28,16 +28,20 @@ _EXPIRY = re.compile(rb'("expirationTimestamp"\s*:\s*)"[^"]*"')
 
 
 def keep(request: Request, entry: Entry) -> None:
-    """Write the entry as a whole or not at all. Where nothing can be written, the next call asks again."""
+    """Write the entry. Where nothing can be written, the next call asks again."""
+    _write(request, entry.key, entry.packed())
+
+
+def _write(request: Request, name: str, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
     if request.reads_only:
         return
-    place = request.path(entry.key)
+    place = request.path(name)
     beside = f"{place}.{os.getpid()}"
     try:
         _sweep(request)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            content = entry.packed()
             if os.write(handle, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
@@ -200,17 +204,21 @@ def taken(handle: int) -> bool:
         return True
 
 
-def failed_since(request: Request, began: float) -> bool:
-    """Did the plugin fail in a call since then? A failing call says so in a file; a killed one cannot."""
+def hand_failure_on(request: Request, key: str, login: str, exit_code: int, said: bytes) -> None:
+    """Write how the plugin failed, for the calls that waited for it. login: the state of its files before the call."""
+    _write(request, "failed", b"\0".join((key.encode(), login.encode(), str(exit_code).encode(), said)))
+
+
+def failure_since(request: Request, key: str, began: float) -> tuple[int, bytes] | None:
+    """Return exit code and stderr of a call that failed since then, with the login as it is now; None without one."""
+    path = request.path("failed")
     try:
-        return os.stat(request.path("failed")).st_mtime >= began
+        if os.lstat(path).st_mtime < began:
+            return None
     except OSError:
-        return False
-
-
-def touch(request: Request, name: str) -> None:
-    handle = opened(request, name)
-    if handle is not None:
-        with suppress(OSError):
-            os.utime(handle)
-        os.close(handle)
+        return None
+    words = cached.content(path).split(b"\0", 3)
+    login, cache, _ = state(request)
+    if len(words) != 4 or words[:2] != [key.encode(), (login + cache).encode()]:
+        return None
+    return int(words[2]), words[3]

@@ -19,6 +19,7 @@ from tests.made import settings
 PLUGIN = """#!/bin/sh
 echo "$$" >> {folder}/calls
 [ -e {folder}/delay ] && sleep "$(cat {folder}/delay)"
+while [ -e {folder}/hold ]; do sleep 0.05; done
 [ -e {folder}/stderr ] && cat {folder}/stderr >&2
 [ -e {folder}/exit ] && exit "$(cat {folder}/exit)"
 [ -e {folder}/during ] && . {folder}/during
