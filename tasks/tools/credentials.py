@@ -45,7 +45,10 @@ def in_private(s: Settings, context: Context) -> Context:
 
 
 def _through_helper(s: Settings, timeout: float | None) -> float | None:
-    """Return what the helper says; None when az must be asked itself: for its own words, or because there is no helper."""
+    """Return what the helper says; None when az must be asked itself: for its own words, or because there is no helper.
+
+    Raises LoginNeeded when Entra refuses: kubelogin quotes az.
+    """
     if not credential_helper.is_wanted(s) or not credential_helper.is_installed(s):
         return None
     plugin, server = _plugin(s)
@@ -66,6 +69,8 @@ def _through_helper(s: Settings, timeout: float | None) -> float | None:
     except TimedOut as why:
         raise TimedOut(f"kubelogin get-token: {why.what.rpartition(': ')[2]}", tool="az", fix=why.fix) from None
     if done.exit != 0:
+        if refusal := az.quoted_refusal(s, done.stderr):
+            raise refusal
         return None
     return float(done.stdout) or time.time() + cached.FRESH
 

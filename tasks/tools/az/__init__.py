@@ -13,7 +13,7 @@ from typing import Any
 from tasks.core import regular_file, strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.entra import LOGIN, login_helps
-from tasks.core.errors import Absent, Blocked, TimedOut, ToolError
+from tasks.core.errors import Absent, Blocked, TimedOut, ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Command, Done, Tool
@@ -137,6 +137,17 @@ def token_expiry(s: Settings, timeout: float | None = None) -> float:
         return float(strict_json.loads(done.stdout or "null"))
     except (ValueError, TypeError, OverflowError):  # az before 2.54 has no expires_on; it answered, so the login works
         return time.time() + 300
+
+
+def quoted_refusal(s: Settings, said: str) -> Trouble | None:
+    """Return Entra's refusal that another program quotes from az, as if az had been asked; None without one.
+
+    kubelogin does: `Error: failed to get token: AzureCLICredential: ERROR: AADSTS70043: ...` (kubectl-70043.yaml).
+    """
+    at = said.find("ERROR: AADSTS")
+    if at < 0:
+        return None
+    return _login_error(failed(tool(s)["account", "get-access-token"], Done(1, "", said[at:], 0.0)))
 
 
 def cluster_credentials(s: Settings) -> str:

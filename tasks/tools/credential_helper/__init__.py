@@ -9,6 +9,7 @@ import json
 import os
 import py_compile
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,7 +24,7 @@ from tasks.tools.credential_helper.copied import cached
 
 _PACKAGE = "credential_helper"
 _SOURCES = ("__init__.py", "ask.py", "cached.py", "kept.py", "main.py")
-# The original command runs where Python or the helper is gone: another Python was installed, the state was cleared.
+# The original command runs where Python or the helper is gone or fails: another Python was installed, the state was cleared.
 _SHIM = """#!/bin/sh
 # The credential helper of this session. It gives the token that az gave before as long as the login is the same.
 folder={folder}
@@ -36,8 +37,13 @@ signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 sys.path.append(sys.argv[1])
-from {package}.main import main
-sys.exit(main(sys.argv[1] + "/credentials", sys.argv[2:]))' "$folder" "$@"
+try:
+    from {package}.main import main
+    code = main(sys.argv[1] + "/credentials", sys.argv[2:])
+except Exception:  # such as files of two versions of the suite
+    import os
+    os.execvp(sys.argv[2], sys.argv[2:])
+sys.exit(code)' "$folder" "$@"
 fi
 exec "$@"
 """
@@ -91,7 +97,13 @@ def _policy(file: Path) -> tuple[str, list[str]]:
 
 
 def is_installed(s: Settings) -> bool:
-    """Is the helper in the session's folder, as this suite has it?"""
+    """Is the helper in the session's folder, as this suite has it, with a folder for the credentials?"""
+    try:
+        mode = entries(s).lstat().st_mode
+    except OSError:
+        return False
+    if not stat.S_ISDIR(mode) or mode & 0o077:  # the helper keeps nothing there
+        return False
     return all(_content(path) == wanted for path, wanted in _files(s)) and os.access(command(s), os.X_OK)
 
 
@@ -101,7 +113,10 @@ def install(s: Settings) -> None:
         return
     package = store.made(base.session_folder(s) / _PACKAGE)
     compiled = store.made(package / "__pycache__")
-    store.made(entries(s))
+    with suppress(OSError):
+        if entries(s).is_symlink():
+            entries(s).unlink()
+        store.made(entries(s)).chmod(0o700)
     for path, wanted in _files(s):
         store.write(path, wanted, mode=0o700 if path == command(s) else 0o600)
     with suppress(OSError, py_compile.PyCompileError):  # it only starts slower
@@ -113,7 +128,7 @@ def install(s: Settings) -> None:
 def forget(s: Settings) -> None:
     """Let every kept credential of this session die. One that is being fetched is not kept either."""
     folder = entries(s)
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():  # nothing is kept behind a link, and its files are not the helper's
         return
     store.write(folder / "forgotten", "")
     with suppress(OSError):  # they are not served any more in any case
@@ -136,14 +151,14 @@ def wrapped(s: Settings, user: Node, server: str) -> Node:
 def unwrapped(user: Node) -> Node:
     """Return the user of a session's kubeconfig as it is without the helper."""
     plugin = find(user, "exec")
-    if Path(text(find(plugin, "command"))).name != "credential-helper":
+    words, variables = items(find(plugin, "args")), items(find(plugin, "env"))
+    others = [v for v in variables if text(find(v, "name")) != cached.SERVER]
+    is_helper = Path(text(find(plugin, "command"))).name == "credential-helper" and len(others) < len(variables)
+    if not is_helper or not words:
         return user
-    program, *args = items(find(plugin, "args"))
-    variables = [v for v in items(find(plugin, "env")) if text(find(v, "name")) != cached.SERVER]
+    program, *args = words
     plugin = with_value(with_value(plugin, "command", program), "args", sequence(*args))
-    return with_value(
-        user, "exec", with_value(plugin, "env", sequence(*variables)) if variables else without(plugin, "env")
-    )
+    return with_value(user, "exec", with_value(plugin, "env", sequence(*others)) if others else without(plugin, "env"))
 
 
 def _files(s: Settings) -> Iterator[tuple[Path, str]]:

@@ -12,7 +12,7 @@ import pytest
 from sandbox import control
 from sandbox.control import Box
 from tasks.core import ports
-from tests.world import ROOT, WWW, inv, let_tokens_expire, program, switch_on
+from tests.world import ROOT, WWW, inv, program, switch_on
 
 pytestmark = pytest.mark.slow
 
@@ -88,8 +88,7 @@ def test_setup_names_the_fault_and_its_fix_and_runs_the_other_steps(box: Box, fa
 def test_an_intercept_names_the_fault_and_leaves_nothing_behind(box: Box, fault: str):
     code, said, fix = WITH_A_SESSION[fault]
     assert inv(box, "setup").returncode == 0
-    control.fault(box, fault)
-    let_tokens_expire(box)
+    switch_on(box, fault)
     done = intercept(box)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -112,8 +111,7 @@ def test_a_fault_that_an_intercept_does_not_need_does_not_stop_it(box: Box, faul
 @pytest.mark.parametrize("tool", ["az", "kubectl", "telepresence", "kubelogin"])
 def test_a_tool_that_hangs_is_ended_at_its_deadline(box: Box, tool: str):
     assert inv(box, "setup").returncode == 0
-    control.fault(box, f"hanging-{tool}")
-    let_tokens_expire(box)
+    switch_on(box, f"hanging-{tool}")
     short = {f"REMOTE_DEV_DEADLINES__{name}": "2" for name in ("AZ", "KUBECTL", "TELEPRESENCE", "CONNECT", "INTERCEPT")}
     began = time.monotonic()
     done = inv(box, "intercept", WWW, "--port", str(ports.free()), "--", "true", env=short)

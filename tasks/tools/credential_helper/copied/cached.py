@@ -26,7 +26,7 @@ _MAGIC = b"credential 1"
 _END = b"end"
 
 TOKEN_CACHE = "msal_token_cache.json"
-# What a login, a logout or a change of the subscription rewrites: contracts/azure-live/facts-2.md. `config` names the cloud.
+# What a login, a logout or a change of the subscription rewrites: tests/contracts/test_az.py. `config` names the cloud.
 LOGIN = ("azureProfile.json", "clouds.config", "config", "service_principal_entries.json", "msal_token_cache.bin")
 # From IDENTITY_ on: where az gets the token of a managed identity or of Cloud Shell from (msal/managed_identity.py).
 _PREFIXES = ("AAD_", "AZURE_", "ARM_", "IDENTITY_", "IMDS_", "MSI_", "ACC_")
@@ -203,8 +203,11 @@ def through_az(request: Request) -> bool:
     """Does the plugin take its token from az? Anything else is started as it is, without a cache.
 
     kubelogin prefers AAD_LOGIN_METHOD to its arguments, and a proof-of-possession token belongs to one request.
+    The files of Windows' az, which WSL has on PATH, are not in this home folder: its logout would not be seen.
     """
     argv, env = request.argv, request.env
+    if request.az.startswith("/mnt/"):
+        return False
     if env.get("AAD_LOGIN_METHOD", "azurecli") != "azurecli" or any(w.startswith("--pop-enabled") for w in argv):
         return False
     if "--login=azurecli" in argv:

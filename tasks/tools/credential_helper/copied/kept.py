@@ -19,8 +19,9 @@ from .cached import Entry, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOCK_WAIT = 60.0  # seconds for another call; kubelogin itself gives az 30
+_LOCK_WAIT = 60.0  # seconds for another call, as long as kubelogin 0.2.22 gives az
 _TICK, _TICKS = 0.02, 5  # seconds, and how often to wait for so long
+_WHOLE_SECONDS = 2.0  # seconds between the time stamps of a file system without fractions, such as ext3, HFS+ or FAT
 _STAYING = {"lock", "renewal", "failed", "forgotten"}
 _FORGOTTEN_AFTER = 86400.0  # seconds after which an unused file is deleted
 _EXPIRY = re.compile(rb'("expirationTimestamp"\s*:\s*)"[^"]*"')
@@ -101,24 +102,23 @@ def state(request: Request) -> tuple[str, str, str]:
 
 
 def settled_state(request: Request) -> tuple[str, str, str]:
-    """Return the same when no file was written in the last moment: a further write then changes a file's times.
-
-    The kernel stamps files with the time of its last tick, of up to 10 ms.
-    """
-    folder = request.login_folder
+    """Return the same when a further write of any file will change its times; three empty words while it may not."""
+    files = [os.path.join(request.login_folder, name) for name in (*cached.LOGIN, cached.TOKEN_CACHE)]
     for _ in range(_TICKS):
-        written = [_written(os.path.join(folder, name)) for name in (*cached.LOGIN, cached.TOKEN_CACHE)]
-        if time.time() - max(written) > _TICK:
-            break
+        found = state(request)
+        if all(map(_settled, files)):
+            return found
         time.sleep(_TICK)
-    return state(request)
+    return "", "", ""
 
 
-def _written(path: str) -> float:
+def _settled(path: str) -> bool:
+    """Was the file last written before the current tick of its time stamps? The kernel's is up to 10 ms."""
     try:
-        return os.stat(path).st_mtime
+        written = os.stat(path).st_mtime
     except OSError:
-        return 0.0
+        return True
+    return abs(time.time() - written) > (_TICK if written % 1 else _WHOLE_SECONDS)
 
 
 def _accounts(path: str) -> str:

@@ -424,7 +424,10 @@ def test_a_submodule_beside_its_pin_names_the_command_that_goes_there(
 def test_a_kubectl_that_allows_only_kubelogin_is_named_with_the_path_to_allow(workstation: Workstation, capsys):
     kuberc = workstation.kubeconfig.with_name("kuberc")
     kuberc.parent.mkdir(parents=True, exist_ok=True)
-    kuberc.write_text("credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist: [{name: kubelogin}]\n")
+    kuberc.write_text(
+        "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\ncredentialPluginPolicy: Allowlist\n"
+        "credentialPluginAllowlist: [{name: kubelogin}]\n"
+    )
     assert states(workstation.outcomes(capsys)) == {"done": STEPS}
     notes = {step["key"]: step["note"] for step in workstation.outcomes(capsys).values()}
     helper = base.session_folder(workstation.settings) / "credential-helper"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.core.process.tool import Command, Done
-from tasks.tools import credentials
+from tasks.tools import az, credentials
 from tests.made import settings
 from tests.tasks.tools.credential_helper.conftest import World
 
@@ -45,4 +45,21 @@ def test_a_token_that_the_helper_would_not_serve_is_asked_for(
     if change == "login":
         world.logged_in("berta")
     credentials.expiry(settings())
+    assert names == ["credential-helper"]
+
+
+def test_a_refusal_of_entra_is_taken_from_what_kubelogin_quotes(world: World, monkeypatch: pytest.MonkeyPatch):
+    (world.folder / "exit").write_text("1")
+    (world.folder / "stderr").write_text(
+        "Error: failed to get token: AzureCLICredential: ERROR: AADSTS70043: The refresh token has expired. Trace ID: 1\n"
+        "Run the command below to authenticate interactively; additional arguments may be added as needed:\naz logout\n"
+    )
+    names = counted(monkeypatch)
+    with pytest.raises(az.LoginNeeded) as refused:
+        credentials.expiry(settings())
+    assert refused.value.aadsts == "70043"
+    assert refused.value.what == (
+        "Entra refuses the token: az account get-access-token: AADSTS70043: The refresh token has expired."
+    )
+    assert refused.value.fix == "inv aks.login"
     assert names == ["credential-helper"]

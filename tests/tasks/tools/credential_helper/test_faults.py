@@ -116,12 +116,15 @@ def test_a_dry_run_keeps_nothing_and_uses_what_is_kept(world: World):
     assert {path: path.stat().st_mtime_ns for path in world.entries.iterdir()} == before
 
 
-def test_without_its_python_or_its_files_the_plugin_is_started(world: World):
+def test_without_its_python_or_with_broken_files_the_plugin_is_started(world: World):
     said = (world.folder / "answer").read_text()
     shim = world.command.read_text()
     world.command.write_text(shim.replace("python=", "python=/nowhere"))
     assert world.ask().stdout == said
     world.command.write_text(shim)
+    (world.command.parent / "credential_helper" / "kept.py").write_text("from datetime import nothing")
+    done = world.ask()
+    assert (done.stdout, done.stderr) == (said, "")
     (world.command.parent / "credential_helper" / "main.py").unlink()
     assert world.ask().stdout == said
 

@@ -88,6 +88,30 @@ def test_a_lost_or_changed_file_of_the_helper_is_written_again(user_file: Path, 
     assert path.read_bytes() == good
 
 
+@pytest.mark.parametrize("fault", ["deleted", "open to others", "a link"])
+def test_the_folder_of_the_credentials_is_made_again(user_file: Path, tmp_path: Path, fault: str):
+    frozen_plugin()
+    folder = credential_helper.entries(settings())
+    if fault == "open to others":
+        folder.chmod(0o755)
+    else:
+        folder.rmdir()
+    if fault == "a link":
+        folder.symlink_to(tmp_path)
+    frozen_plugin()
+    assert (folder.is_symlink(), oct(folder.stat().st_mode & 0o777)) == (False, "0o700")
+
+
+def test_forgetting_deletes_nothing_behind_a_link(user_file: Path, tmp_path: Path):
+    frozen_plugin()
+    folder = credential_helper.entries(settings())
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    (tmp_path / "letter").write_text("mine")
+    credential_helper.forget(settings())
+    assert (tmp_path / "letter").read_text() == "mine"
+
+
 def test_the_setting_turns_it_off(user_file: Path):
     assert frozen_plugin(azure__credential_cache="off")["command"] == "kubelogin"
 
@@ -139,6 +163,8 @@ def test_a_kubectl_that_forbids_the_helper_gets_the_plain_plugin(
     "plugin",
     [
         "{apiVersion: client.authentication.k8s.io/v1, command: gke-gcloud-auth-plugin, interactiveMode: Never}",
+        "{apiVersion: client.authentication.k8s.io/v1, command: /opt/credential-helper, interactiveMode: Never}",
+        "{apiVersion: client.authentication.k8s.io/v1, command: credential-helper, args: [a, b], interactiveMode: Never}",
         "{apiVersion: client.authentication.k8s.io/v1, command: aws, args: [eks, get-token], interactiveMode: Never}",
     ],
 )

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tasks.tools import credential_helper
+from tasks.tools.credential_helper.copied import cached, kept
+from tasks.tools.credential_helper.copied.cached import Request
 from tests.made import settings
 from tests.tasks.tools.credential_helper.conftest import ARGS, CLIENT, World
 from tests.world import until
@@ -141,6 +143,21 @@ def test_an_answer_is_not_kept_when_the_login_changed_meanwhile(world: World, fi
     assert world.token() == "second"
 
 
+@pytest.mark.parametrize(
+    ("fraction", "age", "settled"), [(0, 1.5, False), (0, 2.5, True), (0.5, 0.01, False), (0.5, 0.1, True)]
+)
+def test_no_answer_is_kept_while_another_login_could_have_the_same_times(
+    world: World, monkeypatch: pytest.MonkeyPatch, fraction: float, age: float, settled: bool
+):
+    """With time stamps of whole seconds, two `az account set` within one second leave equal size and times."""
+    written = int(time.time()) - 60 + fraction
+    for path in world.azure.iterdir():
+        os.utime(path, (written, written))
+    request = Request(str(world.entries), ["kubelogin", *ARGS], dict(os.environ))
+    monkeypatch.setattr(time, "time", lambda: written + age)
+    assert bool(kept.settled_state(request)[0]) == settled
+
+
 def test_nothing_is_kept_for_a_workstation_without_a_profile(world: World):
     (world.azure / "azureProfile.json").unlink()
     assert [world.token(), world.token()] == ["first", "first"]
@@ -160,6 +177,13 @@ def test_a_plugin_that_does_not_ask_az_is_started_as_it_is(world: World, words: 
     said = (world.folder / "answer").read_text()
     assert [world.ask(*words, env=env).stdout for _ in range(2)] == [said, said]
     assert world.calls == 2
+
+
+def test_the_token_of_an_az_of_windows_is_not_kept(world: World):
+    request = Request(str(world.entries), ["kubelogin", *ARGS], dict(os.environ))
+    assert cached.through_az(request)
+    request.az = "/mnt/c/Program Files/Microsoft SDKs/Azure/CLI2/wbin/az"
+    assert not cached.through_az(request)
 
 
 def test_an_answer_without_an_expiry_is_handed_on_and_not_kept(world: World):
