@@ -163,15 +163,17 @@ def ensure(s: Settings, *, yes: bool = False, guarded: bool = False, now: Look |
     """Be connected to the place of the settings. Returns the seconds that it took; 0 when it was connected already.
 
     guarded: the guard was asked a moment ago. It is asked again when the kubeconfig has changed since.
-    now: a look of a moment ago, which is not repeated
+    now: a look of a moment ago; an open session in it is enough
 
     A lost session is reconnected once; the intercepts it held come back with the same parameters. Of several runs
     that need a session one connects; the others wait, and find it open.
     """
+    if now is not None and now.is_enough:
+        return 0.0
     began = time.monotonic()
     with ExitStack() as held:
         alone = _takes_free_lock(held)
-        changes = list(connect_changes(s, yes=yes, now=now if now is not None and now.is_enough else None))
+        changes = list(connect_changes(s, yes=yes))
         if not changes:
             return 0.0
         if not alone:

@@ -46,6 +46,13 @@ def test_az_is_asked_once_by_a_connect_after_the_end_of_a_session(box: Box, ends
     assert asked(box, "intercept", WWW, "--no-run") == 0
 
 
+def test_az_is_asked_once_by_a_setup_that_finds_the_context_but_no_token(box: Box):
+    """The login is tested while the guard looks: both need the token at the same time."""
+    asked(box, "setup", *QUICK)
+    asked(box, "down")
+    assert asked(box, "setup", *QUICK) == 1
+
+
 def test_az_is_asked_by_each_login_check(box: Box):
     """Where a token that was kept would hide that the login has ended."""
     asked(box, "setup", *QUICK)

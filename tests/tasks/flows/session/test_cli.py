@@ -183,7 +183,7 @@ def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, m
     with ExitStack() as other:
         other.enter_context(store.lock("session"))
 
-        def changes(s: Settings, yes: bool, now: connect.Look | None = None) -> Iterator[Change[object]]:
+        def changes(s: Settings, yes: bool) -> Iterator[Change[object]]:
             other.close()
             return iter(next(plans))
 
@@ -191,6 +191,14 @@ def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, m
         assert connect.ensure(here.settings) > 0
     assert here.did == []
     assert list(plans) == []
+
+
+def test_an_open_session_that_was_seen_a_moment_ago_is_not_looked_at_again(here: Workstation):
+    here.failing = {"status": ToolError("asked again")}
+    assert connect.ensure(here.settings, now=connect.Look(HERE, True)) == 0
+    here.failing = {}
+    assert connect.ensure(here.settings, guarded=True, now=connect.Look(NOT_CONNECTED, False, "not connected")) > 0
+    assert here.did == ["connect"]
 
 
 def test_status_is_asked_once_before_a_connect_and_once_after_it(here: Workstation, monkeypatch: pytest.MonkeyPatch):
