@@ -80,7 +80,7 @@ def test_after_a_logout_the_next_kubectl_names_the_command_that_logs_in(box: Box
     assert run(box, "az", "logout").returncode == 0
     done = kubectl(box)
     assert done.returncode == 1
-    assert "run: inv aks.login" in done.stderr
+    assert "fix: inv aks.login" in done.stderr
 
 
 def test_after_another_login_the_next_kubectl_has_its_token(box: Box):

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 
 from . import cached, kept
 from .cached import Entry, Request
@@ -125,8 +126,10 @@ def renew_detached(request: Request) -> None:
 def _renew(request: Request, lock: int) -> None:
     """Become the renewal: an own session, no files but the lock, which is held to its end. Does not return."""
     try:
-        os.dup2(lock, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # such as the descriptor of a `flock` around kubectl
+        for name in os.listdir("/dev/fd"):
+            if int(name) > 2 and int(name) != lock:
+                with suppress(OSError):  # the one of this listing is closed already
+                    os.close(int(name))  # such as the descriptor of a `flock` around kubectl
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
@@ -171,7 +174,7 @@ def explained(request: Request, asked: Answer) -> str:
     table = _causes(request)
     why, fix = table.get(code[1] if code else "", table.get("", ["", ""]))
     words = re.sub(r"\s+", " ", said.split("Trace ID:")[0]).strip()
-    return f"no token for the cluster: {why or 'the Azure login has ended'}; run: {fix or 'inv aks.login'} ({words[:300]})\n"
+    return f"no token for the cluster: {why or 'the Azure login has ended'}; fix: {fix or 'inv aks.login'} ({words[:300]})\n"
 
 
 def _causes(request: Request) -> dict[str, list[str]]:

@@ -164,7 +164,7 @@ class TestFailures:
         done = world.ask(env=CLIENT)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
         assert cause in done.stderr
-        assert f"run: {fix} (" in done.stderr
+        assert f"fix: {fix} (" in done.stderr
         assert said.split(".")[0].removeprefix("ERROR: ") in done.stderr
 
     def test_any_other_failure_has_the_plugins_words(self, world: World):
