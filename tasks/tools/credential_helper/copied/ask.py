@@ -171,10 +171,11 @@ def explained(request: Request, asked: Answer) -> str:
     code = _AADSTS.search(said)
     if not code and not _LOGGED_OUT.search(said):
         return said
-    table = _causes(request)
-    why, fix = table.get(code[1] if code else "", table.get("", ["", ""]))
-    words = re.sub(r"\s+", " ", said.split("Trace ID:")[0]).strip()
-    return f"no token for the cluster: {why or 'the Azure login has ended'}; fix: {fix or 'inv aks.login'} ({words[:300]})\n"
+    other = "Entra refuses it" if code else "nobody is logged in to Azure"
+    why, fix = _causes(request).get(code[1] if code else "", [other, "inv aks.login"])
+    own_words = said.rpartition("ERROR: ")[2].split("Trace ID:")[0].split("To troubleshoot")[0]
+    shortened = re.sub(r"\s+", " ", own_words).strip()[:300]
+    return f"no token for the cluster: {why}; fix: {fix} ({shortened})\n"
 
 
 def _causes(request: Request) -> dict[str, list[str]]:

@@ -154,8 +154,8 @@ class TestFailures:
         [
             ("ERROR: AADSTS70043: The refresh token has expired.\nTrace ID: 1", "sign-in frequency", "inv aks.login"),
             ("ERROR: AADSTS53003: Access has been blocked.", "Conditional Access", "inv aks.login --mode browser"),
-            ("ERROR: AADSTS99999: Something new.", "the Azure login has ended", "inv aks.login"),
-            ("ERROR: Please run 'az login' to setup account.", "the Azure login has ended", "inv aks.login"),
+            ("ERROR: AADSTS99999: Something new.", "Entra refuses it", "inv aks.login"),
+            ("ERROR: Please run 'az login' to setup account.", "nobody is logged in", "inv aks.login"),
         ],
     )
     def test_a_login_that_has_ended_is_named_in_one_line(self, world: World, said: str, cause: str, fix: str):
