@@ -173,8 +173,8 @@ def _leave_own_orphan(s: Settings, plan: Plan) -> None:
         origin = "kept by an earlier run" if entry.data.get("keep") else "left behind by a killed run"
         ui.talk(f"   leaving {leave.name_of(entry)}, {origin}")
         leave.leave_entry(s, entry)
-    was_enough = plan.session.is_enough and not orphans  # else it is another session, or another state of it
-    now = plan.session if was_enough else session.look(s)
+    is_same = not orphans and session.still_holds(s, plan.session)  # else another session, or another state of it
+    now = plan.session if is_same else session.look(s)
     if leave.holds(now.session, plan.wanted.name):
         ui.talk(f"   leaving {plan.wanted.name}, made by hand earlier")
         perform(telepresence.leave(s, plan.wanted.name))

@@ -128,12 +128,13 @@ def _read_cluster(s: Settings, service: Service, notes: list[str]) -> _Read:
     """Read everything at the same time. Raises the login's failure first, then the guard's, then the others.
 
     The login comes before all that needs its token: each program without one would ask az itself, and hold up the
-    answer that the login has ended.
+    answer that the login has ended. The session too is looked at after it: az may take long, and another terminal may
+    end the session meanwhile.
     """
     with ThreadPoolExecutor(max_workers=4) as pool, cancel_on_failure():
-        now = pool.submit(session.look, s)
         if line := login.validity(s):
             notes.append(line)
+        now = pool.submit(session.look, s)
         guarded = pool.submit(guard.assess, s)
         cluster_service = pool.submit(workload.find, s, service)
         argo_cd = pool.submit(argo.read, s)

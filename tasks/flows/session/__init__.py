@@ -1,5 +1,15 @@
 """The Telepresence session: open it with the session kubeconfig, notice when it is lost, end it without loss."""
 
-from tasks.flows.session.connect import Look, allowed, connect_changes, ensure, look, mine, prepare, settled
+from tasks.flows.session.connect import (
+    Look,
+    allowed,
+    connect_changes,
+    ensure,
+    look,
+    mine,
+    prepare,
+    settled,
+    still_holds,
+)
 
-__all__ = ["Look", "allowed", "connect_changes", "ensure", "look", "mine", "prepare", "settled"]
+__all__ = ["Look", "allowed", "connect_changes", "ensure", "look", "mine", "prepare", "settled", "still_holds"]

@@ -45,6 +45,9 @@ class Look:
     problem: Problem | None = None
     """Why the API server cannot be reached. With a session open: it carries nothing now, whatever `status` says."""
 
+    daemon: Process | None = None
+    """The session's user daemon; None when it was not started with the session's kubeconfig."""
+
     @property
     def is_enough(self) -> bool:
         """Is there nothing to do before an intercept?"""
@@ -92,7 +95,18 @@ def _compared(s: Settings, session: Session, running: tuple[Process, ...]) -> Lo
     if not session.connected:
         return Look(session, False, session.error or f"the daemon says: {session.state or 'not connected'}", running)
     difference = _difference(s, session)
-    return Look(session, not difference, difference, _all_but_the_newest_user_daemon(running))
+    user_daemons = _user_daemons_by_age(running)
+    own = user_daemons[-1] if user_daemons else None
+    return Look(session, not difference, difference, tuple(user_daemons[:-1]), daemon=own)
+
+
+def still_holds(s: Settings, now: Look) -> bool:
+    """Is a session that was open when it was seen still the one? Asks no program.
+
+    Another terminal ends the daemon when it quits or connects to another place, and may write the kubeconfig again.
+    """
+    lives = now.daemon is not None and now.daemon.lives
+    return now.is_enough and lives and not _difference(s, now.session)
 
 
 def connect_changes(s: Settings, *, yes: bool = False, now: Look | None = None) -> Iterator[Change[object]]:
@@ -163,12 +177,12 @@ def ensure(s: Settings, *, yes: bool = False, guarded: bool = False, now: Look |
     """Be connected to the place of the settings. Returns the seconds that it took; 0 when it was connected already.
 
     guarded: the guard was asked a moment ago. It is asked again when the kubeconfig has changed since.
-    now: a look of a moment ago; an open session in it is enough
+    now: a look of a moment ago; an open session in it is enough while its daemon runs
 
     A lost session is reconnected once; the intercepts it held come back with the same parameters. Of several runs
     that need a session one connects; the others wait, and find it open.
     """
-    if now is not None and now.is_enough:
+    if now is not None and still_holds(s, now):
         return 0.0
     began = time.monotonic()
     with ExitStack() as held:
@@ -348,7 +362,6 @@ def _at_stake(now: Look) -> list[str]:
     return sorted({*listed, *running}) if (now.session.running or now.orphans) else []
 
 
-def _all_but_the_newest_user_daemon(running: Sequence[Process]) -> tuple[Process, ...]:
-    """Return the user daemons beside the session's own, which `status` does not list. A session has exactly one."""
-    user_daemons = [p for p in running if daemons.is_daemon(p, user_only=True)]
-    return tuple(sorted(user_daemons, key=lambda p: p.start)[:-1])
+def _user_daemons_by_age(running: Sequence[Process]) -> list[Process]:
+    """Return the user daemons. A session has exactly one, the newest; `status` does not list the others."""
+    return sorted((p for p in running if daemons.is_daemon(p, user_only=True)), key=lambda p: p.start)

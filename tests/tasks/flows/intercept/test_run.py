@@ -7,6 +7,7 @@ import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tasks.checks import argo
 from tasks.checks.argo import Argo
 from tasks.core import ports
 from tasks.core.config.catalogue import Service, catalogue
+from tasks.core.config.settings import Settings
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
@@ -29,7 +31,7 @@ from tasks.flows.session import tunnel
 from tasks.tools import telepresence
 from tasks.tools.telepresence import Conflict, Held
 from tests.tasks.flows import fakes
-from tests.tasks.flows.fakes import NOT_CONNECTED, Workstation
+from tests.tasks.flows.fakes import HERE, NOT_CONNECTED, Workstation
 
 LOCAL = Answer(AnsweredBy.LOCAL, Via.INGRESS, 12.34, "https://www/", {}, "curl https://www/", 200)
 
@@ -92,6 +94,36 @@ def intercept(how: Request, *, dry: bool = False, json: bool = True) -> int:
     with pytest.raises(SystemExit) as ended:
         cli.intercept(how, dry=dry, json=json)
     return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("during", ["the login", "the look at the cluster"])
+def test_a_session_that_another_terminal_switches_meanwhile_is_switched_back(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, during: str
+):
+    """Else the intercept would take the traffic of another namespace."""
+    seen = Event()
+
+    def status(s: Settings) -> telepresence.Session:
+        found = here.session
+        seen.set()
+        return found
+
+    def validity(s: Settings) -> str:
+        if during == "the login" and not seen.wait(0.3):  # it is not looked at before
+            here.session = elsewhere
+        return ""
+
+    def read(s: Settings) -> Argo:
+        if during == "the look at the cluster" and seen.wait(60):
+            here.session = elsewhere
+        return Argo()
+
+    elsewhere = replace(HERE, namespace="other")
+    monkeypatch.setattr(telepresence, "status", status)
+    monkeypatch.setattr(login, "validity", validity)
+    monkeypatch.setattr(argo, "read", read)
+    assert intercept(request()) == 7
+    assert changed(here) == ["assess", "quit", "connect", "intercept www-ameide", "run", "leave www-ameide"]
 
 
 def test_the_process_runs_while_the_intercept_is_held_and_its_code_is_ours(

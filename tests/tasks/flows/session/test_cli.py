@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from tasks.core.config.settings import Settings
 from tasks.core.errors import MISSING, REFUSED, Blocked, Problem, Refused, TimedOut, ToolError, Trouble
 from tasks.core.plan.change import Change
+from tasks.core.process import processes
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
 from tasks.flows.session import cli, connect, tunnel
@@ -21,6 +23,8 @@ from tasks.tools import api_server, base, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import DAEMON, HERE, NOT_CONNECTED, Workstation
+
+LIVING = Process(os.getpid(), processes.started(os.getpid()), ("telepresence", "userd"))
 
 
 @pytest.fixture
@@ -195,10 +199,22 @@ def test_another_run_that_has_connected_meanwhile_is_enough(here: Workstation, m
 
 def test_an_open_session_that_was_seen_a_moment_ago_is_not_looked_at_again(here: Workstation):
     here.failing = {"status": ToolError("asked again")}
-    assert connect.ensure(here.settings, now=connect.Look(HERE, True)) == 0
+    assert connect.ensure(here.settings, now=connect.Look(HERE, True, daemon=LIVING)) == 0
     here.failing = {}
     assert connect.ensure(here.settings, guarded=True, now=connect.Look(NOT_CONNECTED, False, "not connected")) > 0
     assert here.did == ["connect"]
+
+
+@pytest.mark.parametrize(
+    ("daemon", "server"), [(DAEMON, fakes.SERVER), (None, fakes.SERVER), (LIVING, "https://another.example:443")]
+)
+def test_a_session_that_another_terminal_has_ended_or_moved_since_is_looked_at_again(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, daemon: Process | None, server: str
+):
+    monkeypatch.setattr(kubeconfig, "server_of", lambda s, path="": server)
+    here.failing = {"status": ToolError("asked again")}
+    with pytest.raises(ToolError, match="asked again"):
+        connect.ensure(here.settings, now=connect.Look(HERE, True, daemon=daemon))
 
 
 def test_status_is_asked_once_before_a_connect_and_once_after_it(here: Workstation, monkeypatch: pytest.MonkeyPatch):

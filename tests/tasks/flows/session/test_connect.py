@@ -200,9 +200,9 @@ def test_a_session_has_one_user_daemon_and_others_are_orphans(monkeypatch: pytes
     monkeypatch.setattr(telepresence, "status", lambda s: HERE)
     monkeypatch.setattr(kubeconfig, "server_of", lambda s, path: SERVER)
     monkeypatch.setattr(daemons, "ours", lambda s: [newer, older, root])
-    assert connect.look(made()) == Look(HERE, True, "", (older,))
+    assert connect.look(made()) == Look(HERE, True, "", (older,), daemon=newer)
     monkeypatch.setattr(daemons, "ours", lambda s: [newer, root])
-    assert connect.look(made()) == Look(HERE, True)
+    assert connect.look(made()) == Look(HERE, True, daemon=newer)
 
 
 def test_a_daemon_that_status_does_not_know_is_unresponsive(monkeypatch: pytest.MonkeyPatch):
