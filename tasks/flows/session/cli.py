@@ -68,14 +68,12 @@ def quit(*, yes: bool, dry: bool) -> None:
     for change in changes:
         perform(change)
     _end_remaining_daemons(s)
-    credentials.forget(s)
     for entry in journal.entries("session"):
         journal.forget(entry)
-    if not changes:
-        ui.say("there was no session: nothing to do")
-        return
-    _forget_ended(s, wanted)
-    ui.say("the session has ended")
+    if changes:
+        _forget_ended(s, wanted)
+    ui.say("the session has ended" if changes else "there was no session: nothing to do")
+    credentials.forget(s)  # last: the session has ended also when the state cannot be written
 
 
 def _missing(s: Settings, *, yes: bool) -> list[Change[object]]:

@@ -19,8 +19,8 @@ from tasks.core.plan.outcome import Outcome, State
 from tasks.core.plan.steps import Step
 from tasks.core.state import store, timing
 from tasks.flows.setup import STEPS, select
+from tasks.flows.setup.login import forget_kept
 from tasks.flows.setup.setup_run import SetupRun
-from tasks.tools import credentials
 from tasks.tools.az import login as az_login
 from tasks.tools.private_caches import without_trace
 
@@ -75,7 +75,7 @@ def log_in(*, mode: str, relogin: bool, dry: bool, check: bool, as_json: bool) -
     s = settings()
     login_mode = az_login.mode(s, mode) if mode else ""
     if not (dry or check):
-        credentials.forget(s)
+        forget_kept(s)
     return run(
         s, only=["login"], login_mode=login_mode, relogin=relogin, dry=dry, check=check, as_json=as_json, name="login"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
@@ -30,7 +31,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     change = login.login(setup.settings, login.mode(setup.settings, setup.login_mode), after=why)
 
     def run() -> None:
-        credentials.forget(setup.settings)
+        forget_kept(setup.settings)
         change.run()
         setup.logged_in()
 
@@ -51,6 +52,12 @@ def login_needed(setup: SetupRun) -> LoginNeeded | None:
         f"{account.user}, {account.subscription_name or account.subscription}, token for {left / 60:.0f} min"
     )
     return None
+
+
+def forget_kept(s: Settings) -> None:
+    """Forget the kept tokens where the state can be written. Where it cannot, a login ends them: az's files change."""
+    with suppress(Trouble):
+        credentials.forget(s)
 
 
 def commands(setup: SetupRun) -> tuple[str, ...]:

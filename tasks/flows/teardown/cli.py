@@ -36,7 +36,10 @@ def _down(s: Settings, *, dry: bool, tilt: bool) -> None:
         except Trouble as why:
             failures.append(why)
     if not dry:
-        credentials.forget(s)
+        try:
+            credentials.forget(s)
+        except Trouble as why:
+            failures.append(why)
     _raise_first(failures)
     if not undone:
         ui.say("nothing to undo")

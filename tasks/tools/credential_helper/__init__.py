@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tasks.core import entra, regular_file
 from tasks.core.config.settings import Settings
+from tasks.core.errors import Trouble
 from tasks.core.state import store
 from tasks.core.yaml.nodes import Node, find, items, mapping, sequence, text, with_value, without, word
 from tasks.tools import base
@@ -126,15 +127,28 @@ def install(s: Settings) -> None:
 
 
 def forget(s: Settings) -> None:
-    """Let every kept credential of this session die. One that is being fetched is not kept either."""
+    """Let every kept credential of this session die. One that is being fetched is not kept either.
+
+    Raises Trouble when some remain. On a full disk they can be deleted, although nothing can be written.
+    """
     folder = entries(s)
     if folder.is_symlink() or not folder.is_dir():  # nothing is kept behind a link, and its files are not the helper's
         return
-    store.write(folder / "forgotten", "")
+    try:
+        store.write(folder / "forgotten", "")
+    except Trouble:
+        if not os.access(folder, os.R_OK):
+            raise
+        for path in _kept(folder):
+            store.delete(path)
+        return
     with suppress(OSError):  # they are not served any more in any case
-        for path in folder.iterdir():
-            if path.name not in {"lock", "renewal", "forgotten"}:
-                path.unlink(missing_ok=True)
+        for path in _kept(folder):
+            path.unlink(missing_ok=True)
+
+
+def _kept(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.name not in {"lock", "renewal", "forgotten"})
 
 
 def wrapped(s: Settings, user: Node, server: str) -> Node:

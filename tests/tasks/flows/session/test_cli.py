@@ -19,7 +19,7 @@ from tasks.core.process import processes
 from tasks.core.process.processes import Process
 from tasks.core.state import journal, store, timing
 from tasks.flows.session import cli, connect, tunnel
-from tasks.tools import api_server, base, kubeconfig, telepresence
+from tasks.tools import api_server, base, credentials, kubeconfig, telepresence
 from tasks.tools.telepresence import logs
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import DAEMON, HERE, NOT_CONNECTED, Workstation
@@ -321,6 +321,21 @@ def test_quit_ends_the_session_its_daemons_and_its_entries(
     cli.quit(yes=False, dry=False)
     assert here.did == ["quit", "kill 4711"]
     assert capsys.readouterr().out == "there was no session: nothing to do\n"
+
+
+def test_quit_ends_the_session_where_the_kept_tokens_cannot_be_forgotten(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def forget(s: Settings) -> None:
+        raise Trouble("cannot write credentials")
+
+    here.session = HERE
+    fakes.recorded(monkeypatch, "session", kubeconfig="x")
+    monkeypatch.setattr(credentials, "forget", forget)
+    with pytest.raises(Trouble, match="cannot write credentials"):
+        cli.quit(yes=False, dry=False)
+    assert (here.did, journal.entries()) == (["quit"], [])
+    assert capsys.readouterr().out == "the session has ended\n"
 
 
 def test_a_dry_run_of_quit_ends_nothing(here: Workstation, capsys: pytest.CaptureFixture[str]):

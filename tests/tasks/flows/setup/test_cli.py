@@ -14,6 +14,7 @@ from tasks.core.plan.steps import Step
 from tasks.core.state import store, timing
 from tasks.flows.setup import STEPS, cli, select
 from tasks.flows.setup.setup_run import SetupRun, blocked
+from tasks.tools import credentials
 from tests.made import settings
 
 
@@ -249,3 +250,11 @@ def test_a_registry_of_docker_needs_no_azure_login(kind: str, needs: tuple[str, 
     found = {step.key: step.needs for step in select(settings(registry__kind=kind))}
     assert found["registry"] == needs
     assert found["credentials"] == ("login",)
+
+
+def test_a_login_needs_no_state_folder_that_can_be_written(plans: Plans, monkeypatch: pytest.MonkeyPatch):
+    def forget(s: object) -> None:
+        raise Trouble("cannot write credentials")
+
+    monkeypatch.setattr(credentials, "forget", forget)
+    assert cli.log_in(mode="", relogin=False, dry=False, check=False, as_json=True) == 0

@@ -12,7 +12,7 @@ from tasks.core.process import foreground, mark
 from tasks.core.process.processes import Process
 from tasks.core.state import journal
 from tasks.flows.teardown import cli, undo
-from tasks.tools import api_server, base, helm
+from tasks.tools import api_server, base, credentials, helm
 from tasks.tools.helm import Release
 from tasks.tools.telepresence import Session
 from tests.tasks.flows import fakes
@@ -69,6 +69,22 @@ def test_a_target_that_cannot_be_looked_at_is_reported_with_cause_and_fix(
         "warning: could not be looked at (nobody is logged in); only what was made there is undone",
         "  fix: inv aks.login",
     ]
+
+
+def test_kept_tokens_that_cannot_be_forgotten_hide_no_other_failure(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def forget(s: object) -> None:
+        raise Trouble("cannot write credentials")
+
+    monkeypatch.setattr(credentials, "forget", forget)
+    with pytest.raises(Trouble, match="not everything was undone: cannot write credentials"):
+        down()
+    here.session, here.failing = HERE, {"quit": ToolError("telepresence quit: no answer")}
+    fakes.recorded(monkeypatch, "session", kubeconfig=str(base.frozen_kubeconfig(here.settings)))
+    with pytest.raises(Trouble, match="not everything was undone: telepresence quit: no answer"):
+        down()
+    assert "cannot write credentials" in capsys.readouterr().err
 
 
 def test_everything_is_undone_in_an_order_that_ends_with_the_session(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.core.errors import Trouble
+from tasks.core.state import store
 from tasks.tools import base, credential_helper, credentials, kubeconfig
 from tests.made import settings
 
@@ -110,6 +112,28 @@ def test_forgetting_deletes_nothing_behind_a_link(user_file: Path, tmp_path: Pat
     (tmp_path / "letter").write_text("mine")
     credential_helper.forget(settings())
     assert (tmp_path / "letter").read_text() == "mine"
+
+
+def full(path: Path, *more: object, **how: object) -> None:
+    raise Trouble(f"cannot write {path}: No space left on device")
+
+
+def test_on_a_full_disk_the_kept_credentials_are_deleted(user_file: Path, monkeypatch: pytest.MonkeyPatch):
+    frozen_plugin()
+    folder = credential_helper.entries(settings())
+    (folder / "kept").write_text("a credential")
+    monkeypatch.setattr(store, "write", full)
+    credential_helper.forget(settings())
+    assert list(folder.iterdir()) == []
+
+
+def test_kept_credentials_that_cannot_be_deleted_are_named(user_file: Path, monkeypatch: pytest.MonkeyPatch):
+    frozen_plugin()
+    folder = credential_helper.entries(settings())
+    (folder / "kept").mkdir()  # root, too, cannot delete it as a file
+    monkeypatch.setattr(store, "write", full)
+    with pytest.raises(Trouble, match=r"cannot write .*/kept: "):
+        credential_helper.forget(settings())
 
 
 def test_the_setting_turns_it_off(user_file: Path):
