@@ -162,7 +162,8 @@ def until_local(
         answer = ask(s, usable[0], port, headers, listener, timeout=min(3.0, max(0.5, end - time.monotonic())))
         if answer.answered_by is AnsweredBy.LOCAL:
             return answer
-        unclear += answer.answered_by is AnsweredBy.UNKNOWN
+        # Those in quick succession at the start do not count: a gateway may not know the intercept yet.
+        unclear += answer.answered_by is AnsweredBy.UNKNOWN and pause == _PAUSE
         if len(usable) > 1 and is_unusable(answer, unclear):
             usable.pop(0)
             continue

@@ -112,9 +112,10 @@ def test_a_name_that_does_not_resolve_is_given_up_at_once(monkeypatch: pytest.Mo
     assert until_local(monkeypatch, [unresolved, LOCAL]) == (AnsweredBy.LOCAL, [Via.INGRESS, Via.SERVICE])
 
 
-def test_a_gateway_is_given_up_after_eight_answers(monkeypatch: pytest.MonkeyPatch):
-    who, asked = until_local(monkeypatch, [UNKNOWN] * 8 + [LOCAL], for_=30)
-    assert (who, asked) == (AnsweredBy.LOCAL, [Via.INGRESS] * 8 + [Via.SERVICE])
+def test_a_gateway_is_given_up_after_eight_answers_with_a_full_pause(monkeypatch: pytest.MonkeyPatch):
+    """Six answers in quick succession come before them, and may be from before the intercept is known."""
+    who, asked = until_local(monkeypatch, [UNKNOWN] * 14 + [LOCAL], for_=30)
+    assert (who, asked) == (AnsweredBy.LOCAL, [Via.INGRESS] * 14 + [Via.SERVICE])
 
 
 def test_the_other_way_is_tried_once_after_half_of_the_time(monkeypatch: pytest.MonkeyPatch):
