@@ -19,8 +19,10 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     """Check the target, then plan as the session does. A connect ends with a look, which is this step's check."""
     s = setup.settings
     setup.checked_target(session_context(s, kc.wanted_context(s)))
+    now = setup.session_to_connect()
+    # The look may have waited for the connect of another command: the kubeconfig may name another cluster since.
+    setup.checked_target(session_context(s, kc.wanted_context(s)))
     try:
-        now = setup.session_to_connect()
         for change in session.connect_changes(s, yes=setup.yes, now=now):
             setup.seen_session.invalidate()
             yield replace(change, run=partial(_run, setup, change))

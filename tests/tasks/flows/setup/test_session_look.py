@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.core.config.settings import Settings
-from tasks.core.errors import Problem, ToolError
+from tasks.core.errors import Problem, Refused, ToolError
 from tasks.core.plan.change import Change
 from tasks.flows import session
 from tasks.flows.session.connect import Look
@@ -99,3 +99,25 @@ def test_the_look_at_the_end_of_a_connect_checks_the_step_and_is_what_ready_need
     assert list(connect.plan(run)) == []
     assert list(ready.plan(run)) == []
     assert looks == []
+
+
+def test_a_kubeconfig_that_changes_during_the_look_is_checked_before_it_is_used(monkeypatch: pytest.MonkeyPatch):
+    contexts = ["dev"]
+
+    def settled(s: Settings) -> Look:  # it waits for another command, which writes the kubeconfig
+        contexts[:] = ["production"]
+        return NOTHING
+
+    def checked_target(run: SetupRun, context: str) -> None:
+        if context == "production":
+            raise Refused("the context is production")
+
+    here = fakes.workstation(monkeypatch)
+    monkeypatch.setattr(session, "settled", settled)
+    monkeypatch.setattr(kubeconfig, "wanted_context", lambda s: contexts[0])
+    monkeypatch.setattr(connect, "session_context", lambda s, context: context)
+    monkeypatch.setattr(SetupRun, "checked_target", checked_target)
+    with pytest.raises(Refused, match="production"):
+        for change in connect.plan(SetupRun(here.settings)):
+            change.run()
+    assert here.did == []
