@@ -14,6 +14,10 @@ from tasks.tools.credential_helper.copied import cached
 from tasks.tools.kubeconfig import Context, Plugin
 
 _LEAST = 1.0  # second for az itself, after the helper has failed
+_BY_HAND = (
+    "see whether `az account get-access-token` answers by hand: a VPN, a proxy or a lock may hold it up;"
+    " when it answers, kubelogin is what hangs"
+)
 
 forget = credential_helper.forget
 
@@ -67,7 +71,7 @@ def _through_helper(s: Settings, timeout: float | None) -> float | None:
     try:
         done = command.call(timeout=timeout)
     except TimedOut as why:
-        raise TimedOut(f"kubelogin get-token: {why.what.rpartition(': ')[2]}", tool="az", fix=why.fix) from None
+        raise TimedOut(f"kubelogin get-token: {why.what.rpartition(': ')[2]}", tool="az", fix=_BY_HAND) from None
     if done.exit != 0:
         if refusal := az.quoted_refusal(s, done.stderr):
             raise refusal

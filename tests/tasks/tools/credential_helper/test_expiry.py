@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core.errors import TimedOut
 from tasks.core.process.tool import Command, Done
 from tasks.tools import az, credentials
 from tests.made import settings
@@ -32,6 +33,18 @@ def test_the_expiry_of_a_kept_token_needs_no_program(world: World, monkeypatch: 
     assert (names, world.calls) == (["credential-helper"], 1)
     assert credentials.expiry(settings()) == pytest.approx(time.time() + 3600, abs=60)
     assert (names, world.calls) == (["credential-helper"], 1)
+
+
+def test_without_an_answer_the_fix_names_az_and_not_the_helper(world: World, monkeypatch: pytest.MonkeyPatch):
+    def call(self: Command, **how: Any) -> Done:
+        raise TimedOut(f"{self.name}: no answer in 4 s", fix=f"see whether `{self.name}` answers by hand")
+
+    monkeypatch.setattr(Command, "call", call)
+    with pytest.raises(TimedOut) as hung:
+        credentials.expiry(settings())
+    assert hung.value.what == "kubelogin get-token: no answer in 4 s"
+    assert "`az account get-access-token` answers by hand" in hung.value.fix
+    assert "credential-helper" not in hung.value.fix
 
 
 @pytest.mark.parametrize("change", ["login", "life"])
