@@ -118,6 +118,5 @@ def test_a_kubeconfig_that_changes_during_the_look_is_checked_before_it_is_used(
     monkeypatch.setattr(connect, "session_context", lambda s, context: context)
     monkeypatch.setattr(SetupRun, "checked_target", checked_target)
     with pytest.raises(Refused, match="production"):
-        for change in connect.plan(SetupRun(here.settings)):
-            change.run()
+        list(connect.plan(SetupRun(here.settings)))
     assert here.did == []
