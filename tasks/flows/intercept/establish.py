@@ -122,6 +122,10 @@ def establish(s: Settings, plan: Plan, seconds: Seconds, began: float, signals: 
     return ActiveIntercept(plan, held, entry, answer, seconds)
 
 
+class _Switched(Trouble):
+    """Another terminal has ended or switched the session, before anything was made in it."""
+
+
 @contextmanager
 def _left_on_failure(s: Settings, plan: Plan, entry: Entry, signals: Signals) -> Iterator[None]:
     try:
@@ -129,6 +133,9 @@ def _left_on_failure(s: Settings, plan: Plan, entry: Entry, signals: Signals) ->
     except telepresence.Conflict as conflict:
         journal.forget(entry)  # Telepresence says that somebody else holds it: there is nothing of ours to leave
         raise _with_holder(s, conflict, plan) from None
+    except _Switched:
+        journal.forget(entry)
+        raise
     except BaseException:
         _leave_after_failure(s, entry, signals)
         raise
@@ -174,7 +181,13 @@ def _leave_own_orphan(s: Settings, plan: Plan) -> None:
         ui.talk(f"   leaving {leave.name_of(entry)}, {origin}")
         leave.leave_entry(s, entry)
     is_same = not orphans and session.still_holds(s, plan.session)  # else another session, or another state of it
-    now = plan.session if is_same else session.look(s)
+    now = plan.session if is_same else session.settled(s)
+    if not now.here:  # Telepresence would intercept in the session that it finds, or open one of its own
+        raise _Switched(
+            f"no session to intercept in: {now.why}",
+            why="another terminal has ended or switched it meanwhile",
+            fix="run this again",
+        )
     if leave.holds(now.session, plan.wanted.name):
         ui.talk(f"   leaving {plan.wanted.name}, made by hand earlier")
         perform(telepresence.leave(s, plan.wanted.name))

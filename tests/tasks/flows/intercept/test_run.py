@@ -126,6 +126,23 @@ def test_a_session_that_another_terminal_switches_meanwhile_is_switched_back(
     assert changed(here) == ["assess", "quit", "connect", "intercept www-ameide", "run", "leave www-ameide"]
 
 
+@pytest.mark.parametrize("session", [NOT_CONNECTED, replace(HERE, namespace="other")])
+def test_nothing_is_intercepted_in_a_session_that_is_switched_at_the_last_moment(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, session: telepresence.Session
+):
+    claim = establish._claim
+
+    def claimed(*args: Any) -> journal.Entry:
+        here.session = session
+        return claim(*args)
+
+    monkeypatch.setattr(establish, "_claim", claimed)
+    with pytest.raises(Trouble, match=r"no session to intercept in: (not )?connected") as switched:
+        cli.intercept(request(), dry=False, json=True)
+    assert switched.value.fix == "run this again"
+    assert (changed(here), journal.entries()) == (["assess"], [])
+
+
 def test_the_process_runs_while_the_intercept_is_held_and_its_code_is_ours(
     here: Workstation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
