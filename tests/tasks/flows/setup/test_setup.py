@@ -193,7 +193,8 @@ def test_a_stopped_cluster_blocks_only_the_steps_that_need_it(workstation: Works
     workstation.fault("cluster-stopped")
     steps = workstation.outcomes(capsys)
     assert steps["credentials"]["state"] == "blocked"
-    assert "inv aks.status" in steps["credentials"]["fix"]
+    # A look at the API server counts for some seconds: on a slow machine it is looked at again, and Azure says why.
+    assert any(command in steps["credentials"]["fix"] for command in ("inv aks.status", "inv aks.start"))
     assert steps["packages"]["state"] == "done"
     assert workstation.calls("telepresence", "connect", "--context") == []
 
