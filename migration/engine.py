@@ -149,13 +149,12 @@ def plan(simulation: Simulation) -> MigrationPlan:
     if request.history is History.KEEP and any(key in request.keys for key in phase1.COPIES):
         simulation.graft = history.graft(simulation)
     deletion_review.start_searches(simulation)
+    simulation.is_barred = lambda key: bool(_unmet(simulation, BY_KEY[key]))
     results: list[StepResult] = []
-    barred: dict[str, bool] = {}
     for step in STEPS:
         if step.key not in request.keys:
             continue
-        unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
-        barred[step.key] = bool(unmet)
+        unmet = _unmet(simulation, step)
         result = _plan_step(simulation, step, unmet)
         results.append(result)
         if result.commits and step.key not in _DELETING:
@@ -192,10 +191,15 @@ def _state(draft: Draft) -> State:
     return State.PENDING if draft.changes else State.DONE
 
 
-def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
+def _unmet(simulation: Simulation, step: MigrationStep) -> tuple[str, ...]:
+    """The steps that this one waits for."""
+    return tuple(need for need in step.needs if need in BY_KEY and _is_unmet(simulation, BY_KEY[need]))
+
+
+def _is_unmet(simulation: Simulation, need: MigrationStep) -> bool:
     """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
-    if need.key in barred:
-        return barred[need.key]
+    if need.key in simulation.request.keys:
+        return bool(_unmet(simulation, need))
     return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
 
 

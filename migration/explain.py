@@ -14,6 +14,7 @@ from migration.git.objects import GITLINK, Tree, is_binary
 from migration.mapping import Mapping, glob
 from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
+from migration.references.removal import Removal
 from migration.references.search import References
 from migration.render import readable
 from migration.repositories import Repository
@@ -141,7 +142,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     doomed = set(matching(tree, area))
     index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.to(Removal(tree, doomed), survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     consumers = Consumers(simulation)
     for consumer in consumers.known:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migration.git.objects import Tree
 from migration.mapping import any_glob, glob
+from migration.references.removal import is_glob
 
 _STARTS = ("cd ", "pushd ", "directory: ")  # a file that enters a parent may name what is below it by a bare name
 
@@ -22,6 +23,7 @@ class SearchTerms:
     areas:      what is deleted: files, folders ending in `/`, globs
     file_texts: a file may contain one of these instead of a line text, and then name a path by its variables
     submodules: folders whose content is not core's
+    names:      of files and folders near the file, which a relative path ends in; see neighbours.py
     """
 
     line_texts: tuple[str, ...]
@@ -30,13 +32,17 @@ class SearchTerms:
     areas: tuple[str, ...] = ()
     file_texts: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     _line: re.Pattern[str] = field(init=False, repr=False)
+    _names: re.Pattern[str] = field(init=False, repr=False)
     _bytes: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         whole_words = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.emptied]
         alternatives = "|".join([*map(re.escape, self.line_texts), *whole_words])
         object.__setattr__(self, "_line", re.compile(alternatives or r"(?!)"))
+        names = rf"(?<![\w-])(?:{'|'.join(map(re.escape, self.names))})(?![\w-])|\*\.\w|/\*" if self.names else r"(?!)"
+        object.__setattr__(self, "_names", re.compile(names))
         object.__setattr__(self, "_bytes", tuple(text.encode("utf-8", "surrogateescape") for text in self.all_texts))
 
     @property
@@ -46,21 +52,26 @@ class SearchTerms:
 
     def in_data(self, data: bytes) -> bool:
         """Could the file refer to what is deleted?"""
-        return any(text in data for text in self._bytes)
+        return bool(self.names) or any(text in data for text in self._bytes)
 
     def in_line(self, line: str) -> bool:
         """Could the line?"""
-        return self._line.search(line) is not None
+        return self._line.search(line) is not None or self._names.search(line) is not None
+
+    def in_token(self, token: str) -> bool:
+        """Could this part of a line be such a path? A name alone is one only with an extension."""
+        if self._line.search(token):
+            return True
+        return ("/" in token or "." in token) and self._names.search(token) is not None
+
+    def with_names(self, names: Iterable[str]) -> SearchTerms:
+        """These terms, and the names of what is near the file."""
+        return replace(self, names=tuple(sorted(names)))
 
     def below(self, folder: str) -> dict[str, bool]:
         """The names directly in this folder through which a path leads to what is deleted, and whether each is a folder."""
         rests = [area.removeprefix(f"{folder}/") for area in self.areas if area.startswith(f"{folder}/")]
         return {rest.partition("/")[0]: "/" in rest for rest in rests if not is_glob(rest)}
-
-
-def is_glob(text: str) -> bool:
-    """Does the text contain a wildcard?"""
-    return "*" in text or "?" in text
 
 
 def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> SearchTerms:

@@ -264,14 +264,16 @@ def test_a_remaining_file_blocks_what_it_refers_to_and_what_that_refers_to(ready
     } <= found
 
 
-def test_a_pattern_that_blocks_most_files_is_reported_for_the_accepted_one(ready: Pair):
-    """A remaining file is scanned again once others remain: what it may still refer to is reported, but does not block."""
+def test_a_pattern_is_waived_by_accepting_the_file_that_contains_it_and_not_by_what_it_matches(ready: Pair):
     ready.commit("core", "scripts/own/all.sh", b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
-    accepted = "infra/kubernetes/helmfiles/10-bootstrap.yaml"
-    found = ready.plan((4,), accept=[accepted])
-    held = {path for path, _, where in blocks(found, "referenced") if where == "scripts/own/all.sh:1"}
-    assert held == {"infra/kubernetes/helmfiles/*-*.yaml"}
-    assert notes(found)["scripts/own/all.sh:1"] == "infra/kubernetes/helmfiles/*-*.yaml"
+    pattern, holder = "infra/kubernetes/helmfiles/*-*.yaml", "scripts/own/all.sh"
+    found = ready.plan((4,), accept=["infra/kubernetes/helmfiles/10-bootstrap.yaml"])
+    assert (pattern, "referenced", f"{holder}:1") in blocks(found)
+    deleted = {change.path for outcome in found.results for change in outcome.changes}
+    assert "infra/kubernetes/helmfiles/10-bootstrap.yaml" not in deleted
+    waived = ready.plan((4,), accept=[holder])
+    assert blocks(waived) == set()
+    assert notes(waived)[f"{holder}:1"] == pattern
 
 
 def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
