@@ -98,5 +98,6 @@ def test_the_summary_counts_and_names_every_file_or_says_how_many_more():
     first, *rest = local_clusters.summary([*places, Place("s3.sh", 9, Use.INSTALL, "brew install kind")], most=5)
     assert first.startswith("21 places in 20 files")
     assert rest[0] == "s3.sh:4, 9: kind create cluster"
-    assert rest[-1].startswith("and 15 more files") and len(rest) == 6
+    assert rest[-1].startswith("and 15 more files")
+    assert len(rest) == 6
     assert list(local_clusters.summary([])) == []
