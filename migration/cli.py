@@ -65,8 +65,23 @@ def plan(flags: Flags, out: str) -> None:
     if out:
         _save(made, out)
     _show(flags, made)
+    if not flags.json:
+        _talk(_unused_rows(made.simulation))
     _close(made)
     _leave(_code(made, check=flags.check))
+
+
+def _unused_rows(simulation: Simulation) -> list[str]:
+    """Name the rows of the mapping that match nothing, in one line."""
+    from migration import unused_rows
+
+    rows = unused_rows.unused_rows(simulation, _mapping_file())
+    if not rows:
+        return []
+    named = ", ".join(f"{row.path} ({row.where})" for row in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    count = "1 row of the mapping matches" if len(rows) == 1 else f"{len(rows)} rows of the mapping match"
+    return [f"{count} nothing here: {named}{more}"]
 
 
 def _save(plan: MigrationPlan, out: str) -> None:
@@ -231,8 +246,12 @@ def _folder(text: str) -> Path:
 def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = settings()
-    mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
+    mapping = mapping_file.read(_mapping_file())
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+
+
+def _mapping_file() -> Path:
+    return repository_root() / "config" / "migration.yaml"
 
 
 def planned(wanted: MigrationRequest) -> MigrationPlan:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from migration.edit.doc_sections import section_in
 from migration.git.objects import Entry
+from migration.mapping import MOVE_STEPS
 from migration.model import Reason, Repo
 from migration.phases.copied_paths import rewrite_copied_paths
 from migration.phases.destinations import destinations
@@ -14,7 +15,7 @@ from migration.repositories import Repository
 from migration.simulation import Draft, Simulation
 from migration.step import MigrationStep
 
-COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
+COPIES = MOVE_STEPS
 
 
 def copy_files(key: str) -> Callable[[Draft], None]:
