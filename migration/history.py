@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from migration.destinations import destinations
 from migration.git.objects import Git, environment
 from migration.model import Graft
-from migration.phases.destinations import destinations
 from migration.simulation import Simulation
 from migration.git.pipe import Piped
 
