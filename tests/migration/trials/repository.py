@@ -17,10 +17,12 @@ IDENTITY = {
 UNTRACKED = "person.untracked"
 
 
-def git(folder: Path, *args: str) -> str:
-    """Run git there and return its stdout."""
+def git(folder: Path, *args: str, text: str = "") -> str:
+    """Run git there with this text on its stdin, and return its stdout."""
+    environment = {**os.environ, **IDENTITY}
+    argv = ["git", "-C", str(folder), "-c", "core.quotepath=off", *args]
     run = subprocess.run(
-        ["git", "-C", str(folder), *args], capture_output=True, text=True, errors="surrogateescape", env={**os.environ, **IDENTITY}
+        argv, input=text, capture_output=True, text=True, errors="surrogateescape", env=environment, timeout=600
     )
     if run.returncode:
         raise RuntimeError(f"git {' '.join(args)}: {run.stderr.strip()[-400:]}")
@@ -34,13 +36,16 @@ class Pair:
     core: Path
     gitops: Path
 
+    absent: int = 0
+    """The number of files that the mirror does not have, such as large pictures. core is without them."""
+
     @classmethod
     def make(cls, folder: Path, mirror: Path, commit: str, *, submodule: bool) -> Pair:
         """Clone the mirror at the commit. submodule: core has gitops as its submodule."""
         core, gitops = folder / "core", folder / "gitops"
         git(folder, "clone", "-q", "--no-checkout", str(mirror), str(core))
-        git(core, "checkout", "-q", "-B", "trial", commit)
         git(core, "remote", "remove", "origin")
+        absent = _checked_out(core, git(core, "rev-parse", f"{commit}^{{commit}}").strip())
         _made(gitops)
         if submodule:
             place = "gitops/platform"
@@ -49,7 +54,7 @@ class Pair:
             gitops = core / place
             git(gitops, "remote", "remove", "origin")
         (core / UNTRACKED).write_text("a person's file\n")
-        return cls(core, gitops)
+        return cls(core, gitops, absent)
 
     def state(self) -> dict[str, str]:
         """Return what undo must restore: trees, index, work tree, and the bytes of what git does not track."""
@@ -60,6 +65,24 @@ class Pair:
             found[f"{name} status"] = git(folder, "status", "--porcelain", "--ignored")
         found["untracked"] = hashlib.sha256((self.core / UNTRACKED).read_bytes()).hexdigest()
         return found
+
+
+def _checked_out(core: Path, commit: str) -> int:
+    """Check the commit out on a branch, without the files that the mirror does not have; return their number."""
+    git(core, "symbolic-ref", "HEAD", "refs/heads/trial")
+    git(core, "update-ref", "refs/heads/trial", commit)
+    git(core, "read-tree", "HEAD")
+    rows = [row.split("\t", 1) for row in git(core, "ls-files", "-s", "-z").split("\0") if row]
+    ids = {path: head.split()[1] for head, path in rows if not head.startswith("160000")}
+    known = git(core, "cat-file", "--batch-check", text="\n".join(dict.fromkeys(ids.values())) + "\n").splitlines()
+    missing = {line.split()[0] for line in known if line.endswith(" missing")}
+    absent = [path for path, oid in ids.items() if oid in missing]
+    if absent:
+        git(core, "update-index", "--force-remove", "-z", "--stdin", text="\0".join(absent) + "\0")
+        git(core, "commit", "-qm", "without the files that the mirror does not have")
+    git(core, "checkout-index", "-a", "-f", "-q")
+    git(core, "update-index", "-q", "--refresh")
+    return len(absent)
 
 
 def _made(folder: Path) -> None:
