@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from migration.destinations import destinations, diverged_fix, find_rivals
@@ -12,7 +13,7 @@ from migration.model import Reason, Repo
 from migration.phases.copied_paths import rewrite_copied_paths
 from migration.phases.pin import pin_gitops
 from migration.repositories import Repository
-from migration.simulation import Draft, Simulation
+from migration.simulation import Draft
 from migration.step import MigrationStep
 
 COPIES = MOVE_STEPS
