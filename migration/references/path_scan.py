@@ -19,10 +19,11 @@ from migration.references.kinds import kind_of
 from migration.references.modules import SCRIPTS, python_imports, script_endings
 from migration.references.path_idioms import HERE, ROOT, UNKNOWN
 from migration.references.removal import ancestors
-from migration.references.search_terms import SearchTerms
+from migration.references.search_terms import SearchTerms, places_of
 from migration.references.variables import Variables, separator_of
 
 _BACKSLASHES = (".ps1", ".bat", ".cmd")
+_DATA = {ReferenceKind.YAML, ReferenceKind.JSON}  # whose variables have marks
 _MAX_TEXT = 200
 _MAX_BRACES = 4
 _MAX_CHECKOUT_DEPTH = 3  # folders above the repository in an absolute path, such as /home/me/core
@@ -52,14 +53,17 @@ def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
     text = data.decode("utf-8-sig", "surrogateescape")
     scanner = _Scanner(path, text, terms)
     scanned: dict[tuple[int, str], ScannedPath] = {}
-    for number, code, comment in split_comments(path, text):
+    worth_scanning = scanner.lines(text)
+    for number, code, comment in split_comments(path, text) if worth_scanning else ():
+        if number not in worth_scanning:
+            continue
         for part, is_comment in ((code, False), (comment, True)):
             for pattern, kind, sure in scanner.candidates(part, is_comment):
                 known = scanned.get((number, pattern))
                 if known is None or (sure and not known.sure):
                     line = part.strip()[:_MAX_TEXT]
                     scanned[number, pattern] = ScannedPath(number, pattern, kind, sure, is_comment, line)
-    if terms.names and path.endswith(".py"):
+    if terms.is_near and path.endswith(".py"):
         for one in _imports(path, text):
             scanned.setdefault((one.line, one.pattern), one)
     return list(scanned.values())
@@ -80,7 +84,8 @@ class _Scanner:
         self.path, self.folder, self.terms = path, posixpath.dirname(path), terms
         self.kind = kind_of(path)
         self.has_patterns = bool(idioms.PATTERN_FILES.search(path))
-        self.variables = Variables(text)
+        is_plain = self.kind in _DATA and "$" not in text and "{" not in text
+        self.variables = Variables("" if is_plain else text)
         self._variable_uses = self._variables_with_paths()
         self._below = {folder: terms.below(folder) for folder in self._entered_folders(text)}
         names_below = {name: is_folder for names in self._below.values() for name, is_folder in names.items()}
@@ -103,9 +108,24 @@ class _Scanner:
                     entered.add(parent)
         return entered
 
+    def lines(self, text: str) -> set[int]:
+        """The numbers of the lines that may contain such a path."""
+        places = set(self.terms.places(text))
+        for name in self._bare_names:
+            places.update(places_of(name, text))
+        if self._variable_uses is not None:
+            places.update(match.start() for match in self._variable_uses.finditer(text))
+        numbers: set[int] = set()
+        number, counted = 1, 0
+        for place in sorted(places):
+            number += text.count("\n", counted, place)
+            counted = place
+            numbers.add(number)
+        return numbers
+
     def candidates(self, part: str, is_comment: bool) -> list[_Candidate]:
         """The paths in the code or the comment of a line."""
-        if not part or not self._is_worth_scanning(part):
+        if not part or part.isspace():
             return []
         candidates = list(self._candidates(part, is_comment))
         folders = {f"{folder}/*": f"{folder}/" for folder in self.terms.emptied}
@@ -118,11 +138,6 @@ class _Scanner:
             )
 
         return [candidate for candidate in candidates if not is_superfluous_guess(candidate.pattern)]
-
-    def _is_worth_scanning(self, line: str) -> bool:
-        if self.terms.in_line(line) or any(name in line for name in self._bare_names):
-            return True
-        return self._variable_uses is not None and self._variable_uses.search(line) is not None
 
     def _candidates(self, line: str, is_comment: bool) -> Iterator[_Candidate]:
         text = self.variables.replace_idioms(self._with_plain_slashes(line))
@@ -138,7 +153,7 @@ class _Scanner:
             if token not in self.terms.emptied and self.terms.in_token(token):
                 yield from self._resolve(token, self.kind)
             yield from self._below_entered(token)
-        if self.terms.names and not is_comment:
+        if self.terms.is_near and not is_comment:
             for name in bare_names(self.path, text):
                 yield from self._relative(name, self.kind)
 
@@ -210,7 +225,7 @@ class _Scanner:
             yield from self._normalize(posixpath.join(self.folder, rest), kind, True)
         elif UNKNOWN in first and rest:
             yield from self._normalize(rest, kind, True)
-            if self.terms.names or rest.startswith("../"):
+            if self.terms.is_near or rest.startswith("../"):
                 yield from self._near(rest, kind)
             for parent in self.terms.parents:
                 yield from self._normalize(f"{parent}/{rest}", kind, "/" in rest)
@@ -225,7 +240,7 @@ class _Scanner:
             from_root = from_root.split("/", 1)[1]
         if self.folder or from_root != token:
             yield from self._normalize(from_root, kind, True)
-        if self.terms.names:
+        if self.terms.is_near:
             yield from self._near(token, kind)
         yield from self._import(token, kind, is_relative=from_root != token)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from migration.git.objects import GITLINK, SYMLINK, Entry, decode
-from migration.mapping import any_glob
+from migration.mapping import LISTED, any_glob
 from migration.model import Reference, ReferenceKind
 from migration.references.kinds import kind_of
 from migration.references.neighbours import Neighbours
@@ -30,7 +30,7 @@ class References:
         self._simulation = simulation
         self._areas = [area for area in areas if area]
         self._folders = tuple(area for area in self._areas if area.endswith("/") and not is_glob(area))
-        self._listed = any_glob(simulation.mapping.references.listed)
+        self._listed = any_glob([*LISTED, *simulation.mapping.references.listed])
         self._ignored = any_glob(simulation.mapping.references.ignored)
         self._scanned: dict[tuple[str, str], list[ScannedPath]] = {}
         self._submodules = [path for path, entry in simulation.core.facts.tree.files.items() if entry.mode == GITLINK]

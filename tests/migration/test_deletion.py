@@ -11,6 +11,7 @@ import pytest
 
 from migration import cli
 from migration.engine import MigrationPlan
+from sandbox.legacy.faults_needs import NEEDS
 from sandbox.legacy.faults_written import VICTIMS
 from tests.migration.conftest import Pair, blocks, code_of
 
@@ -264,16 +265,15 @@ def test_a_remaining_file_blocks_what_it_refers_to_and_what_that_refers_to(ready
     } <= found
 
 
-def test_a_pattern_is_waived_by_accepting_the_file_that_contains_it_and_not_by_what_it_matches(ready: Pair):
-    ready.commit("core", "scripts/own/all.sh", b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
-    pattern, holder = "infra/kubernetes/helmfiles/*-*.yaml", "scripts/own/all.sh"
+def test_a_pattern_does_not_block_when_the_file_that_holds_it_is_accepted(ready: Pair):
+    """Accepting one of the files that it matches does not waive it: that file would be missing."""
+    holder, pattern = "scripts/own/all.sh", "infra/kubernetes/helmfiles/*-*.yaml"
+    ready.commit("core", holder, b"for f in 10 20; do run infra/kubernetes/helmfiles/$f-*.yaml; done\n")
     found = ready.plan((4,), accept=["infra/kubernetes/helmfiles/10-bootstrap.yaml"])
-    assert (pattern, "referenced", f"{holder}:1") in blocks(found)
-    deleted = {change.path for outcome in found.results for change in outcome.changes}
-    assert "infra/kubernetes/helmfiles/10-bootstrap.yaml" not in deleted
-    waived = ready.plan((4,), accept=[holder])
-    assert blocks(waived) == set()
-    assert notes(waived)[f"{holder}:1"] == pattern
+    assert {path for path, _, where in blocks(found, "referenced") if where == f"{holder}:1"} == {pattern}
+    accepted = ready.plan((4,), accept=[holder])
+    assert blocks(accepted) == set()
+    assert notes(accepted)[f"{holder}:1"] == pattern
 
 
 def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
@@ -282,3 +282,18 @@ def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
     )
     ready.commit("gitops", "sources/own/kustomization.yaml", text.encode())
     assert blocks(ready.plan((4,)), "consumed") == set()
+
+
+def deleted_from_core(plan: MigrationPlan) -> set[str]:
+    """The paths of core that the plan deletes."""
+    return {path for commit in plan.commits if commit.repo == "core" for path, e in commit.edits.items() if e is None}
+
+
+def test_what_a_kept_or_blocked_file_needs_by_a_relative_path_stays(pair: Callable[..., Pair]):
+    targets = {need.target for need in NEEDS.values()}
+    assert targets <= deleted_from_core(pair().plan())
+    plan = pair(*(f"needs-{kind}" for kind in NEEDS)).plan()
+    assert targets & deleted_from_core(plan) == set()
+    places = {where.rpartition(":")[0] or where for _, _, where in blocks(plan, "referenced")}
+    assert {need.file for need in NEEDS.values()} <= places
+    assert "infra/kubernetes/helmfiles/10-bootstrap.yaml" in deleted_from_core(plan)
