@@ -14,8 +14,8 @@ from migration.edit.tiltfile.statements import Removed
 from migration.edit.tiltfile.syntax import content, parse, positions
 from migration.edit.tiltfile.text import TiltText
 from migration.simulation import Simulation
-from starlark_harness.survey import Declaration, survey
 from starlark_harness.evaluate import TiltfileError
+from starlark_harness.survey import Declaration, survey
 
 _DECLARING = re.compile(r"_resource$|build|^k8s_yaml$|^k8s_custom_deploy$|^helm_|^docker_compose$|^cmd_button$")
 _CONTEXT = re.compile(r"[a-z0-9]+-[\w.-]+")

@@ -14,7 +14,7 @@ import libcst as cst
 
 from migration.edit.tiltfile.entries import without_entries
 from migration.edit.tiltfile.local import LocalCluster
-from migration.edit.tiltfile.statements import Edited, Source, source_of, shifted
+from migration.edit.tiltfile.statements import Edited, Source, shifted, source_of
 from migration.edit.tiltfile.syntax import UneditableTiltfile, called, defined, strings, used
 
 _BUILD = re.compile(r"build", re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from migration.edit.tiltfile.statements import Edited, Source, source_of, outermost
+from migration.edit.tiltfile.statements import Edited, Source, outermost, source_of
 from migration.edit.tiltfile.syntax import UneditableTiltfile, assigned, content, defined, parse, used
 
 _FALSE_TEXTS = {"", "0", "false", "no", "off"}
