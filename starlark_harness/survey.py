@@ -46,7 +46,7 @@ def _function(name):
     return call
 
 def set(values = []):
-    return list({value: True for value in values})
+    return {value: True for value in values}
 
 def module(name = "", **members):
     return struct(**members)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from migration.edit.tiltfile.local import LocalCluster
@@ -45,10 +45,19 @@ def load_helpers(simulation: Simulation, file: TiltText) -> Edited:
     from migration.edit.tiltfile import insert, syntax
     from migration.edit.tiltfile.statements import Edited
 
-    if not file.is_main or re.search(r"^load\(['\"]\./tilt/settings\.star", file.text, re.MULTILINE):
+    if not file.is_main or re.search(r"^load\(['\"](\./|(\.\./)+)tilt/settings\.star", file.text, re.MULTILINE):
         return Edited(file.text)
     syntax.parse(file.text, file.path)
-    return Edited(insert.insert_before_code(file.text, _HEAD))
+    return Edited(insert.insert_before_code(file.text, _from_folder(file.path, _HEAD)))
+
+
+def _from_folder(path: str, lines: Iterable[str]) -> list[str]:
+    """The lines as a Tiltfile in a folder needs them: the helpers and the settings are at the root of the repository."""
+    up = "../" * path.count("/")
+    if not up:
+        return list(lines)
+    root = f"os.path.join(config.main_dir, '{up.rstrip('/')}')"
+    return [line.replace("'./tilt/", f"'{up}tilt/").replace("config.main_dir", root) for line in lines]
 
 
 def guard_context(simulation: Simulation, file: TiltText) -> Edited:
@@ -212,7 +221,7 @@ def add_intercepts(simulation: Simulation, file: TiltText) -> Edited:
 
     if not file.is_main or "intercept_resource(" in file.text:
         return Edited(file.text)
-    return Edited(insert.append_lines(file.text, _FOOT))
+    return Edited(insert.append_lines(file.text, _from_folder(file.path, _FOOT)))
 
 
 def _alike(simulation: Simulation, name: str) -> str:

@@ -9,7 +9,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from migration.edit.tiltfile.local import LocalCluster
-from migration.edit.tiltfile.text import TiltText
+from migration.edit.tiltfile.text import TiltText, committed_line
 from migration.memo import MemoKey
 from migration.model import Reason
 from migration.simulation import Draft, Simulation
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Edit = Callable[[Simulation, TiltText], "Edited"]
 _BYTE_ORDER_MARK = "\ufeff"
 _DIFF_LENGTH = 40  # lines
-_FIX = "change this line by hand, then run this again"
 
 
 @dataclass(frozen=True)
@@ -35,22 +34,25 @@ class TiltEdit:
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why an edit cannot be done. path, line: where; diff: what would have been removed, as a diff."""
+    """Why an edit cannot be done. line: of the committed file, 0 for the whole; diff: what would have been removed."""
 
     key: str
     path: str
-    where: str
+    line: int
     reason: str
     diff: str = ""
 
 
 @dataclass
 class _Rehearsal:
-    """All edits, done in memory. after: key -> path -> the edit's result; notes: key -> lines about it."""
+    """All edits, done in memory. after: key -> path -> the edit's result; lost: key -> resources that go by name.
+
+    note: why the comparison was by syntax only; empty if it was evaluated
+    """
 
     after: dict[str, dict[str, Edited]] = field(default_factory=dict)
     lost: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
+    note: str = ""
     failure: _Failure | None = None
 
 
@@ -69,6 +71,7 @@ class TiltEdits:
             simulation = draft.simulation
             texts = self._texts(simulation)
             if not texts:
+                draft.unused = f"core has no {simulation.mapping.tiltfile.path}"
                 return
             rehearsal = self._rehearsal(simulation, texts)
             results = rehearsal.after.get(key, {})
@@ -92,9 +95,10 @@ class TiltEdits:
             mark = next(file.mark for file in texts if file.path == path)
             data = (mark + result.text).encode("utf-8", "surrogateescape")
             lost = rehearsal.lost.get(key, ()) if path == texts[0].path else ()
-            draft.write("core", path, data, change, destroys=_destroyed(result.removed, lost))
-        if changed and key in rehearsal.notes:
-            draft.note(rehearsal.notes[key])
+            removed = _in_committed(draft.simulation, path, self._before(texts, path), result.removed)
+            draft.write("core", path, data, change, destroys=_destroyed(removed, lost))
+        if changed and rehearsal.note:
+            draft.note(rehearsal.note)
 
     def _texts(self, simulation: Simulation) -> tuple[TiltText, ...]:
         """The Tiltfile and what it includes, as planned so far; nothing without a Tiltfile."""
@@ -154,12 +158,13 @@ class TiltEdits:
 
         removed = {path: result.removed for path, result in rehearsal.after[key].items()}
         found = compare(simulation, before, after, removed, lambda name: self.alike(simulation, name))
-        if found.not_evaluated:
-            rehearsal.notes[key] = found.not_evaluated
+        rehearsal.note = rehearsal.note or found.not_evaluated
         rehearsal.lost[key] = found.named
         if found.problem:
             diff = "".join(_diff(old, new) for old, new in zip(before, after, strict=True))
-            rehearsal.failure = _Failure(key, found.path, found.where, found.problem, diff)
+            text = next(file.text for file in before if file.path == found.path)
+            line = _committed(simulation, found.path, text, found.line) if found.line else 0
+            rehearsal.failure = _Failure(key, found.path, line, found.problem, diff)
 
 
 def _memo_key(texts: tuple[TiltText, ...]) -> MemoKey[_Rehearsal]:
@@ -176,7 +181,7 @@ def _results(
         try:
             results[file.path] = edit.edit(simulation, file)
         except Trouble as why:
-            rehearsal.failure = _failure(edit.key, file, why)
+            rehearsal.failure = _failure(simulation, edit.key, file, why)
             break
     return results
 
@@ -191,19 +196,39 @@ def _read(simulation: Simulation, path: str, is_main: bool = False) -> TiltText 
     return TiltText(path, text.removeprefix(mark), is_main, mark)
 
 
-def _failure(key: str, file: TiltText, why: Trouble) -> _Failure:
+def _failure(simulation: Simulation, key: str, file: TiltText, why: Trouble) -> _Failure:
     from migration.edit.tiltfile.syntax import UneditableTiltfile
 
     if not isinstance(why, UneditableTiltfile):
-        return _Failure(key, file.path, file.path, f"{why.what}; {why.fix}")
+        return _Failure(key, file.path, 0, f"{why.what}; {why.fix}")
     diff = "".join(f"-{line}\n" for line in why.statement.strip("\n").splitlines())
-    return _Failure(key, file.path, f"{file.path}:{why.line}", f"{why.reason}; {why.fix}", diff)
+    line = _committed(simulation, file.path, file.text, why.line)
+    return _Failure(key, file.path, line, f"{why.reason}; {why.fix}", diff)
+
+
+def _committed(simulation: Simulation, path: str, text: str, line: int) -> int:
+    """The line of the committed file. Steps before this one, which are only planned, have moved lines."""
+    entry = simulation.core.facts.tree.get(path)
+    if entry is None:
+        return line
+    committed = simulation.core.blobs.get(entry.oid).decode("utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
+    return committed_line(committed, text, line)
+
+
+def _in_committed(simulation: Simulation, path: str, text: str, removed: Iterable[Removed]) -> list[Removed]:
+    """The records with the lines of the committed file."""
+
+    def line(number: int) -> int:
+        return _committed(simulation, path, text, number)
+
+    return [replace(record, first=line(record.first), last=line(record.last)) for record in removed]
 
 
 def _block(draft: Draft, failure: _Failure) -> None:
     """Block this step, because the edits of the Tiltfile are done together or not at all."""
     others = "" if failure.key == draft.key else f" ({failure.key} stops; the edits are done together or not at all)"
-    draft.block(failure.path, Reason.CUSTOM, failure.where, failure.reason + others)
+    where = f"{failure.path}:{failure.line}" if failure.line else failure.path
+    draft.block(failure.path, Reason.CUSTOM, where, failure.reason + others)
     if failure.diff and failure.key == draft.key:
         draft.note(f"it would have removed:\n{_shortened(failure.diff)}")
 

@@ -24,7 +24,7 @@ _FIX = "change this line by hand, then run this again"
 
 @dataclass(frozen=True)
 class Comparison:
-    """named: what a removed statement declared; problem, path, where: what is missing otherwise, or does not evaluate.
+    """named: what a removed statement declared; problem, path, line: what is missing otherwise, or does not evaluate.
 
     not_evaluated: why the comparison is by syntax only; empty if it was evaluated
     """
@@ -32,7 +32,7 @@ class Comparison:
     named: tuple[str, ...] = ()
     problem: str = ""
     path: str = ""
-    where: str = ""
+    line: int = 0
     not_evaluated: str = ""
 
 
@@ -47,11 +47,11 @@ def compare(
     main = before[0].path
     why, old = _declarations(simulation, before)
     if why:
-        note = f"could not be evaluated: {why}; compared by syntax only"
+        note = f"{main} could not be evaluated: {why}; compared by syntax only"
         return _compared(main, _by_syntax(before), _by_syntax(after), removed, alike, note)
     why, new = _declarations(simulation, after)
     if why:
-        return Comparison(problem=f"the edited Tiltfile does not evaluate: {why}", path=main, where=main)
+        return Comparison(problem=f"the edited Tiltfile does not evaluate: {why}", path=main)
     return _compared(main, old, new, removed, alike, "")
 
 
@@ -74,7 +74,7 @@ def _compared(
         else:
             path = declaration.file or main
             problem = f"{declaration.function}({declaration.name!r}) would no longer be declared; {_FIX}"
-            return Comparison(problem=problem, path=path, where=f"{path}:{declaration.line}", not_evaluated=note)
+            return Comparison(problem=problem, path=path, line=declaration.line, not_evaluated=note)
     return Comparison(named=tuple(dict.fromkeys(filter(None, named))), not_evaluated=note)
 
 

@@ -65,6 +65,10 @@ class _WithoutEntries(cst.CSTTransformer):
         last = updated_node.elements[-1]
         if kept and kept[-1] is not last:  # the new last entry ends like the old one, with or without a comma
             kept[-1] = kept[-1].with_changes(comma=last.comma)
+        if not kept:
+            return updated_node.with_changes(
+                elements=[], lbracket=cst.LeftSquareBracket(), rbracket=cst.RightSquareBracket()
+            )
         return updated_node.with_changes(elements=kept)
 
     def _may_lose(self, node: cst.List) -> bool:

@@ -32,24 +32,37 @@ def repoint_images(text: str, local: LocalCluster, registry: str) -> Repointed:
     registry: the expression of the settings' registry, for variables with the host of a local one; empty: they stay.
     Commands that this machine runs stay as they are: for them, a name without a host would be an image of Docker Hub.
     """
-    repoint = _Repoint(local, registry)
-    return Repointed(parse(text).visit(repoint).code, repoint.images)
+    module = parse(text)
+    built = _BuiltHosts()
+    module.visit(built)
+    repoint = _Repoint(local, registry, built.hosts)
+    return Repointed(module.visit(repoint).code, repoint.images)
 
 
-def is_registry(host: str, local: LocalCluster) -> bool:
-    """Is this the host of a registry of the local cluster?"""
-    return local.has_text(host) and (bool(_REGISTRY_PORT.search(host)) or "reg" in host)
+class _BuiltHosts(cst.CSTVisitor):
+    """Collects the hosts in the names of images that are built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: set[str] = set()
+
+    def visit_Call(self, node: cst.Call) -> None:
+        name = node.func.value if isinstance(node.func, cst.Name) else ""
+        first = next((arg.value for arg in node.args if arg.keyword is None or arg.keyword.value == "ref"), None)
+        match = _IMAGE.match(content(first)) if "build" in name and isinstance(first, cst.SimpleString) else None
+        if match is not None:
+            self.hosts.add(match[1])
 
 
 def without_host(name: str, local: LocalCluster) -> str:
-    """An image's name without the host of a local registry."""
-    return _IMAGE.sub(lambda match: "" if is_registry(match[1], local) else match[0], name)
+    """A name without any host of the local cluster, to compare it with."""
+    return _IMAGE.sub(lambda match: "" if local.has_text(match[1]) else match[0], name)
 
 
 class _Repoint(cst.CSTTransformer):
-    def __init__(self, local: LocalCluster, registry: str) -> None:
+    def __init__(self, local: LocalCluster, registry: str, built: set[str]) -> None:
         super().__init__()
-        self.local, self.registry = local, registry
+        self.local, self.registry, self.built = local, registry, built
         self.images: dict[str, str] = {}
         self._commands = 0  # commands around the node
         self._command_arguments: list[cst.Arg] = []
@@ -77,11 +90,16 @@ class _Repoint(cst.CSTTransformer):
             return node.keyword.value in _COMMAND_ARGUMENTS
         return any(node is argument for argument in self._command_arguments)
 
+    def _is_registry(self, host: str) -> bool:
+        """Is this the host of a registry of the local cluster?"""
+        is_named_so = bool(_REGISTRY_PORT.search(host)) or "reg" in host
+        return self.local.has_text(host) and (is_named_so or host in self.built)
+
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> Any:
         if self._commands or _has_blank(content(updated_node)):
             return updated_node
         old = content(updated_node)
-        new = without_host(old, self.local)
+        new = _IMAGE.sub(lambda match: "" if self._is_registry(match[1]) else match[0], old)
         if new == old:
             return updated_node
         self.images[old] = new
@@ -110,7 +128,7 @@ class _Repoint(cst.CSTTransformer):
         if match is None or not self.local.has_text(match[1]):
             return None
         is_host = not match[2] or _REGISTRY_NAME.search(variable)
-        if not is_host or not (is_registry(match[1], self.local) or _REGISTRY_NAME.search(variable)):
+        if not is_host or not (self._is_registry(match[1]) or _REGISTRY_NAME.search(variable)):
             return None
         self.images.pop(text, None)
         path = text.removeprefix(match[1])

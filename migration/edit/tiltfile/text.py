@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -13,3 +15,22 @@ class TiltText:
     text: str
     is_main: bool = False
     mark: str = ""
+
+
+def committed_line(committed: str, text: str, line: int) -> int:
+    """The line of the committed file that is this line of the edited text, or the nearest one above it."""
+    return line if committed == text else _committed_lines(committed, text)[max(min(line, text.count("\n") + 1), 1) - 1]
+
+
+@lru_cache(maxsize=8)
+def _committed_lines(committed: str, text: str) -> tuple[int, ...]:
+    """For each line of the text, that of the committed file."""
+    old, new = committed.split("\n"), text.split("\n")
+    found = [0] * len(new)
+    for place, start, length in SequenceMatcher(None, new, old, autojunk=False).get_matching_blocks():
+        found[place : place + length] = range(start + 1, start + length + 1)
+    last = 1
+    for number, line in enumerate(found):
+        last = line or last
+        found[number] = last
+    return tuple(found)
