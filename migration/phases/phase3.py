@@ -63,7 +63,7 @@ def _from_folder(path: str, lines: Iterable[str]) -> list[str]:
 def guard_context(simulation: Simulation, file: TiltText) -> Edited:
     """Allow only the cluster of the settings, and keep the remote mode alone."""
     from migration.edit.tiltfile import insert, registry, switch
-    from migration.edit.tiltfile.statements import Edited, shifted
+    from migration.edit.tiltfile.statements import Edited, in_earlier
 
     tiltfile = simulation.mapping.tiltfile
     text = file.text
@@ -76,7 +76,7 @@ def guard_context(simulation: Simulation, file: TiltText) -> Edited:
     if "allow_k8s_contexts" in text:
         resolved = text
         text, calls = registry.remove_calls(text, "allow_k8s_contexts", file.path)
-        removed = (*removed, *shifted(calls, resolved, file.text))
+        removed = (*removed, *in_earlier(calls, file.text, resolved))
     if file.is_main and not re.search(r"^guard\(", text, re.MULTILINE):
         text = _with_guard(text)
     return Edited(text, removed)
@@ -157,12 +157,25 @@ def remove_local(simulation: Simulation, file: TiltText) -> Edited:
     """Remove what belongs to the local cluster and its registries, and what calls a path that is deleted."""
     from migration.edit.tiltfile import images, remove
     from migration.edit.tiltfile.statements import Edited
+    from migration.phases import tilt_data
 
     local = local_cluster(simulation.mapping)
+    if file.is_main:
+        tilt_data.refuse_local_data(simulation, file, local)
     if not local.is_named_in(file.text):
         return Edited(file.text)
     text = images.repoint_images(file.text, local, _HOST if file.is_main else "").text
     return remove.remove_local(text, local, _declares_release(simulation.mapping.tiltfile.releases), file.path)
+
+
+def remove_local_cluster(draft: Draft) -> None:
+    """TILT-14: edit the Tiltfile, and give the images in manifests the names that they have in it."""
+    from migration.phases import tilt_data
+
+    files = EDITS.texts(draft.simulation)
+    EDITS.step("TILT-14")(draft)
+    if draft.changes:
+        tilt_data.repoint_manifests(draft, files, local_cluster(draft.simulation.mapping))
 
 
 def _declares_release(releases: str) -> Callable[[str], bool]:
@@ -252,7 +265,7 @@ STEPS = (
     MigrationStep("TILT-11", 3, "only the cluster from the settings is allowed", EDITS.step("TILT-11"), needs=("TILT-16",)),
     MigrationStep("TILT-10", 3, "images go to the registry from the settings", EDITS.step("TILT-10"), needs=("TILT-11",)),
     MigrationStep("TILT-15", 3, "paths of values and scripts lead into the gitops submodule", EDITS.step("TILT-15"), needs=("INFRA-10", "RF-12")),
-    MigrationStep("TILT-14", 3, "the Tiltfile has no local cluster or local registry", EDITS.step("TILT-14"), needs=("TILT-11", "TILT-15")),
+    MigrationStep("TILT-14", 3, "the Tiltfile has no local cluster or local registry", remove_local_cluster, needs=("TILT-11", "TILT-15")),
     MigrationStep("TILT-12", 3, "every Tilt release is kept", check_releases),
     MigrationStep("TILT-13", 3, "intercepts are Tilt resources", EDITS.step("TILT-13"), needs=("TILT-16",)),
 )  # fmt: skip

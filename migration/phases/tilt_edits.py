@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.edit.tiltfile.local import LocalCluster
-from migration.edit.tiltfile.text import TiltText, committed_line
+from migration.edit.tiltfile.text import TiltText, earlier_line
 from migration.memo import MemoKey
 from migration.model import Reason
 from migration.simulation import Draft, Simulation
@@ -69,7 +70,7 @@ class TiltEdits:
 
         def plan(draft: Draft) -> None:
             simulation = draft.simulation
-            texts = self._texts(simulation)
+            texts = self.texts(simulation)
             if not texts:
                 draft.unused = f"core has no {simulation.mapping.tiltfile.path}"
                 return
@@ -100,7 +101,7 @@ class TiltEdits:
         if changed and rehearsal.note:
             draft.note(rehearsal.note)
 
-    def _texts(self, simulation: Simulation) -> tuple[TiltText, ...]:
+    def texts(self, simulation: Simulation) -> tuple[TiltText, ...]:
         """The Tiltfile and what it includes, as planned so far; nothing without a Tiltfile."""
         from migration.edit.tiltfile.included import included
 
@@ -202,6 +203,8 @@ def _failure(simulation: Simulation, key: str, file: TiltText, why: Trouble) -> 
     if not isinstance(why, UneditableTiltfile):
         return _Failure(key, file.path, 0, f"{why.what}; {why.fix}")
     diff = "".join(f"-{line}\n" for line in why.statement.strip("\n").splitlines())
+    if why.name != file.path:
+        return _Failure(key, why.name, why.line, f"{why.reason}; {why.fix}")
     line = _committed(simulation, file.path, file.text, why.line)
     return _Failure(key, file.path, line, f"{why.reason}; {why.fix}", diff)
 
@@ -212,15 +215,13 @@ def _committed(simulation: Simulation, path: str, text: str, line: int) -> int:
     if entry is None:
         return line
     committed = simulation.core.blobs.get(entry.oid).decode("utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
-    return committed_line(committed, text, line)
+    return earlier_line(committed, text, line)
 
 
 def _in_committed(simulation: Simulation, path: str, text: str, removed: Iterable[Removed]) -> list[Removed]:
     """The records with the lines of the committed file."""
 
-    def line(number: int) -> int:
-        return _committed(simulation, path, text, number)
-
+    line = partial(_committed, simulation, path, text)
     return [replace(record, first=line(record.first), last=line(record.last)) for record in removed]
 
 

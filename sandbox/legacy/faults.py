@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
 from sandbox.legacy.faults_references import REFERENCES
+from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
@@ -35,6 +36,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),
+    *TILTFILE,
     Fault("no-default-registry", "the Tiltfile never calls default_registry", write=written.no_default_registry),
     Fault("terraform", "infrastructure code that is in no table of the migration", write=written.terraform),
     Fault("copied", "phase 1 was done by hand: all copies are in gitops", write=written.copied),

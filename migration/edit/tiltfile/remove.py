@@ -14,8 +14,9 @@ import libcst as cst
 
 from migration.edit.tiltfile.entries import without_entries
 from migration.edit.tiltfile.local import LocalCluster
-from migration.edit.tiltfile.statements import Edited, Source, shifted, source_of
+from migration.edit.tiltfile.statements import Edited, Source, in_earlier, source_of
 from migration.edit.tiltfile.syntax import UneditableTiltfile, called, defined, strings, used
+from migration.edit.tiltfile.text import earlier_line
 
 _BUILD = re.compile(r"build", re.IGNORECASE)
 _DEPLOY = re.compile(r"^k8s_(yaml|custom_deploy)$|^helm|^docker_compose$|kustomize|deploy|_release", re.IGNORECASE)
@@ -48,11 +49,15 @@ def remove_local(text: str, local: LocalCluster, must_stay: Callable[[str], bool
     """
     shorter = without_entries(text, local, frozenset())
     removal = _Removal(source_of(shorter, name), local, must_stay, name)
-    removal.mark()
+    try:
+        removal.mark()
+    except UneditableTiltfile as why:
+        line = earlier_line(text, shorter, why.line)
+        raise UneditableTiltfile(line, why.reason, fix=why.fix, name=name, statement=why.statement) from None
     edited = removal.source.without(removal.doomed)
     resources = frozenset(resource for removed in edited.removed for resource in removed.resources)
     new = without_entries(edited.text, local, resources) if resources else edited.text
-    return Edited(new, shifted(edited.removed, shorter, text))
+    return Edited(new, in_earlier(edited.removed, text, shorter))
 
 
 class _Removal:
@@ -139,7 +144,7 @@ class _Removal:
         users = [other for other in others if self._used[id(other.node)] & names]
         is_one_of_several = unit.nested or any(defined(_line(other.node)) & names for other in others)
         if not names or (users and (is_one_of_several or isinstance(node.value, _STRUCTURE))):
-            lines = f", which line {self.source.line(users[0].node)} uses," if users else ""
+            lines = ", which other statements use," if users else ""
             self._fail(node, f"{', '.join(sorted(names)) or 'an assignment'}{lines} {why}")
         self.doomed.append(node)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import libcst as cst
 
 from migration.edit.tiltfile.syntax import called, parse, positions, resource_names
+from migration.edit.tiltfile.text import earlier_line
 
 _WORDS_LENGTH = 60
 _INSIDE = 20  # so many characters of a statement are enough to find it in the line that holds it
@@ -244,18 +245,7 @@ def _is_rule(line: cst.EmptyLine) -> bool:
     return line.comment is not None and _RULE.search(line.comment.value) is not None
 
 
-def shifted(records: Iterable[Removed], edited: str, before: str) -> tuple[Removed, ...]:
-    """The records with the lines of the text before an earlier edit, which only removed lines."""
-    rows, old_rows = edited.splitlines(), before.splitlines()
-    found: list[Removed] = []
-    start = 0
-    for record in records:
-        row = rows[record.first - 1].strip()
-        place = next(
-            (i for i in range(max(start, record.first - 1), len(old_rows)) if old_rows[i].strip() == row), None
-        )
-        if place is not None:
-            start = place + 1
-            record = replace(record, first=place + 1, last=place + 1 + record.last - record.first)
-        found.append(record)
-    return tuple(found)
+def in_earlier(records: Iterable[Removed], earlier: str, text: str) -> tuple[Removed, ...]:
+    """The records of an edit of `text` with the lines of the text before an earlier edit."""
+    lines = partial(earlier_line, earlier, text)
+    return tuple(replace(record, first=lines(record.first), last=lines(record.last)) for record in records)

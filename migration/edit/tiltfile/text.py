@@ -17,15 +17,15 @@ class TiltText:
     mark: str = ""
 
 
-def committed_line(committed: str, text: str, line: int) -> int:
-    """The line of the committed file that is this line of the edited text, or the nearest one above it."""
-    return line if committed == text else _committed_lines(committed, text)[max(min(line, text.count("\n") + 1), 1) - 1]
+def earlier_line(earlier: str, text: str, line: int) -> int:
+    """The line of the earlier text that is this line of the edited one, or the nearest one above it."""
+    return line if earlier == text else _earlier_lines(earlier, text)[max(min(line, text.count("\n") + 1), 1) - 1]
 
 
 @lru_cache(maxsize=8)
-def _committed_lines(committed: str, text: str) -> tuple[int, ...]:
-    """For each line of the text, that of the committed file."""
-    old, new = committed.split("\n"), text.split("\n")
+def _earlier_lines(earlier: str, text: str) -> tuple[int, ...]:
+    """For each line of the text, that of the earlier one."""
+    old, new = earlier.split("\n"), text.split("\n")
     found = [0] * len(new)
     for place, start, length in SequenceMatcher(None, new, old, autojunk=False).get_matching_blocks():
         found[place : place + length] = range(start + 1, start + length + 1)
