@@ -31,7 +31,7 @@ def review(simulation: Simulation) -> Verdicts:
 
 def start_searches(simulation: Simulation) -> None:
     """Let git start the searches that the review needs, if there is anything to review."""
-    rows = [row for row in simulation.mapping.cleanup if row.step in simulation.request.keys]
+    rows = [row for key, row in simulation.mapping.cleanups.items() if key in simulation.request.keys]
     if any(matching(simulation.core.tree, area) for row in rows for area in row.paths):
         argo_consumers.start_searches(simulation)
         References(simulation, _areas(simulation)).start_search()
@@ -39,7 +39,7 @@ def start_searches(simulation: Simulation) -> None:
 
 def _review(simulation: Simulation) -> Verdicts:
     verdicts = Verdicts()
-    steps = [row.step for row in simulation.mapping.cleanup if row.step in simulation.request.keys]
+    steps = [key for key in simulation.mapping.cleanups if key in simulation.request.keys]
     paths = [path for step in steps for path in candidates(simulation, step)]
     if not paths:
         return verdicts
@@ -57,7 +57,7 @@ def _references(simulation: Simulation) -> References:
 
 
 def _areas(simulation: Simulation) -> list[str]:
-    return [area for row in simulation.mapping.cleanup for area in row.paths]
+    return [area for row in simulation.mapping.cleanups.values() for area in row.paths]
 
 
 def _check_content(simulation: Simulation, paths: list[str], verdicts: Verdicts) -> None:

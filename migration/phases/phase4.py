@@ -51,7 +51,7 @@ STEPS = (
         4,
         "remaining files refer to the new paths",
         apply_replacements,
-        needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
+        needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-12", "RF-10", "RF-11"),
     ),
     MigrationStep("CLEAN-16", 4, "", delete_files, needs=("DC-10",)),
     MigrationStep("CLEAN-17", 4, "", delete_files, needs=("TILT-11", "TILT-14")),
@@ -63,4 +63,5 @@ STEPS = (
     MigrationStep("CLEAN-15", 4, "", delete_files, needs=("INFRA-11",)),
     MigrationStep("RF-41", 4, "", delete_files),
     MigrationStep("RF-42", 4, "", delete_files),
+    MigrationStep("RF-43", 4, "", delete_files, needs=("RF-10", "RF-12")),
 )
