@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
+from migration import local_clusters
 from migration.deletion.candidates import candidates
 from migration.deletion.review import review
 from migration.deletion.verdicts import Verdicts
@@ -45,6 +46,13 @@ def _is_about(draft: Draft, paths: list[str], reference: Reference) -> bool:
     return is_start_of_path or reference.target.startswith(folders)
 
 
+def list_local_clusters(draft: Draft) -> None:
+    """List what still makes a local cluster in CI, scripts and targets. No rule can decide on it, so a person does."""
+    core = draft.simulation.core
+    for line in local_clusters.summary(local_clusters.find(core.tree.files, core.blobs, draft.simulation.own)):
+        draft.note(line)
+
+
 STEPS = (
     MigrationStep(
         "RF-40",
@@ -64,4 +72,7 @@ STEPS = (
     MigrationStep("RF-41", 4, "", delete_files),
     MigrationStep("RF-42", 4, "", delete_files),
     MigrationStep("RF-43", 4, "", delete_files, needs=("RF-10", "RF-12")),
+    MigrationStep(
+        "RF-44", 4, "what makes local clusters in CI and scripts is listed for a person", list_local_clusters
+    ),
 )
