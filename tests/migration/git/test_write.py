@@ -77,7 +77,7 @@ def prepared(folder: Path) -> tuple[Checkout, str, str, dict[str, Entry | None],
     new = object_id("commit", body)
     oids = [e.oid for e in wanted.values() if e]
     head = commit_import.commit_head(who, who, "KEY: it holds\n")
-    place.own.mkdir(exist_ok=True)
+    place.prepare()
     commit_import.import_commits(
         place.git,
         [commit_import.PlannedCommit(new, head, wanted, (facts.head,))],
@@ -211,11 +211,11 @@ def test_a_failed_write_restores_everything(repo: Path, monkeypatch: pytest.Monk
     place, old, new, wanted, _ = prepared(repo)
     real = os.replace
 
-    def full(source: object, target: object) -> None:
+    def full(source: object, target: object, **more: object) -> None:
         if str(target).endswith("changed.txt") and (repo / "gone/a.txt").exists() is False and not full_once:
             full_once.append(True)
             raise OSError(28, "No space left on device", str(target))
-        real(source, target)  # type: ignore[arg-type]
+        real(source, target, **more)  # type: ignore[arg-type]
 
     full_once: list[bool] = []
     monkeypatch.setattr(os, "replace", full)
