@@ -55,12 +55,16 @@ class Checkout:
         """The index of the new commit, until it becomes git's."""
         return self.own / "index.new"
 
-    def prepare(self) -> None:
-        """Make the suite's own folder. Raises Refused when a link or a file is there."""
+    def check(self) -> None:
+        """Raise Refused when a link or a file is where the suite's own folders belong."""
         for place in (self.own, self.stage):
             with suppress(FileNotFoundError):
                 if not stat.S_ISDIR(place.lstat().st_mode):
                     raise Refused(f"{place} is not a folder", fix=f"look at it: ls -l {shlex.quote(str(place))}")
+
+    def prepare(self) -> None:
+        """Make the suite's own folder."""
+        self.check()
         self.own.mkdir(exist_ok=True)
 
 

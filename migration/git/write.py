@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migration.git import hidden
-from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
+from migration.git.locks import NEXT, foreign_lock, refuse_foreign_locks, same_file, write_json
 from migration.git.objects import Entry, Git, decode
 from migration.git.worktree import Checkout, lay_out, reported, restore
 from tasks.core import regular_file, strict_json
@@ -60,6 +60,7 @@ def _move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | No
         os.link(files.fresh_index, files.lock)
     except FileExistsError:
         files.journal.unlink()
+        files.fresh_index.unlink(missing_ok=True)
         raise foreign_lock(files.lock) from None
     try:
         if checkout.git.line("rev-parse", "--verify", "HEAD") != old:
@@ -68,8 +69,8 @@ def _move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | No
         lay_out(checkout, edits)
         _point(checkout, old, new, edits)
     except (Trouble, OSError):  # all is restored; an interrupt leaves the journal, and the next run goes on from there
-        files.lock.unlink(missing_ok=True)
-        files.journal.unlink(missing_ok=True)
+        for leftover in (files.lock, files.journal, files.fresh_index):
+            leftover.unlink(missing_ok=True)
         raise
     os.replace(files.lock, files.index)
     _close(checkout)
@@ -110,19 +111,16 @@ def resume(checkout: Checkout) -> str:
 
     Call it only with the run's lock held. A file that is in neither its old nor its new state is a person's: Refused.
     """
-    drop_dead_ref_locks(checkout.git_dir, checkout.branch)
+    checkout.check()
     files = _Files.of(checkout)
-    try:
-        journal = strict_json.mapping(regular_file.text(files.journal))
-        old, new, branch = journal["old"], journal["new"], journal["branch"]
-    except FileNotFoundError:
+    journal = _journal(files)
+    old, new, branch = journal or ("", "", checkout.branch)
+    refuse_foreign_locks(checkout.git_dir, branch, new)
+    if journal is None:
         _drop_dead_index_lock(files)
+        files.fresh_index.unlink(missing_ok=True)
         shutil.rmtree(checkout.stage, ignore_errors=True)
         return ""
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Trouble(
-            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
-        ) from None
     if files.lock.exists() and not same_file(files.lock, files.fresh_index):
         raise foreign_lock(files.lock)
     checkout = replace(checkout, branch=branch)
@@ -137,6 +135,19 @@ def resume(checkout: Checkout) -> str:
     files.lock.unlink(missing_ok=True)
     _close(checkout)
     return f"{checkout.folder}: {said}"
+
+
+def _journal(files: _Files) -> tuple[str, str, str] | None:
+    """Return what a killed run had begun: the old commit, the new one, the branch. None when it had begun nothing."""
+    try:
+        journal = strict_json.mapping(regular_file.text(files.journal))
+        return str(journal["old"]), str(journal["new"]), str(journal["branch"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Trouble(
+            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
+        ) from None
 
 
 def _drop_dead_index_lock(files: _Files) -> None:
