@@ -65,8 +65,23 @@ def plan(flags: Flags, out: str) -> None:
     if out:
         _save(made, out)
     _show(flags, made)
+    if not flags.json:
+        _talk(_unused_rows(made.simulation))
     _close(made)
     _leave(_code(made, check=flags.check))
+
+
+def _unused_rows(simulation: Simulation) -> list[str]:
+    """Name the rows of the mapping that match nothing, in one line."""
+    from migration import unused_rows
+
+    rows = unused_rows.unused_rows(simulation, _mapping_file())
+    if not rows:
+        return []
+    named = ", ".join(f"{row.path} ({row.where})" for row in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    count = "1 row of the mapping matches" if len(rows) == 1 else f"{len(rows)} rows of the mapping match"
+    return [f"{count} nothing here: {named}{more}"]
 
 
 def _save(plan: MigrationPlan, out: str) -> None:
@@ -231,8 +246,12 @@ def _folder(text: str) -> Path:
 def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = settings()
-    mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
+    mapping = mapping_file.read(_mapping_file())
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+
+
+def _mapping_file() -> Path:
+    return repository_root() / "config" / "migration.yaml"
 
 
 def planned(wanted: MigrationRequest) -> MigrationPlan:
@@ -252,6 +271,7 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
             _talk([*render.lines(plan), *_diffs(flags, plan)])
         _confirm(flags, plan)
     waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    stays = "" if waits else apply.follow_pin(plan, run)
     results = apply.carried_out(plan.results, waits)
     if plan.trials and not waits:
         from migration import trials
@@ -261,6 +281,8 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
     if waits:
         what = f"stopped before the commits of core: {waits}"
         raise Trouble(what, fix="do that, then run the same again", code=REFUSED)
+    if stays:
+        ui.talk(f"the submodule is not checked out at the commit that core pins; do it before you commit: {stays}")
     states = {result.state for result in results}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 

@@ -66,7 +66,7 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
     mapping = draft.simulation.mapping
     new = _with_new_paths(old, mapping)
     for rule in mapping.rewrites:
-        if rule.step == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
+        if rule.key == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
             new = replaced(new, rule)
     if new != old:
         draft.write("gitops", place, new, f"{place}: new paths")
