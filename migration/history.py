@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from migration.destinations import destinations
 from migration.git.objects import NO_HOOKS, Git, environment
 from migration.git.pipe import Piped
 from migration.model import Graft
-from migration.phases.destinations import destinations
 from migration.simulation import Simulation
 
 REF = "refs/remote-first/history"
