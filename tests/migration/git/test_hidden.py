@@ -11,7 +11,7 @@ import pytest
 from migration.git import write
 from migration.git.facts import Facts, RepositoryReading
 from migration.git.worktree import Checkout
-from tests.migration.git.test_write import edits, git, prepared, repo  # noqa: F401
+from tests.migration.git.test_write import git, prepared
 
 ASSUMED, SKIPPED = "--assume-unchanged", "--skip-worktree"
 
@@ -31,7 +31,7 @@ def tags(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("bit", [ASSUMED, SKIPPED])
 @pytest.mark.parametrize("change", ["write", "chmod", "delete", "link"])
-def test_a_hidden_change_is_a_problem_whose_fix_shows_it(repo: Path, bit: str, change: str):  # noqa: F811
+def test_a_hidden_change_is_a_problem_whose_fix_shows_it(repo: Path, bit: str, change: str):
     git(repo, "update-index", bit, "changed.txt", "keep.txt")
     place = repo / "changed.txt"
     if change == "chmod":
@@ -53,7 +53,7 @@ def test_a_hidden_change_is_a_problem_whose_fix_shows_it(repo: Path, bit: str, c
     assert facts(repo).hidden_changes(["changed.txt"]) == []
 
 
-def test_a_file_with_both_bits_gets_both_commands(repo: Path):  # noqa: F811
+def test_a_file_with_both_bits_gets_both_commands(repo: Path):
     git(repo, "update-index", ASSUMED, "changed.txt")
     git(repo, "update-index", SKIPPED, "changed.txt")
     (repo / "changed.txt").write_text("mine\n")
@@ -62,7 +62,7 @@ def test_a_file_with_both_bits_gets_both_commands(repo: Path):  # noqa: F811
     assert "--no-skip-worktree -- changed.txt" in problem.fix
 
 
-def test_line_ends_and_filters_are_no_change(repo: Path):  # noqa: F811
+def test_line_ends_and_filters_are_no_change(repo: Path):
     git(repo, "config", "core.autocrlf", "true")
     git(repo, "config", "filter.upper.clean", "tr a-z A-Z")
     (repo / ".gitattributes").write_text("gone/** filter=upper\n")
@@ -78,7 +78,7 @@ def test_line_ends_and_filters_are_no_change(repo: Path):  # noqa: F811
 
 
 @pytest.mark.parametrize("bit", [ASSUMED, SKIPPED])
-def test_bits_are_kept_and_come_back_with_the_file(repo: Path, bit: str):  # noqa: F811
+def test_bits_are_kept_and_come_back_with_the_file(repo: Path, bit: str):
     git(repo, "update-index", bit, "keep.txt", "changed.txt", "gone/a.txt")
     before = tags(repo)
     place, old, new, wanted, _ = prepared(repo)

@@ -13,7 +13,7 @@ import pytest
 from migration.git import locks, write
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused
-from tests.migration.git.test_write import check_new, git, killed_at, prepared, repo  # noqa: F401
+from tests.migration.git.test_write import check_new, git, killed_at, prepared
 
 FOREIGN = (
     "packed-refs.lock",
@@ -37,7 +37,7 @@ def kill_between(place: Checkout, old: str, new: str, wanted: dict) -> None:  # 
 
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_lock_of_another_process_is_named_and_stays(repo: Path, name: str, killed: bool):  # noqa: F811
+def test_a_lock_of_another_process_is_named_and_stays(repo: Path, name: str, killed: bool):
     place, old, new, wanted, _ = prepared(repo)
     if killed:
         kill_between(place, old, new, wanted)
@@ -53,7 +53,7 @@ def test_a_lock_of_another_process_is_named_and_stays(repo: Path, name: str, kil
         write.resume(place)
 
 
-def test_the_lock_of_a_linked_work_tree_s_branch_is_named(repo: Path, tmp_path: Path):  # noqa: F811
+def test_the_lock_of_a_linked_work_tree_s_branch_is_named(repo: Path, tmp_path: Path):
     linked = tmp_path / "linked"
     git(repo, "worktree", "add", "-q", "-b", "other", str(linked))
     lock = repo / ".git/refs/heads/other.lock"
@@ -64,7 +64,7 @@ def test_the_lock_of_a_linked_work_tree_s_branch_is_named(repo: Path, tmp_path: 
     assert lock.exists()
 
 
-def test_a_branch_s_lock_with_the_killed_run_s_commit_is_its_own(repo: Path):  # noqa: F811
+def test_a_branch_s_lock_with_the_killed_run_s_commit_is_its_own(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     kill_between(place, old, new, wanted)
     (repo / ".git/refs/heads/main.lock").write_text(f"{new}\n")
@@ -75,7 +75,7 @@ def test_a_branch_s_lock_with_the_killed_run_s_commit_is_its_own(repo: Path):  #
     check_new(repo, new)
 
 
-def test_half_written_files_of_killed_runs_are_swept_and_others_stay(repo: Path):  # noqa: F811
+def test_half_written_files_of_killed_runs_are_swept_and_others_stay(repo: Path):
     place, *_ = prepared(repo)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -104,7 +104,7 @@ def test_half_written_files_of_killed_runs_are_swept_and_others_stay(repo: Path)
     assert not place.stage.exists()
 
 
-def test_a_refused_move_leaves_nothing_of_its_own(repo: Path):  # noqa: F811
+def test_a_refused_move_leaves_nothing_of_its_own(repo: Path):
     place, old, new, wanted, _ = prepared(repo)
     (repo / "changed.txt").write_text("edited\n")
     with pytest.raises(Refused):
@@ -112,7 +112,7 @@ def test_a_refused_move_leaves_nothing_of_its_own(repo: Path):  # noqa: F811
     assert list(place.own.iterdir()) == []
 
 
-def test_the_journal_is_not_written_through_a_link(repo: Path, tmp_path: Path):  # noqa: F811
+def test_the_journal_is_not_written_through_a_link(repo: Path, tmp_path: Path):
     outside = tmp_path / "outside"
     outside.write_text("theirs\n")
     place, old, new, wanted, _ = prepared(repo)

@@ -15,7 +15,7 @@ from migration.git.facts import RepositoryReading
 from migration.git.objects import Entry
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, ToolError
-from tests.migration.git.test_write import check_new, git, killed_at, prepared, repo  # noqa: F401
+from tests.migration.git.test_write import check_new, git, killed_at, prepared
 
 ATTRIBUTES = """\
 *.txt text eol=crlf
@@ -61,7 +61,7 @@ def test_a_folder_that_became_a_link_is_not_followed(
     repo: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    folder: str,  # noqa: F811
+    folder: str,
 ):
     place, old, new, wanted, _ = prepared(repo)
     outside = tmp_path / "outside"
@@ -90,7 +90,7 @@ def test_a_folder_that_became_a_link_is_not_followed(
 def test_a_link_at_the_place_of_a_file_is_replaced_and_its_target_stays(
     repo: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ):
     place, old, new, wanted, _ = prepared(repo)
     outside = tmp_path / "outside.txt"
@@ -107,7 +107,7 @@ def test_a_link_at_the_place_of_a_file_is_replaced_and_its_target_stays(
 
 
 @pytest.mark.parametrize("name", ["remote-first", "remote-first/stage"])
-def test_a_link_at_the_suite_s_own_folder_is_refused(repo: Path, tmp_path: Path, name: str):  # noqa: F811
+def test_a_link_at_the_suite_s_own_folder_is_refused(repo: Path, tmp_path: Path, name: str):
     place, old, new, wanted, _ = prepared(repo)
     outside = tmp_path / "outside"
     (outside / "stage").mkdir(parents=True)
@@ -154,7 +154,7 @@ def test_files_move_to_another_file_system_by_a_copy(tmp_path: Path, monkeypatch
 
 
 @pytest.fixture
-def attributed(repo: Path) -> tuple[Path, str, str, dict[str, Entry | None]]:  # noqa: F811
+def attributed(repo: Path) -> tuple[Path, str, str, dict[str, Entry | None]]:
     """A repository with files of many attributes, and the move that deletes them all."""
     git(repo, "config", "filter.swap.clean", "tr A-Z a-z")
     git(repo, "config", "filter.swap.smudge", "tr a-z A-Z")

@@ -17,40 +17,7 @@ from migration.git.facts import RepositoryReading
 from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, Trouble
-
-FILES = {
-    "keep.txt": b"keep\n",
-    "gone/a.txt": b"a\n",
-    "gone/deep/b.sh": b"b\n",
-    "gone/new\nline": b"n\n",
-    'gone/quo"te': b"q\n",
-    "changed.txt": b"old\n",
-}
-
-
-def git(folder: Path, *args: str) -> str:
-    return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "config", "user.name", "A")
-    git(folder, "config", "user.email", "a@example.test")
-    for name, data in FILES.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-    (folder / "gone/deep/b.sh").chmod(0o755)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "first")
-    (folder / ".gitignore").write_text("*.env\n")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "ignore")
-    (folder / "gone/deep/x.env").write_text("TOKEN=1")
-    return folder
+from tests.migration.git.conftest import FILES, git
 
 
 def edits(blobs: Blobs) -> dict[str, Entry | None]:
