@@ -55,7 +55,7 @@ class Trial:
         try:
             run = subprocess.run(
                 [str(ROOT / "scripts" / "inv"), task, *args, *places],
-                **{"capture_output": True, "text": True, "errors": "replace", "env": env, "timeout": DEADLINE, "cwd": self.folder},
+                capture_output=True, text=True, errors="replace", env=env, timeout=DEADLINE, cwd=self.folder,
             )
         except subprocess.TimeoutExpired:
             self.fault(f"{task}: still running after {DEADLINE:.0f} s")
