@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from migration import carried_suite
-from migration.dev_container.base import Base, Build, base_of, home_of, user_of
+from migration.dev_container.base import Base, Build, base_of, home_of
 from migration.dev_container.choice import Choice, choose, note_none
+from migration.dev_container.user import user_or_block
 from migration.edit import dockerfile as edit
 from migration.edit.dockerfile_syntax import Dockerfile
 from migration.edit.jsonc import Jsonc, plain
@@ -42,8 +43,10 @@ def add_tools(draft: Draft) -> None:
     template = carried_suite.template(_TEMPLATE)
     if template is None:
         return
-    user = user_of(config, base, read) or "root"  # DC-11 asks for the user
-    tools = edit.Tools(template.decode(), "", user, home_of(user))
+    user = user_or_block(draft, choice.path, config, base)
+    if user is None:
+        return
+    tools = edit.Tools(template.decode(), "", user or "root", home_of(user or "root"))
     if base.build:
         _add_to_dockerfile(draft, choice, base, tools)
     elif base.service:

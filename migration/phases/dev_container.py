@@ -11,8 +11,9 @@ from typing import Any
 
 from migration import carried_suite
 from migration.dev_container import hooks
-from migration.dev_container.base import Base, base_of, home_of, user_of
+from migration.dev_container.base import Base, base_of, home_of
 from migration.dev_container.choice import Choice, choose, note_none
+from migration.dev_container.user import user_or_block
 from migration.edit import mounts
 from migration.edit.devcontainer import Action, Edit, check_types, edits_for
 from migration.edit.jsonc import Jsonc, plain
@@ -89,9 +90,8 @@ def _edited(draft: Draft, choice: Choice, text: str) -> str:
 def _wanted(draft: Draft, path: str, now: dict[str, Any], base: Base) -> dict[str, Any] | None:
     """The suite's devcontainer.json for the user of this container; None when the team has to name the user first."""
     template = (carried_suite.template(_CONTAINER) or b"{}").decode()
-    user = user_of(now, base, draft.simulation.core.text)
-    if user in {"", "root"} and not draft.simulation.accepted(path):
-        draft.block(path, Reason.CUSTOM, f"core:{path}", _name_the_user(user, path))
+    user = user_or_block(draft, path, now, base)
+    if user is None:
         return None
     wanted = plain(template.replace("/home/vscode", home_of(user)), "the suite's devcontainer.json")
     wanted["remoteUser"] = user
@@ -104,17 +104,6 @@ def _wanted(draft: Draft, path: str, now: dict[str, Any], base: Base) -> dict[st
             fix = "set `workspaceFolder` to where the Compose file mounts the repository"
             raise Trouble("without `workspaceFolder` the commands of a container of Compose run in /", fix=fix)
     return wanted
-
-
-def _name_the_user(user: str, path: str) -> str:
-    why = (
-        "its user is root: Telepresence resolves no names as root in a container"
-        if user
-        else "only its image knows the user"
-    )
-    return (
-        f"{why}; set `remoteUser` to a user of the image that is not root, or go without: --accept {shlex.quote(path)}"
-    )
 
 
 def _hook_edits(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[Edit]:
