@@ -271,6 +271,7 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
             _talk([*render.lines(plan), *_diffs(flags, plan)])
         _confirm(flags, plan)
     waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    stays = "" if waits else apply.follow_pin(plan, run)
     results = apply.carried_out(plan.results, waits)
     if plan.trials and not waits:
         from migration import trials
@@ -280,6 +281,8 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
     if waits:
         what = f"stopped before the commits of core: {waits}"
         raise Trouble(what, fix="do that, then run the same again", code=REFUSED)
+    if stays:
+        ui.talk(f"the submodule is not checked out at the commit that core pins; do it before you commit: {stays}")
     states = {result.state for result in results}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 

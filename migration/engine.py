@@ -179,6 +179,7 @@ def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ..
         blocks=tuple(draft.blocks),
         notes=tuple(draft.notes),
         problem=draft.unknown,
+        unused=draft.unused,
         references=tuple(draft.references),
         commits=tuple(commits),
     )

@@ -13,7 +13,7 @@ from migration.git.objects import Git, environment
 from migration.model import Graft
 from migration.phases.destinations import destinations
 from migration.simulation import Simulation
-from tasks.core.process.pipe import Piped
+from migration.git.pipe import Piped
 
 REF = "refs/remote-first/history"
 

@@ -70,9 +70,10 @@ def _patterns(mapping: Mapping) -> Iterator[_Pattern]:
     for number, carry in enumerate(mapping.carries):
         places = (("core", carry.source), ("gitops", carry.target))
         yield _Pattern(("carries", str(number)), carry.source, places)
-    for name, rows in (("superseded", mapping.superseded), ("kept", mapping.kept)):
-        for number, row in enumerate(rows):
-            yield _Pattern((name, str(number)), row.path, (("core", row.path),))
+    named = [("superseded", number, row.path) for number, row in enumerate(mapping.superseded)]
+    named += [("kept", number, kept.path) for number, kept in enumerate(mapping.kept)]
+    for name, number, path in named:
+        yield _Pattern((name, str(number)), path, (("core", path),))
     for number, cleanup in enumerate(mapping.cleanup):
         for place, path in enumerate(cleanup.paths):
             yield _Pattern(("cleanup", str(number), "paths", str(place)), path, (("core", path),))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from dataclasses import dataclass
 
 from migration.deletion.verdicts import ProofKind, Verdicts
-from migration.git.objects import Entry, Tree, encode, object_id
+from migration.git.objects import SYMLINK, Entry, Tree, encode, object_id
 from migration.model import Reason
 from migration.simulation import Simulation
 
@@ -133,12 +134,14 @@ def _in_newer_commits(simulation: Simulation, missing: dict[str, str], target: _
 def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | None, verdicts: Verdicts) -> None:
     wanted = simulation.core.tree.files[path]
     accept = f"--accept {shlex.quote(path)}"
-    if copy is not None and copy.oid == wanted.oid:
-        verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
-    elif _in_work_tree(simulation, place, wanted):
+    if _in_work_tree(simulation, place, wanted):
         gitops = shlex.quote(str(simulation.gitops.facts.folder))
         fix = f"git -C {gitops} add {shlex.quote(place)} && git -C {gitops} commit"
         verdicts.refuse(path, Reason.UNCOMMITTED, place, fix)
+    elif simulation.accepted(path):
+        verdicts.accept(path)
+    elif copy is not None and copy.oid == wanted.oid:
+        verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
     elif copy is None:
         verdicts.refuse(path, Reason.MISSING, place, "copy it: inv migrate.phase1")
     else:
@@ -147,14 +150,15 @@ def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | N
 
 
 def _in_work_tree(simulation: Simulation, place: str, wanted: Entry) -> bool:
-    """Does the work tree of gitops have the right content at this path, although no commit has it?"""
+    """Does the work tree of gitops have the right file at this path, although no commit has it?"""
     file = os.path.join(simulation.gitops.facts.folder, place)
     try:
         if os.path.islink(file):
-            content = encode(os.readlink(file))
+            mode, content = SYMLINK, encode(os.readlink(file))
         else:
             with open(file, "rb") as stream:
+                mode = "100755" if os.fstat(stream.fileno()).st_mode & stat.S_IXUSR else "100644"
                 content = stream.read()
     except OSError:
         return False
-    return object_id("blob", content, simulation.gitops.width) == wanted.oid
+    return Entry(mode, object_id("blob", content, simulation.gitops.width)) == wanted

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from migration.git.objects import Entry, Git, Tree, decode
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
-from tasks.core.process.pipe import Piped
+from migration.git.pipe import Piped
 
 _OPERATIONS = {  # file in the git folder -> what is in progress, and how to end it
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),

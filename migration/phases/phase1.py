@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
 from migration.edit.doc_sections import section_in
@@ -11,6 +10,7 @@ from migration.mapping import MOVE_STEPS
 from migration.model import Reason, Repo
 from migration.phases.copied_paths import rewrite_copied_paths
 from migration.phases.destinations import destinations
+from migration.phases.pin import pin_gitops
 from migration.repositories import Repository
 from migration.simulation import Draft, Simulation
 from migration.step import MigrationStep
@@ -113,52 +113,6 @@ def write_readmes(draft: Draft) -> None:
 def _write_readme_section(draft: Draft, repo: Repo, text: str) -> None:
     old = draft.simulation.repositories.named(repo).text("README.md") or b""
     draft.write(repo, "README.md", section_in(old, "moved", text), "list where the infrastructure went")
-
-
-def pin_gitops(draft: Draft) -> None:
-    """Let core pin the gitops commit that has the copies; a remote branch must have it first."""
-    simulation = draft.simulation
-    gitops = simulation.gitops
-    if not gitops.commits and not _needs_pin(simulation):
-        return
-    is_unpushed = bool(gitops.commits or gitops.facts.unpushed(gitops.facts.at))
-    if gitops.facts.remotes() and not simulation.pushed and is_unpushed:
-        draft.person(
-            "gitops", f"push gitops: git -C {shlex.quote(str(gitops.facts.folder))} push (or run this with --push)"
-        )
-        simulation.pushed = True
-    if simulation.repositories.pin_path and simulation.repositories.pin != gitops.head:
-        draft.pin(gitops.head, f"{simulation.repositories.pin_path} -> {gitops.head[:12]}")
-
-
-def _needs_pin(simulation: Simulation) -> bool:
-    """Does the pinned commit lack a copy that gitops has, or does no remote branch have the pinned commit?"""
-    places = destinations(simulation)
-    if not places:
-        return False
-    facts = simulation.gitops.facts
-    if (
-        simulation.repositories.pin
-        and simulation.repositories.pin != simulation.gitops.head
-        and _pin_lacks_copies(simulation, places)
-    ):
-        return True
-    commit = (
-        simulation.repositories.pin
-        if simulation.repositories.pin and facts.has(simulation.repositories.pin)
-        else facts.at
-    )
-    return bool(facts.unpushed(commit))
-
-
-def _pin_lacks_copies(simulation: Simulation, places: dict[str, str]) -> bool:
-    facts, core = simulation.gitops.facts, simulation.core.tree.files
-    if not facts.has(simulation.repositories.pin):
-        return True
-    pinned_files = facts.tree_of(simulation.repositories.pin).files
-    absent = {path: place for path, place in places.items() if pinned_files.get(place) != core[path]}
-    earlier = facts.ever([simulation.repositories.pin], list(absent.values()))
-    return any((place, core[path]) not in earlier and not simulation.accepted(path) for path, place in absent.items())
 
 
 STEPS = (

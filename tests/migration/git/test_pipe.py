@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import TimedOut, ToolError
-from tasks.core.process.pipe import Piped
+from migration.git.pipe import Piped
 from tests.world import until
 
 MUCH = 1_000_000  # more than any pipe holds
