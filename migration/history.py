@@ -9,11 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from migration.destinations import destinations
 from migration.git.objects import Git, environment
-from migration.model import Graft
-from migration.phases.destinations import destinations
-from migration.simulation import Simulation
 from migration.git.pipe import Piped
+from migration.model import Graft
+from migration.simulation import Simulation
 
 REF = "refs/remote-first/history"
 

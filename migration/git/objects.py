@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.errors import ToolError
 from migration.git.pipe import Piped
+from tasks.core.errors import ToolError
 
 # Set by a surrounding git (a hook, an alias): they would point every call to another repository.
 _FOREIGN = (
