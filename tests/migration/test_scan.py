@@ -54,7 +54,9 @@ def test_infrastructure_beside_code_is_named_and_not_moved(tmp_path: Path):
     assert any("in src: configmap.yaml" in text for text in found.person)
 
 
-@pytest.mark.parametrize("folder", ["docs/x", "examples/x", "pkg/testdata", "test/e2e", "vendor/x", ".github/x", "node_modules/x"])
+@pytest.mark.parametrize(
+    "folder", ["docs/x", "examples/x", "pkg/testdata", "test/e2e", "vendor/x", ".github/x", "node_modules/x"]
+)
 def test_manifests_of_tests_and_documents_move_nothing(tmp_path: Path, folder: str):
     found = proposal(tmp_path, {**CODE, f"{folder}/a.yaml": MANIFEST, f"{folder}/b.yaml": MANIFEST})
     assert values(found, "moves") == []
@@ -67,7 +69,11 @@ CONSUMERS = [
     (".goreleaser.yaml", "release:\n  extra_files:\n    - glob: ./ops/charts/*.tgz\n", "sure"),
     ("Makefile", "package:\n\thelm package ops/charts/web\n", "sure"),
     ("Makefile", "CHART ?= ops/charts/web\n\npackage:\n\thelm package \\\n\t  $(CHART)\n", "sure"),
-    (".github/workflows/release.yml", "      - uses: helm/chart-releaser-action@v1\n        with:\n          charts_dir: ops/charts\n", "sure"),
+    (
+        ".github/workflows/release.yml",
+        "      - uses: helm/chart-releaser-action@v1\n        with:\n          charts_dir: ops/charts\n",
+        "sure",
+    ),
     ("Makefile", "generate:\n\tcontroller-gen crd output:crd:dir=ops/charts/web/crds\n", "sure"),
     ("src/render.go", 'package src\n\nvar chart = "../ops/charts/web"\n', "sure"),
     ("src/render_test.go", 'package src\n\nvar chart = filepath.Join("..", "ops", "charts", "web")\n', "maybe"),
@@ -75,7 +81,9 @@ CONSUMERS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "text", "degree"), CONSUMERS, ids=[f"{path}-{n}" for n, (path, *_) in enumerate(CONSUMERS)])
+@pytest.mark.parametrize(
+    ("path", "text", "degree"), CONSUMERS, ids=[f"{path}-{n}" for n, (path, *_) in enumerate(CONSUMERS)]
+)
 def test_what_the_product_needs_stays_with_the_place_that_needs_it(tmp_path: Path, path: str, text: str, degree: str):
     found = proposal(tmp_path, {**CODE, **CHARTS, path: text})
     assert paths(found, "kept") == {"ops/": degree}
@@ -152,7 +160,11 @@ SETUP = "#!/bin/bash\n# minikube start\nkind create cluster\nk3d cluster create\
 
 
 def test_members_of_the_dev_container_that_only_a_local_cluster_needs(tmp_path: Path):
-    files = {".devcontainer/devcontainer.json": CONTAINER, ".devcontainer/setup.sh": SETUP, ".devcontainer/start.sh": "ls\n"}
+    files = {
+        ".devcontainer/devcontainer.json": CONTAINER,
+        ".devcontainer/setup.sh": SETUP,
+        ".devcontainer/start.sh": "ls\n",
+    }
     found = proposal(tmp_path, {**CODE, **files, "dev/kind.yaml": KIND})
     assert values(found, "dev_container.drop_features") == ["/k3d(:|$)"]
     assert values(found, "dev_container.drop_ports") == [8443, 5000]

@@ -23,7 +23,9 @@ def main() -> int:
     """Run the trials; return 1 when one has a fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.migration.trials")
     parser.add_argument("mirrors", type=Path, help="the folder with owner+name/repo")
-    parser.add_argument("--only", default="", help="repositories whose name has this word; the page is then not written")
+    parser.add_argument(
+        "--only", default="", help="repositories whose name has this word; the page is then not written"
+    )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     asked = parser.parse_args()
     rows = yaml.safe_load(REPOSITORIES.read_text())

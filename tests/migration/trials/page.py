@@ -21,7 +21,14 @@ each devcontainer.json parses; undo restores trees, index, work tree, untracked 
 | repository | files | proposed | changes | blocked | deleted | Tiltfile | plan, apply, undo | faults |
 |---|---|---|---|---|---|---|---|---|
 """
-_KINDS = {"moves": "moves", "kept": "kept", "superseded": "superseded", "maybe": "of these maybe", "services": "services", "person": "for a person"}
+_KINDS = {
+    "moves": "moves",
+    "kept": "kept",
+    "superseded": "superseded",
+    "maybe": "of these maybe",
+    "services": "services",
+    "person": "for a person",
+}
 
 
 def page(outcomes: Iterable[Outcome]) -> str:
@@ -44,7 +51,8 @@ def _row(outcome: Outcome) -> str:
         str(outcome.deleted),
         outcome.tiltfile or "no Tiltfile",
         ", ".join(f"{second:.1f} s" if second is not None else "not run" for second in seconds),
-        "<br>".join(outcome.faults[:5]) + (f"<br>and {len(outcome.faults) - 5} more" if len(outcome.faults) > 5 else "") or "none",
+        "<br>".join(outcome.faults[:5]) + (f"<br>and {len(outcome.faults) - 5} more" if len(outcome.faults) > 5 else "")
+        or "none",
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.migration.trials import checks, left_references
+from tests.migration.trials import checks, left_references, tilt
 from tests.migration.trials.repository import IDENTITY, Pair, git
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,7 +55,12 @@ class Trial:
         try:
             run = subprocess.run(
                 [str(ROOT / "scripts" / "inv"), task, *args, *places],
-                **{"capture_output": True, "text": True, "errors": "replace", "env": env, "timeout": DEADLINE, "cwd": self.folder},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=env,
+                timeout=DEADLINE,
+                cwd=self.folder,
             )
         except subprocess.TimeoutExpired:
             self.fault(f"{task}: still running after {DEADLINE:.0f} s")
@@ -133,7 +138,7 @@ def _migrate(trial: Trial) -> None:
     start, before = git(core, "rev-parse", "HEAD").strip(), trial.pair.state()
     told, old_tilt = core / "Tiltfile", None
     if told.exists():
-        old_tilt = checks.tiltfile(core, "Tiltfile", "kind-kind")
+        old_tilt = _declared(core)
     trial.inv("migrate.plan", codes=(0, 3))
     document = json.loads(trial.inv("migrate.plan", "--json", "--out", str(trial.folder / "plan.json"), codes=(0, 3)))
     if trial.pair.state() != before:
@@ -158,7 +163,7 @@ def _difference(before: str, after: str) -> str:
     return "; ".join(changed[:3])[:200]
 
 
-def _check(trial: Trial, start: str, old_tilt: tuple[set[str] | None, str] | None) -> None:
+def _check(trial: Trial, start: str, old_tilt: dict[str, tuple[set[str] | None, str]] | None) -> None:
     core, outcome = trial.pair.core, trial.outcome
     gone = checks.deleted(core, start)
     outcome.deleted = len(gone)
@@ -180,25 +185,36 @@ def _left(core: Path, start: str, gone: list[str]) -> list[str]:
         is_listed = one.is_document or one.file.startswith(("docs/", "backlog/")) or one.file in carried
         is_rewritten = re.search(rf"gitops/(?:[\w.-]+/)?{re.escape(one.deleted)}", one.text)
         is_pattern = one.file.endswith(("ignore", "gitattributes")) and "*" in one.text  # for files that may be there
-        is_text = is_pattern or one.text.startswith(("#", "//", "*", "<!--")) or one.file.endswith("config/migration.yaml")
+        is_text = (
+            is_pattern or one.text.startswith(("#", "//", "*", "<!--")) or one.file.endswith("config/migration.yaml")
+        )
         if one.kind != "name" and not (is_listed or is_rewritten or is_text):
             found.append(f"{one.file}:{one.line} -> {one.deleted}: {one.text[:100]}")
     return found
 
 
-def _check_tiltfile(trial: Trial, start: str, old: tuple[set[str] | None, str]) -> None:
+def _check_tiltfile(trial: Trial, start: str, old: dict[str, tuple[set[str] | None, str]]) -> None:
+    """Compare what the Tiltfile declares with what it declared before: evaluated where that is possible, else as written."""
     core, outcome = trial.pair.core, trial.outcome
     if not git(core, "diff", "--name-only", start, "HEAD", "--", "Tiltfile"):
         outcome.tiltfile = "unchanged"
         return
-    resources, why = checks.tiltfile(core, "Tiltfile", "change-me")
-    before, why_before = old
-    if resources is None:
-        outcome.tiltfile = f"cannot be evaluated: {why}"
+    now = _declared(core)
+    way = "evaluated" if old["evaluated"][0] is not None else "parsed"
+    before, (after, why) = old[way][0], now[way]
+    if after is None:
+        outcome.tiltfile = f"not {way}: {why}"
         if before is not None:
-            trial.fault(f"the Tiltfile cannot be evaluated any more: {why}")
-        elif why != why_before:
-            outcome.tiltfile += f" (before: {why_before})"
+            trial.fault(f"the Tiltfile was {way} before and is not now: {why}")
         return
-    lost = sorted((before or set()) - resources)
-    outcome.tiltfile = f"{len(resources)} resources, {len(lost)} of before are not declared"
+    lost = sorted((before or set()) - after)
+    named = f": {', '.join(lost[:4])}" if lost else ""
+    outcome.tiltfile = f"{way}: {len(after)} declarations, {len(lost)} of before removed{named}"
+    if way == "parsed":
+        outcome.tiltfile += f" (not evaluated before either: {old['evaluated'][1]})"
+
+
+def _declared(core: Path) -> dict[str, tuple[set[str] | None, str]]:
+    context = "change-me" if (core / "tilt" / "guard.star").exists() else "kind-kind"
+    path = core / "Tiltfile"
+    return {"evaluated": tilt.resources(path, context), "parsed": tilt.declarations(path)}
