@@ -8,7 +8,7 @@ from bisect import bisect_left
 from migration import local_clusters
 from migration.deletion.candidates import candidates
 from migration.deletion.review import review
-from migration.deletion.verdicts import ProofKind, Verdicts
+from migration.deletion.verdicts import Verdicts
 from migration.edit.replacements import apply_replacements
 from migration.model import Reference
 from migration.simulation import Draft
@@ -33,8 +33,7 @@ def _delete_or_block(draft: Draft, path: str, verdicts: Verdicts) -> None:
         draft.block(block.path, block.reason, block.where, block.fix)
     proof = verdicts.proofs.get(path)
     if proof is not None and path not in verdicts.blocks and not draft.barred:
-        lost = path if proof.kind is ProofKind.ACCEPTED else ""
-        draft.delete("core", path, proof.text, lost)
+        draft.delete("core", path, proof.text, proof.lost)
 
 
 def _is_about(draft: Draft, paths: list[str], reference: Reference) -> bool:
