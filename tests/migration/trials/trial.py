@@ -47,6 +47,9 @@ class Trial:
     folder: Path
     outcome: Outcome
 
+    said: str = ""
+    """The error of the last command."""
+
     def inv(self, task: str, *args: str, gitops: bool = True, codes: tuple[int, ...] = (0,)) -> str:
         """Run a task and return its stdout. A traceback, an unexpected exit code and a hang are faults."""
         places = ["--core", str(self.pair.core), *(["--gitops", str(self.pair.gitops)] if gitops else [])]
@@ -67,6 +70,7 @@ class Trial:
             raise
         self.outcome.seconds[task] = round(time.monotonic() - start, 1)
         last = (run.stderr.strip().splitlines() or [""])[-1][:300]
+        self.said = _error(run.stderr)
         if "Traceback" in run.stderr:
             self.fault(f"{task}: traceback: {last}")
         elif run.returncode not in codes:
@@ -148,7 +152,7 @@ def _migrate(trial: Trial) -> None:
     for repo, folder in (("core", core), ("gitops", trial.pair.gitops)):
         tree = git(folder, "rev-parse", "HEAD^{tree}").strip()
         if tree != document[repo]["predicted_tree"]:
-            trial.fault(f"migrate.apply: the tree of {repo} is not the predicted one")
+            trial.fault(f"migrate.apply: the tree of {repo} is not the predicted one; {trial.said}")
     trial.inv("migrate.status")
     _check(trial, start, old_tilt)
     trial.inv("migrate.undo", "--yes")
