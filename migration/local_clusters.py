@@ -119,7 +119,7 @@ def _in_script(line: str) -> Iterator[tuple[Use, str]]:
 
 
 def _in_pins(line: str) -> Iterator[tuple[Use, str]]:
-    if _PIN.match(line):
+    if _PIN.match(line) and not line.rstrip(" ,").endswith('"none"'):  # an option that omits the tool
         yield Use.PIN, line.strip()
 
 

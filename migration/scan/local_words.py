@@ -192,7 +192,7 @@ def _first(texts: dict[str, str], pattern: re.Pattern[str]) -> Hit | None:
 
 def _superseded(sources: Sources, proposal: Proposal, places: list[Place]) -> None:
     """Add the files that do nothing but make a local cluster, unless CI or tests need them."""
-    making = {p.path for p in places if p.use is Use.CLUSTER or _only_creates(p)}
+    making = {p.path for p in places if p.use is Use.CLUSTER or _only_for_local(p)}
     outside = sorted(path for path in making if not _CI.search(path))
     used = _users(sources, outside)
     rows = []
@@ -221,18 +221,23 @@ def _superseded_row(place: Place, users: list[Hit]) -> Row:
     return Row(value, not users, told)
 
 
-def _only_creates(place: Place) -> bool:
-    """Whether the place is a script that makes a cluster, whose name says that this is what it is for."""
-    is_script = place.path.endswith((".sh", ".bash")) and _CREATES.search(place.text)
-    return bool(is_script and re.search(r"k3d|kind|minikube|cluster", posixpath.basename(place.path)))
+def _only_for_local(place: Place) -> bool:
+    """Whether the place is a command of a script whose name says that a local cluster is what it is for."""
+    is_script = place.use is Use.COMMAND and place.path.endswith((".sh", ".bash"))
+    name = posixpath.basename(place.path)
+    is_named = re.search(r"k3d|kind\b|minikube|ctlptl", name) or ("cluster" in name and _CREATES.search(place.text))
+    return bool(is_script and is_named)
 
 
 def _users(sources: Sources, paths: Iterable[str]) -> dict[str, list[Hit]]:
     """The lines that name each file by its name or path, outside documents."""
-    names = {posixpath.basename(path): path for path in paths}
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(posixpath.basename(path), []).append(path)
     used: dict[str, list[Hit]] = {}
-    for hit in sources.lines_with(names, ["**/*.md"]):
-        for name, path in names.items():
-            if hit.path != path and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", hit.text):
-                used.setdefault(path, []).append(hit)
+    for hit in sources.lines_with(by_name, ["**/*.md"]):
+        for name in by_name:
+            if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", hit.text):
+                for path in by_name[name]:
+                    used.setdefault(path, []).extend([hit] if hit.path != path else [])
     return used

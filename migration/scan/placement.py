@@ -118,7 +118,7 @@ class _Divider:
     def _free(self, children: list[Folder], needed: set[str]) -> list[Folder]:
         """The children that may move; none where all of the folder is needed."""
         others = [child for child in children if child.path not in needed] if needed else []
-        return [child for child in others if child.is_infrastructure]
+        return [child for child in others if child.is_infrastructure and not _is_local(child)]
 
     def _needed(self, folder: Folder, children: list[Folder], paths: set[str]) -> set[str]:
         """The children that are needed, with those that refer to them or to which they refer. Empty: all of the folder."""

@@ -58,7 +58,8 @@ def propose(sources: Sources, proposal: Proposal) -> None:
         if path.endswith("/Chart.yaml")
     }
     taken: set[str] = set()
-    for found in _merged([*_in_tiltfiles(sources), *_in_compose(sources), *_in_skaffold(sources)]):
+    named = [*_in_tiltfiles(sources), *_in_compose(sources), *_in_skaffold(sources)]
+    for found in _merged([*named, *_in_dockerfiles(sources, {one.folder for one in named})]):
         language = _language(sources, found.folder)
         if language not in {"go", "node", "python"}:
             what = f"it is written in {language}" if language else "its language is not known"
@@ -165,6 +166,14 @@ def _in_skaffold(sources: Sources) -> Iterator[_Found]:
                         yield _Found(_as_name(artifact["image"]), folder, f"{path} build.artifacts")
 
 
+def _in_dockerfiles(sources: Sources, known: set[str]) -> Iterator[_Found]:
+    """Yield the folders with a Dockerfile and a project of their own that nothing else names."""
+    for path in sources.files:
+        folder = path.removesuffix("/Dockerfile")
+        if folder not in {path, *known} and not is_elsewhere(path) and _language(sources, folder, own=True):
+            yield _Found(_as_name(folder), folder, path)
+
+
 def _loaded(text: str) -> dict[str, Any]:
     """The mapping in this YAML; empty for anything else."""
     import yaml
@@ -178,20 +187,22 @@ def _loaded(text: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _language(sources: Sources, folder: str) -> str:
-    """The language of what is in the folder: of its own project file, else of most of its files. Empty: not known."""
+def _language(sources: Sources, folder: str, *, own: bool = False) -> str:
+    """The language of what is in the folder: of its own project file, else of most of its files. Empty: not known.
+
+    own: only by a project file
+    """
     prefix = "" if folder == "." else f"{folder}/"
-    for name, language in _LANGUAGES:
+    for name, language in (*_LANGUAGES, *_OTHER_LANGUAGES.items()):
         if f"{prefix}{name}" in sources.tree:
             return language
-    for name, language in _OTHER_LANGUAGES.items():
-        if f"{prefix}{name}" in sources.tree:
-            return language
+    if own or not prefix:
+        return ""
     names = [path.rpartition(".")[2] for path in sources.tree.under(prefix)]
     counts = {"go": names.count("go"), "node": names.count("ts") + names.count("js"), "python": names.count("py")}
     counts |= {"C#": names.count("cs"), "Rust": names.count("rs"), "Java": names.count("java")}
     best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] and prefix else ""
+    return best if counts[best] else ""
 
 
 def _row(sources: Sources, found: _Found, language: str, charts: dict[str, str]) -> Row:

@@ -175,11 +175,16 @@ def test_members_of_the_dev_container_that_only_a_local_cluster_needs(tmp_path: 
 
 
 def test_what_only_makes_a_local_cluster_is_superseded_unless_ci_uses_it(tmp_path: Path):
-    files = {"dev/kind.yaml": KIND, "hack/k3d-up.sh": "k3d cluster create dev\n", "ci/kind-ci.yaml": KIND}
+    files = {"dev/kind.yaml": KIND, "hack/k3d-up.sh": "k3d image import x\n", "ci/kind-ci.yaml": KIND}
     workflow = "      - uses: helm/kind-action@v1\n        with: {config: ci/kind-ci.yaml}\n"
     found = proposal(tmp_path, {**CODE, **files, ".github/workflows/e2e.yml": workflow})
     assert paths(found, "superseded") == {"dev/kind.yaml": "sure", "hack/k3d-up.sh": "sure"}
     assert any(text.startswith("ci/kind-ci.yaml") and ".github/workflows/e2e.yml" in text for text in found.person)
+
+
+def test_the_users_of_files_with_one_name_are_found_for_each(tmp_path: Path):
+    files = {"a/k3d.sh": "k3d cluster create\n", "b/k3d.sh": "k3d cluster create\n", "up.sh": ". b/k3d.sh\n"}
+    assert paths(proposal(tmp_path, files), "superseded") == {"a/k3d.sh": "maybe", "b/k3d.sh": "maybe"}
 
 
 def test_the_words_of_local_clusters_in_code_propose_nothing(tmp_path: Path):
@@ -218,6 +223,13 @@ def test_services_come_from_tilt_compose_and_skaffold(tmp_path: Path):
     assert rows["jobs"]["kind"] == "worker"
     assert "chart.path" in rows["jobs"]["guessed"]
     assert any(text.startswith("service legacy") and "Java" in text for text in found.person)
+
+
+def test_a_folder_with_a_dockerfile_and_a_project_is_a_service(tmp_path: Path):
+    files = {"services/pay/Dockerfile": "FROM x\nEXPOSE 8081\n", "services/pay/go.mod": "module pay\n"}
+    found = proposal(tmp_path, {**files, "tools/Dockerfile": "FROM x\n", "test/x/Dockerfile": "", "test/x/go.mod": ""})
+    assert [row.value["name"] for row in found.services] == ["pay"]
+    assert found.services[0].value["ports"] == [{"name": "http", "port": 8081}]
 
 
 def test_settings_come_from_what_deploys(tmp_path: Path):
