@@ -92,9 +92,9 @@ def consumers(sources: Sources, folders: Iterable[str]) -> dict[str, list[Consum
     files = _BuildFiles(sources, {hit.path for hit in hits if _BUILD.search(hit.path)})
     for hit in hits:
         for name, named in _names_in(hit, spelled):
-            role = _role(hit, named, files)
-            if role:
-                found[f"{name}/"].append(Consumer(_named(sources, name, named), role, hit))
+            role, path = _role(hit, named, files), _named(sources, name, named)
+            if role and not (role in {Role.CODE, Role.TEST} and _is_another(name, named, path)):
+                found[f"{name}/"].append(Consumer(path, role, hit))
     for name, consumer in _structured(sources, names):
         found[f"{name}/"].append(consumer)
     return found
@@ -145,15 +145,24 @@ def _joined(parts: list[str]) -> str:
     )
 
 
+def _written(match: re.Match[str]) -> str:
+    """What the line has of the path after the folder's name."""
+    below = next((text for text in match.groups() if text), "")
+    return "".join(f"/{part}" for part in re.findall(r"[\w.-]+", below)) if "," in below else below
+
+
 def _named(sources: Sources, name: str, match: re.Match[str]) -> str:
     """The path that the line names, as far as it exists."""
-    below = next((text for text in match.groups() if text), "")
-    if "," in below:
-        below = "".join(f"/{part}" for part in re.findall(r"[\w.-]+", below))
-    path = posixpath.normpath(f"{name}/{below}")
+    path = posixpath.normpath(f"{name}/{_written(match)}")
     while path != name and path not in sources.tree and not sources.tree.has_folder(path):
         path = posixpath.dirname(path)
     return path if path.startswith(name) else name
+
+
+def _is_another(name: str, match: re.Match[str], path: str) -> bool:
+    """Whether the line names a fixed path that does not exist: code means something else then."""
+    written = _written(match)
+    return path == name and bool(written.strip("/")) and not re.search(r"[$*{}]", written)
 
 
 def _role(hit: Hit, named: re.Match[str], files: _BuildFiles) -> Role | None:

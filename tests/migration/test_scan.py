@@ -97,6 +97,7 @@ DEPLOYING = [
     ("Tiltfile", "k8s_yaml(helm('ops/charts/web'))\n"),
     ("README.md", "The chart is in ops/charts/web.\n"),
     (".github/workflows/ci.yml", "on:\n  push:\n    paths:\n      - ops/charts/**\n"),
+    ("src/api.go", 'package src\n\nvar url = "ops/status"\n'),
     ("src/import.go", 'import "github.com/x/y/ops/charts/web"\n'),
 ]
 
