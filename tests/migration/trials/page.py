@@ -35,15 +35,16 @@ def page(outcomes: Iterable[Outcome]) -> str:
     """Return the page."""
     rows = list(outcomes)
     text = _HEAD.format(date=time.strftime("%Y-%m-%d")) + "".join(map(_row, rows))
-    edited = [f"* {row.name}: {'; '.join(row.edits)}\n" for row in rows if row.edits]
-    return text + ("\nEdits of the proposal:\n\n" + "".join(edited) if edited else "\nNo proposal was edited.\n")
+    edits = dict.fromkeys((row.name.partition(", ")[2] or row.name, why) for row in rows for why in row.edits)
+    edited = "".join(f"* {name}: {why}\n" for name, why in edits)
+    return text + (f"\nEdits of the proposal:\n\n{edited}" if edits else "\nNo proposal was edited.\n")
 
 
 def _row(outcome: Outcome) -> str:
     place = "submodule" if outcome.submodule else "beside"
     seconds = [outcome.seconds.get(task) for task in ("migrate.plan", "migrate.apply", "migrate.undo")]
     cells = [
-        f"{outcome.name}@{outcome.commit[:12]} ({outcome.kinds}; gitops {place})",
+        _name(outcome) + f" ({outcome.kinds}; gitops {place})",
         f"{outcome.files:,}" + (f" ({outcome.absent} not in the mirror)" if outcome.absent else ""),
         ", ".join(f"{outcome.proposed[key]} {text}" for key, text in _KINDS.items() if outcome.proposed.get(key)),
         _counts(outcome.plan.get("changes", {})),
@@ -55,6 +56,11 @@ def _row(outcome: Outcome) -> str:
         or "none",
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+
+def _name(outcome: Outcome) -> str:
+    name, _, variant = outcome.name.partition(", ")
+    return f"{name}@{outcome.commit[:12]}" + (f", {variant}" if variant else "")
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -125,13 +125,17 @@ def _configure(trial: Trial, row: dict[str, Any]) -> None:
 
 
 def _edit(file: Path, edits: list[dict[str, Any]]) -> None:
-    """Change the proposal: `set` a key, or `drop` the rows with a path."""
+    """Change the proposal: `set` a key, `drop` the rows with a path, or let all that stays move as well."""
     if not edits:
         return
     mapping = yaml.safe_load(file.read_text())
     for edit in edits:
         for key, value in edit.get("set", {}).items():
             mapping[key] = value
+        if edit.get("move_all"):
+            kept = [row["path"] for row in mapping.get("kept", [])]
+            mapping["moves"] = [*mapping["moves"], *({"from": path, "to": path} for path in kept)]
+            mapping |= {"kept": [], "infrastructure": {**mapping["infrastructure"], "exceptions": []}}
         for key, paths in edit.get("drop", {}).items():
             mapping[key] = [row for row in mapping[key] if row.get("from", row.get("path")) not in paths]
     file.write_text(yaml.safe_dump(mapping, sort_keys=False))
