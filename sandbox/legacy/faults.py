@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
-from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_containers import CONTAINERS
+from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
