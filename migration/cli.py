@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration import applications, apply, engine, mapping_file, plan_file, render
+from migration import applications, apply, configuration, engine, mapping_file, plan_file, render, targets
 from migration.engine import MigrationPlan
 from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
@@ -15,7 +15,6 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
 from tasks.core.plan.outcome import State
-from tasks.core.repository import repository_root
 
 ALL = (1, 2, 3, 4, 5)
 
@@ -75,7 +74,7 @@ def _unused_rows(simulation: Simulation) -> list[str]:
     """Name the rows of the mapping that match nothing, in one line."""
     from migration import unused_rows
 
-    rows = unused_rows.unused_rows(simulation, _mapping_file())
+    rows = unused_rows.unused_rows(simulation, configuration.mapping_file(simulation.request.core))
     if not rows:
         return []
     named = ", ".join(f"{row.path} ({row.where})" for row in rows[:3])
@@ -218,7 +217,7 @@ def undo(flags: Flags) -> None:
     """Roll both repositories back: `inv migrate.undo`."""
     from migration import undo as undoing
 
-    core, gitops = folders(flags, settings())
+    core, gitops = folders(flags, _settings(flags))
     undoing.undo(core, gitops, yes=flags.yes, dry=flags.dry, json=flags.json)
 
 
@@ -226,7 +225,7 @@ def request(flags: Flags, phases: Sequence[int] = ALL) -> MigrationRequest:
     """Return what the flags ask for. Raises Trouble for an unknown step or history."""
     if flags.history not in list(History):
         raise Trouble(f"--history {flags.history} is not known", fix=f"--history {' or '.join(History)}")
-    core, gitops = folders(flags, settings())
+    core, gitops = folders(flags, _settings(flags))
     keys = engine.selected(phases, flags.only or ())
     return MigrationRequest(core, gitops, keys, tuple(flags.accept or ()), History(flags.history))
 
@@ -239,19 +238,21 @@ def folders(flags: Flags, s: Settings) -> tuple[Path, Path]:
     return core, (core / s.repositories.gitops if flags.core else s.gitops)
 
 
+def _settings(flags: Flags) -> Settings:
+    return configuration.settings_for(_folder(flags.core)) if flags.core else settings()
+
+
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
 def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
-    s = settings()
-    mapping = mapping_file.read(_mapping_file())
-    return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
-
-
-def _mapping_file() -> Path:
-    return repository_root() / "config" / "migration.yaml"
+    s = configuration.settings_for(wanted.core)
+    mapping = mapping_file.read(configuration.mapping_file(wanted.core))
+    simulation = engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+    targets.refuse_foreign(simulation, configuration.mapping_file(wanted.core))
+    return simulation
 
 
 def planned(wanted: MigrationRequest) -> MigrationPlan:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migration.destinations import destinations
 from migration.edit.replacements import replaced
 from migration.git.facts import shown
 from migration.git.objects import Entry, is_binary
 from migration.mapping import Mapping, Move, any_glob
-from migration.phases.destinations import destinations
 from migration.references.path_scan import ScannedPath, scan
 from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, Simulation

@@ -28,15 +28,15 @@ _HEAD = (
     "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
-    "load('./tilt/intercepts.star', 'intercept_resource')",
+    "load('./tilt/held.star', 'hold_releases')",
+    "load('./tilt/intercepts.star', 'add_intercepts')",
     "load('./tilt/settings.star', 'read_settings')",
     "REMOTE_FIRST = read_settings(config.main_dir)",
+    "hold_releases(REMOTE_FIRST)  # inv tilt.down removes them, and nobody deploys over another's",
 )
 _FOOT = (
-    "# Intercepts of the shared cluster's services as resources. Start one with its button or inv tilt.up --intercept NAME.",
-    "for intercepted in services_of(config.main_dir):",
-    "    if intercepted.get('ports') and os.path.exists(REMOTE_FIRST['core'] + '/' + intercepted['folder']):",
-    "        intercept_resource(REMOTE_FIRST, intercepted, False)",
+    "# Intercepts of the shared cluster's services as resources: inv tilt.up --intercept NAME, or the button in Tilt's page.",
+    "add_intercepts(REMOTE_FIRST, services_of(config.main_dir), config.parse(), selects={selects})",
 )
 
 
@@ -228,13 +228,17 @@ def check_releases(draft: Draft) -> None:
 
 
 def add_intercepts(simulation: Simulation, file: TiltText) -> Edited:
-    """Declare intercepts as resources of Tilt."""
-    from migration.edit.tiltfile import insert
+    """Declare intercepts as resources of Tilt, and the settings by which `inv tilt.up` names them."""
+    from migration.edit.tiltfile import arguments, insert
     from migration.edit.tiltfile.statements import Edited
 
-    if not file.is_main or "intercept_resource(" in file.text:
-        return Edited(file.text)
-    return Edited(insert.append_lines(file.text, _from_folder(file.path, _FOOT)))
+    text = file.text
+    if not file.is_main or "intercept_resource(" in text or re.search(r"^add_intercepts\(", text, re.MULTILINE):
+        return Edited(text)
+    found = arguments.read(file.path, text, simulation.core.text)
+    lines = [line.format(selects=not found.selects) for line in _FOOT]
+    with_settings = insert.insert_first(text, found.definitions())
+    return Edited(insert.append_lines(with_settings, _from_folder(file.path, lines)))
 
 
 def _alike(simulation: Simulation, name: str) -> str:

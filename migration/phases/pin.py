@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from migration.destinations import destinations
 from migration.git.facts import TRAILER, UNDO
 from migration.git.objects import Tree
 from migration.model import Reason
-from migration.phases.destinations import destinations
 from migration.simulation import Draft, Simulation
 
 

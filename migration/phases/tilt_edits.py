@@ -203,7 +203,7 @@ def _failure(simulation: Simulation, key: str, file: TiltText, why: Trouble) -> 
     if not isinstance(why, UneditableTiltfile):
         return _Failure(key, file.path, 0, f"{why.what}; {why.fix}")
     diff = "".join(f"-{line}\n" for line in why.statement.strip("\n").splitlines())
-    if why.name != file.path:
+    if why.name not in {file.path, "Tiltfile"}:
         return _Failure(key, why.name, why.line, f"{why.reason}; {why.fix}")
     line = _committed(simulation, file.path, file.text, why.line)
     return _Failure(key, file.path, line, f"{why.reason}; {why.fix}", diff)
