@@ -51,29 +51,33 @@ class BlockGroup:
         folder = os.path.commonpath([path.rstrip("/") for path in paths])
         return f"{folder}/" if folder else "several folders"
 
+    @property
+    def name(self) -> str:
+        """The step and the reason."""
+        return f"{self.key} {self.reason}"
+
     def title(self) -> str:
         """Return the cause in one line."""
         name = shown(self.area)
         if self.reason is Reason.REFERENCED:
             places = list(dict.fromkeys(block.where for block in self.blocks))
             files = {_file(place) for place in places}
-            blocked = "" if self._accepts else " that stay as well, because they are blocked,"
-            return f"{name}: {_count(places, 'place')} in {_count(files, 'file')}{blocked} refer{'s' * (len(places) == 1)} to it"
+            return f"{name}: {_count(places, 'place')} in {_count(files, 'file')} refer{'s' * (len(places) == 1)} to it"
         if self.reason is Reason.CONSUMED:
             return f"{name}: an Argo CD Application syncs from it"
         paths = {block.path for block in self.blocks}
         return f"{name}: {_count(paths, 'path')} {_WHAT[self.reason]}" if len(paths) > 1 else f"{name}: {self.reason}"
 
     def examples(self) -> str:
-        """Return the first places, and how many more there are."""
+        """Return the first places, each in another file where there are several, and how many more there are."""
         by_place = self.reason in (Reason.REFERENCED, Reason.CONSUMED, Reason.DIVERGED) or len(self.blocks) == 1
-        return _some(list(dict.fromkeys(block.where if by_place else shown(block.path) for block in self.blocks)))
+        places = list(dict.fromkeys(block.where if by_place else shown(block.path) for block in self.blocks))
+        first = {_file(place): place for place in reversed(places)}.values()
+        return _some([*reversed(first), *(place for place in places if place not in first)])
 
     def fix(self, offered: set[str]) -> str:
         """Return how to remove the blocks. offered: the words of `--accept` that were shown before; they are not repeated."""
         fixes = dict.fromkeys(block.fix for block in self.blocks)
-        if self.reason is Reason.REFERENCED and not self._accepts:
-            return "remove what blocks those files first"
         if self.reason not in _FIXES or len(fixes) == 1:
             offered.update(self._accepts)
             more = f" (and {len(fixes) - 1} more: --verbose)" if len(fixes) > 1 else ""
@@ -93,13 +97,24 @@ class BlockGroup:
 
 
 def block_groups(results: Sequence[StepResult]) -> list[BlockGroup]:
-    """Group the blocks by step and cause; those that explain most are first. A block of several steps counts once."""
-    groups: dict[tuple[str, Reason, bool], BlockGroup] = {}
+    """Group the blocks by step and cause; references are last, they often follow from the rest. A block of several steps counts once.
+
+    Without the places in blocked files: those files stay because of another cause.
+    """
+    groups: dict[tuple[str, Reason], BlockGroup] = {}
     for key, block in _distinct(results):
-        is_direct = bool(block.accept) or block.reason is not Reason.REFERENCED
-        group = groups.setdefault((key, block.reason, is_direct), BlockGroup(key, block.reason))
-        group.blocks.append(block)
-    return sorted(groups.values(), key=lambda group: -len(group.blocks))
+        if not _follows(block):
+            groups.setdefault((key, block.reason), BlockGroup(key, block.reason)).blocks.append(block)
+    return sorted(groups.values(), key=lambda group: (group.reason is Reason.REFERENCED, -len(group.blocks)))
+
+
+def following(results: Sequence[StepResult]) -> int:
+    """Count the places in blocked files that keep other files."""
+    return sum(_follows(block) for _, block in _distinct(results))
+
+
+def _follows(block: Block) -> bool:
+    return block.reason is Reason.REFERENCED and not block.accept
 
 
 def _distinct(results: Sequence[StepResult]) -> Iterator[tuple[str, Block]]:

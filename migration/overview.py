@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from migration.block_groups import block_groups
+from migration.block_groups import block_groups, following
 from migration.engine import MigrationPlan
 from migration.git.facts import shown
 from migration.git.objects import GITLINK
@@ -21,7 +21,8 @@ LEGEND = "marks: .. to do, ok done, !! blocked, ?? could not look"
 _SCREEN = 50  # lines of a screen: where the plan would be longer, the pending steps of a phase share a line
 _WIDTH = 78  # columns of a screen
 _GROUPS = 5  # causes shown
-_LOSSES = 3  # losses and notes shown
+_LOSSES = 3  # losses shown
+_NOTES = 2  # notes shown
 _FILE_LINES = 2  # lines with rewritten files
 _DELETING = 4  # the phase whose steps share a line last
 _PAST = {
@@ -58,15 +59,14 @@ def lines(
 
 
 def outcome(plan: MigrationPlan, results: Sequence[StepResult]) -> Iterator[str]:
-    """Yield what became of the plan: a line for each phase, and one for each step that is not done."""
+    """Yield what became of the plan: a line for each phase, and the steps that are not done or were timed."""
     for number, steps in phases(results):
+        trials = [result for result in steps if _is_trial(result) and result.state is State.DONE]
         yield _phase(number, steps)
-        for result in steps:
-            if result.state is not State.DONE or (result.notes and _is_trial(result)):
-                yield _step(result)
-                yield from (f"       note: {readable(note)}" for note in result.notes if _is_trial(result))
-                if result.problem is not None:
-                    yield _problem(result.problem)
+        yield from _phase_lines(number, [r for r in steps if r.state is not State.DONE], set())[1:]
+        for result in trials:
+            yield _step(result)
+            yield from (f"       note: {readable(note)}" for note in result.notes)
     blocks = sum(len(result.blocks) for result in results)
     if blocks:
         where = shlex.join(("--core", str(plan.request.core), "--gitops", str(plan.request.gitops)))
@@ -85,9 +85,10 @@ def _summary(plan: MigrationPlan, results: Sequence[StepResult]) -> Iterator[str
     yield from _losses(results)
     if plan.person:
         yield f"you      {readable(plan.person)}"
-    blocks = {block for result in results for block in result.blocks}
-    if blocks:
-        yield f"blocked  {_count(len(blocks), 'place')}, {_count(len(block_groups(results)), 'cause')}"
+    groups = block_groups(results)
+    if groups:
+        places = sum(len(group.blocks) for group in groups)
+        yield f"blocked  {_count(places, 'place')}, {_count(len(groups), 'cause')}"
 
 
 def _counts(repository: Repository, results: Sequence[StepResult]) -> str:
@@ -131,28 +132,24 @@ def _phase(number: int, steps: Sequence[StepResult]) -> str:
 def _steps(results: Sequence[StepResult], room: int) -> Iterator[str]:
     """The steps of each phase. Those that are done share a line; so do the pending ones where there is no room."""
     found = dict(phases(results))
-    blocks = {number: _phase_lines(number, steps, False) for number, steps in found.items()}
-    for number in sorted(blocks, key=lambda number: (number == _DELETING, -len(blocks[number]))):
-        if sum(map(len, blocks.values())) > room:
-            blocks[number] = _phase_lines(number, found[number], True)
+    blocks = {number: _phase_lines(number, steps, {State.DONE}) for number, steps in found.items()}
+    for shared in ({State.DONE, State.PENDING}, {State.DONE, State.PENDING, State.BLOCKED}):
+        for number in sorted(blocks, key=lambda number: (number == _DELETING, -len(blocks[number]))):
+            if sum(map(len, blocks.values())) > room:
+                blocks[number] = _phase_lines(number, found[number], shared)
     for number in blocks:
         yield from blocks[number]
 
 
-def _phase_lines(number: int, steps: Sequence[StepResult], sharing: bool) -> list[str]:
-    shared = {State.DONE, State.PENDING} if sharing else {State.DONE}
-    texts, problems = [_phase(number, steps)], set[Problem]()
+def _phase_lines(number: int, steps: Sequence[StepResult], shared: set[State]) -> list[str]:
+    """The header of a phase and its steps; those in a shared state share a line."""
+    texts = [_phase(number, steps)]
     used = [result for result in steps if not result.unused]
-    for result in used:
-        if result.state not in shared:
-            texts.append(_step(result))
-            if result.problem is not None and result.problem not in problems:
-                problems.add(result.problem)
-                texts.append(_problem(result.problem))
-    for state in (State.PENDING, State.DONE):
-        together = [result for result in used if result.state is state] if state in shared else []
-        texts += _packed(f"  {MARKS[state]} ", [result.key for result in together], 3)
-    return texts
+    texts += [_step(result) for result in used if result.state not in {*shared, State.UNKNOWN}]
+    for state in (State.BLOCKED, State.PENDING, State.DONE, State.UNKNOWN):
+        together = [result.key for result in used if result.state is state and state in {*shared, State.UNKNOWN}]
+        texts += _packed(f"  {MARKS[state]} ", together, 3)
+    return texts + [_problem(problem) for problem in dict.fromkeys(r.problem for r in used) if problem is not None]
 
 
 def _unused(results: Sequence[StepResult]) -> Iterator[str]:
@@ -163,7 +160,8 @@ def _unused(results: Sequence[StepResult]) -> Iterator[str]:
 
 def _step(result: StepResult) -> str:
     waits = f"  (waits for {', '.join(result.unmet)})" if result.unmet else ""
-    return f"  {MARKS[result.state]} {result.key:<9} {readable(result.title)}{waits or _kinds(result)}"
+    counts = "" if result.blocks else _kinds(result)  # the title of a step with blocks has counts of its own
+    return f"  {MARKS[result.state]} {result.key:<9} {readable(result.title)}{waits or counts}"
 
 
 def _problem(problem: Problem) -> str:
@@ -185,20 +183,23 @@ def _causes(results: Sequence[StepResult]) -> Iterator[str]:
     if groups:
         yield "blocked, by cause"
     for group in groups[:_GROUPS]:
-        yield f"  {group.key:<9} {readable(group.title())}"
-        yield f"            {_short(readable(group.examples()))}"
+        yield f"  {group.key:<9} {readable(group.title())} ({_short(readable(group.examples()))})"
         yield f"            fix: {readable(group.fix(offered))}"
     if len(groups) > _GROUPS:
-        rest = groups[_GROUPS:]
-        yield f"  ... and {_count(len(rest), 'cause')} more: {_some([f'{g.key} {g.reason}' for g in rest], 4)} (--verbose)"
+        yield from _packed(
+            f"  and {_count(len(groups) - _GROUPS, 'more cause')}: ", [g.name for g in groups[_GROUPS:]], 1
+        )
+    follow = following(results)
+    if follow:
+        yield f"  {_count(follow, 'place')} in blocked files refer{'s' * (follow == 1)} to other files, which stay with them"
 
 
 def _notes(results: Sequence[StepResult]) -> Iterator[str]:
     notes = list(dict.fromkeys(note for result in results for note in result.notes))
-    for note in notes[:_LOSSES]:
+    for note in notes[:_NOTES]:
         yield f"note: {_short(readable(note))}"
     references = len({reference for result in results for reference in result.references})
-    more = [f"{_count(len(notes) - _LOSSES, 'note')}"] if len(notes) > _LOSSES else []
+    more = [f"{_count(len(notes) - _NOTES, 'note')}"] if len(notes) > _NOTES else []
     more += [f"{_count(references, 'reference')} that block nothing"] if references else []
     if more:
         yield f"also: {' and '.join(more)}; details: --verbose, everything: --json"
@@ -228,7 +229,8 @@ def _some(texts: Sequence[str], most: int) -> str:
 
 def _packed(label: str, texts: Sequence[str], most: int) -> list[str]:
     """The texts after the label, as many in each line as fit, in at most so many lines."""
-    packed, indent = [], " " * len(label)
+    packed: list[str] = []
+    indent = " " * len(label)
     line = label
     for place, text in enumerate(texts):
         comma = "," if place + 1 < len(texts) else ""
