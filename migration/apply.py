@@ -106,7 +106,7 @@ def _move_to_end(
         return
     facts, last = repository.facts, rest[-1].id
     checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run.mark)
-    checkout.own.mkdir(exist_ok=True)
+    checkout.prepare()
     tell("running", f"{repository.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [entry[1] for c in rest for entry in c.edits.values() if entry and entry[0] != GITLINK]
     missing = commit_import.absent(checkout.git, needed)

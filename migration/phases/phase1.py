@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from migration.destinations import destinations, diverged_fix, find_rivals
 from migration.edit.doc_sections import section_in
+from migration.filters import obstacles
 from migration.git.objects import Entry
 from migration.mapping import MOVE_STEPS
 from migration.model import Reason, Repo
@@ -36,9 +37,13 @@ def copy_files(key: str) -> Callable[[Draft], None]:
         rivals = find_rivals(simulation)
         occupied = [path for path, place in absent.items() if place in gitops]
         old_versions = simulation.core.facts.ever([simulation.core.facts.at], occupied) if occupied else set()
+        converted = obstacles(simulation, absent)
         for path, place in absent.items():
             if (place, core[path]) in earlier or path in rivals.lost:
                 continue  # gitops had the copy and has changed it since, or another file takes this place
+            if path in converted:
+                draft.block(path, Reason.CUSTOM, *converted[path])
+                continue
             _copy(draft, path, place, rivals.undecided.get(path, ""), old_versions)
 
     return plan

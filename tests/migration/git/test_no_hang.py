@@ -121,7 +121,9 @@ def test_an_import_that_stops_reading_ends_in_an_error(repo: Path, tmp_path: Pat
 
 
 def test_a_child_that_works_slowly_is_not_late(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    steady = f"for part in range(8):\n    os.read(0, 1)\n    os.write(1, b'x')\n    time.sleep({QUIET / 4})\nos._exit(0)"
+    steady = (
+        f"for part in range(8):\n    os.read(0, 1)\n    os.write(1, b'x')\n    time.sleep({QUIET / 4})\nos._exit(0)"
+    )
     fake_git(tmp_path, monkeypatch, "cat-file", steady)
     assert Git(repo).feed(b"12345678", "cat-file", timeout=QUIET) == b"x" * 8
 
