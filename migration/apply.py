@@ -11,8 +11,8 @@ from pathlib import Path
 
 from migration import history
 from migration.engine import MigrationPlan
-from migration.git import commit_import, locks, write
-from migration.git.facts import TRAILER, UNDO, Facts
+from migration.git import commit_import, locks, submodule, write
+from migration.git.facts import TAG, TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Checkout
 from migration.model import ChangeKind, Commit, StepResult
@@ -20,8 +20,6 @@ from migration.repositories import Repository
 from migration.simulation import Simulation
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.outcome import State
-
-TAG = "before-remote-first"
 
 
 @dataclass
@@ -89,6 +87,16 @@ def carry_out(plan: MigrationPlan, run: MigrationRun, *, push: bool, tell: Calla
     return ""
 
 
+def follow_pin(plan: MigrationPlan, run: MigrationRun) -> str:
+    """Check out the submodule at its new pin. Return the command that a person must run for it; empty if none."""
+    repositories = plan.simulation.repositories
+    core, path = repositories.core.facts, repositories.pin_path
+    old = core.tree.get(path) if path else None
+    if not repositories.pin or old is None:
+        return ""
+    return submodule.follow(core.folder, path, old.oid, repositories.pin, repositories.gitops.facts.folder, run.mark)
+
+
 def _move_to_end(
     simulation: Simulation, repository: Repository, run: MigrationRun, tell: Callable[[str, str], None]
 ) -> None:
@@ -98,7 +106,7 @@ def _move_to_end(
         return
     facts, last = repository.facts, rest[-1].id
     checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run.mark)
-    checkout.own.mkdir(exist_ok=True)
+    checkout.prepare()
     tell("running", f"{repository.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [entry[1] for c in rest for entry in c.edits.values() if entry and entry[0] != GITLINK]
     missing = commit_import.absent(checkout.git, needed)

@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from migration.apply import TAG, locked
-from migration.git import commit_import, write
-from migration.git.facts import TRAILER, UNDO, Facts, look, shown
+from migration.apply import locked
+from migration.git import commit_import, submodule, write
+from migration.git.facts import TAG, TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from migration.repositories import identities
@@ -179,7 +179,7 @@ def _is_ancestor(facts: Facts, tag: str) -> bool:
 
 
 def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ...]:
-    """Return what prevents a commit, and untracked files that a restored file would overwrite."""
+    """Return what prevents a commit, and files of people that would be overwritten: untracked, or hidden from status."""
     obstacles = {obstacle for path, entry in edits.items() if entry and (obstacle := _obstacle(facts, path, entry))}
     untracked = [
         Problem(
@@ -189,7 +189,7 @@ def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ..
         )
         for path in sorted(obstacles)[:10]
     ]
-    return (*facts.problems, *untracked)
+    return (*facts.problems, *untracked, *facts.hidden_changes(edits))
 
 
 def _obstacle(facts: Facts, path: str, entry: Entry) -> str:
@@ -250,7 +250,19 @@ def _roll_back(core: Path, gitops: Path) -> list[Rollback]:
         for one in reversed(rollbacks):
             if one.way:
                 _perform(one, begun.mark, begun.since)
+                _follow_pins(one, gitops, begun.mark)
     return rollbacks
+
+
+def _follow_pins(one: Rollback, gitops: Path, run: str) -> None:
+    """Check out the submodules whose pins were restored, and name those that stay where they are."""
+    for path, entry in one.edits.items():
+        now = one.facts.tree.get(path)
+        if entry is None or now is None or (entry.mode, now.mode) != (GITLINK, GITLINK):
+            continue
+        stays = submodule.follow(one.facts.folder, path, now.oid, entry.oid, gitops, run)
+        if stays:
+            ui.talk(f"the submodule {shown(path)} is not checked out at the commit that core pins: {stays}")
 
 
 def _show(rollbacks: list[Rollback], json: bool) -> None:
@@ -274,7 +286,7 @@ def _perform(one: Rollback, run: str, since: int) -> None:
     message = f"{UNDO}: {len(one.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"
     new = object_id("commit", commit_body(tree.id(), (facts.head,), author, committer, message), len(facts.head))
     head = commit_import.commit_head(author, committer, message)
-    checkout.own.mkdir(exist_ok=True)
+    checkout.prepare()
     planned = commit_import.PlannedCommit(new, head, one.edits, (facts.head,))
     commit_import.import_commits(checkout.git, [planned], lambda oids: iter(()), [], new)
     write.move(checkout, facts.head, new, one.edits, since)

@@ -191,7 +191,7 @@ def _declares_release(releases: str) -> Callable[[str], bool]:
 
 
 def _local_cluster(mapping: Mapping) -> LocalCluster:
-    areas = [path for row in mapping.cleanup for path in row.paths]
+    areas = [path for row in mapping.cleanups.values() for path in row.paths]
     pattern = any_glob(areas)
     folders = {path.rstrip("/") for path in areas}
 

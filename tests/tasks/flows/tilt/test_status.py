@@ -8,7 +8,6 @@ import socket
 
 import pytest
 
-from tasks.core.config.catalogue import catalogue
 from tasks.core.errors import Blocked, Problem, Refused, ToolError, Trouble
 from tasks.core.process import processes
 from tasks.core.state import journal
