@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from migration.edit.telepresence_helper import calls_the_suite
 from migration.simulation import Simulation
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
@@ -49,6 +50,7 @@ def telepresence(simulation: Simulation) -> str:
             "inv down                           # delete what this workstation created",
             "```",
             "",
+            *_script(simulation),
             f"With your own slot (`telepresence.slot`), only requests with the header `{header}` reach you.",
             "",
             "| service | port | Tilt release |",
@@ -56,6 +58,13 @@ def telepresence(simulation: Simulation) -> str:
             *rows,
         ]
     )
+
+
+def _script(simulation: Simulation) -> list[str]:
+    """The team's own script, which calls these tasks too."""
+    path = simulation.mapping.telepresence_script
+    is_helper = path and calls_the_suite(simulation.core.text(path) or b"")
+    return [f"`{path} VERB` calls the same tasks; `{path} help` lists its verbs.", ""] if is_helper else []
 
 
 def _service_row(service: dict[str, Any]) -> str:
