@@ -127,7 +127,11 @@ def _user(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     elif user:
         yield ok("user", user)
     else:
-        yield unknown("user", "remoteUser is not set: the image decides", fix='set "remoteUser" to a user of the image, such as "vscode"')
+        yield unknown(
+            "user",
+            "remoteUser is not set: the image decides",
+            fix='set "remoteUser" to a user of the image, such as "vscode"',
+        )
 
 
 def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
