@@ -273,3 +273,26 @@ def test_the_documents_do_not_wait_for_the_choice_of_a_dev_container(core: Core)
     one = f'{{"image": "{GO}"}}'
     plan = core({f".devcontainer/{n}/devcontainer.json": one for n in "ab"}).plan((2,))
     assert not step(plan, "RF-22").blocks
+
+
+IN_WEB = {
+    "by image": f'{{"image": "{GO}", "workspaceFolder": "/workspaces/core/web", HOOK}}',
+    "by mount": f'{{"image": "{GO}", "workspaceMount": "source=x,target=/w,type=bind", "workspaceFolder": "/w/web", HOOK}}',
+    "by compose": '{"dockerComposeFile": "c.yml", "service": "app", "workspaceFolder": "/w/web", "remoteUser": "dev", HOOK}',
+}
+
+
+@pytest.mark.parametrize("text", IN_WEB.values(), ids=IN_WEB)
+def test_commands_that_run_below_the_root_name_files_from_there(core: Core, text: str):
+    files = {
+        MAIN: text.replace("HOOK", '"postCreateCommand": "./setup/all.sh"'),
+        ".devcontainer/c.yml": 'services: {app: {build: ., volumes: ["..:/w:cached"]}}\n',
+        ".devcontainer/Dockerfile": "FROM debian:13\n",
+        "web/setup/all.sh": "#!/bin/sh\nk3d cluster create\nnpm ci\n",
+    }
+    plan = core(files).plan((2,))
+    assert not [b for b in step(plan, "DC-11").blocks if b.path == MAIN]
+    assert config(plan)["postCreateCommand"] == "./setup/all.sh && bash ../.devcontainer/postCreate.sh"
+    assert "../scripts/inv" in str(config(plan)["updateContentCommand"])
+    assert written(plan, "web/setup/all.sh") == "#!/bin/sh\nnpm ci\n"
+    assert step(plan, "DC-14").state is State.DONE
