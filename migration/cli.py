@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration import applications, apply, configuration, engine, mapping_file, plan_file, render
+from migration import applications, apply, configuration, engine, mapping_file, plan_file, render, targets
 from migration.engine import MigrationPlan
 from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
@@ -250,7 +250,9 @@ def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = configuration.settings_for(wanted.core)
     mapping = mapping_file.read(configuration.mapping_file(wanted.core))
-    return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+    simulation = engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+    targets.refuse_foreign(simulation, configuration.mapping_file(wanted.core))
+    return simulation
 
 
 def planned(wanted: MigrationRequest) -> MigrationPlan:

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
+from sandbox.legacy.faults_containers import CONTAINERS
+from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.model import Fault
@@ -33,6 +35,7 @@ FAULTS: tuple[Fault, ...] = (
         write=written.argo_consumer,
     ),
     *REFERENCES,
+    *CONTAINERS,
     *SCAN,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
@@ -92,6 +95,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("no-gitops", "there is no gitops repository", disturb=disturbed.no_gitops, excludes=("bare-gitops",)),
     Fault("bare-gitops", "the gitops repository is bare", disturb=disturbed.bare_gitops, excludes=("in-the-way",)),
+    *GIT,
     Fault("index-lock", "another git process holds the lock of core's index", disturb=disturbed.index_lock),
 )
 
