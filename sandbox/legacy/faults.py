@@ -11,6 +11,7 @@ from sandbox.legacy.faults_containers import CONTAINERS
 from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_tiltfile import TILTFILE
+from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
@@ -36,6 +37,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *REFERENCES,
     *CONTAINERS,
+    *SCAN,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),
