@@ -15,7 +15,7 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
 from tasks.core.plan.outcome import State
-from tasks.core.repository import repository_root
+from tasks.core.repository import MAPPING, repository_root
 
 ALL = (1, 2, 3, 4, 5)
 
@@ -231,7 +231,7 @@ def _folder(text: str) -> Path:
 def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = settings()
-    mapping = mapping_file.read(repository_root() / "config" / "migration.yaml")
+    mapping = mapping_file.read(repository_root() / MAPPING)
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
 
 

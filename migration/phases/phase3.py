@@ -17,7 +17,7 @@ _CONTEXT = "REMOTE_FIRST['cluster']['context']"
 _RELEASE = re.compile(r"\b(?:helm_app|helm_resource)\(\s*(?:#[^\n]*\n\s*)*(?:name\s*=\s*)?([^,)]*)")
 _RESOURCE = re.compile(r"\b\w+_resource\(\s*(?:name\s*=\s*)?['\"]([^'\"]+)['\"]")
 _HEAD = (
-    "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
+    "# The shared cluster: the suite's settings, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
     "load('./tilt/intercepts.star', 'intercept_resource')",
@@ -120,7 +120,7 @@ def use_registry(simulation: Simulation, text: str) -> str:
     if guard is None:
         raise Trouble("the Tiltfile has no guard yet", fix="run TILT-11 first")
     host = simulation.settings.registry.host
-    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} at the time of the migration)"
+    new = f"default_registry({_HOST})  # registry.host of {simulation.config}/settings.yaml ({host} at the time of the migration)"
     return _with_line_after(text, guard, new)
 
 

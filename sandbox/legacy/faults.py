@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
 from sandbox.legacy.faults_references import REFERENCES
+from sandbox.legacy.faults_suite import SUITE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
@@ -90,6 +91,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("no-gitops", "there is no gitops repository", disturb=disturbed.no_gitops, excludes=("bare-gitops",)),
     Fault("bare-gitops", "the gitops repository is bare", disturb=disturbed.bare_gitops, excludes=("in-the-way",)),
+    *SUITE,
     Fault("index-lock", "another git process holds the lock of core's index", disturb=disturbed.index_lock),
 )
 
