@@ -17,7 +17,6 @@ from tasks.core.repository import DEFAULT_FOLDER, STARTER, config_folder, folder
 
 _HIDDEN_FOLDER = ".remote-first/config"
 _OUR_CONFIG = {"settings.yaml", "services.yaml", "migration.yaml"}
-_ADDRESS = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")  # not a folder of this machine
 
 
 def files(core: Path) -> tuple[dict[str, tuple[str, bytes]], frozenset[str]]:
@@ -85,7 +84,7 @@ def here() -> Origin:
         url = git.line("config", "remote.origin.url", ok=(0, 1, 128))
     except ToolError:
         return Origin()
-    return Origin(re.sub(r"//[^/@]*@", "//", url) if _ADDRESS.match(url) else "", commit)
+    return Origin(origin.address(url), commit)
 
 
 def template(path: str) -> bytes | None:

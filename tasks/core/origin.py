@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from tasks.core.errors import Trouble
 from tasks.core.repository import DEFAULT_FOLDER, STARTER
 
 MANIFEST = "tasks/.origin.json"
 LIST = "tasks/.carried"
+SCHEMAS = f"{DEFAULT_FOLDER}/schema"
 _CONFIG = f"{DEFAULT_FOLDER}/"
+_OF_THE_MIGRATION = (
+    "tasks/migrate.py",
+    "tasks/core/process/pipe.py",
+    "config/migration.yaml",
+    "config/schema/migration.json",
+)
+_ADDRESS = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 
 
 @dataclass(frozen=True)
@@ -63,10 +73,12 @@ def carried(paths: Iterable[str], rules: str, folder: str = DEFAULT_FOLDER) -> d
     """
     words = [word for line in rules.splitlines() if (word := line.partition("#")[0].strip())]
     omitted = tuple(word[1:] for word in words if word.startswith("!"))
-    wanted = tuple(word for word in words if not word.startswith("!"))
+    wanted = [word if "*" in word else f"{word}*" for word in words if not word.startswith("!")]
     names = {found_in(path, folder): path for path in paths}
     return {
-        name: path for name, path in sorted(names.items()) if name.startswith(wanted) and not name.startswith(omitted)
+        name: path
+        for name, path in sorted(names.items())
+        if not name.startswith(omitted) and any(fnmatchcase(name, pattern) for pattern in wanted)
     }
 
 
@@ -98,3 +110,13 @@ def adapted(path: str, data: bytes, folder: str) -> bytes:
 def is_value(path: str) -> bool:
     """Is this a file of values, which belong to the team?"""
     return path.startswith(_CONFIG) and path.endswith(".yaml")
+
+
+def is_of_the_migration(path: str) -> bool:
+    """Is this a file that is deleted when the migration is over?"""
+    return path.startswith(("migration/", "starlark_harness/")) or path in _OF_THE_MIGRATION
+
+
+def address(url: str) -> str:
+    """Return the address of a remote without its login; empty for a folder of this machine."""
+    return re.sub(r"//[^/@]*@", "//", url) if _ADDRESS.match(url) else ""
