@@ -15,8 +15,12 @@ from tasks.tools.git import tool
 
 
 def changed(s: Settings, folder: Path) -> list[str]:
-    """Return the tracked paths that differ from HEAD, as git shows them."""
-    lines = tool(s)["status", "--porcelain", "--untracked-files=no"].run(cwd=str(folder)).splitlines()
+    """Return the tracked paths that differ from HEAD, as git shows them. Submodules do not count."""
+    lines = (
+        tool(s)["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"]
+        .run(cwd=str(folder))
+        .splitlines()
+    )
     return [line[3:] for line in lines]
 
 

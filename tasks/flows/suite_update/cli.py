@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,27 +46,29 @@ def _write(s: Settings, root: Path, planned: Update, *, yes: bool, again: str) -
 
 def _show(planned: Update) -> None:
     old, new = (recorded.commit[:9] or "an unknown commit" for recorded in (planned.old, planned.new))
-    if not planned.pending and not planned.blocks:
-        ui.say(f"up to date with {new}: nothing to do")
-    else:
+    if planned.pending or planned.blocks:
         counts = Counter(str(fate.action) for fate in planned.fates)
-        ui.say(
-            f"{old} to {new}: " + (", ".join(f"{n} {action}" for action, n in sorted(counts.items())) or "the record")
-        )
-    for action in (Action.MERGE, Action.NEW, Action.DELETE, Action.KEEP):
-        by_text: dict[str, list[str]] = {}
-        for fate in planned.fates:
-            if fate.action is action:
-                by_text.setdefault(fate.text, []).append(planned.ours.place(fate.path))
-        ui.table([(action, name, text) for text, paths in by_text.items() for name in folded(paths)], indent="  ")
+        ui.say(f"{old} to {new}: {', '.join(f'{n} {action}' for action, n in sorted(counts.items())) or 'the record'}")
+    else:
+        ui.say(f"up to date with {new}: nothing to do")
+    ui.table(_file_rows(planned), indent="  ")
     for key in planned.new_keys:
-        ui.say(f"  new key      {key}")
+        ui.say(f"  new key  {key}")
     for key in planned.old_keys:
-        ui.say(f"  unused key   {key}: the newer suite does not know it; remove it")
-    for fate in planned.blocks:
-        assert fate.problem is not None
-        ui.say(f"  blocked  {fate.problem.what}: {fate.problem.why}")
-        ui.say(f"           fix: {fate.problem.fix}")
+        ui.say(f"  old key  {key}: the newer suite does not know it; remove it")
+    for problem in filter(None, (fate.problem for fate in planned.fates)):
+        ui.say(f"  blocked  {problem.what}: {problem.why}")
+        ui.say(f"           fix: {problem.fix}")
+
+
+def _file_rows(planned: Update) -> Iterator[tuple[str, ...]]:
+    """What is more than a replacement, one row for each file or folder."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for fate in planned.fates:
+        groups.setdefault((fate.action, fate.text), []).append(planned.ours.place(fate.path))
+    for (action, text), paths in sorted(groups.items()):
+        if action not in (Action.REPLACE, Action.BLOCK):
+            yield from ((action, name, text) for name in folded(paths))
 
 
 def _document(planned: Update, *, written: bool) -> dict[str, Any]:
