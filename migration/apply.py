@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migration import history
 from migration.engine import MigrationPlan
-from migration.git import commit_import, locks, write
+from migration.git import commit_import, locks, submodule, write
 from migration.git.facts import TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Checkout
@@ -87,6 +87,16 @@ def carry_out(plan: MigrationPlan, run: MigrationRun, *, push: bool, tell: Calla
         _push(gitops.facts)
     _move_to_end(simulation, core, run, tell)
     return ""
+
+
+def follow_pin(plan: MigrationPlan, run: MigrationRun) -> str:
+    """Check out the submodule at its new pin. Return the command that a person must run for it; empty if none."""
+    repositories = plan.simulation.repositories
+    core, path = repositories.core.facts, repositories.pin_path
+    old = core.tree.get(path) if path else None
+    if not repositories.pin or old is None:
+        return ""
+    return submodule.follow(core.folder, path, old.oid, repositories.pin, repositories.gitops.facts.folder, run.mark)
 
 
 def _move_to_end(

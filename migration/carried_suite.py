@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from migration import configuration
 from migration.git.objects import Git, decode
 from migration.repositories import Repository
 from tasks.core import origin
 from tasks.core.errors import ToolError
 from tasks.core.origin import Origin
-from tasks.core.repository import DEFAULT_FOLDER, STARTER, config_folder, folder_named_in, repository_root
-
-_HIDDEN_FOLDER = ".remote-first/config"
-_OUR_CONFIG = {"settings.yaml", "services.yaml", "migration.yaml"}
+from tasks.core.repository import (
+    DEFAULT_FOLDER,
+    HIDDEN_FOLDER,
+    STARTER,
+    config_folder,
+    folder_named_in,
+    repository_root,
+)
 
 
 def files(core: Path) -> tuple[dict[str, tuple[str, bytes]], frozenset[str]]:
@@ -51,15 +55,12 @@ def _listed(root: Path) -> dict[str, str]:
 
 def settings_folder(core: Repository) -> str:
     """Return where the suite's settings are in core, or will be: a config/ with files of the team stays the team's."""
-    starter = core.text(STARTER)
-    if starter is not None:
-        return folder_named_in(starter.decode("utf-8", "replace"))
-    names = {path.partition("/")[2] for path in core.tree.under(f"{DEFAULT_FOLDER}/")}
-    if not names or "schema/settings.json" in names:
-        return DEFAULT_FOLDER
-    settings = core.text(f"{DEFAULT_FOLDER}/settings.yaml") or b""
-    are_ours = names <= _OUR_CONFIG and (not settings or re.search(rb"^telepresence:", settings, re.MULTILINE))
-    return DEFAULT_FOLDER if are_ours else _HIDDEN_FOLDER
+    starter = (core.text(STARTER) or b"").decode("utf-8", "replace")
+    if folder := folder_named_in(starter):
+        return folder
+    is_free = configuration.is_free(core.tree.under(f"{DEFAULT_FOLDER}/"), core.text)
+    is_hidden = f"{HIDDEN_FOLDER}/settings.yaml" in core.tree
+    return DEFAULT_FOLDER if is_free and not is_hidden else HIDDEN_FOLDER
 
 
 def at_their_place(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration import applications, apply, engine, mapping_file, plan_file, render
+from migration import applications, apply, configuration, engine, mapping_file, plan_file, render
 from migration.engine import MigrationPlan
 from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
@@ -15,7 +15,6 @@ from tasks.core import ui
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import FAILED, MISSING, REFUSED, Trouble
 from tasks.core.plan.outcome import State
-from tasks.core.repository import MAPPING, repository_root
 
 ALL = (1, 2, 3, 4, 5)
 
@@ -65,8 +64,23 @@ def plan(flags: Flags, out: str) -> None:
     if out:
         _save(made, out)
     _show(flags, made)
+    if not flags.json:
+        _talk(_unused_rows(made.simulation))
     _close(made)
     _leave(_code(made, check=flags.check))
+
+
+def _unused_rows(simulation: Simulation) -> list[str]:
+    """Name the rows of the mapping that match nothing, in one line."""
+    from migration import unused_rows
+
+    rows = unused_rows.unused_rows(simulation, configuration.mapping_file(simulation.request.core))
+    if not rows:
+        return []
+    named = ", ".join(f"{row.path} ({row.where})" for row in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    count = "1 row of the mapping matches" if len(rows) == 1 else f"{len(rows)} rows of the mapping match"
+    return [f"{count} nothing here: {named}{more}"]
 
 
 def _save(plan: MigrationPlan, out: str) -> None:
@@ -203,7 +217,7 @@ def undo(flags: Flags) -> None:
     """Roll both repositories back: `inv migrate.undo`."""
     from migration import undo as undoing
 
-    core, gitops = folders(flags, settings())
+    core, gitops = folders(flags, _settings(flags))
     undoing.undo(core, gitops, yes=flags.yes, dry=flags.dry, json=flags.json)
 
 
@@ -211,7 +225,7 @@ def request(flags: Flags, phases: Sequence[int] = ALL) -> MigrationRequest:
     """Return what the flags ask for. Raises Trouble for an unknown step or history."""
     if flags.history not in list(History):
         raise Trouble(f"--history {flags.history} is not known", fix=f"--history {' or '.join(History)}")
-    core, gitops = folders(flags, settings())
+    core, gitops = folders(flags, _settings(flags))
     keys = engine.selected(phases, flags.only or ())
     return MigrationRequest(core, gitops, keys, tuple(flags.accept or ()), History(flags.history))
 
@@ -224,14 +238,18 @@ def folders(flags: Flags, s: Settings) -> tuple[Path, Path]:
     return core, (core / s.repositories.gitops if flags.core else s.gitops)
 
 
+def _settings(flags: Flags) -> Settings:
+    return configuration.settings_for(_folder(flags.core)) if flags.core else settings()
+
+
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
 def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
-    s = settings()
-    mapping = mapping_file.read(repository_root() / MAPPING)
+    s = configuration.settings_for(wanted.core)
+    mapping = mapping_file.read(configuration.mapping_file(wanted.core))
     return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
 
 
@@ -252,6 +270,7 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
             _talk([*render.lines(plan), *_diffs(flags, plan)])
         _confirm(flags, plan)
     waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
+    stays = "" if waits else apply.follow_pin(plan, run)
     results = apply.carried_out(plan.results, waits)
     if plan.trials and not waits:
         from migration import trials
@@ -261,6 +280,8 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
     if waits:
         what = f"stopped before the commits of core: {waits}"
         raise Trouble(what, fix="do that, then run the same again", code=REFUSED)
+    if stays:
+        ui.talk(f"the submodule is not checked out at the commit that core pins; do it before you commit: {stays}")
     states = {result.state for result in results}
     _leave(REFUSED if State.BLOCKED in states else unknown if State.UNKNOWN in states else 0)
 

@@ -11,7 +11,7 @@ from migration import carried_suite, history
 from migration.deletion import review as deletion_review
 from migration.git.facts import Facts, look
 from migration.git.objects import GITLINK, Blobs
-from migration.mapping import Mapping
+from migration.mapping import CLEANUP_STEPS, Mapping
 from migration.memo import MemoKey
 from migration.model import ChangeKind, Commit, Consumer, History, MigrationRequest, Repo, StepResult
 from migration.phases import phase1, phase2, phase3, phase4, phase5
@@ -26,7 +26,7 @@ from tasks.core.plan.outcome import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
 BY_KEY = {step.key: step for step in STEPS}
-_DELETING = {step.key for step in STEPS if step.plan is phase4.delete_files}
+_DELETING = frozenset(CLEANUP_STEPS)
 
 
 @dataclass
@@ -194,6 +194,7 @@ def _plan_step(
         blocks=tuple(draft.blocks),
         notes=tuple(draft.notes),
         problem=draft.unknown,
+        unused=draft.unused,
         references=tuple(draft.references),
         commits=tuple(commits),
     )

@@ -77,7 +77,7 @@ def _mapping_rows(mapping: Mapping, path: str) -> Iterator[Row]:
     superseded = mapping.superseded_by(path)
     if superseded is not None:
         yield "superseded", f"by {superseded.by}: {superseded.reason} (superseded: {superseded.path})"
-    for cleanup in mapping.cleanup:
+    for cleanup in mapping.cleanups.values():
         if any(_is_about(pattern, path) for pattern in cleanup.paths):
             yield "deleted by", f"{cleanup.step} (cleanup: {', '.join(cleanup.paths)})"
     for kept in mapping.kept:
@@ -139,7 +139,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     tree = simulation.core.tree
     area = path if path in tree or "*" in path or "?" in path else _folder(path)
     doomed = set(matching(tree, area))
-    index = References(simulation, [*(p for row in simulation.mapping.cleanup for p in row.paths), area])
+    index = References(simulation, [*(p for row in simulation.mapping.cleanups.values() for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
     rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]

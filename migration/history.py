@@ -9,11 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from migration.destinations import destinations
 from migration.git.objects import Git, environment
+from migration.git.pipe import Piped
 from migration.model import Graft
-from migration.phases.destinations import destinations
 from migration.simulation import Simulation
-from tasks.core.process.pipe import Piped
 
 REF = "refs/remote-first/history"
 

@@ -13,6 +13,19 @@ Covers = Callable[[str], bool]
 
 Key = str
 
+OTHER_MOVES, OTHER_CLEANUP = "RF-12", "RF-43"
+"""The steps of the rows that name no step."""
+
+MOVE_STEPS = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14", OTHER_MOVES)
+CLEANUP_STEPS = (
+    *("DC-16", "CLEAN-10", "CLEAN-11", "CLEAN-12", "CLEAN-13", "CLEAN-14", "CLEAN-15", "CLEAN-16", "CLEAN-17"),
+    *("RF-41", "RF-42", OTHER_CLEANUP),
+)
+REWRITE_STEPS = {"gitops": "RF-10", "core": "RF-40"}
+
+LISTED = ("**/*.md", "docs/", "backlog/")
+"""References from these files are always reported and never blocking."""
+
 
 class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A row of the mapping."""
@@ -21,9 +34,9 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Move(_Row, frozen=True, rename={"source": "from", "target": "to"}):
     """A file or folder (ending in `/`) of core and its place in gitops. `{env}` is one folder name, the same in both."""
 
-    step: Key
     source: str
     target: str
+    step: Key = OTHER_MOVES
 
 
 class Superseded(_Row, frozen=True):
@@ -40,9 +53,9 @@ class Superseded(_Row, frozen=True):
 class Cleanup(_Row, frozen=True):
     """What a step deletes, as far as the deletion rules allow. title: the state that then holds."""
 
-    step: Key
     paths: list[str]
     title: str = ""
+    step: Key = OTHER_CLEANUP
 
 
 class Carry(_Row, frozen=True, rename={"source": "from", "target": "to"}):
@@ -59,14 +72,19 @@ class Rewrite(_Row, frozen=True):
     With `line: true` an empty replacement deletes the whole line.
     """
 
-    step: Key
     repo: Literal["core", "gitops"]
     files: list[str]
     reason: str
+    step: Key = ""
     find: str = ""
     pattern: str = ""
     replacement: str = ""
     line: bool = False
+
+    @property
+    def key(self) -> Key:
+        """The step that does it."""
+        return self.step or REWRITE_STEPS[self.repo]
 
 
 class Twins(_Row, frozen=True):
@@ -79,14 +97,14 @@ class Twins(_Row, frozen=True):
 
 
 class Kept(_Row, frozen=True):
-    """A path that looks like one to delete, and why it stays."""
+    """A path that looks like one to delete or to move, and why it stays. A more specific row of another kind wins."""
 
     path: str
     reason: str
 
 
 class ReferenceRules(_Row, frozen=True):
-    """listed: references from these files are reported, not blocking; ignored: these files are not searched."""
+    """listed: references from these files, too, are reported, not blocking; ignored: these files are not searched."""
 
     listed: list[str] = []
     ignored: list[str] = []
@@ -181,7 +199,7 @@ class Mapping(_Row, frozen=True, dict=True):
             match = pattern.match(path)
             if match:
                 superseded = self.superseded_by(path)
-                if superseded is not None and len(superseded.path) > size:
+                if (superseded is not None and len(superseded.path) > size) or self.keeps(path, size):
                     return None
                 target = move.target.replace("{env}", match.groupdict().get("env", ""))
                 below = path[match.end() :] if move.source.endswith("/") else ""
@@ -192,9 +210,29 @@ class Mapping(_Row, frozen=True, dict=True):
         """Return the most specific superseded entry that covers the path."""
         return next((row for covers, row in self._superseded if covers(path)), None)
 
+    def keeps(self, path: str, size: int = 0) -> bool:
+        """Return whether a `kept` row covers the path. size: the length of the row it must be more specific than."""
+        return any(len(row.path) > size and covers(path) for covers, row in self._kept)
+
+    @cached_property
+    def _kept(self) -> list[tuple[Covers, Kept]]:
+        return [(covering(row.path), row) for row in self.kept]
+
+    @cached_property
+    def cleanups(self) -> dict[Key, Cleanup]:
+        """What each step deletes. What moves or is superseded and no row lists is deleted by a step of its own."""
+        rows = {row.step: row for row in self.cleanup if row.step != OTHER_CLEANUP}
+        own = [row for row in self.cleanup if row.step == OTHER_CLEANUP]
+        paths = [path for row in own for path in row.paths]
+        listed = [area for row in self.cleanup for area in row.paths]
+        sources = [move.source.replace("{env}", "*") for move in self.moves] + [row.path for row in self.superseded]
+        paths += [path for path in dict.fromkeys(sources) if not any(covers_area(area, path) for area in listed)]
+        title = next((row.title for row in own if row.title), "") if len(own) == 1 else ""
+        return rows | ({OTHER_CLEANUP: Cleanup(paths=paths, title=title)} if paths else {})
+
     def cleanup_of(self, key: Key) -> Cleanup | None:
         """Return what this step deletes."""
-        return next((c for c in self.cleanup if c.step == key), None)
+        return self.cleanups.get(key)
 
 
 def covering(text: str) -> Covers:
@@ -203,6 +241,11 @@ def covering(text: str) -> Covers:
         rule = glob(text)
         return lambda path: rule.match(path) is not None
     return (lambda path: path.startswith(text)) if text.endswith("/") else (lambda path: path == text)
+
+
+def covers_area(area: str, text: str) -> bool:
+    """Return whether the area covers all that `text` (a file, a folder ending in `/`, a glob) may cover."""
+    return area == text or covering(area)(text) or (area.endswith("/") and text.startswith(area))
 
 
 def glob(text: str) -> re.Pattern[str]:

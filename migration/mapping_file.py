@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from migration.mapping import Mapping, covering
+from migration.mapping import CLEANUP_STEPS, MOVE_STEPS, OTHER_CLEANUP, REWRITE_STEPS, Mapping, covering
 from tasks.core.errors import Trouble
 
-_KEY = re.compile(r"(INFRA|DC|TILT|CLEAN|DOC|RF)-\d\d")
 _INSIDE = "write it from the root, without .. and a leading /"
 
 
@@ -40,6 +39,7 @@ def _mistakes(mapping: Mapping) -> Iterator[Mistake]:
     yield from _moves(mapping)
     yield from _superseded(mapping)
     yield from _keys(mapping)
+    yield from _doubles(mapping)
     yield from _rewrites(mapping)
     yield from _bad_patterns(mapping)
     yield from _bad_replacements(mapping)
@@ -73,16 +73,38 @@ def _superseded(mapping: Mapping) -> Iterator[Mistake]:
 
 
 def _keys(mapping: Mapping) -> Iterator[Mistake]:
-    keys = {
-        "moves": [row.step for row in mapping.moves],
-        "cleanup": [row.step for row in mapping.cleanup],
-        "rewrites": [row.step for row in mapping.rewrites],
-    }
-    for name, steps in keys.items():
-        for number, step in enumerate(steps):
-            if not _KEY.fullmatch(step):
-                what = f"'{step}' is not the key of a step"
-                yield Mistake((name, str(number), "step"), what, "such as INFRA-10 or RF-40")
+    """Steps that the suite does not have, or that do not do this kind of work: their rows would be ignored."""
+    for number, move in enumerate(mapping.moves):
+        yield from _unknown_key(("moves", str(number), "step"), move.step, MOVE_STEPS)
+    for number, cleanup in enumerate(mapping.cleanup):
+        yield from _unknown_key(("cleanup", str(number), "step"), cleanup.step, CLEANUP_STEPS)
+    for number, rewrite in enumerate(mapping.rewrites):
+        yield from _unknown_key(("rewrites", str(number), "step"), rewrite.key, (REWRITE_STEPS[rewrite.repo],))
+
+
+def _unknown_key(keys: tuple[str, ...], step: str, known: Sequence[str]) -> Iterator[Mistake]:
+    if step not in known:
+        yield Mistake(keys, f"no step '{step}' does this", f"omit `step`, or name one of {', '.join(known)}")
+
+
+def _doubles(mapping: Mapping) -> Iterator[Mistake]:
+    """Rows that say twice, and perhaps differently, what happens to the same path."""
+    steps = [(str(n), row.step) for n, row in enumerate(mapping.cleanup) if row.step != OTHER_CLEANUP]
+    yield from _repeated("cleanup", "step", steps, "join their paths in one row")
+    for name, field, rows in (
+        ("moves", "from", [row.source for row in mapping.moves]),
+        ("superseded", "path", [row.path for row in mapping.superseded]),
+        ("carries", "to", [row.target for row in mapping.carries]),
+        ("kept", "path", [row.path for row in mapping.kept]),
+    ):
+        yield from _repeated(name, field, [(str(n), value) for n, value in enumerate(rows)], "delete one of the rows")
+
+
+def _repeated(name: str, field: str, rows: list[tuple[str, str]], fix: str) -> Iterator[Mistake]:
+    first: dict[str, str] = {}
+    for number, value in rows:
+        if first.setdefault(value, number) != number:
+            yield Mistake((name, number, field), f"'{value}' has two rows in {name}", fix)
 
 
 def _rewrites(mapping: Mapping) -> Iterator[Mistake]:

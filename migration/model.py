@@ -220,6 +220,9 @@ class StepResult(BaseOutcome):
     problem: Problem | None = None
     """Why the state is unknown."""
 
+    unused: str = ""
+    """Why the step has nothing to do in these repositories at all; empty when it has, or had."""
+
     references: tuple[Reference, ...] = ()
     """References to the step's paths that do not block."""
 
@@ -231,4 +234,5 @@ class StepResult(BaseOutcome):
         """Everything worth knowing beside changes and blocks, a line each."""
         needs = [f"needs {', '.join(self.unmet)}"] if self.unmet else []
         unknown = ["; ".join(filter(None, (self.problem.what, self.problem.fix)))] if self.problem else []
-        return "\n".join([*needs, *self.notes, *unknown])
+        unused = [f"nothing to do: {self.unused}"] if self.unused else []
+        return "\n".join([*needs, *unused, *self.notes, *unknown])

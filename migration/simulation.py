@@ -87,6 +87,7 @@ class Draft:
         self.references: list[Reference] = []
         self.notes: list[str] = []
         self.unknown: Problem | None = None
+        self.unused = ""  # why the step has nothing to do in these repositories, such as "core has no dev container"
         self.edits: dict[Repo, dict[str, Entry | None]] = {"core": {}, "gitops": {}}
         self.grafted = False
 

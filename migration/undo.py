@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from migration.apply import TAG, locked
-from migration.git import commit_import, write
+from migration.git import commit_import, submodule, write
 from migration.git.facts import TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
@@ -250,7 +250,19 @@ def _roll_back(core: Path, gitops: Path) -> list[Rollback]:
         for one in reversed(rollbacks):
             if one.way:
                 _perform(one, begun.mark, begun.since)
+                _follow_pins(one, gitops, begun.mark)
     return rollbacks
+
+
+def _follow_pins(one: Rollback, gitops: Path, run: str) -> None:
+    """Check out the submodules whose pins were restored, and name those that stay where they are."""
+    for path, entry in one.edits.items():
+        now = one.facts.tree.get(path)
+        if entry is None or now is None or (entry.mode, now.mode) != (GITLINK, GITLINK):
+            continue
+        stays = submodule.follow(one.facts.folder, path, now.oid, entry.oid, gitops, run)
+        if stays:
+            ui.talk(f"the submodule {shown(path)} is not checked out at the commit that core pins: {stays}")
 
 
 def _show(rollbacks: list[Rollback], json: bool) -> None:

@@ -17,7 +17,12 @@ class Arguments:
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
         self.defined: dict[str, tuple[str, bool, str]] = {}
-        self.parsed = False
+        self.folder: Path | None = None  # of the file that called config.parse
+
+    @property
+    def parsed(self) -> bool:
+        """Was config.parse called?"""
+        return self.folder is not None
 
     def define(self, kind: str, name: str, args: bool, usage: str) -> None:
         """config.define_string_list, define_string, define_bool and define_object."""
@@ -28,8 +33,13 @@ class Arguments:
         self.defined[name] = (kind, args, usage)
 
     def parse(self, folder: Path) -> dict[str, Any]:
-        """The given settings. The command line overrides tilt_config.json."""
-        self.parsed = True
+        """The given settings. The command line overrides tilt_config.json. It may be called again in the same folder."""
+        if self.folder not in (None, folder):
+            raise Refusal(
+                "config.parse can only be called from one Tiltfile working directory per run. "
+                f"It was called from {self.folder} and {folder}"
+            )
+        self.folder = folder
         return {**self._file(folder / "tilt_config.json"), **self._command_line()}
 
     def _file(self, path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ config = struct(
     tilt_subcommand = _SUBCOMMAND, main_path = _MAIN, main_dir = _MAIN_DIR,
 )
 os = struct(
-    getcwd = _os_getcwd, getenv = _os_getenv, environ = _ENVIRON, name = "posix",
+    getcwd = _os_getcwd, getenv = _os_getenv, putenv = _os_putenv, unsetenv = _os_unsetenv, environ = _ENVIRON, name = "posix",
     path = struct(
         abspath = _os_path_abspath, relpath = _os_path_relpath, basename = _os_path_basename,
         dirname = _os_path_dirname, exists = _os_path_exists, join = _os_path_join, realpath = _os_path_realpath,
@@ -49,7 +49,11 @@ class TiltfileError(Exception):
 
 @dataclass
 class Result:
-    """What the Tiltfile declared. enabled: names in the order of the file; log: printed lines and warnings; watched: paths read."""
+    """What the Tiltfile declared.
+
+    enabled: names in the order of the file; log: printed lines and warnings; watched: paths read; exported: the variables
+    of os.putenv, which Tilt gives to everything it starts
+    """
 
     manifests: dict[str, Manifest]
     images: dict[str, Image]
@@ -60,6 +64,7 @@ class Result:
     watched: list[str]
     log: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    exported: dict[str, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -102,6 +107,7 @@ class _Evaluation:
         self.main = Path(os.path.abspath(tiltfile))
         self.args, self.context, self.namespace, self.env, self.subcommand = args, context, namespace, env, subcommand
         self.declared = Declared()
+        self.exported: dict[str, str] = {}
         self.arguments = Arguments(args)
         self.executing = [self.main]
         self.files = Files(lambda: self.executing[-1].parent, self.declared.watched)
@@ -134,7 +140,7 @@ class _Evaluation:
         except Refusal as why:
             raise TiltfileError(str(why)) from None
         d = self.declared
-        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log, d.warnings)
+        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log, d.warnings, self.exported)
 
     def _evaluate(self, path: Path) -> Any:
         self.declared.watched.append(str(path))
@@ -213,11 +219,13 @@ class _Evaluation:
         for kind in ("string_list", "string", "bool", "object"):
             shown[f"_config_define_{kind}"] = self._define(kind)
         shown |= {
-            "_config_parse": lambda: self.arguments.parse(self.main.parent),
+            "_config_parse": lambda: self.arguments.parse(f.folder()),
             "_config_set_enabled_resources": self._enable,
             "_config_clear_enabled_resources": lambda: setattr(self.declared, "enabled", []),
             "_os_getcwd": lambda: str(f.folder()),
             "_os_getenv": lambda key, default=None: self.env.get(key, default),
+            "_os_putenv": self._putenv,
+            "_os_unsetenv": lambda key: self.env.pop(key, None) and None,
             "_os_path_exists": f.exists,
             "_os_path_abspath": f.abspath,
             "_os_path_realpath": f.realpath,
@@ -261,6 +269,9 @@ class _Evaluation:
             self.arguments.define(kind, name, args, usage)
 
         return define
+
+    def _putenv(self, key: str, value: str) -> None:
+        self.env[key] = self.exported[key] = value
 
     def _enable(self, resources: Any) -> None:
         self.declared.enabled = list(reading.strings(resources, "resources")) or None  # an empty list enables all

@@ -32,6 +32,34 @@ def _help(*names: str) -> dict[str, str]:
     return {name: _HELP[name] for name in names}
 
 
+@task(
+    help={"out": "write the proposal to this file, as config/migration.yaml", **_help("core", "json")},
+    auto_shortflags=False,
+)
+def scan(c: Context, core: str = "", out: str = "", json: bool = False) -> None:
+    """Propose mapping, catalogue and settings for a repository, each row with its evidence."""
+    from migration.scan import cli
+
+    cli.scan(core, out, json=json)
+
+
+@task(
+    help={
+        "config": "the folder to write to (default: config/ of the core repository)",
+        "yes": "replace files that exist",
+        **_help("core", "json", "dry_run"),
+    },
+    auto_shortflags=False,
+)
+def init(
+    c: Context, core: str = "", config: str = "", yes: bool = False, json: bool = False, dry_run: bool = False
+) -> None:
+    """Write what migrate.scan proposes to the files of config/."""
+    from migration.scan import cli
+
+    cli.init(core, config, yes=yes, json=json, dry=dry(c, dry_run))
+
+
 @task(help=_help("core", "gitops", "accept", "json", "check"), iterable=["accept"], auto_shortflags=False)
 def status(
     c: Context,

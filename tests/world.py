@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -54,14 +54,22 @@ def inv(
 class Started:
     """An `inv` that runs in the background. Its output goes to files, so that no pipe can fill."""
 
-    def __init__(self, box: Box, *words: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        box: Box,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = (),
+        cwd: Path = ROOT,
+    ) -> None:
+        """Start `inv` with these words, or the command."""
         self.folder = tempfile.TemporaryDirectory()
         self.out, self.err = Path(self.folder.name) / "out", Path(self.folder.name) / "err"
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
-                program(*words),
+                command or program(*words),
                 env={**box.environment(), **(env or {})},
-                cwd=ROOT,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -76,6 +84,13 @@ class Started:
             os.kill(self.process.pid, number)
         return self.process.wait(wait)
 
+    def close(self) -> None:
+        """Kill it if it still runs, and delete its output."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.folder.cleanup()
+
 
 @contextmanager
 def started(box: Box, *words: str, env: Mapping[str, str] | None = None) -> Iterator[Started]:
@@ -84,10 +99,7 @@ def started(box: Box, *words: str, env: Mapping[str, str] | None = None) -> Iter
     try:
         yield run
     finally:
-        if run.process.poll() is None:
-            run.process.kill()
-            run.process.wait()
-        run.folder.cleanup()
+        run.close()
 
 
 def request(box: Box, host: str = HOST, path: str = "/", timeout: float = 5, **headers: str) -> dict[str, Any]:

@@ -10,7 +10,12 @@ from migration.simulation import Simulation
 def candidates(simulation: Simulation, key: str) -> list[str]:
     """The files of core that this step deletes if it may, as they are in the simulation."""
     row = simulation.mapping.cleanup_of(key)
-    return [] if row is None else sorted({path for area in row.paths for path in matching(simulation.core.tree, area)})
+    if row is None:
+        return []
+    mapping, found = simulation.mapping, set[str]()
+    for area in row.paths:
+        found.update(path for path in matching(simulation.core.tree, area) if not mapping.keeps(path, len(area)))
+    return sorted(found)
 
 
 def matching(tree: Tree, area: str) -> list[str]:

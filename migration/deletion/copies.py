@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from dataclasses import dataclass
 
 from migration.deletion.verdicts import ProofKind, Verdicts
-from migration.git.objects import Entry, Tree, encode, object_id
+from migration.destinations import chosen_twin, diverged_fix, find_rivals
+from migration.git.objects import SYMLINK, Entry, Tree, encode, object_id
 from migration.model import Reason
 from migration.simulation import Simulation
 
@@ -28,6 +30,14 @@ class _Target:
     tree: Tree
 
 
+@dataclass(frozen=True)
+class _Copy:
+    """What must be at a path of gitops so that a file of core may be deleted."""
+
+    place: str
+    entry: Entry
+
+
 def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts: Verdicts) -> None:
     """Judge each file of core by its destination in gitops."""
     target = _target(simulation)
@@ -38,17 +48,41 @@ def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts:
     changed = {path: place for path, place in destinations.items() if target.tree.files.get(place) != source[path]}
     earlier = _earlier_entries(simulation, target, list(changed.values()))
     missing = {path: place for path, place in changed.items() if (place, source[path]) not in earlier}
-    _explain_missing(simulation, missing, target, verdicts)
-    copied = {path: place for path, place in destinations.items() if path not in missing}
-    unpushed = _unpushed(simulation, copied, target.known_commit)
-    for path, place in copied.items():
+    copies = {path: _Copy(place, source[path]) for path, place in destinations.items() if path not in missing}
+    twins = _copies_of_twins(simulation, missing, target, earlier)
+    _explain_missing(simulation, {p: place for p, place in missing.items() if p not in twins}, target, verdicts)
+    unpushed = _unpushed(simulation, copies | twins, target.known_commit)
+    for path, copy in (copies | twins).items():
         if path in unpushed:
-            verdicts.refuse(
-                path, Reason.UNPUSHED, place, f"git -C {shlex.quote(str(simulation.gitops.facts.folder))} push"
-            )
+            push = f"git -C {shlex.quote(str(simulation.gitops.facts.folder))} push"
+            verdicts.refuse(path, Reason.UNPUSHED, copy.place, push)
+        elif path in twins:
+            twin = chosen_twin(simulation.mapping, path)
+            verdicts.prove(path, ProofKind.SUPERSEDED, f"the mapping decided for {twin}, at gitops:{copy.place}")
         else:
             state = "was at" if path in changed else "is at"
-            verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{place} in {target.commit[:12]}")
+            verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{copy.place} in {target.commit[:12]}")
+    _keep_rivals(simulation, verdicts)
+
+
+def _copies_of_twins(
+    simulation: Simulation, missing: dict[str, str], target: _Target, earlier: set[tuple[str, Entry]]
+) -> dict[str, _Copy]:
+    """The files whose twin was chosen and is at the destination of both."""
+    copies, source = {}, simulation.core.tree.files
+    for path, place in missing.items():
+        twin, copy = chosen_twin(simulation.mapping, path), target.tree.get(place)
+        is_copied = twin not in source or source[twin] == copy or (place, source[twin]) in earlier
+        if twin and copy is not None and is_copied:
+            copies[path] = _Copy(place, copy)
+    return copies
+
+
+def _keep_rivals(simulation: Simulation, verdicts: Verdicts) -> None:
+    """Keep the file that is copied while another one that competes with it is not: both are needed to decide."""
+    for path, rival in find_rivals(simulation).undecided.items():
+        if path in verdicts.proofs and rival in verdicts.blocks:
+            verdicts.refuse(path, Reason.DIVERGED, rival, diverged_fix(path, rival))
 
 
 def _target(simulation: Simulation) -> _Target | None:
@@ -86,20 +120,20 @@ def _history(simulation: Simulation, commits: list[str], places: list[str]) -> s
     return simulation.gitops.facts.ever(commits, places) if places else set()
 
 
-def _unpushed(simulation: Simulation, copied: dict[str, str], commit: str) -> set[str]:
+def _unpushed(simulation: Simulation, copies: dict[str, _Copy], commit: str) -> set[str]:
     """The files whose copy no remote branch of gitops has."""
-    facts, source = simulation.gitops.facts, simulation.core.tree.files
-    if simulation.pushed or not copied or not facts.unpushed(commit):
+    facts = simulation.gitops.facts
+    if simulation.pushed or not copies or not facts.unpushed(commit):
         return set()
     pushed_commits = facts.pushed_edge(commit)
     pushed_trees = [facts.tree_of(pushed) for pushed in pushed_commits]
     absent = {
-        path: place
-        for path, place in copied.items()
-        if not any(tree.files.get(place) == source[path] for tree in pushed_trees)
+        path: copy
+        for path, copy in copies.items()
+        if not any(tree.files.get(copy.place) == copy.entry for tree in pushed_trees)
     }
-    earlier = _history(simulation, pushed_commits, list(absent.values()))
-    return {path for path, place in absent.items() if (place, source[path]) not in earlier}
+    earlier = _history(simulation, pushed_commits, [copy.place for copy in absent.values()])
+    return {path for path, copy in absent.items() if (copy.place, copy.entry) not in earlier}
 
 
 def _explain_missing(simulation: Simulation, missing: dict[str, str], target: _Target, verdicts: Verdicts) -> None:
@@ -107,8 +141,11 @@ def _explain_missing(simulation: Simulation, missing: dict[str, str], target: _T
     if not missing:
         return
     unpinned = _in_newer_commits(simulation, missing, target)
+    rivals = find_rivals(simulation).undecided
     for path, place in missing.items():
-        if path in unpinned:
+        if path in rivals:
+            verdicts.refuse(path, Reason.DIVERGED, rivals[path], diverged_fix(path, rivals[path]))
+        elif path in unpinned:
             gitops = simulation.gitops
             where = f"gitops:{place} (core pins {target.commit[:12]}, gitops is at {gitops.head[:12]})"
             verdicts.refuse(path, Reason.UNPINNED, where, "pin it: inv migrate.phase1 --only RF-11")
@@ -133,12 +170,14 @@ def _in_newer_commits(simulation: Simulation, missing: dict[str, str], target: _
 def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | None, verdicts: Verdicts) -> None:
     wanted = simulation.core.tree.files[path]
     accept = f"--accept {shlex.quote(path)}"
-    if copy is not None and copy.oid == wanted.oid:
-        verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
-    elif _in_work_tree(simulation, place, wanted):
+    if _in_work_tree(simulation, place, wanted):
         gitops = shlex.quote(str(simulation.gitops.facts.folder))
         fix = f"git -C {gitops} add {shlex.quote(place)} && git -C {gitops} commit"
         verdicts.refuse(path, Reason.UNCOMMITTED, place, fix)
+    elif simulation.accepted(path):
+        verdicts.accept(path)
+    elif copy is not None and copy.oid == wanted.oid:
+        verdicts.refuse(path, Reason.MODE, place, f"change its mode to {wanted.mode}, or {accept}")
     elif copy is None:
         verdicts.refuse(path, Reason.MISSING, place, "copy it: inv migrate.phase1")
     else:
@@ -147,14 +186,15 @@ def _explain_copy(simulation: Simulation, path: str, place: str, copy: Entry | N
 
 
 def _in_work_tree(simulation: Simulation, place: str, wanted: Entry) -> bool:
-    """Does the work tree of gitops have the right content at this path, although no commit has it?"""
+    """Does the work tree of gitops have the right file at this path, although no commit has it?"""
     file = os.path.join(simulation.gitops.facts.folder, place)
     try:
         if os.path.islink(file):
-            content = encode(os.readlink(file))
+            mode, content = SYMLINK, encode(os.readlink(file))
         else:
             with open(file, "rb") as stream:
+                mode = "100755" if os.fstat(stream.fileno()).st_mode & stat.S_IXUSR else "100644"
                 content = stream.read()
     except OSError:
         return False
-    return object_id("blob", content, simulation.gitops.width) == wanted.oid
+    return Entry(mode, object_id("blob", content, simulation.gitops.width)) == wanted

@@ -1,4 +1,4 @@
-"""Block the deletion of files that are still in use: by an Argo CD Application, or by a file that stays."""
+"""Block the deletion of files that a remaining file refers to."""
 
 from __future__ import annotations
 
@@ -7,61 +7,9 @@ from collections.abc import Iterable
 
 from migration.deletion.verdicts import Verdicts
 from migration.git.facts import shown
-from migration.mapping import covering
-from migration.memo import MemoKey
-from migration.model import Block, Consumer, Reason, Reference
-from migration.references.argo_consumers import Consumers
+from migration.model import Block, Reason, Reference
 from migration.references.search import References, targets
 from migration.simulation import Simulation
-
-CONSUMERS = MemoKey[Consumers]("who syncs from core")
-
-
-def check_consumers(simulation: Simulation, verdicts: Verdicts) -> None:
-    """Block what Argo CD syncs from core: deleting it would delete what it deployed."""
-    consumers = _consumers(simulation)
-    for consumer in consumers.known:
-        covered = [path for path in verdicts.proofs if consumers.covers(consumer, path)]
-        fix = "make the Application sync from gitops first, or accept the loss: "
-        _block_consumed(verdicts, consumer.path, consumer.where, covered, fix)
-    if consumers.why_unknown:
-        verdicts.notes.append(f"the live Argo CD Applications are unknown: {consumers.why_unknown}")
-        for consumer in consumers.possible:
-            _block_possibly_consumed(simulation, verdicts, consumers, consumer)
-
-
-def _consumers(simulation: Simulation) -> Consumers:
-    return simulation.memo.answer(CONSUMERS, lambda: Consumers(simulation))
-
-
-def _block_possibly_consumed(
-    simulation: Simulation, verdicts: Verdicts, consumers: Consumers, consumer: Consumer
-) -> None:
-    """Block what an Application in core's own files syncs: without the cluster it is not known whether it is live."""
-    never_live = [covering(row.path) for row in simulation.mapping.unasked]
-
-    def is_possible(path: str) -> bool:
-        return consumers.covers(consumer, path) and not any(covers(path) for covers in never_live)
-
-    covered = [path for path in verdicts.proofs if is_possible(path)]
-    where = f"{consumer.where} declares an Application that syncs from here; {consumers.why_unknown}"
-    _block_consumed(
-        verdicts,
-        consumer.path,
-        where,
-        covered,
-        "log in so that the cluster can be queried (inv aks.login), or accept the loss: ",
-    )
-
-
-def _block_consumed(verdicts: Verdicts, synced: str, where: str, covered: list[str], fix: str) -> None:
-    blocked = [path for path in covered if not verdicts.is_accepted(path)]
-    if not blocked:
-        return
-    name = synced if synced in blocked else synced.rstrip("/") + "/"
-    block = Block.at(name, Reason.CONSUMED, where, f"{fix}--accept {shlex.quote(name)}")
-    for path in blocked:
-        verdicts.block(path, block)
 
 
 def check_references(simulation: Simulation, references: References, verdicts: Verdicts) -> None:
@@ -78,7 +26,7 @@ def check_references(simulation: Simulation, references: References, verdicts: V
         deleted = set(verdicts.proofs)
         blocking: dict[Reference, list[str]] = {}
         for reference in references.broken_by(deleted, to_scan):
-            blocked = _blocked_by(simulation, reference, deleted, verdicts)
+            blocked = _blocked_by(simulation, reference, deleted)
             if blocked:
                 blocking[reference] = blocked
             else:
@@ -91,10 +39,10 @@ def check_references(simulation: Simulation, references: References, verdicts: V
     verdicts.references = sorted(ignored, key=_place)
 
 
-def _blocked_by(simulation: Simulation, reference: Reference, deleted: set[str], verdicts: Verdicts) -> list[str]:
+def _blocked_by(simulation: Simulation, reference: Reference, deleted: set[str]) -> list[str]:
     if not reference.holds or simulation.accepted(reference.file):
         return []
-    return [path for path in targets(reference.target, deleted) if not verdicts.is_accepted(path)]
+    return targets(reference.target, deleted)
 
 
 def _block_referenced(blocking: dict[Reference, list[str]], verdicts: Verdicts) -> set[str]:
@@ -124,7 +72,7 @@ def report_references_to_blocked(
 
 def _referenced(reference: Reference) -> Block:
     maybe = "" if reference.sure else "maybe: "
-    fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept: --accept {shlex.quote(reference.target)}"
+    fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept that it breaks: --accept {shlex.quote(reference.file)}"
     return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 
 from migration.deletion.candidates import candidates, matching
+from migration.deletion.consumed import check_consumers
 from migration.deletion.copies import check_copies
-from migration.deletion.in_use import check_consumers, check_references, report_references_to_blocked
+from migration.deletion.in_use import check_references, report_references_to_blocked
 from migration.deletion.verdicts import ProofKind, Verdicts
 from migration.git.objects import GITLINK
 from migration.memo import MemoKey
@@ -31,7 +32,7 @@ def review(simulation: Simulation) -> Verdicts:
 
 def start_searches(simulation: Simulation) -> None:
     """Let git start the searches that the review needs, if there is anything to review."""
-    rows = [row for row in simulation.mapping.cleanup if row.step in simulation.request.keys]
+    rows = [row for key, row in simulation.mapping.cleanups.items() if key in simulation.request.keys]
     if any(matching(simulation.core.tree, area) for row in rows for area in row.paths):
         argo_consumers.start_searches(simulation)
         References(simulation, _areas(simulation)).start_search()
@@ -39,7 +40,7 @@ def start_searches(simulation: Simulation) -> None:
 
 def _review(simulation: Simulation) -> Verdicts:
     verdicts = Verdicts()
-    steps = [row.step for row in simulation.mapping.cleanup if row.step in simulation.request.keys]
+    steps = [key for key in simulation.mapping.cleanups if key in simulation.request.keys]
     paths = [path for step in steps for path in candidates(simulation, step)]
     if not paths:
         return verdicts
@@ -57,21 +58,22 @@ def _references(simulation: Simulation) -> References:
 
 
 def _areas(simulation: Simulation) -> list[str]:
-    return [area for row in simulation.mapping.cleanup for area in row.paths]
+    return [area for row in simulation.mapping.cleanups.values() for area in row.paths]
 
 
 def _check_content(simulation: Simulation, paths: list[str], verdicts: Verdicts) -> None:
-    """Find the proof that the content of each file is not lost; those that move are judged by their copies."""
+    """Find the proof that the content of each file is not lost; those that move are judged by their copies.
+
+    Nothing is accepted before its content was looked at: --accept does not stand for a commit, a push or a pin.
+    """
     uncommitted = set(simulation.core.facts.dirty)
     destinations: dict[str, str] = {}
     for path in paths:
         move = simulation.mapping.move_of(path)
-        if simulation.accepted(path):
-            verdicts.prove(path, ProofKind.ACCEPTED, "accepted with --accept")
-        elif path in uncommitted:
+        if path in uncommitted:
             verdicts.refuse(path, Reason.UNCOMMITTED, f"core:{path}", "commit or stash the change, then run this again")
         elif simulation.core.tree.files[path].mode == GITLINK:
-            fix = f"this is a submodule: delete it with git rm, or accept its loss: --accept {shlex.quote(path)}"
+            fix = f"this is a submodule: git -C {shlex.quote(str(simulation.core.facts.folder))} rm {shlex.quote(path)}"
             verdicts.refuse(path, Reason.CUSTOM, f"core:{path}", fix)
         elif move is not None:
             destinations[path] = move[1]
@@ -85,6 +87,8 @@ def _check_superseded(simulation: Simulation, path: str, verdicts: Verdicts) -> 
     row = simulation.mapping.superseded_by(path)
     if row is not None:
         verdicts.prove(path, ProofKind.SUPERSEDED, f"superseded by {row.by}: {row.reason}")
-        return
-    fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
-    verdicts.refuse(path, Reason.UNMAPPED, MAPPING, fix)
+    elif simulation.accepted(path):
+        verdicts.accept(path)
+    else:
+        fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
+        verdicts.refuse(path, Reason.UNMAPPED, MAPPING, fix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from migration.model import Block, Reason, Reference
@@ -18,10 +18,11 @@ class ProofKind(StrEnum):
 
 @dataclass(frozen=True)
 class Proof:
-    """The proof that a file may be deleted, and its wording in the plan."""
+    """The proof that a file may be deleted, and its wording in the plan. lost: what is lost by it, if anything."""
 
     kind: ProofKind
     text: str
+    lost: str = ""
 
 
 @dataclass
@@ -40,6 +41,15 @@ class Verdicts:
         """Allow the deletion."""
         self.proofs[path] = Proof(kind, text)
 
+    def accept(self, path: str) -> None:
+        """Allow the deletion although the content of the file is lost."""
+        self.proofs[path] = Proof(ProofKind.ACCEPTED, "accepted with --accept", path)
+
+    def add_loss(self, path: str, lost: str) -> None:
+        """Say what else the deletion of a proven file destroys."""
+        proof = self.proofs[path]
+        self.proofs[path] = replace(proof, lost="; ".join(filter(None, (proof.lost, lost))))
+
     def refuse(self, path: str, reason: Reason, where: str, fix: str) -> None:
         """Block the deletion of the file."""
         self.block(path, Block.at(path, reason, where, fix))
@@ -52,6 +62,9 @@ class Verdicts:
             blocks.append(block)
 
     def is_accepted(self, path: str) -> bool:
-        """Did the user accept the loss of this file with --accept?"""
+        """Will the content of this file be lost because the user accepted that?
+
+        This says nothing about references to the file: they are waived by accepting the file that holds them.
+        """
         proof = self.proofs.get(path)
         return proof is not None and proof.kind is ProofKind.ACCEPTED

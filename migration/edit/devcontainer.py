@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from migration.edit import mounts
 from migration.edit.jsonc import Jsonc
 from migration.mapping import DevContainer
 from tasks.core.errors import Trouble
 
 _Document = dict[str, Any]
 _TYPES: dict[str, type] = {
-    "features": dict, "containerEnv": dict, "portsAttributes": dict, "runArgs": list, "capAdd": list, "mounts": list, "forwardPorts": list,
+    "features": dict, "containerEnv": dict, "remoteEnv": dict, "portsAttributes": dict, "build": dict, "runArgs": list, "capAdd": list, "mounts": list, "forwardPorts": list,
 }  # fmt: skip
 
 
@@ -24,12 +25,13 @@ class Action(StrEnum):
     APPEND = "append"
     DROP = "drop"
     REMOVE = "remove"
+    REPLACE = "replace"
     SET = "set"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit of the member at this path of keys. value: the entries to append, the entry to drop, or what to set."""
+    """One edit of the member at this path of keys. value: the entries to append, the entry to drop, or the new value."""
 
     action: Action
     keys: tuple[str, ...]
@@ -44,31 +46,38 @@ class Edit:
                 document.drop(self.keys, self.value)
             case Action.REMOVE:
                 document.remove(*self.keys)
+            case Action.REPLACE:
+                document.replace(self.keys, self.value)
             case Action.SET:
                 document.set(self.keys, self.value)
 
 
 def edits_for(now: _Document, wanted: _Document, rules: DevContainer) -> list[Edit]:
     """The edits that the document needs. wanted: the suite's own devcontainer.json. Raises Trouble for a wrong type."""
-    _check_types(now)
-    removed_mounts, added_mounts = _mounts(now.get("mounts", []), wanted.get("mounts", []))
+    check_types(now)
+    arguments = now.get("runArgs", [])
+    elsewhere = mounts.of_arguments(arguments)
+    wanted_mounts = [m for m in wanted.get("mounts", []) if mounts.parts(m)["target"] not in elsewhere]
+    removed_mounts, added_mounts = mounts.exchanged(now.get("mounts", []), wanted_mounts)
     added = {
-        "runArgs": _added_arguments(now.get("runArgs", []), wanted.get("runArgs", [])),
-        "capAdd": _added(now, wanted, "capAdd"),
-        "forwardPorts": _added(now, wanted, "forwardPorts"),
+        "runArgs": _added_arguments(now, wanted.get("runArgs", [])),
+        "capAdd": _added_capabilities(now, wanted.get("capAdd", [])),
+        "forwardPorts": [p for p in wanted.get("forwardPorts", []) if not _spellings(p) & _texts(now, "forwardPorts")],
         "mounts": added_mounts,
     }
     return [
         *_removed_members("features", now, rules.drop_features),
         *_removed_ports(now, rules.drop_ports),
         *_removed_members("containerEnv", now, rules.drop_env),
+        *_removed_members("remoteEnv", now, rules.drop_env),
         *(Edit(Action.DROP, ("mounts",), mount) for mount in removed_mounts),
         *(Edit(Action.APPEND, (key,), values) for key, values in added.items() if values),
         *_set_members(now, wanted),
     ]
 
 
-def _check_types(now: _Document) -> None:
+def check_types(now: _Document) -> None:
+    """Raises Trouble when a member that is read has another type than the specification says."""
     for key, kind in _TYPES.items():
         if not isinstance(now.get(key, kind()), kind):
             raise Trouble(f"`{key}` is not {'a list' if kind is list else 'an object'}", fix="fix devcontainer.json")
@@ -82,62 +91,57 @@ def _removed_members(group: str, now: _Document, patterns: Iterable[str]) -> Ite
 
 def _removed_ports(now: _Document, ports: Iterable[int]) -> Iterator[Edit]:
     for port in ports:
-        spellings = (port, str(port), f"localhost:{port}")
         for entry in now.get("forwardPorts", []):
-            if entry in spellings:
+            if str(entry) in _spellings(port):
                 yield Edit(Action.DROP, ("forwardPorts",), entry)
         if str(port) in now.get("portsAttributes", {}):
             yield Edit(Action.REMOVE, ("portsAttributes", str(port)))
 
 
-def _added(now: _Document, wanted: _Document, key: str) -> list[Any]:
-    return [value for value in wanted.get(key, []) if value not in now.get(key, [])]
+def _spellings(port: int) -> set[str]:
+    return {str(port), f"localhost:{port}"}
 
 
-def _added_arguments(now: list[Any], wanted: list[str]) -> list[str]:
+def _texts(now: _Document, key: str) -> set[str]:
+    return {str(value) for value in now.get(key, [])}
+
+
+def _is_privileged(now: _Document) -> bool:
+    """Does the container have all capabilities and devices?"""
+    return now.get("privileged") is True or "--privileged" in now.get("runArgs", [])
+
+
+def _added_capabilities(now: _Document, wanted: list[str]) -> list[str]:
+    """The capabilities that neither capAdd nor an argument of `docker run` gives."""
+    words = " ".join(map(str, now.get("runArgs", []))).upper()
+    by_argument = re.findall(r"--CAP-ADD[= ](\S+)", words)
+    given = {name.upper().removeprefix("CAP_") for name in [*_texts(now, "capAdd"), *by_argument]}
+    return [] if _is_privileged(now) or "ALL" in given else [name for name in wanted if name not in given]
+
+
+def _added_arguments(now: _Document, wanted: list[str]) -> list[str]:
     """The arguments of `docker run` that are not given yet; a flag and its value may be two entries."""
-    flags = {str(argument).partition("=")[0] for argument in now}
-    devices = {str(argument).removeprefix("--device=") for argument in now}
+    words = [str(argument) for argument in now.get("runArgs", [])]
+    flags = {"--hostname" if word == "-h" else word.partition("=")[0] for word in words}
+    devices = {word.removeprefix("--device=").partition(":")[0] for word in words}
+    shares_name = re.search(r"--net(?:work)?[= ]container:|--uts[= ]host", " ".join(words))  # refuse a --hostname
 
     def is_given(argument: str) -> bool:
-        if argument in now or argument.removeprefix("--device=") in devices:
-            return True
-        return "device" not in argument and argument.partition("=")[0] in flags  # --device may be given repeatedly
+        if argument.startswith("--device="):  # it may be given repeatedly
+            return _is_privileged(now) or argument.removeprefix("--device=") in devices
+        flag = argument.partition("=")[0]
+        return flag in flags or (flag == "--hostname" and shares_name is not None)
 
     return [argument for argument in wanted if not is_given(argument)]
 
 
-def _mounts(now: list[Any], wanted: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Replace shared volumes by those of this workspace: two containers with one ~/.kube would switch each other's cluster.
-
-    The first list is to be dropped, the second to be added.
-    """
-    by_target = {_target(mount): mount for mount in now}
-    shared: list[Any] = []
-    added: list[Any] = []
-    for mount in wanted:
-        existing = by_target.get(_target(mount))
-        if existing is None:
-            added.append(mount)
-        elif "devcontainerId" not in str(existing):
-            shared.append(existing)
-            added.append(mount)
-    return shared, added
-
-
-def _target(mount: object) -> str:
-    """The path in the container: {"target": "/a"}, "source=x,target=/a,type=volume" or "source=x,dst=/a"."""
-    if isinstance(mount, dict):
-        return str(mount.get("target", ""))
-    targets = (part.partition("=")[2] for part in str(mount).split(",") if part.startswith(("target=", "dst=")))
-    return next(targets, str(mount))
-
-
 def _set_members(now: _Document, wanted: _Document) -> Iterator[Edit]:
     for group in ("containerEnv", "portsAttributes"):
+        given = {*now.get(group, {}), *(now.get("remoteEnv", {}) if group == "containerEnv" else {})}
         for key, value in wanted.get(group, {}).items():
-            if key not in now.get(group, {}):
+            if key not in given:
                 yield Edit(Action.SET, (group, key), value)
+    given_otherwise = {"remoteUser": "containerUser" in now, "init": "--init" in now.get("runArgs", [])}
     for key in ("remoteUser", "init", "updateContentCommand", "postCreateCommand"):
-        if key in wanted and key not in now:
+        if key in wanted and key not in now and not given_otherwise.get(key):
             yield Edit(Action.SET, (key,), wanted[key])

@@ -36,9 +36,12 @@ def plain(text: str, name: str) -> dict[str, Any]:
 class Jsonc:
     """A text of JSON with comments whose objects and lists can get and lose members."""
 
-    def __init__(self, text: str, name: str) -> None:
-        """Raises Trouble with the place when the text cannot be read."""
-        self.name = name
+    def __init__(self, text: str, name: str, obsolete: re.Pattern[str] | None = None) -> None:
+        """Raises Trouble with the place when the text cannot be read.
+
+        obsolete: a comment above a removed member that matches is removed with it
+        """
+        self.name, self._obsolete = name, obsolete
         self._byte_order_mark = "\ufeff" if text.startswith("\ufeff") else ""
         self.text = text.removeprefix("\ufeff")
         self._parse()
@@ -82,6 +85,20 @@ class Jsonc:
             return
         keys = [key for key, _ in self._members(parent)]
         self._add(parent, keys, f"{json.dumps(path[-1])}: {json.dumps(value, ensure_ascii=False)}")
+
+    def replace(self, path: tuple[str, ...], value: Any) -> None:
+        """Give the member at this path another value."""
+        node = self._at(path)
+        if node is not None and self._value(node) != value:
+            self._splice(*self._span(node), json.dumps(value, ensure_ascii=False))
+
+    def exchange(self, old: str, new: str, value: Any) -> None:
+        """Put another member, with its name and value, in the place of a member of the root."""
+        for key, node in self._members(self._root):
+            if self._value(key) == old:
+                text = f"{json.dumps(new)}: {json.dumps(value, ensure_ascii=False)}"
+                self._splice(self._span(key)[0], self._span(node)[1], text)
+                return
 
     def append(self, path: tuple[str, ...], values: list[Any]) -> None:
         """Add the values that the list at this path lacks. A list that does not exist is created."""
@@ -194,7 +211,7 @@ class Jsonc:
         line_end = self._line_end(stop)
         is_alone = not self.text[line:start].strip() and self._skip(stop, line_end) >= line_end
         if is_alone:
-            start, stop = line, min(line_end + 1, len(self.text))
+            start, stop = self._with_comment_above(line), min(line_end + 1, len(self.text))
         elif has_comma:
             while self.text[stop : stop + 1] == " ":
                 stop += 1
@@ -204,6 +221,17 @@ class Jsonc:
         else:  # the last member: the comma of the one before it would be left over
             self._splice(start, stop, "", parse=False)
             self._splice(comma_before, comma_before + 1, "")
+
+    def _with_comment_above(self, line: int) -> int:
+        """The start of the obsolete comment above the line that starts here; else the start of the line."""
+        lines = self.text[:line].splitlines(keepends=True)
+        first = next((n for n in range(len(lines) - 1, -1, -1) if not lines[n].lstrip().startswith("//")), -1) + 1
+        texts = [text.strip().removeprefix("//").strip() for text in lines[first:]]
+        matching = (n for n, text in enumerate(texts) if self._obsolete is not None and self._obsolete.search(text))
+        top = next(matching, len(texts))
+        while 0 < top < len(texts) and texts[top][:1].islower():  # it continues the sentence of the line above it
+            top -= 1
+        return line - sum(map(len, lines[first + top :]))
 
     def _comma_before(self, place: int) -> int | None:
         """The comma before the place, if only blanks and comments are between them."""

@@ -27,7 +27,7 @@ def replaced(data: bytes, rule: Rewrite) -> bytes:
 def apply_replacements(draft: Draft) -> None:
     """Apply the replacements that the mapping lists for this step."""
     for rule in draft.simulation.mapping.rewrites:
-        if rule.step == draft.key:
+        if rule.key == draft.key:
             _apply(draft, rule)
 
 

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from migration.git.objects import Entry, Git, Tree, decode
+from migration.git.pipe import Piped
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
-from tasks.core.process.pipe import Piped
 
 _OPERATIONS = {  # file in the git folder -> what is in progress, and how to end it
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),

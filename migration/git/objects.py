@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from migration.git.pipe import Piped
 from tasks.core.errors import ToolError
-from tasks.core.process.pipe import Piped
 
 # Set by a surrounding git (a hook, an alias): they would point every call to another repository.
 _FOREIGN = (
@@ -92,11 +92,7 @@ class Git:
     def feed(self, data: bytes, *args: str, timeout: float = 300.0, **env: str) -> bytes:
         """Run git with these bytes on its stdin."""
         with self.start(*args, stdin=True, **env) as child:
-            try:
-                child.stdin.write(data)
-                child.stdin.close()
-            except BrokenPipeError:
-                raise child.failed() from None
+            child.send(data, close=True)
             return child.result(timeout=timeout)
 
 
@@ -289,8 +285,7 @@ class Blobs:
             self._child = self._git.start("cat-file", "--batch", stdin=True)
         child = self._child
         try:
-            child.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
-            child.stdin.flush()
+            child.send("".join(f"{oid}\n" for oid in oids).encode())
             for oid in oids:
                 head = child.stdout.readline().split()
                 if len(head) != 3:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migration.destinations import destinations
 from migration.edit.replacements import replaced
 from migration.git.facts import shown
 from migration.git.objects import Entry, is_binary
 from migration.mapping import Mapping, Move, any_glob
-from migration.phases.destinations import destinations
 from migration.references.path_scan import ScannedPath, scan
 from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, Simulation
@@ -66,7 +66,7 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
     mapping = draft.simulation.mapping
     new = _with_new_paths(old, mapping)
     for rule in mapping.rewrites:
-        if rule.step == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
+        if rule.key == draft.key and rule.repo == "gitops" and any_glob(rule.files).match(place):
             new = replaced(new, rule)
     if new != old:
         draft.write("gitops", place, new, f"{place}: new paths")

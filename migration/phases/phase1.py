@@ -5,16 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
+from migration.destinations import destinations, diverged_fix, find_rivals
 from migration.edit.doc_sections import section_in
 from migration.git.objects import Entry
+from migration.mapping import MOVE_STEPS
 from migration.model import Reason, Repo
 from migration.phases.copied_paths import rewrite_copied_paths
-from migration.phases.destinations import destinations
+from migration.phases.pin import pin_gitops
 from migration.repositories import Repository
-from migration.simulation import Draft, Simulation
+from migration.simulation import Draft
 from migration.step import MigrationStep
 
-COPIES = ("INFRA-10", "INFRA-11", "INFRA-12", "INFRA-13", "INFRA-14")
+COPIES = MOVE_STEPS
 
 
 def copy_files(key: str) -> Callable[[Draft], None]:
@@ -29,12 +31,13 @@ def copy_files(key: str) -> Callable[[Draft], None]:
         if not absent:
             return
         earlier = _earlier_in_gitops(simulation.gitops, list(absent.values()))
-        conflicts = _twins_that_differ(simulation) | _shared_destinations(simulation)
+        rivals = find_rivals(simulation)
         occupied = [path for path, place in absent.items() if place in gitops]
         old_versions = simulation.core.facts.ever([simulation.core.facts.at], occupied) if occupied else set()
         for path, place in absent.items():
-            if (place, core[path]) not in earlier:  # otherwise gitops had the copy, and has changed it since
-                _copy(draft, path, place, conflicts.get(path, ""), old_versions)
+            if (place, core[path]) in earlier or path in rivals.lost:
+                continue  # gitops had the copy and has changed it since, or another file takes this place
+            _copy(draft, path, place, rivals.undecided.get(path, ""), old_versions)
 
     return plan
 
@@ -47,47 +50,21 @@ def _earlier_in_gitops(gitops: Repository, places: list[str]) -> set[tuple[str, 
     return entries
 
 
-def _copy(draft: Draft, path: str, place: str, conflict: str, old_versions: set[tuple[str, Entry]]) -> None:
-    """Copy the file, or block if gitops has a file of its own there. conflict: another file of core for this place."""
+def _copy(draft: Draft, path: str, place: str, rival: str, old_versions: set[tuple[str, Entry]]) -> None:
+    """Copy the file, or block if gitops has another file there. rival: a file of core that competes with this one."""
     simulation = draft.simulation
     existing = simulation.gitops.tree.files.get(place)
-    if conflict and not simulation.accepted(path):
-        draft.block(path, Reason.DIVERGED, conflict, f"keep one of the two files, or accept both: --accept {path}")
+    if rival:
+        draft.block(path, Reason.DIVERGED, rival, diverged_fix(path, rival))
     elif existing is None:
         draft.copy(path, place, f"{path} -> {place}")
         draft.grafted = True
     elif (path, existing) in old_versions or existing.oid == simulation.core.tree.files[path].oid:
         draft.copy(path, place, f"{path} -> {place}, replacing an older version")
     elif not simulation.accepted(path):
-        fix = (
-            f"compare them: diff {simulation.core.facts.folder}/{path} {simulation.gitops.facts.folder}/{place}; "
-            f"make them equal, or keep the file of gitops: --accept {path}"
-        )
-        draft.block(path, Reason.DIVERGED, f"gitops:{place}", fix)
-
-
-def _shared_destinations(simulation: Simulation) -> dict[str, str]:
-    """The files of core with the same destination and different content, each with the other."""
-    first_by_place: dict[str, str] = {}
-    conflicts: dict[str, str] = {}
-    files = simulation.core.tree.files
-    for path, place in destinations(simulation).items():
-        first = first_by_place.setdefault(place, path)
-        if first != path and files[first] != files[path]:
-            conflicts[path], conflicts[first] = first, path
-    return conflicts
-
-
-def _twins_that_differ(simulation: Simulation) -> dict[str, str]:
-    """The files of twin folders that differ, unless the mapping has decided."""
-    files, conflicts = simulation.core.tree.files, {}
-    for twins in simulation.mapping.twins:
-        for path in simulation.core.tree.under(twins.other):
-            name = path.removeprefix(twins.other)
-            twin = files.get(twins.one + name)
-            if twin is not None and twin != files[path] and name not in twins.decided:
-                conflicts[path] = twins.one + name
-    return conflicts
+        both = shlex.join((f"{simulation.core.facts.folder}/{path}", f"{simulation.gitops.facts.folder}/{place}"))
+        fix = f"compare them: diff {both}; make them equal, or keep the file of gitops: --accept {shlex.quote(path)}"
+        draft.block(path, Reason.DIFFERS, f"gitops:{place}", fix)
 
 
 def write_readmes(draft: Draft) -> None:
@@ -112,52 +89,6 @@ def write_readmes(draft: Draft) -> None:
 def _write_readme_section(draft: Draft, repo: Repo, text: str) -> None:
     old = draft.simulation.repositories.named(repo).text("README.md") or b""
     draft.write(repo, "README.md", section_in(old, "moved", text), "list where the infrastructure went")
-
-
-def pin_gitops(draft: Draft) -> None:
-    """Let core pin the gitops commit that has the copies; a remote branch must have it first."""
-    simulation = draft.simulation
-    gitops = simulation.gitops
-    if not gitops.commits and not _needs_pin(simulation):
-        return
-    is_unpushed = bool(gitops.commits or gitops.facts.unpushed(gitops.facts.at))
-    if gitops.facts.remotes() and not simulation.pushed and is_unpushed:
-        draft.person(
-            "gitops", f"push gitops: git -C {shlex.quote(str(gitops.facts.folder))} push (or run this with --push)"
-        )
-        simulation.pushed = True
-    if simulation.repositories.pin_path and simulation.repositories.pin != gitops.head:
-        draft.pin(gitops.head, f"{simulation.repositories.pin_path} -> {gitops.head[:12]}")
-
-
-def _needs_pin(simulation: Simulation) -> bool:
-    """Does the pinned commit lack a copy that gitops has, or does no remote branch have the pinned commit?"""
-    places = destinations(simulation)
-    if not places:
-        return False
-    facts = simulation.gitops.facts
-    if (
-        simulation.repositories.pin
-        and simulation.repositories.pin != simulation.gitops.head
-        and _pin_lacks_copies(simulation, places)
-    ):
-        return True
-    commit = (
-        simulation.repositories.pin
-        if simulation.repositories.pin and facts.has(simulation.repositories.pin)
-        else facts.at
-    )
-    return bool(facts.unpushed(commit))
-
-
-def _pin_lacks_copies(simulation: Simulation, places: dict[str, str]) -> bool:
-    facts, core = simulation.gitops.facts, simulation.core.tree.files
-    if not facts.has(simulation.repositories.pin):
-        return True
-    pinned_files = facts.tree_of(simulation.repositories.pin).files
-    absent = {path: place for path, place in places.items() if pinned_files.get(place) != core[path]}
-    earlier = facts.ever([simulation.repositories.pin], list(absent.values()))
-    return any((place, core[path]) not in earlier and not simulation.accepted(path) for path, place in absent.items())
 
 
 STEPS = (

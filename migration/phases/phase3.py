@@ -20,15 +20,13 @@ _HEAD = (
     "# The shared cluster: the suite's settings, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
-    "load('./tilt/intercepts.star', 'intercept_resource')",
+    "load('./tilt/intercepts.star', 'add_intercepts')",
     "load('./tilt/settings.star', 'read_settings')",
     "REMOTE_FIRST = read_settings(config.main_dir)",
 )
 _FOOT = (
-    "# Intercepts of the shared cluster's services as resources. Start one with its button or inv tilt.up --intercept NAME.",
-    "for intercepted in services_of(config.main_dir):",
-    "    if intercepted.get('ports') and os.path.exists(REMOTE_FIRST['core'] + '/' + intercepted['folder']):",
-    "        intercept_resource(REMOTE_FIRST, intercepted, False)",
+    "# Intercepts of the shared cluster's services as resources: inv tilt.up --intercept NAME, or the button in Tilt's page.",
+    "add_intercepts(REMOTE_FIRST, services_of(config.main_dir), config.parse(), selects={selects})",
 )
 
 
@@ -61,10 +59,24 @@ def _try_edit(draft: Draft, edit: Callable[[Simulation, str], str], text: str) -
     try:
         return edit(draft.simulation, text)
     except UneditableTiltfile as error:
-        draft.block(path, Reason.CUSTOM, f"{path}:{error.line}", f"{error.reason}; {error.fix}")
+        in_tiltfile = error.name in {"Tiltfile", path}
+        where = f"{path}:{_committed_line(draft, text, error.line)}" if in_tiltfile else f"{error.name}:{error.line}"
+        draft.block(path, Reason.CUSTOM, where, f"{error.reason}; {error.fix}")
     except Trouble as error:
         draft.block(path, Reason.CUSTOM, path, f"{error.what}; {error.fix}")
     return None
+
+
+def _committed_line(draft: Draft, text: str, line: int) -> int:
+    """The line of the committed Tiltfile that is this line of the text, which earlier steps may have moved."""
+    core, rows = draft.simulation.core, text.splitlines()
+    entry = core.facts.tree.get(draft.simulation.mapping.tiltfile.path)
+    committed = core.blobs.get(entry.oid).decode("utf-8", "surrogateescape").splitlines() if entry else []
+    if not 0 < line <= len(rows):
+        return line
+    same = [number for number, row in enumerate(committed, 1) if row == rows[line - 1]]
+    before = rows[: line - 1].count(rows[line - 1])
+    return same[before] if before < len(same) else line
 
 
 def load_helpers(simulation: Simulation, text: str) -> str:
@@ -177,7 +189,7 @@ def _declares_release(releases: str) -> Callable[[str], bool]:
 
 
 def _local_cluster(mapping: Mapping) -> LocalCluster:
-    areas = [path for row in mapping.cleanup for path in row.paths]
+    areas = [path for row in mapping.cleanups.values() for path in row.paths]
     pattern = any_glob(areas)
     folders = {path.rstrip("/") for path in areas}
 
@@ -213,10 +225,15 @@ def check_releases(draft: Draft) -> None:
 
 
 def add_intercepts(simulation: Simulation, text: str) -> str:
-    """Declare intercepts as resources of Tilt."""
-    from migration.edit.tiltfile import insert
+    """Declare intercepts as resources of Tilt, and the settings by which `inv tilt.up` names them."""
+    from migration.edit.tiltfile import arguments, insert
 
-    return text if "intercept_resource(" in text else insert.append_lines(text, _FOOT)
+    if "intercept_resource(" in text or re.search(r"^add_intercepts\(", text, re.MULTILINE):
+        return text
+    found = arguments.read(simulation.mapping.tiltfile.path, text, simulation.core.text)
+    return insert.append_lines(
+        insert.insert_first(text, found.definitions()), [line.format(selects=not found.selects) for line in _FOOT]
+    )
 
 
 STEPS = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
+from migration import local_clusters
 from migration.deletion.candidates import candidates
 from migration.deletion.review import review
-from migration.deletion.verdicts import ProofKind, Verdicts
+from migration.deletion.verdicts import Verdicts
 from migration.edit.replacements import apply_replacements
 from migration.model import Reference
 from migration.simulation import Draft
@@ -32,8 +33,7 @@ def _delete_or_block(draft: Draft, path: str, verdicts: Verdicts) -> None:
         draft.block(block.path, block.reason, block.where, block.fix)
     proof = verdicts.proofs.get(path)
     if proof is not None and path not in verdicts.blocks and not draft.barred:
-        lost = path if proof.kind is ProofKind.ACCEPTED else ""
-        draft.delete("core", path, proof.text, lost)
+        draft.delete("core", path, proof.text, proof.lost)
 
 
 def _is_about(draft: Draft, paths: list[str], reference: Reference) -> bool:
@@ -46,13 +46,20 @@ def _is_about(draft: Draft, paths: list[str], reference: Reference) -> bool:
     return is_start_of_path or reference.target.startswith(folders)
 
 
+def list_local_clusters(draft: Draft) -> None:
+    """List what still makes a local cluster in CI, scripts and targets. No rule can decide on it, so a person does."""
+    core = draft.simulation.core
+    for line in local_clusters.summary(local_clusters.find(core.tree.files, core.blobs, draft.simulation.own)):
+        draft.note(line)
+
+
 STEPS = (
     MigrationStep(
         "RF-40",
         4,
         "remaining files refer to the new paths",
         apply_replacements,
-        needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-10", "RF-11"),
+        needs=("INFRA-10", "INFRA-11", "INFRA-13", "RF-12", "RF-10", "RF-11"),
     ),
     MigrationStep("CLEAN-16", 4, "", delete_files, needs=("DC-10",)),
     MigrationStep("CLEAN-17", 4, "", delete_files, needs=("TILT-11", "TILT-14")),
@@ -64,4 +71,8 @@ STEPS = (
     MigrationStep("CLEAN-15", 4, "", delete_files, needs=("INFRA-11",)),
     MigrationStep("RF-41", 4, "", delete_files),
     MigrationStep("RF-42", 4, "", delete_files),
+    MigrationStep("RF-43", 4, "", delete_files, needs=("RF-10", "RF-12")),
+    MigrationStep(
+        "RF-44", 4, "what makes local clusters in CI and scripts is listed for a person", list_local_clusters
+    ),
 )

@@ -93,7 +93,8 @@ def _applications(side: Repository, paths: list[str], data: bytes) -> Iterator[C
 class Consumers:
     """The Applications that sync from core.
 
-    known:       those in the gitops tree and those in the cluster
+    declared:    those in the gitops tree
+    live:        those in the cluster
     why_unknown: why the cluster could not be queried; empty if it was
     possible:    those in core's own files, which may be live if the cluster could not be queried
     """
@@ -104,17 +105,23 @@ class Consumers:
         def of_core(consumers: Iterable[Consumer]) -> list[Consumer]:
             return [consumer for consumer in consumers if plain_url(consumer.repo_url) in urls]
 
-        self.known = of_core(in_tree(simulation.gitops, simulation.gitops.tree.files, bases=True))
+        self.declared = of_core(in_tree(simulation.gitops, simulation.gitops.tree.files, bases=True))
+        self.live: list[Consumer] = []
         self.why_unknown = ""
         self.possible: list[Consumer] = []
         try:
             if simulation.live is None:
                 raise Trouble("the cluster was not queried")
-            self.known += of_core(simulation.live())
+            self.live = of_core(simulation.live())
         except Trouble as why:
             self.why_unknown = why.what
             # Core's own manifests show what was once applied to a cluster: if it may still be live, do not delete it.
             self.possible = of_core(in_tree(simulation.core, simulation.core.facts.tree.files, bases=False))
+
+    @property
+    def known(self) -> list[Consumer]:
+        """Those in the gitops tree and those in the cluster."""
+        return [*self.declared, *self.live]
 
     @staticmethod
     def covers(consumer: Consumer, path: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from migration.git.objects import GITLINK, SYMLINK, Entry, decode
-from migration.mapping import any_glob, glob
+from migration.mapping import LISTED, any_glob, glob
 from migration.model import Reference, ReferenceKind
 from migration.references.path_scan import ScannedPath, scan
 from migration.references.search_terms import is_glob, terms_for
@@ -25,7 +25,7 @@ class References:
         self._simulation = simulation
         self._areas = [area for area in areas if area]
         self._folders = tuple(area for area in self._areas if area.endswith("/") and not is_glob(area))
-        self._listed = any_glob(simulation.mapping.references.listed)
+        self._listed = any_glob([*LISTED, *simulation.mapping.references.listed])
         self._ignored = any_glob(simulation.mapping.references.ignored)
         self._scanned: dict[tuple[str, str], list[ScannedPath]] = {}
         self._matches: dict[str, list[str]] = {}

@@ -21,7 +21,6 @@ SCHEMAS = f"{DEFAULT_FOLDER}/schema"
 _CONFIG = f"{DEFAULT_FOLDER}/"
 _OF_THE_MIGRATION = (
     "tasks/migrate.py",
-    "tasks/core/process/pipe.py",
     "config/migration.yaml",
     "config/schema/migration.json",
 )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tasks.core.errors import Trouble
 
 STARTER = "scripts/inv"
-DEFAULT_FOLDER = "config"
+DEFAULT_FOLDER, HIDDEN_FOLDER = "config", ".remote-first/config"
 ELSEWHERE = "elsewhere"  # the key of Invoke's configuration with the tasks whose code is not in this repository
 
 
@@ -30,19 +30,23 @@ def not_here(part: str) -> Trouble:
 
 
 def folder_named_in(starter: str) -> str:
-    """Return the folder of the settings that the line `config=FOLDER` of this text of scripts/inv names."""
+    """Return the folder that the line `config=FOLDER` of this text of scripts/inv names; empty without such a line."""
     for line in starter.splitlines():
         if line.startswith("config="):
             return line.removeprefix("config=").partition(" ")[0].strip("\"'/") or DEFAULT_FOLDER
-    return DEFAULT_FOLDER
+    return ""
 
 
 def config_folder(root: Path) -> str:
-    """Return the folder of the settings in this repository, from its root: `config`, unless its scripts/inv says more."""
+    """Return the folder of the settings in this repository, from its root.
+
+    Before the suite is there, a repository can have settings in HIDDEN_FOLDER: `migrate.init` wrote them.
+    """
     try:
-        return folder_named_in((root / STARTER).read_text("utf-8", "replace"))
+        named = folder_named_in((root / STARTER).read_text("utf-8", "replace"))
     except OSError:
-        return DEFAULT_FOLDER
+        named = ""
+    return named or (HIDDEN_FOLDER if (root / HIDDEN_FOLDER / "settings.yaml").is_file() else DEFAULT_FOLDER)
 
 
 CONFIG = config_folder(repository_root())

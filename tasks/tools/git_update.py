@@ -7,9 +7,7 @@ from pathlib import Path
 
 from tasks.core import origin
 from tasks.core.config.settings import Settings
-from tasks.core.errors import ToolError
 from tasks.core.plan.change import Change
-from tasks.core.process.pipe import Piped
 from tasks.core.state import store
 from tasks.tools.git import tool
 
@@ -31,31 +29,27 @@ def come_from(s: Settings, folder: Path) -> tuple[str, str]:
 
 
 def blob(s: Settings, folder: Path, name: str) -> bytes | None:
-    """Return the content of a blob; None when the repository does not have it."""
-    try:
-        return _bytes(s, folder, "cat-file", "blob", name)
-    except ToolError:
-        return None
+    """Return the content of a text in the repository; None when it has no such blob."""
+    done = tool(s)["cat-file", "blob", name].call(cwd=str(folder))
+    data = done.stdout.encode()
+    return data if done.exit == 0 and origin.recorded(data, "").strip() == name else None
 
 
 def merged(s: Settings, ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
-    """Return the three-way merge of a file; None in a conflict."""
+    """Return the three-way merge of a file; None in a conflict, or when it is not text in UTF-8."""
+    try:
+        for data in (ours, base, theirs):
+            data.decode()
+    except UnicodeDecodeError:
+        return None
     with store.temporary() as folder:
         for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
             (folder / name).write_bytes(data)
-        try:
-            return _bytes(s, folder, "merge-file", "-p", "-q", "ours", "base", "theirs")
-        except ToolError:
-            return None
+        done = tool(s)["merge-file", "-p", "-q", "ours", "base", "theirs"].call(cwd=str(folder))
+        return done.stdout.encode() if done.exit == 0 else None
 
 
 def stage(s: Settings, folder: Path, paths: Sequence[str]) -> Change[str]:
     """Add these files to the index as they are: new ones, changed ones, and deletions."""
     command = tool(s)[("add", "--all", "--force", "--", *paths)]
     return Change(f"stage {len(paths)} files", command.argv, lambda: command.run(cwd=str(folder)))
-
-
-def _bytes(s: Settings, folder: Path, *args: str) -> bytes:
-    command = tool(s)[args]
-    with Piped(command.argv, cwd=folder, env=command.tool.environment, said=command.name) as child:
-        return child.result(timeout=s.deadlines.git)

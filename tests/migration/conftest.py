@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import pytest
 from migration import cli
 from migration.cli import Flags
 from migration.engine import MigrationPlan
+from sandbox import control
 from sandbox.legacy.pair import make
 from tasks.core import ui
+from tests.migration.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,15 @@ def finished(templates: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     assert code_of(lambda: cli.plan(repos.flags(), saved)) == 0
     assert code_of(lambda: cli.apply_file(repos.flags(yes=True), saved)) == 0
     return repos
+
+
+@pytest.fixture
+def desk(finished: Pair, tmp_path: Path) -> Iterator[Desk]:
+    """A developer in the migrated core, in a sandbox."""
+    shutil.copytree(finished.folder, tmp_path / "it", symlinks=True)
+    box = control.up()
+    yield Desk(box, Pair(tmp_path / "it"))
+    control.down(box)
 
 
 def blocks(plan: MigrationPlan, reason: str = "") -> set[tuple[str, str, str]]:

@@ -16,13 +16,12 @@ from sandbox.legacy.faults_suite import CONFIG_PACKAGE, OWN_TASKS
 from tasks.core import origin
 from tasks.core.repository import repository_root
 from tests.migration.conftest import Pair, blocks
-from tests.migration.test_trials import share_environment
+from tests.migration.desk import share_environment
 
 MIGRATION = (
     "migration/",
     "starlark_harness/",
     "tasks/migrate.py",
-    "tasks/core/process/pipe.py",
     "config/migration.yaml",
     "config/schema/migration.json",
 )

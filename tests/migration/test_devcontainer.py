@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import json5
 import pytest
 
+from migration.edit import mounts
 from migration.edit.devcontainer import edits_for
 from migration.edit.jsonc import Jsonc, plain
 from migration.mapping import DevContainer
 from tasks.core.errors import Trouble
-from tests.migration.conftest import Pair, blocks
+from tests.migration.conftest import Pair
 
 RULES = DevContainer(drop_ports=[8443], drop_features=["k3d"], drop_env=["^K3D_"])
 WANTED = {
@@ -81,13 +83,62 @@ def test_a_document_that_cannot_be_edited_is_an_error_with_a_fix(text: str):
 
 
 @pytest.mark.slow
-def test_a_dev_container_in_another_folder_blocks_and_a_missing_script_is_created(pair: Callable[..., Pair]):
+def test_a_missing_script_is_created(pair: Callable[..., Pair]):
     repos = pair()
     repos.git("core", "rm", "--quiet", ".devcontainer/postCreate.sh")
     repos.git("core", "commit", "--quiet", "-m", "no script")
     assert any(c.path == ".devcontainer/postCreate.sh" for o in repos.plan((2,)).results for c in o.changes)
-    (repos.core / ".devcontainer/mine").mkdir()
-    repos.git("core", "mv", ".devcontainer/devcontainer.json", ".devcontainer/mine/")
-    repos.git("core", "commit", "--quiet", "-m", "elsewhere")
-    found = blocks(repos.plan((2,)))
-    assert (".devcontainer/mine/devcontainer.json", "custom", "config/migration.yaml") in found
+
+
+def test_a_comment_about_what_is_removed_is_removed_with_its_line():
+    text = """{
+  "mounts": [
+    // Our cache.
+    "source=cache,target=/cache,type=volume",
+    // The cluster's images,
+    // required for k3d
+    "source=k3d,target=/home/me/.kube,type=volume", // shared
+    // The end.
+  ],
+}
+"""
+    document = Jsonc(text, "devcontainer.json", re.compile("k3d"))
+    document.drop(("mounts",), "source=k3d,target=/home/me/.kube,type=volume")
+    rest = [line.strip() for line in document.whole().splitlines() if "//" in line]
+    assert rest == ["// Our cache.", "// The end."]
+
+
+MOUNT = "source=kube-${devcontainerId},target=/home/me/.kube,type=volume"
+
+
+@pytest.mark.parametrize(
+    ("now", "removed", "added"),
+    [
+        ([], [], [MOUNT]),
+        ([MOUNT], [], []),
+        (["type=volume,dst=/home/me/.kube/,src=kube-${devcontainerId}"], [], []),
+        ([{"source": "kube-${devcontainerId}", "target": "/home/me/.kube", "type": "volume"}], [], []),
+        ([{"src": "kube", "dst": "/home/me/.kube"}], [{"src": "kube", "dst": "/home/me/.kube"}], [MOUNT]),
+        (["source=x,target=/home/me/.kubernetes,type=volume"], [], [MOUNT]),
+    ],
+)
+def test_mounts_are_compared_by_what_they_mean(now: list[object], removed: list[object], added: list[object]):
+    assert mounts.exchanged(now, [MOUNT]) == (removed, added)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "member", "expected"),
+    [
+        ("runArgs", ["--privileged"], "capAdd", []),
+        ("privileged", True, "capAdd", []),
+        ("runArgs", ["--cap-add", "CAP_NET_ADMIN"], "capAdd", []),
+        ("capAdd", ["ALL"], "capAdd", ["ALL"]),
+        ("runArgs", ["-h", "x"], "runArgs", ["-h", "x", "--device=/dev/net/tun"]),
+        ("runArgs", ["--uts=host", "--privileged"], "runArgs", ["--uts=host", "--privileged"]),
+        ("forwardPorts", ["10350"], "forwardPorts", ["10350"]),
+        ("remoteEnv", {"A": "2"}, "containerEnv", {}),
+    ],
+)
+def test_what_is_given_in_another_way_is_not_added(key: str, value: object, member: str, expected: object):
+    new = json5.loads(edited(json5.dumps({key: value})))
+    assert new.get(member, type(expected)()) == expected

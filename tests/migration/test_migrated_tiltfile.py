@@ -79,6 +79,19 @@ def test_intercepts_are_resources_started_by_their_button(declared: Result):
     assert [m.name for m in intercepts if m.auto_init] == []
 
 
+@pytest.mark.parametrize("words", [("--intercept=www-ameide-platform",), ("--intercept", "www_ameide_platform")])
+def test_an_intercept_can_be_started_alone(finished: Pair, words: tuple[str, ...]):
+    started = read(finished, *words)
+    assert started.enabled == ["intercept-www-ameide-platform"]
+    assert started.manifests["intercept-www-ameide-platform"].auto_init
+
+
+def test_an_intercept_can_be_started_beside_a_release(finished: Pair):
+    started = read(finished, "--only=graph", "--intercept=www-ameide-platform")
+    assert {"apps-graph-tilt", "intercept-www-ameide-platform"} <= set(started.enabled)
+    assert "apps-www-ameide-platform-tilt" not in started.enabled
+
+
 def test_a_single_release_can_be_selected(finished: Pair):
     assert "apps-graph-tilt" in read(finished, "--only=apps-graph-tilt").enabled
     assert "apps-www-ameide-tilt" not in read(finished, "--only=apps-graph-tilt").enabled

@@ -121,6 +121,23 @@ def test_invalid_arguments_are_refused_as_in_tilt(tiltfile: Run, args: tuple[str
     assert f"Error in config.parse: {said}" in str(why.value) or said in str(why.value)
 
 
+def test_arguments_may_be_parsed_again_in_the_same_folder_only(tiltfile: Run, tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/own.star").write_text("def parse():\n    return config.parse()\n")
+    text = "load('./sub/own.star', 'parse')\n" + DEFINE + "print(parse() == config.parse())\n"
+    assert tiltfile(text, "--fast").log == ["True"]
+    (tmp_path / "sub/own.star").write_text("found = config.parse()\n")
+    with pytest.raises(TiltfileError, match="can only be called from one Tiltfile working directory per run. It was"):
+        tiltfile("load('./sub/own.star', 'found')\nconfig.parse()\n")
+
+
+def test_variables_that_it_sets_are_read_again_and_given_to_children(tiltfile: Run):
+    text = "os.putenv('A', 'b')\nprint(os.getenv('A'), str(local('echo $A', quiet=True)).strip())\n"
+    result = tiltfile(text, env={"PATH": "/usr/bin:/bin"})
+    assert result.exported == {"A": "b"}
+    assert result.log == ["b b"]
+
+
 def test_the_command_line_overrides_the_settings_file(tiltfile: Run, tmp_path: Path):
     (tmp_path / "tilt_config.json").write_text('{"only": ["c"]}')
     assert tiltfile(DEFINE + "print(cfg['only'])").log == ['["c"]']

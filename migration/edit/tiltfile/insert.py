@@ -43,6 +43,14 @@ def insert_after_loads(text: str, lines: Iterable[str]) -> str:
     return "".join([*rows[:place], end, block, *rows[place:]])
 
 
+def insert_first(text: str, lines: Iterable[str]) -> str:
+    """The text with these lines before its first statement, behind its first comments."""
+    end = line_end(text)
+    rows = text.splitlines(keepends=True)
+    place = _end_of_first_comments(rows)
+    return "".join([*rows[:place], *(line + end for line in lines), *rows[place:]])
+
+
 def line_end(text: str) -> str:
     """The line end that the text uses."""
     return "\r\n" if "\r\n" in text else "\n"

@@ -18,10 +18,10 @@ _LIST_ARGUMENTS = {"ignore", "deps", "only", "resource_deps", "trigger", "watch"
 
 
 class UneditableTiltfile(Trouble):
-    """The Tiltfile cannot be read, or a statement cannot be removed. line: of that place; reason: why."""
+    """The Tiltfile cannot be read, or a statement cannot be removed. line: of that place; reason: why; name: of the file."""
 
     def __init__(self, line: int, reason: str, *, fix: str, name: str = "Tiltfile") -> None:
-        self.line, self.reason = line, reason
+        self.line, self.reason, self.name = line, reason, name
         super().__init__(f"{name}:{line}: {reason}", fix=fix)
 
 

@@ -94,6 +94,7 @@ class Engine:
             return
         with self.lock:
             self.result = result
+            self.env = self.runner.env = {**self.env, **result.exported}  # Tilt sets them in its own process
             for number, manifest in enumerate(result.manifests.values()):
                 state = self.states.get(manifest.name) or State(manifest, number + 2, enabled=False)
                 state.manifest = manifest

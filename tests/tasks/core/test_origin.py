@@ -73,7 +73,7 @@ def test_tasks_and_tilt_read_the_same_folder(starter: str, folder: str, tmp_path
     (tmp_path / "place.star").write_text((ROOT / "tilt/place.star").read_text())
     log: list[str] = []
     evaluate(tmp_path / "Tiltfile", (), context="dev", env={}, log=log)
-    assert config_folder(tmp_path) == folder_named_in(starter) == folder
+    assert config_folder(tmp_path) == (folder_named_in(starter) or "config") == folder
     assert log == [folder]
 
 
@@ -84,3 +84,13 @@ def test_the_starter_of_this_checkout_names_its_folder_and_can_name_another():
     assert origin.adapted("scripts/inv", moved, "config") == text
     assert subprocess.run(["bash", "-n"], input=moved, check=False).returncode == 0
     assert origin.adapted("tasks.py", b"config=x\n", "y") == b"config=x\n"
+
+
+def test_settings_that_wait_for_the_suite_are_found_in_the_hidden_folder(tmp_path: Path):
+    assert config_folder(tmp_path) == "config"
+    (tmp_path / ".remote-first/config").mkdir(parents=True)
+    (tmp_path / ".remote-first/config/settings.yaml").write_text("")
+    assert config_folder(tmp_path) == ".remote-first/config"
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/inv").write_text("config=config\n")
+    assert config_folder(tmp_path) == "config"

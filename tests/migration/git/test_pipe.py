@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from migration.git.pipe import Piped
 from tasks.core.errors import TimedOut, ToolError
-from tasks.core.process.pipe import Piped
 from tests.world import until
 
 MUCH = 1_000_000  # more than any pipe holds

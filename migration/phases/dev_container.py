@@ -1,0 +1,199 @@
+"""DC-11: devcontainer.json without the local cluster, with what the tunnel needs, for the user that the image has."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from migration import carried_suite
+from migration.dev_container import hooks
+from migration.dev_container.base import Base, base_of, home_of, user_of
+from migration.dev_container.choice import Choice, choose, note_none
+from migration.edit import mounts
+from migration.edit.devcontainer import Action, Edit, check_types, edits_for
+from migration.edit.jsonc import Jsonc, plain
+from migration.mapping import Mapping
+from migration.model import Reason
+from migration.phases.post_create import chosen_from
+from migration.simulation import Draft
+from tasks.core.errors import Trouble
+from tasks.core.repository import repository_root
+
+_CONTAINER = ".devcontainer/devcontainer.json"  # of the suite
+_COMPOSE = "docker-compose.remote-first.yml"
+_DEVICE = "/dev/net/tun"
+_NEEDS_HOME = ("mounts", "containerEnv", "remoteUser")
+
+
+def edit_container(draft: Draft) -> None:
+    """Remove the local cluster from devcontainer.json, and add what the tunnel needs."""
+    choice = choose(draft)
+    if not choice.path:
+        _offer(draft)
+        return
+    path = choice.path
+    text = (draft.simulation.core.text(path) or b"").decode("utf-8", "surrogateescape")
+    try:
+        new = _edited(draft, choice, text)
+    except Trouble as error:
+        draft.block(path, Reason.CUSTOM, f"core:{path}", f"{error.what}; {error.fix}")
+        return
+    change = "no local cluster; device and capability for the tunnel, volumes of this workspace"
+    draft.write("core", path, new.encode("utf-8", "surrogateescape"), change)
+    if choice.others:
+        draft.note(f"not changed: {', '.join(choice.others)}; dev_container.folder selects another dev container")
+    _note_comments(draft, path, new)
+    _block_missing_scripts(draft, path, new)
+
+
+def _offer(draft: Draft) -> None:
+    """Without a dev container: say how to get the suite's."""
+    if draft.blocks:
+        return
+    note_none(draft)
+    core, own = draft.simulation.core.facts.folder, repository_root()
+    if core.resolve() != own and carried_suite.template(_CONTAINER) is not None:
+        source, target = shlex.quote(str(own / ".devcontainer")), shlex.quote(str(core))
+        draft.note(f"to start with the suite's dev container: cp -R {source} {target}")
+
+
+def _edited(draft: Draft, choice: Choice, text: str) -> str:
+    """The text of devcontainer.json after all edits. Raises Trouble when it cannot be edited."""
+    path, mapping, read = choice.path, draft.simulation.mapping, draft.simulation.core.text
+    now = plain(text, path)
+    check_types(now)
+    base = base_of(path, now, read)
+    wanted = _wanted(draft, path, now, base)
+    if wanted is None:
+        return text
+    edits = [
+        *edits_for(now, wanted, mapping.dev_container),
+        *_hook_edits(draft, path, now),
+        *_device_edits(draft, choice, now, base),
+    ]
+    _note_other_mounts(draft, now, wanted)
+    if not edits:
+        return text
+    document = Jsonc(text, path, _obsolete_comment(mapping))
+    for edit in edits:
+        edit.apply(document)
+        if edit.action is Action.DROP and edit.keys == ("mounts",):
+            draft.note(f"{mounts.described(edit.value)}, which all clones share, is replaced by a volume of this clone")
+    return document.whole()
+
+
+def _wanted(draft: Draft, path: str, now: dict[str, Any], base: Base) -> dict[str, Any] | None:
+    """The suite's devcontainer.json for the user of this container; None when the team has to name the user first."""
+    template = (carried_suite.template(_CONTAINER) or b"{}").decode()
+    user = user_of(now, base, draft.simulation.core.text)
+    if user in {"", "root"} and not draft.simulation.accepted(path):
+        draft.block(path, Reason.CUSTOM, f"core:{path}", _name_the_user(user, path))
+        return None
+    wanted = plain(template.replace("/home/vscode", home_of(user)), "the suite's devcontainer.json")
+    wanted["remoteUser"] = user
+    for key in _NEEDS_HOME if not user else ():
+        wanted.pop(key, None)
+    wanted.pop(hooks.CREATE, None)  # added beside the team's own command
+    if base.service:
+        wanted.pop("runArgs", None)  # has no effect with Compose
+        if "workspaceFolder" not in now:
+            fix = "set `workspaceFolder` to where the Compose file mounts the repository"
+            raise Trouble("without `workspaceFolder` the commands of a container of Compose run in /", fix=fix)
+    return wanted
+
+
+def _name_the_user(user: str, path: str) -> str:
+    why = (
+        "its user is root: Telepresence resolves no names as root in a container"
+        if user
+        else "only its image knows the user"
+    )
+    return (
+        f"{why}; set `remoteUser` to a user of the image that is not root, or go without: --accept {shlex.quote(path)}"
+    )
+
+
+def _hook_edits(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[Edit]:
+    """Commands of the local cluster are removed; the suite's setup runs when the container is created."""
+    script, read = draft.simulation.mapping.post_create.path, draft.simulation.core.text
+    removed = list(_obsolete_commands(draft, path, now))
+    runs = hooks.mentions(now, script) or hooks.runs_setup(now, script, read)
+    for command in removed:
+        if runs or command.keys != (hooks.CREATE,):
+            yield Edit(Action.REMOVE, command.keys)
+    if runs:
+        return
+    is_removed = any(command.keys == (hooks.CREATE,) for command in removed)
+    before = None if is_removed else now.get(hooks.CREATE)
+    after = hooks.with_setup(before, script)
+    if isinstance(before, dict):
+        yield Edit(Action.SET, (hooks.CREATE, hooks.OURS), after[hooks.OURS])
+    else:
+        yield Edit(Action.REPLACE if hooks.CREATE in now else Action.SET, (hooks.CREATE,), after)
+
+
+def _obsolete_commands(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[hooks.Command]:
+    """The commands that only serve the local cluster. One that does more than that blocks."""
+    obsolete = draft.simulation.mapping.post_create.obsolete
+    for command in hooks.commands(now):
+        if not any(re.search(pattern, command.text) for pattern in obsolete):
+            continue
+        chosen = chosen_from(command.script.encode("utf-8", "surrogateescape"), path, obsolete, [])
+        if chosen.kept or chosen.calls or chosen.lost:
+            what = f"`{'.'.join(command.keys)}` does more than to serve the local cluster: `{command.script[:100]}`"
+            draft.block(path, Reason.CUSTOM, f"core:{path}", f"{what}; keep only the rest")
+        else:
+            yield command
+
+
+def _device_edits(draft: Draft, choice: Choice, now: dict[str, Any], base: Base) -> Iterator[Edit]:
+    """With Compose, one more file gives the service the device of the tunnel: `runArgs` has no effect there."""
+    is_given = _DEVICE in json.dumps(base.compose.get("devices", "")) or base.compose.get("privileged") is True
+    if not base.service or is_given or now.get("privileged") is True:
+        return
+    file = f"{choice.folder}/{_COMPOSE}"
+    text = (
+        "# Telepresence creates a network device in the dev container.\n"
+        f"services:\n  {json.dumps(base.service)}:\n    devices:\n      - {_DEVICE}:{_DEVICE}\n"
+    )
+    draft.write("core", file, text.encode(), f"the device {_DEVICE} for the service {base.service}")
+    name, files = posixpath.relpath(file, posixpath.dirname(choice.path) or "."), now["dockerComposeFile"]
+    if isinstance(files, list):
+        yield Edit(Action.APPEND, ("dockerComposeFile",), [name])
+    else:
+        yield Edit(Action.REPLACE, ("dockerComposeFile",), [files, name])
+
+
+def _note_other_mounts(draft: Draft, now: dict[str, Any], wanted: dict[str, Any]) -> None:
+    elsewhere = mounts.of_arguments(now.get("runArgs", []))
+    for mount in wanted.get("mounts", []):
+        target = mounts.parts(mount)["target"]
+        if target in elsewhere:
+            draft.note(f"`runArgs` mounts {elsewhere[target]} at {target}; all clones share it, and one login")
+
+
+def _obsolete_comment(mapping: Mapping) -> re.Pattern[str]:
+    """Comments that speak of what is removed."""
+    rules = mapping.dev_container
+    words = [*rules.drop_features, *(rf"\b{port}\b" for port in rules.drop_ports), *mapping.post_create.obsolete]
+    return re.compile("|".join(words) or r"(?!)")
+
+
+def _note_comments(draft: Draft, path: str, text: str) -> None:
+    """Name the comments about the local cluster that stay, since their line does."""
+    features = "|".join(draft.simulation.mapping.dev_container.drop_features)
+    for number, line in enumerate(text.splitlines() if features else (), 1):
+        comment = re.search(rf"//.*(?:{features}).*", re.sub(r'"(?:[^"\\]|\\.)*"', '""', line))
+        if comment:
+            draft.note(f"{path}:{number}: the comment `{comment[0].strip()}` stays, because its line is still needed")
+
+
+def _block_missing_scripts(draft: Draft, path: str, text: str) -> None:
+    tree = draft.simulation.core.tree
+    for command, script in hooks.missing_scripts(plain(text, path), tree.__contains__):
+        fix = f"`{'.'.join(command.keys)}` names {script}, which does not exist; correct it"
+        draft.block(path, Reason.CUSTOM, f"core:{path}", fix)

@@ -1,0 +1,1 @@
+"""Reads a repository and proposes the configuration of its migration."""

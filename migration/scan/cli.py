@@ -1,0 +1,215 @@
+"""What `inv migrate.scan` and `inv migrate.init` do: read a repository, propose its configuration, show or write it."""
+
+from __future__ import annotations
+
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from migration import carried_suite, configuration, mapping_file
+from migration.git.facts import shown
+from migration.git.objects import Tree
+from migration.scan import company, document, local_words, placement, services
+from migration.scan.folders import Folders
+from migration.scan.kinds import Kind, kinds
+from migration.scan.proposal import Proposal, Row
+from migration.scan.reading import Sources
+from tasks.core import ui
+from tasks.core.config import catalogue, settings
+from tasks.core.errors import REFUSED, Trouble
+from tasks.core.repository import SETTINGS, repository_root
+
+_SUITE = "tasks/core/repository.py"  # a repository with this file has the suite, whose files are not the company's
+_LOCKS = ("pnpm-lock.yaml", "package-lock.json", "yarn.lock", "uv.lock", "poetry.lock", "go.sum", "Cargo.lock")
+_GLOBS = {
+    Kind.CHART: "**/Chart.yaml",
+    Kind.KUSTOMIZATION: "**/kustomization.y*ml",
+    Kind.HELMFILE: "**/helmfile*.y*ml",
+    Kind.TERRAFORM: "**/*.tf",
+    Kind.BICEP: "**/*.bicep",
+    Kind.PULUMI: "**/Pulumi*.y*ml",
+}
+_CONTENT = r"^apiVersion:\s*\S+[\s\S]*^kind:\s*\S+|^kind:\s*\S+[\s\S]*^apiVersion:\s*\S+"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A proposal, with the commit that it was made from."""
+
+    core: Path
+    commit: str
+    proposal: Proposal
+
+    def texts(self) -> dict[str, str]:
+        """Return the files of config/ by name."""
+        base = repository_root() / SETTINGS
+        tools = base.read_text(encoding="utf-8") if base.is_file() else ""
+        return {
+            "migration.yaml": document.mapping(self.proposal, self.commit),
+            "services.yaml": document.services(self.proposal, self.commit),
+            "settings.yaml": document.settings(self.proposal, self.commit, tools),
+        }
+
+
+def scan(core: str, out: str, *, json: bool) -> None:
+    """Show what is proposed for a repository: `inv migrate.scan`. Only --out writes a file."""
+    made = made_for(core)
+    if out:
+        Path(out).write_text(_in_one(made.texts()), encoding="utf-8")
+        ui.talk(f"the proposal is in {out}; inv migrate.init writes it to the files of config/")
+    if json:
+        ui.as_json({"core": str(made.core), "commit": made.commit, **made.proposal.as_json()})
+        return
+    for line in _lines(made):
+        ui.say(line)
+
+
+def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
+    """Write the proposal to the files of config/: `inv migrate.init`. Raises Trouble (3) for files that exist."""
+    made = made_for(core)
+    place = Path(folder).expanduser().absolute() if folder else made.core / configuration.folder_to_write(made.core)
+    texts = made.texts()
+    _must_be_accepted(texts)
+    existing = [name for name in texts if (place / name).exists()]
+    if existing and not yes and not dry:
+        raise Trouble(
+            f"{', '.join(existing)} {'exist' if len(existing) > 1 else 'exists'} in {place}",
+            why="what a person wrote there would be lost",
+            fix="replace: --yes; write elsewhere: --config DIR; only look: inv migrate.scan --out FILE",
+            code=REFUSED,
+        )
+    if not dry:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (place / name).write_text(text, encoding="utf-8")
+    if json:
+        ui.as_json({"schema": 1, "folder": str(place), "written": [] if dry else list(texts), "replaced": existing})
+        return
+    for name in texts:
+        ui.say(f"{'would write' if dry else 'wrote'} {place / name}")
+    for text in made.proposal.person:
+        ui.say(f"  for a person: {text}")
+
+
+def made_for(core: str) -> Scan:
+    """Scan the repository. core: empty for the one of the settings, or else the one that holds the suite."""
+    folder = _core(core)
+    sources = Sources(folder)
+    if _SUITE in sources.tree:
+        own = carried_suite.files(folder)[1]
+        sources.tree = Tree({p: e for p, e in sources.tree.files.items() if p not in own}, {}, len(sources.commit))
+    try:
+        return Scan(folder, sources.commit[:12], proposal_for(sources))
+    finally:
+        sources.close()
+
+
+def _core(core: str) -> Path:
+    if core:
+        return Path(core).expanduser().absolute()
+    has_settings = (repository_root() / SETTINGS).is_file()
+    return settings.settings().core if has_settings else repository_root()
+
+
+def proposal_for(sources: Sources) -> Proposal:
+    """Return what is proposed for a repository."""
+    found = kinds(sources)
+    proposal = Proposal(files=len(sources.tree.files))
+    folders = Folders(found)
+    placement.propose(sources, folders, proposal)
+    local_words.propose(sources, proposal)
+    services.propose(sources, proposal)
+    company.propose(sources, proposal)
+    _infrastructure(found, proposal)
+    _documents(sources, proposal)
+    return proposal
+
+
+def _infrastructure(found: dict[str, Kind], proposal: Proposal) -> None:
+    """Add what counts as infrastructure in core (criterion 4), and name what no folder of a row holds."""
+    globs = [Row(glob, True, (f"{kind} files",)) for kind, glob in _GLOBS.items() if kind in set(found.values())]
+    kept = [Row(row.value, row.sure, row.evidence[:1]) for row in proposal.rows("kept")]
+    proposal.mapping |= {"infrastructure.paths": globs, "infrastructure.exceptions": kept}
+    proposal.mapping["infrastructure.content"] = Row(_CONTENT, True, ("a manifest names its API and its kind",))
+    rows = (*proposal.rows("moves"), *proposal.rows("kept"), *proposal.rows("superseded"))
+    placed = tuple(str(row.value.get("from") or row.value["path"]) for row in rows)
+    from migration.scan.kinds import is_elsewhere
+
+    loose = [p for p, kind in found.items() if kind.infrastructure and not is_elsewhere(p) and not p.startswith(placed)]
+    by_folder = sorted({posixpath.dirname(path) or "." for path in loose})
+    for folder in by_folder[:20]:
+        inside = [path for path in loose if (posixpath.dirname(path) or ".") == folder]
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        names = ", ".join(posixpath.basename(path) for path in inside[:3])
+        proposal.person.append(f"infrastructure beside other files in {folder}: {names}{more}")
+    if len(by_folder) > 20:
+        proposal.person.append(f"infrastructure beside other files in {len(by_folder) - 20} more folders")
+
+
+def _documents(sources: Sources, proposal: Proposal) -> None:
+    """Add the defaults that only the names of files decide."""
+    locks = [path for path in sources.files if posixpath.basename(path) in _LOCKS]
+    ignored = [Row(f"**/{name}", True, (found,)) for name in _LOCKS if (found := _first_named(locks, name))]
+    ignored += [
+        Row("**/node_modules/", True, ("packages of others",)),
+        Row("**/vendor/", True, ("packages of others",)),
+    ]
+    proposal.mapping["core_urls"] = [Row(url, True, ("a remote",)) for url in sources.remote_urls if "://" in url]
+    proposal.mapping["references.ignored"] = ignored
+    readme = next((path for path in sources.files if path.lower() == "readme.md"), "")
+    if readme and readme != "README.md":
+        proposal.mapping["docs.DOC-11"] = Row(readme, True, (readme,))
+
+
+def _first_named(paths: list[str], name: str) -> str:
+    return next((path for path in paths if posixpath.basename(path) == name), "")
+
+
+def _must_be_accepted(texts: dict[str, str]) -> None:
+    """Read the files as the suite will. Raises Trouble with the line of what it does not accept."""
+    with tempfile.TemporaryDirectory(prefix="remote-first-") as folder:
+        config = Path(folder) / "config"
+        config.mkdir()
+        for name, text in texts.items():
+            (config / name).write_text(text, encoding="utf-8")
+        mapping_file.read(config / "migration.yaml")
+        catalogue.read(config / "services.yaml")
+        settings.load(Path(folder), {})
+
+
+def _in_one(texts: dict[str, str]) -> str:
+    """The mapping, and the other files as comments below it."""
+    text = texts["migration.yaml"]
+    for name in ("services.yaml", "settings.yaml"):
+        commented = "".join(f"#   {line}".rstrip() + "\n" for line in texts[name].splitlines())
+        text += f"\n# config/{name}:\n{commented}"
+    return text
+
+
+def _lines(made: Scan) -> Iterator[str]:
+    """Yield the proposal for people, a section after the other."""
+    proposal = made.proposal
+    yield f"{made.core}: {proposal.files} files at {made.commit}"
+    titles = {"moves": "moves to gitops", "kept": "stays: the product needs it", "superseded": "superseded"}
+    for key, title in titles.items():
+        rows = proposal.rows(key)
+        yield f"{title}: {len(rows)}"
+        for row in rows:
+            path = str(row.value.get("from") or row.value["path"])
+            yield f"  {row.degree:<5} {shown(path)}  {row.evidence[0]}"
+    others = [key for key in proposal.mapping if key.startswith(("tiltfile.", "dev_container.", "post_create."))]
+    yield f"of the local cluster: {len(others)} keys"
+    for key in others:
+        for row in proposal.rows(key):
+            yield f"  {row.degree:<5} {key}: {row.value}  {row.evidence[0]}"
+    yield f"services: {len(proposal.services)}"
+    for row in proposal.services:
+        yield f"  {row.degree:<5} {row.value['name']} ({row.value['folder']}, {row.value['language']})  {row.evidence[0]}"
+    yield "settings"
+    for key, value in proposal.settings.items():
+        for row in value if isinstance(value, list) else [value]:
+            yield f"  {row.degree:<5} {key}: {row.value}  {row.evidence[0]}"
+    yield f"for a person: {len(proposal.person)}"
+    yield from (f"  {text}" for text in proposal.person)
