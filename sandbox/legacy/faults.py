@@ -12,6 +12,7 @@ from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.faults_scan import SCAN
+from sandbox.legacy.faults_suite import SUITE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
@@ -98,6 +99,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("no-gitops", "there is no gitops repository", disturb=disturbed.no_gitops, excludes=("bare-gitops",)),
     Fault("bare-gitops", "the gitops repository is bare", disturb=disturbed.bare_gitops, excludes=("in-the-way",)),
     *GIT,
+    *SUITE,
     Fault("index-lock", "another git process holds the lock of core's index", disturb=disturbed.index_lock),
 )
 
