@@ -10,9 +10,9 @@ from sandbox.legacy import faults_written as written
 from sandbox.legacy.faults_containers import CONTAINERS
 from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
-from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.faults_suite import SUITE
+from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
