@@ -74,7 +74,8 @@ def _referenced(reference: Reference, is_candidate: bool) -> Block:
         fix = f"{what}; {file} is to be deleted as well: remove what blocks it first"
     else:
         fix = f"{what}; change it there, or accept that it breaks: --accept {file}"
-    return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix)
+    accept = "" if is_candidate else reference.file
+    return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix, accept)
 
 
 def _place(reference: Reference) -> tuple[str, int, str]:
