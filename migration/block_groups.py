@@ -72,8 +72,8 @@ class BlockGroup:
         """Return the first places, each in another file where there are several, and how many more there are."""
         by_place = self.reason in (Reason.REFERENCED, Reason.CONSUMED, Reason.DIVERGED) or len(self.blocks) == 1
         places = list(dict.fromkeys(block.where if by_place else shown(block.path) for block in self.blocks))
-        first = {_file(place): place for place in reversed(places)}.values()
-        return _some([*reversed(first), *(place for place in places if place not in first)])
+        first = {_file(place): place for place in reversed(places)}  # the first place of each file
+        return _some(sorted(places, key=lambda place: first[_file(place)] != place))
 
     def fix(self, offered: set[str]) -> str:
         """Return how to remove the blocks. offered: the words of `--accept` that were shown before; they are not repeated."""
