@@ -12,7 +12,7 @@ from migration.model import Block, ChangeKind, Reason, StepResult
 from tasks.core.plan.outcome import State
 from tests.migration.conftest import Pair, code_of
 
-MANY = ("one-byte", "diverged-twins", "two-sources", "argo-consumer", "broken-tiltfile", "extra-reference-makefile")
+MANY = ("one-byte", "diverged-twins", "two-sources", "argo-consumer", "broken-tiltfile", "many-blocks")
 
 
 def result(*blocks: Block, key: str = "CLEAN-10") -> StepResult:
@@ -25,10 +25,6 @@ def reference(path: str, where: str) -> Block:
 
 def test_a_plan_with_many_changes_and_blocks_is_one_screen(pair: Callable[..., Pair]):
     repos = pair(*MANY)
-    for number in range(30):
-        folder = f"infra/kubernetes/odd/{number}"
-        repos.commit("core", f"{folder}/values.yaml", b"a: 1\n")
-        repos.commit("core", f"scripts/own/{number}.sh", f"cat {folder}/values.yaml\n".encode())
     plan = repos.plan()
     changes = [change for step in plan.results for change in step.changes]
     assert len(changes) > 300
