@@ -8,6 +8,7 @@ import pytest
 
 from migration import cli, overview
 from migration.block_groups import BlockGroup, block_groups, following
+from migration.line_counts import line_counts
 from migration.model import Block, ChangeKind, Reason, StepResult
 from tasks.core.plan.outcome import State
 from tests.migration.conftest import Pair, code_of
@@ -52,15 +53,9 @@ def test_the_summary_counts_files_and_lost_lines(pair: Callable[..., Pair]):
     assert "files deleted" in lines[1]
     assert code_of(lambda: cli.apply_file(repos.flags(yes=True), saved(repos))) == 0
     rows = repos.git("core", "diff", "--numstat", "before-remote-first", "HEAD", "--", "Makefile").split("\t")
-    assert f"Makefile -{rows[1]} +{rows[0]}" in [count.text() for count in counts(plan)]
+    assert f"Makefile -{rows[1]} +{rows[0]}" in [count.text() for count in line_counts(plan.simulation.core)]
     deleted = repos.git("core", "diff", "--no-renames", "--name-only", "--diff-filter=D", "before-remote-first", "HEAD")
     assert lines[1].startswith(f"core     {len(deleted.splitlines())} files deleted")
-
-
-def counts(plan):  # type: ignore[no-untyped-def]
-    from migration.line_counts import line_counts
-
-    return line_counts(plan.simulation.core)
 
 
 def saved(repos: Pair) -> str:
