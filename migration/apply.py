@@ -12,7 +12,7 @@ from pathlib import Path
 from migration import history
 from migration.engine import MigrationPlan
 from migration.git import commit_import, locks, submodule, write
-from migration.git.facts import TRAILER, UNDO, Facts
+from migration.git.facts import TAG, TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Checkout
 from migration.model import ChangeKind, Commit, StepResult
@@ -20,8 +20,6 @@ from migration.repositories import Repository
 from migration.simulation import Simulation
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.outcome import State
-
-TAG = "before-remote-first"
 
 
 @dataclass

@@ -19,6 +19,7 @@ from migration.references.argo_consumers import plain_url
 from migration.repositories import Repositories, Repository
 from migration.simulation import Draft, Simulation, commit
 from migration.step import MigrationStep
+from migration.titles import title_of
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
 from tasks.core.plan.outcome import State
@@ -164,9 +165,9 @@ def plan(simulation: Simulation) -> MigrationPlan:
 
 
 def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...]) -> StepResult:
-    title = step.title or _title(simulation.mapping, step.key)
     draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
+    title = title_of(step, draft)
     commits = [] if unmet else commit(simulation, draft, title)
     return StepResult(
         key=step.key,
@@ -207,14 +208,3 @@ def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:
     step.plan(draft)
     simulation.pushed = pushed
     return bool(draft.changes)
-
-
-def _title(mapping: Mapping, key: str) -> str:
-    """The title of a step that only the mapping describes."""
-    row = mapping.cleanup_of(key)
-    if row is not None:
-        return row.title or f"{' and '.join(row.paths)} {'does' if len(row.paths) == 1 else 'do'} not exist"
-    moves = [m for m in mapping.moves if m.step == key]
-    if moves:
-        return f"{' and '.join(m.source for m in moves)} {'is' if len(moves) == 1 else 'are'} in gitops"
-    return "the mapping has nothing for this step"

@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from migration.apply import TAG, locked
+from migration.apply import locked
 from migration.git import commit_import, submodule, write
-from migration.git.facts import TRAILER, UNDO, Facts, look, shown
+from migration.git.facts import TAG, TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from migration.repositories import identities

@@ -59,7 +59,7 @@ def choose(draft: Draft) -> Choice:
 
 def note_none(draft: Draft) -> None:
     """Say that a step has nothing to do because core has no dev container."""
-    draft.note("nothing to do: core has no dev container")
+    draft.unused = "core has no dev container"
 
 
 def _only(found: list[str], folder: str) -> str:

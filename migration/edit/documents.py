@@ -13,6 +13,8 @@ from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
 from tasks.core.yaml.bounded import loader
 
+_REPLACES = "There is no local cluster. Where another passage of this page starts one, this section replaces it."
+
 
 def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
     """A configuration file as core has it in the simulation; without one, the suite's own."""
@@ -79,6 +81,27 @@ def start(simulation: Simulation) -> str:
             "",
             f"From clone to a running service takes less than {budgets.get('clone_to_running', 600)} s. You need a network",
             "connection. To change the infrastructure, open a pull request in the gitops repository.",
+            "",
+            _REPLACES,
+        ]
+    )
+
+
+def container(script: str) -> str:
+    """How the dev container starts; the section of its README. script: the one that it runs when it is created"""
+    return "\n".join(
+        [
+            "## Start",
+            "",
+            f"When the container is created, `{script}` runs `inv setup`. It never prompts; every new terminal shows what is",
+            "still missing. In the first terminal:",
+            "",
+            "```bash",
+            "inv aks.login",
+            "inv setup",
+            "```",
+            "",
+            _REPLACES,
         ]
     )
 

@@ -38,6 +38,20 @@ class Command:
         """Does it only test, print or set a shell variable, in its substitutions as well?"""
         return all(_only_reads(n) for n in _own_nodes(self.node))
 
+    @property
+    def sources(self) -> str:
+        """The file that it reads into the shell, as it is written; empty for any other command."""
+        found = re.fullmatch(r"(?:source|\.)\s+(\S.*)", self.text)
+        return found[1] if found and self.node.type == "command" else ""
+
+    @property
+    def changes_folder(self) -> bool:
+        """Does it change the folder in which the commands below it run?"""
+        above = self.node.parent
+        while above is not None and above.type not in {"subshell", "command_substitution"}:
+            above = above.parent
+        return above is None and re.match(r"(?:cd|pushd)\b", self.text) is not None
+
     def calls(self, functions: Collection[str]) -> set[str]:
         """Which of these functions it may call."""
         return _called(_own_nodes(self.node), functions)

@@ -25,6 +25,7 @@ _OPERATIONS = {  # file in the git folder -> what is in progress, and how to end
 }
 # The trailer of every commit of the migration: the key of its step, or UNDO in a commit that undoes the migration.
 TRAILER, UNDO = "Remote-First", "UNDO"
+TAG = "before-remote-first"  # where a repository was before the first commit of the migration
 _ID = re.compile(r"[0-9a-f]{40,64}")
 Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs that narrow the search
 _MANY_PATHS = 200  # a command line takes no more; git then reads the whole history

@@ -13,12 +13,14 @@ from migration import carried_suite
 from migration.dev_container import hooks
 from migration.dev_container.base import Base, base_of, home_of, user_of
 from migration.dev_container.choice import Choice, choose, note_none
+from migration.dev_container.user import user_or_block
 from migration.edit import mounts
 from migration.edit.devcontainer import Action, Edit, check_types, edits_for
 from migration.edit.jsonc import Jsonc, plain
 from migration.mapping import Mapping
 from migration.model import Reason
 from migration.phases.post_create import chosen_from
+from migration.phases.written_files import write_own
 from migration.simulation import Draft
 from tasks.core.errors import Trouble
 from tasks.core.repository import repository_root
@@ -67,32 +69,28 @@ def _edited(draft: Draft, choice: Choice, text: str) -> str:
     now = plain(text, path)
     check_types(now)
     base = base_of(path, now, read)
-    wanted = _wanted(draft, path, now, base)
-    if wanted is None:
-        return text
+    wanted = _wanted(now, base, user_of(now, base, read))
     edits = [
         *edits_for(now, wanted, mapping.dev_container),
         *_hook_edits(draft, path, now),
-        *_device_edits(draft, choice, now, base),
+        *_device_edits(choice, now, base),
     ]
     _note_other_mounts(draft, now, wanted)
-    if not edits:
+    if not edits or user_or_block(draft, path, now, base) is None:
         return text
     document = Jsonc(text, path, _obsolete_comment(mapping))
     for edit in edits:
         edit.apply(document)
+        if edit.keys == ("dockerComposeFile",):
+            _write_device(draft, choice, base.service)
         if edit.action is Action.DROP and edit.keys == ("mounts",):
             draft.note(f"{mounts.described(edit.value)}, which all clones share, is replaced by a volume of this clone")
     return document.whole()
 
 
-def _wanted(draft: Draft, path: str, now: dict[str, Any], base: Base) -> dict[str, Any] | None:
-    """The suite's devcontainer.json for the user of this container; None when the team has to name the user first."""
+def _wanted(now: dict[str, Any], base: Base, user: str) -> dict[str, Any]:
+    """The suite's devcontainer.json for the user of this container; without what needs a home when nothing names one."""
     template = (carried_suite.template(_CONTAINER) or b"{}").decode()
-    user = user_of(now, base, draft.simulation.core.text)
-    if user in {"", "root"} and not draft.simulation.accepted(path):
-        draft.block(path, Reason.CUSTOM, f"core:{path}", _name_the_user(user, path))
-        return None
     wanted = plain(template.replace("/home/vscode", home_of(user)), "the suite's devcontainer.json")
     wanted["remoteUser"] = user
     for key in _NEEDS_HOME if not user else ():
@@ -104,17 +102,6 @@ def _wanted(draft: Draft, path: str, now: dict[str, Any], base: Base) -> dict[st
             fix = "set `workspaceFolder` to where the Compose file mounts the repository"
             raise Trouble("without `workspaceFolder` the commands of a container of Compose run in /", fix=fix)
     return wanted
-
-
-def _name_the_user(user: str, path: str) -> str:
-    why = (
-        "its user is root: Telepresence resolves no names as root in a container"
-        if user
-        else "only its image knows the user"
-    )
-    return (
-        f"{why}; set `remoteUser` to a user of the image that is not root, or go without: --accept {shlex.quote(path)}"
-    )
 
 
 def _hook_edits(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[Edit]:
@@ -150,22 +137,26 @@ def _obsolete_commands(draft: Draft, path: str, now: dict[str, Any]) -> Iterator
             yield command
 
 
-def _device_edits(draft: Draft, choice: Choice, now: dict[str, Any], base: Base) -> Iterator[Edit]:
+def _device_edits(choice: Choice, now: dict[str, Any], base: Base) -> Iterator[Edit]:
     """With Compose, one more file gives the service the device of the tunnel: `runArgs` has no effect there."""
     is_given = _DEVICE in json.dumps(base.compose.get("devices", "")) or base.compose.get("privileged") is True
     if not base.service or is_given or now.get("privileged") is True:
         return
-    file = f"{choice.folder}/{_COMPOSE}"
-    text = (
-        "# Telepresence creates a network device in the dev container.\n"
-        f"services:\n  {json.dumps(base.service)}:\n    devices:\n      - {_DEVICE}:{_DEVICE}\n"
-    )
-    draft.write("core", file, text.encode(), f"the device {_DEVICE} for the service {base.service}")
-    name, files = posixpath.relpath(file, posixpath.dirname(choice.path) or "."), now["dockerComposeFile"]
+    name = posixpath.relpath(f"{choice.folder}/{_COMPOSE}", posixpath.dirname(choice.path) or ".")
+    files = now["dockerComposeFile"]
     if isinstance(files, list):
         yield Edit(Action.APPEND, ("dockerComposeFile",), [name])
     else:
         yield Edit(Action.REPLACE, ("dockerComposeFile",), [files, name])
+
+
+def _write_device(draft: Draft, choice: Choice, service: str) -> None:
+    text = (
+        "# Telepresence creates a network device in the dev container.\n"
+        f"services:\n  {json.dumps(service)}:\n    devices:\n      - {_DEVICE}:{_DEVICE}\n"
+    )
+    change = f"the device {_DEVICE} for the service {service}"
+    write_own(draft, f"{choice.folder}/{_COMPOSE}", text.encode(), change, "100644")
 
 
 def _note_other_mounts(draft: Draft, now: dict[str, Any], wanted: dict[str, Any]) -> None:

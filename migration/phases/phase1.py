@@ -16,6 +16,7 @@ from migration.phases.pin import pin_gitops
 from migration.repositories import Repository
 from migration.simulation import Draft
 from migration.step import MigrationStep
+from migration.unused_steps import why_unused
 
 COPIES = MOVE_STEPS
 
@@ -26,9 +27,10 @@ def copy_files(key: str) -> Callable[[Draft], None]:
     def plan(draft: Draft) -> None:
         simulation = draft.simulation
         core, gitops = simulation.core.tree.files, simulation.gitops.tree.files
-        absent = {
-            path: place for path, place in destinations(simulation, key).items() if gitops.get(place) != core[path]
-        }
+        places = destinations(simulation, key)
+        if not places:
+            draft.unused = why_unused(simulation, key)
+        absent = {path: place for path, place in places.items() if gitops.get(place) != core[path]}
         if not absent:
             return
         earlier = _earlier_in_gitops(simulation.gitops, list(absent.values()))

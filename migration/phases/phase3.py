@@ -20,9 +20,11 @@ _HEAD = (
     "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
+    "load('./tilt/held.star', 'hold_releases')",
     "load('./tilt/intercepts.star', 'add_intercepts')",
     "load('./tilt/settings.star', 'read_settings')",
     "REMOTE_FIRST = read_settings(config.main_dir)",
+    "hold_releases(REMOTE_FIRST)  # inv tilt.down removes them, and nobody deploys over another's",
 )
 _FOOT = (
     "# Intercepts of the shared cluster's services as resources: inv tilt.up --intercept NAME, or the button in Tilt's page.",

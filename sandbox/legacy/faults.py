@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
+from sandbox.legacy.faults_containers import CONTAINERS
 from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.model import Fault
@@ -33,6 +34,7 @@ FAULTS: tuple[Fault, ...] = (
         write=written.argo_consumer,
     ),
     *REFERENCES,
+    *CONTAINERS,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),

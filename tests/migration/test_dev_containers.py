@@ -59,7 +59,7 @@ def config(plan: MigrationPlan, path: str = MAIN) -> dict[str, object]:
 def test_without_a_dev_container_the_steps_have_nothing_to_do_and_one_is_offered(core: Core):
     plan = core({"a.txt": "x\n"}).plan((2,))
     for key in ("DC-10", "DC-11", "DC-12", "DC-13", "DC-14", "DC-15"):
-        assert step(plan, key).notes[0] == "nothing to do: core has no dev container"
+        assert step(plan, key).unused == "core has no dev container"
         assert not step(plan, key).changes
     assert "cp -R " in step(plan, "DC-11").note
 
@@ -242,3 +242,11 @@ def test_phase_2_is_done_after_one_run_and_undone_exactly(core: Core):
     assert {r.state for r in repos.plan((2,)).results} == {State.DONE}
     repos.git("core", "reset", "--quiet", "--hard", "HEAD~4")
     assert repos.tree("core") == before
+
+
+def test_a_container_of_root_that_is_accepted_stays_done(core: Core):
+    repos = core({MAIN: '{"image": "debian:13"}'})
+    assert repos.run(2) == 3
+    assert repos.run(2, accept=[MAIN]) == 0
+    assert {r.state for r in repos.plan((2,)).results} == {State.DONE}
+    assert "/root/.kube" in (repos.core / MAIN).read_text()

@@ -61,7 +61,8 @@ def added(core: Path, text: str) -> str:
         "config.define_string_list('only')\ncfg = config.parse()\n" + TEAM + ONLY,
         "config.define_string_list('only')\nload('./tilt/problems.star', 'stop')\ncfg = config.parse()\n" + TEAM + ONLY,
         "config.define_string_list('to-run', args=True)\nif True:\n    cfg = config.parse()\n" + TEAM,
-        "def arguments():\n    config.define_bool('fast')\n    return config.parse()\nfast = arguments().get('fast')\n" + TEAM,
+        "def arguments():\n    config.define_bool('fast')\n    return config.parse()\nfast = arguments().get('fast')\n"
+        + TEAM,
         "config.define_string('only')\nprint(config.parse().get('only'))\n" + TEAM,
     ],
 )
