@@ -25,7 +25,7 @@ _OUR_REGISTRY = re.compile(
     r"""default_registry\(\s*REMOTE_FIRST\[|=.*REMOTE_FIRST\[['"]registry['"]\]\[['"]host['"]\]"""
 )
 _HEAD = (
-    "# The shared cluster: the settings in config/settings.yaml, and the guard that refuses any other cluster.",
+    "# The shared cluster: the suite's settings, and the guard that refuses any other cluster.",
     "load('./tilt/catalogue.star', 'services_of')",
     "load('./tilt/guard.star', 'guard')",
     "load('./tilt/held.star', 'hold_releases')",
@@ -117,7 +117,7 @@ def _with_registry(simulation: Simulation, text: str) -> str:
     if guard is None:
         raise Trouble("the Tiltfile has no guard yet", fix="run TILT-11 first")
     host = simulation.settings.registry.host
-    new = f"default_registry({_HOST})  # registry.host of config/settings.yaml ({host} at the time of the migration)"
+    new = f"default_registry({_HOST})  # registry.host of {simulation.config}/settings.yaml ({host} at the time of the migration)"
     return _with_line_after(text, guard, new)
 
 
