@@ -90,6 +90,33 @@ def test_a_release_of_the_teams_own_tiltfile_has_a_holder(ready: Desk, colleague
     assert "no release of yours" in ready.inv("tilt.down").stdout
 
 
+def test_a_release_that_a_command_of_the_tiltfile_makes_has_a_holder(ready: Desk, colleague: dict[str, str]):
+    chart = "name: cache\nversion: 0.1.0\napiVersion: v2\n"
+    ready.repos.commit("core", "tilt/cache/Chart.yaml", chart.encode())
+    ready.repos.commit(
+        "core",
+        "tilt/cache/templates/config.yaml",
+        b"""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+""",
+    )
+    tiltfile = (ready.repos.core / "Tiltfile").read_bytes()
+    command = b"local_resource('cache', cmd='helm upgrade --install team-cache tilt/cache')\n"
+    ready.repos.commit("core", "Tiltfile", tiltfile + command)
+    for _ in range(2):
+        done = ready.inv("tilt.ci", "--", "--only=cache")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert releases(ready) == {"team-cache": "ada"}
+    refused = ready.inv("tilt.ci", "--", "--only=cache", env=colleague)
+    assert refused.returncode == 1
+    assert "the release team-cache is held by ada" in refused.stdout
+    assert releases(ready) == {"team-cache": "ada"}
+    assert ready.inv("tilt.down", "--only", "team-cache").returncode == 0
+    assert releases(ready) == {}
+
+
 def test_a_killed_deploy_is_removed(ready: Desk):
     before = baseline(ready)
     control.fault(ready.box, "release-stuck")  # kills Helm once, in the middle of a deploy
