@@ -22,6 +22,7 @@ from migration.step import MigrationStep
 from migration.titles import title_of
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
+from tasks.core.origin import placed
 from tasks.core.plan.outcome import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
@@ -105,8 +106,19 @@ def prepare(
         gitops=_repository("gitops", gitops, request),
         pin_path=_pin_path(core, gitops, below, settings.repositories.gitops),
     )
-    suite, own = carried_suite.files(core.folder)
-    return Simulation(request, repositories, mapping, settings, suite=suite, own=own, live=live)
+    carried, own = carried_suite.files(core.folder)
+    folder = carried_suite.settings_folder(repositories.core)
+    suite = carried_suite.at_their_place(carried, folder, carried_suite.here())
+    return Simulation(
+        request,
+        repositories,
+        mapping,
+        settings,
+        suite=suite,
+        own=frozenset({*suite, *(placed(path, folder) for path in own)}),
+        config=folder,
+        live=live,
+    )
 
 
 def _below_core(request: MigrationRequest) -> str:
@@ -152,23 +164,25 @@ def plan(simulation: Simulation) -> MigrationPlan:
     deletion_review.start_searches(simulation)
     results: list[StepResult] = []
     barred: dict[str, bool] = {}
+    simulation.is_barred = lambda key: bool(_unmet(simulation, BY_KEY[key], barred))
     for step in STEPS:
         if step.key not in request.keys:
             continue
-        unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
-        barred[step.key] = bool(unmet)
-        result = _plan_step(simulation, step, unmet)
+        result = _plan_step(simulation, step, barred)
         results.append(result)
-        if result.commits and step.key not in _DELETING:
+        if step.key not in _DELETING and (result.commits or barred[step.key]):
             simulation.memo.forget(deletion_review.VERDICTS)
     return MigrationPlan(simulation, results, start)
 
 
-def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...]) -> StepResult:
+def _plan_step(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> StepResult:
+    """Plan one step, and note in `barred` whether nothing of it is done."""
+    unmet = _unmet(simulation, step, barred)
     draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
+    barred[step.key] = draft.barred
     title = title_of(step, draft)
-    commits = [] if unmet else commit(simulation, draft, title)
+    commits = [] if draft.barred else commit(simulation, draft, title)
     return StepResult(
         key=step.key,
         phase=step.phase,
@@ -176,7 +190,7 @@ def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ..
         state=_state(draft),
         needs=step.needs,
         unmet=unmet,
-        changes=() if unmet else tuple(draft.changes),
+        changes=() if draft.barred else tuple(draft.changes),
         blocks=tuple(draft.blocks),
         notes=tuple(draft.notes),
         problem=draft.unknown,
@@ -194,10 +208,17 @@ def _state(draft: Draft) -> State:
     return State.PENDING if draft.changes else State.DONE
 
 
+def _unmet(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> tuple[str, ...]:
+    """The steps that this one waits for. barred: the steps planned so far, and whether nothing of them is done."""
+    return tuple(need for need in step.needs if need in BY_KEY and _is_unmet(simulation, BY_KEY[need], barred))
+
+
 def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
     """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
     if need.key in barred:
         return barred[need.key]
+    if need.key in simulation.request.keys:  # it is planned later: expect that it is done if nothing bars it
+        return bool(_unmet(simulation, need, barred))
     return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
 
 
@@ -207,4 +228,4 @@ def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:
     pushed = simulation.pushed
     step.plan(draft)
     simulation.pushed = pushed
-    return bool(draft.changes)
+    return draft.barred or bool(draft.changes)

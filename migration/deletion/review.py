@@ -11,7 +11,7 @@ import shlex
 from migration.deletion.candidates import candidates, matching
 from migration.deletion.consumed import check_consumers
 from migration.deletion.copies import check_copies
-from migration.deletion.in_use import check_references, report_references_to_blocked
+from migration.deletion.in_use import check_references
 from migration.deletion.verdicts import ProofKind, Verdicts
 from migration.git.objects import GITLINK
 from migration.memo import MemoKey
@@ -19,6 +19,7 @@ from migration.model import Reason
 from migration.references import argo_consumers
 from migration.references.search import References
 from migration.simulation import Simulation
+from tasks.core.repository import MAPPING
 
 VERDICTS = MemoKey[Verdicts]("what may be deleted")
 REFERENCES = MemoKey[References]("references in core")
@@ -45,10 +46,15 @@ def _review(simulation: Simulation) -> Verdicts:
         return verdicts
     _check_content(simulation, paths, verdicts)
     check_consumers(simulation, verdicts)
-    references = _references(simulation)
-    check_references(simulation, references, verdicts)
-    report_references_to_blocked(simulation, references, set(paths), verdicts)
+    check_references(simulation, _references(simulation), set(paths), _barred(simulation, steps), verdicts)
     return verdicts
+
+
+def _barred(simulation: Simulation, steps: list[str]) -> set[str]:
+    """What only steps delete that wait for another step: it remains, and what it refers to remains with it."""
+    free = {path for step in steps if not simulation.is_barred(step) for path in candidates(simulation, step)}
+    waiting = {path for step in steps if simulation.is_barred(step) for path in candidates(simulation, step)}
+    return waiting - free
 
 
 def _references(simulation: Simulation) -> References:
@@ -90,4 +96,4 @@ def _check_superseded(simulation: Simulation, path: str, verdicts: Verdicts) -> 
         verdicts.accept(path)
     else:
         fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
-        verdicts.refuse(path, Reason.UNMAPPED, "config/migration.yaml", fix)
+        verdicts.refuse(path, Reason.UNMAPPED, MAPPING, fix)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from migration.edit.shell import Statement, node_text, walk
-from migration.edit.shell_commands import called, commands, mentions, reads
+from migration.edit.shell_commands import Command, called, commands, mentions, reads
 
 Names = frozenset[str]
 
@@ -194,12 +194,13 @@ class _Rescue:
         if statement.root is None:
             self.lost.append(_line(statement))
         for command in commands(statement):
-            if not (
-                self._rules.drop_command(command.text)
-                or command.only_reads
-                or command.calls(self._functions) & self._bad
-            ):
+            if not all(self._goes(part) for part in (command.inner or (command,))):
                 self.lost.append(Lines(command.first, command.last, command.text.partition("\n")[0]))
+
+    def _goes(self, command: Command) -> bool:
+        """Does it belong to the local cluster, or change nothing?"""
+        is_obsolete = self._rules.drop_command(command.text)
+        return is_obsolete or command.only_reads or bool(command.calls(self._functions) & self._bad)
 
 
 def _with_what_it_needs(

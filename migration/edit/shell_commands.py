@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migration.edit.shell import SIMPLE, Statement, cut, node_text, walk
+from migration.edit.shell import SIMPLE, Statement, cut, node_text, statements, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,6 +22,9 @@ _READING = frozenset({
     "return", "shift", "sleep", "sort", "tail", "test", "tr", "true", "type", "uname", "warn", "wc", "which", "whoami",
 })  # fmt: skip
 _CALLING = frozenset({"builtin", "command", "coproc", "eval", "time", "trap"})  # builtins that may call a function
+
+
+_GIVEN_TO_A_SHELL = re.compile(r"\b(?:(?:ba|da|z)?sh\s+(?:-\w+\s+)*-\w*c|eval|su\s.*-c)\s+([\"'])(.*)\1", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Command:
         """The file that it reads into the shell, as it is written; empty for any other command."""
         found = re.fullmatch(r"(?:source|\.)\s+(\S.*)", self.text)
         return found[1] if found and self.node.type == "command" else ""
+
+    @cached_property
+    def inner(self) -> tuple[Command, ...]:
+        """The commands in the text that it gives to a shell: those of `bash -c "a && b"` or `eval "a; b"`."""
+        found = _GIVEN_TO_A_SHELL.search(self.text)
+        return tuple(c for s in statements(found[2]) for c in commands(s)) if found else ()
 
     @property
     def changes_folder(self) -> bool:

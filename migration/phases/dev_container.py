@@ -11,8 +11,9 @@ from typing import Any
 
 from migration import carried_suite
 from migration.dev_container import hooks
-from migration.dev_container.base import Base, base_of, home_of, user_of
+from migration.dev_container.base import Base, base_of, home_of, hooks_of, user_of
 from migration.dev_container.choice import Choice, choose, note_none
+from migration.dev_container.hooks import Hooks
 from migration.dev_container.user import user_or_block
 from migration.edit import mounts
 from migration.edit.devcontainer import Action, Edit, check_types, edits_for
@@ -69,10 +70,11 @@ def _edited(draft: Draft, choice: Choice, text: str) -> str:
     now = plain(text, path)
     check_types(now)
     base = base_of(path, now, read)
-    wanted = _wanted(now, base, user_of(now, base, read))
+    runs = hooks_of(now, base, draft.simulation.core.tree.has_folder)
+    wanted = _wanted(runs, base, user_of(now, base, read))
     edits = [
         *edits_for(now, wanted, mapping.dev_container),
-        *_hook_edits(draft, path, now),
+        *_hook_edits(draft, path, runs),
         *_device_edits(choice, now, base),
     ]
     _note_other_mounts(draft, now, wanted)
@@ -88,27 +90,28 @@ def _edited(draft: Draft, choice: Choice, text: str) -> str:
     return document.whole()
 
 
-def _wanted(now: dict[str, Any], base: Base, user: str) -> dict[str, Any]:
+def _wanted(runs: Hooks, base: Base, user: str) -> dict[str, Any]:
     """The suite's devcontainer.json for the user of this container; without what needs a home when nothing names one."""
     template = (carried_suite.template(_CONTAINER) or b"{}").decode()
-    wanted = plain(template.replace("/home/vscode", home_of(user)), "the suite's devcontainer.json")
+    template = template.replace("/home/vscode", home_of(user)).replace("./scripts/inv", runs.from_here("./scripts/inv"))
+    wanted = plain(template, "the suite's devcontainer.json")
     wanted["remoteUser"] = user
     for key in _NEEDS_HOME if not user else ():
         wanted.pop(key, None)
     wanted.pop(hooks.CREATE, None)  # added beside the team's own command
     if base.service:
         wanted.pop("runArgs", None)  # has no effect with Compose
-        if "workspaceFolder" not in now:
+        if "workspaceFolder" not in runs.config:
             fix = "set `workspaceFolder` to where the Compose file mounts the repository"
             raise Trouble("without `workspaceFolder` the commands of a container of Compose run in /", fix=fix)
     return wanted
 
 
-def _hook_edits(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[Edit]:
+def _hook_edits(draft: Draft, path: str, all_hooks: Hooks) -> Iterator[Edit]:
     """Commands of the local cluster are removed; the suite's setup runs when the container is created."""
     script, read = draft.simulation.mapping.post_create.path, draft.simulation.core.text
-    removed = list(_obsolete_commands(draft, path, now))
-    runs = hooks.mentions(now, script) or hooks.runs_setup(now, script, read)
+    now, removed = all_hooks.config, list(_obsolete_commands(draft, path, all_hooks))
+    runs = all_hooks.mentions(script) or all_hooks.runs_setup(script, read)
     for command in removed:
         if runs or command.keys != (hooks.CREATE,):
             yield Edit(Action.REMOVE, command.keys)
@@ -116,17 +119,17 @@ def _hook_edits(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[Edit]:
         return
     is_removed = any(command.keys == (hooks.CREATE,) for command in removed)
     before = None if is_removed else now.get(hooks.CREATE)
-    after = hooks.with_setup(before, script)
+    after = hooks.with_setup(before, all_hooks.from_here(script))
     if isinstance(before, dict):
         yield Edit(Action.SET, (hooks.CREATE, hooks.OURS), after[hooks.OURS])
     else:
         yield Edit(Action.REPLACE if hooks.CREATE in now else Action.SET, (hooks.CREATE,), after)
 
 
-def _obsolete_commands(draft: Draft, path: str, now: dict[str, Any]) -> Iterator[hooks.Command]:
+def _obsolete_commands(draft: Draft, path: str, all_hooks: Hooks) -> Iterator[hooks.Command]:
     """The commands that only serve the local cluster. One that does more than that blocks."""
     obsolete = draft.simulation.mapping.post_create.obsolete
-    for command in hooks.commands(now):
+    for command in all_hooks.commands():
         if not any(re.search(pattern, command.text) for pattern in obsolete):
             continue
         chosen = chosen_from(command.script.encode("utf-8", "surrogateescape"), path, obsolete, [])
@@ -183,8 +186,15 @@ def _note_comments(draft: Draft, path: str, text: str) -> None:
             draft.note(f"{path}:{number}: the comment `{comment[0].strip()}` stays, because its line is still needed")
 
 
+def _base_before(draft: Draft, path: str) -> Base:
+    """What the container was built from before this step: its own Compose file is not in the tree yet."""
+    read = draft.simulation.core.text
+    return base_of(path, plain((read(path) or b"").decode("utf-8", "surrogateescape"), path), read)
+
+
 def _block_missing_scripts(draft: Draft, path: str, text: str) -> None:
-    tree = draft.simulation.core.tree
-    for command, script in hooks.missing_scripts(plain(text, path), tree.__contains__):
+    tree, config = draft.simulation.core.tree, plain(text, path)
+    all_hooks = hooks_of(config, _base_before(draft, path), tree.has_folder)
+    for command, script in all_hooks.missing_scripts(lambda p: p in tree or p in draft.edits["core"]):
         fix = f"`{'.'.join(command.keys)}` names {script}, which does not exist; correct it"
         draft.block(path, Reason.CUSTOM, f"core:{path}", fix)

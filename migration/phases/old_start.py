@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from migration.dev_container.choice import choose
+from migration.dev_container.choice import chosen
 from migration.edit.doc_sections import section_in
 from migration.edit.documents import container
 from migration.git.objects import GITLINK, SYMLINK
@@ -16,15 +16,15 @@ from migration.simulation import Draft
 _DOCUMENTS = any_glob(
     ["*.md", "*.mdx", "*.rst", "*.adoc", ".github/*.md", ".devcontainer/**/*.md", "docs/**/*.md", "docs/**/*.mdx"]
 )
+_HISTORY = re.compile(r"(?:^|/)(?:CHANGELOG|CHANGES|HISTORY|NEWS|RELEASES?)[^/]*$", re.IGNORECASE)
 _OUR_SECTION = re.compile(r"<!-- (remote-first:\S+) -->.*?<!-- /\1 -->", re.DOTALL)
 _SCRIPT = re.compile(r"\.(?:sh|bash|py)$")
 
 
 def describe_start(draft: Draft) -> None:
     """Write the section about the start into the README of the dev container, and list what else is left."""
-    choice = choose(draft) if draft.simulation.core.tree.has_folder(".devcontainer") else None
-    core = draft.simulation.core
-    readme = f"{choice.folder}/README.md" if choice and choice.path else ""
+    core, choice = draft.simulation.core, chosen(draft.simulation)
+    readme = f"{choice.folder}/README.md" if choice.path else ""
     passages = list(_passages(draft))
     old = core.text(readme) if readme else None
     if old is not None:
@@ -39,15 +39,21 @@ def describe_start(draft: Draft) -> None:
 def local_words(mapping: Mapping) -> re.Pattern[str] | None:
     """The words of the mapping that only the old start has: its scripts, its cluster, its registry and its ports."""
     paths = [*(row.path for row in mapping.superseded), *(row.source for row in mapping.moves)]
-    scripts = {posixpath.basename(path) for path in paths if _SCRIPT.search(path) and not re.search(r"[*?{]", path)}
+    scripts = {_name(path) for path in paths if _SCRIPT.search(path) and not re.search(r"[*?{]", path)}
     rules = mapping.dev_container
     words = [
-        *map(re.escape, sorted(scripts)),
+        *(rf"(?<![\w.-]){re.escape(name)}" for name in sorted(scripts)),
         *(re.escape(word) for word in mapping.tiltfile.local),
         *(rf"\b(?:{word})\b" for word in rules.drop_features),
         *(rf"\blocalhost:{port}\b" for port in rules.drop_ports),
     ]
     return re.compile("|".join(words)) if words else None
+
+
+def _name(path: str) -> str:
+    """A name of the script that means no other: one word also needs its folder, since helm.sh is a site too."""
+    name = posixpath.basename(path)
+    return name if re.search(r"[-_]", name) else "/".join(path.split("/")[-2:])
 
 
 def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
@@ -72,4 +78,4 @@ def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
 
 
 def _is_document(path: str, never: tuple[str, ...]) -> bool:
-    return _DOCUMENTS.match(path) is not None and not path.startswith(never)
+    return _DOCUMENTS.match(path) is not None and not path.startswith(never) and not _HISTORY.search(path)

@@ -209,6 +209,13 @@ def test_a_kept_line_keeps_the_file_with_the_function_that_it_calls(path: str):
     assert [s.code for s in found.kept] == [f"source {path}", "require || exit 1"]
 
 
+@pytest.mark.parametrize("team", ["npm ci && k3d up", "k3d up; npm ci", "cd x\nnpm ci\nk3d up"])
+@pytest.mark.parametrize("shell", ["bash -c", "sh -ec", "sudo bash -lc", "eval", "su dev -c"])
+def test_a_command_in_a_text_for_another_shell_is_named(shell: str, team: str):
+    assert lost(f"{shell} '{team}'\n") == [f"{shell} '{team}'".partition("\n")[0]]
+    assert lost(f"{shell} 'k3d up && k3d down'\n") == []
+
+
 FILES = {
     ".devcontainer/lib/helm.sh": b'helm_require_v3() { [ -n "$HELM_BIN" ]; }\nHELM_BIN=helm\n',
     ".devcontainer/lib/all.sh": b'. "$(dirname "${BASH_SOURCE[0]}")/helm.sh"\nrequire() { k3d_version; }\n',
