@@ -31,17 +31,17 @@ def ready(desk: Desk) -> Desk:
 
 @pytest.mark.parametrize("words", [("tilt.up", "--intercept", WWW), ("intercept", WWW)])
 def test_a_request_reaches_the_process_on_this_machine(ready: Desk, words: tuple[str, ...]):
-    def answers(**headers: str) -> str:
+    def answers(slot: str = "") -> str:
         """Who answers a request; the team's own process does not say."""
-        return str(request(ready.box, HOST, **headers).get("answered_by", "local"))
+        return str(request(ready.box, HOST, X_Ameide_Agent=slot).get("answered_by", "local"))
 
     before = answers()
     with catalogue_port(3001), ready.started(*words) as run:
-        assert until(lambda: answers(X_Ameide_Agent="ada") == "local" or run.process.poll() is not None, 60), run.said
+        assert until(lambda: answers("ada") == "local" or run.process.poll() is not None, 60), run.said
         assert run.process.poll() is None, run.said
         assert until(lambda: answers() == before, 30)  # a colleague's request
         run.end(signal.SIGINT)
-        assert until(lambda: answers(X_Ameide_Agent="ada") == before, 30), answers(X_Ameide_Agent="ada")
+        assert until(lambda: answers("ada") == before, 30), answers("ada")
     assert "no release of yours" in ready.inv("tilt.down").stdout
 
 

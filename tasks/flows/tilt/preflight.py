@@ -67,7 +67,7 @@ def _must_not_apply_the_baseline(s: Settings, services: list[Service], applied: 
     if here:
         raise Refused(
             f"Tilt would overwrite the baseline: {', '.join(f'{item.kind} {item.name}' for item in here[:3])}",
-            why="k8s_yaml applies objects whoever owns them, and everybody uses those of Argo CD",
+            why="k8s_yaml overwrites the objects of every owner, and everybody uses those of Argo CD",
             fix="deploy them as a Helm release with another name (helm_resource), or give the objects other names",
         )
 
