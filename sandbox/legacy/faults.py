@@ -14,6 +14,7 @@ from sandbox.legacy.faults_proofs import PROOFS
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.faults_suite import SUITE
+from sandbox.legacy.faults_tilt import TILT
 from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
@@ -40,6 +41,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *REFERENCES,
     *CONTAINERS,
+    *TILT,
     *SCAN,
     *NEED_FAULTS,
     *PROOFS,
