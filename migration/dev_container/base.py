@@ -36,7 +36,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Base:
-    """image: of a container that is not built; service: of Compose, with the files that define it"""
+    """image: of a container without a build; service: of Compose, with the files that define it"""
 
     image: str = ""
     build: Build | None = None
@@ -45,7 +45,7 @@ class Base:
     compose: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def dockerfile(self, read: Read) -> Dockerfile | None:
-        """The Dockerfile that it is built from; None when there is none in core."""
+        """The Dockerfile that it is built from; None when core does not have it."""
         data = read(self.build.dockerfile) if self.build and self.build.is_inside else None
         if self.build is None or data is None:
             return None

@@ -147,13 +147,17 @@ def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+def _home(config: dict[str, Any]) -> str:
     user = str(config.get("remoteUser") or config.get("containerUser") or "vscode")
-    home = "/root" if user == "root" else f"/home/{user}"
-    mounts = [
-        ",".join(f"{k}={v}" for k, v in m.items()) if isinstance(m, dict) else str(m)
-        for m in config.get("mounts") or []
-    ]
+    return "/root" if user == "root" else f"/home/{user}"
+
+
+def _mount_text(mount: object) -> str:
+    return ",".join(f"{key}={value}" for key, value in mount.items()) if isinstance(mount, dict) else str(mount)
+
+
+def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    home, mounts = _home(config), list(map(_mount_text, config.get("mounts") or []))
     for folder in (".azure", ".kube"):
         subject = f"volume for ~/{folder}"
         own = next((m for m in mounts if re.search(rf"target=[^,]*/{re.escape(folder)}(,|$)", m)), "")
