@@ -22,6 +22,7 @@ from migration.step import MigrationStep
 from migration.titles import title_of
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
+from tasks.core.origin import placed
 from tasks.core.plan.outcome import State
 
 STEPS: tuple[MigrationStep, ...] = (*phase1.STEPS, *phase2.STEPS, *phase3.STEPS, *phase4.STEPS, *phase5.STEPS)
@@ -105,8 +106,19 @@ def prepare(
         gitops=_repository("gitops", gitops, request),
         pin_path=_pin_path(core, gitops, below, settings.repositories.gitops),
     )
-    suite, own = carried_suite.files(core.folder)
-    return Simulation(request, repositories, mapping, settings, suite=suite, own=own, live=live)
+    carried, own = carried_suite.files(core.folder)
+    folder = carried_suite.settings_folder(repositories.core)
+    suite = carried_suite.at_their_place(carried, folder, carried_suite.here())
+    return Simulation(
+        request,
+        repositories,
+        mapping,
+        settings,
+        suite=suite,
+        own=frozenset({*suite, *(placed(path, folder) for path in own)}),
+        config=folder,
+        live=live,
+    )
 
 
 def _below_core(request: MigrationRequest) -> str:
@@ -156,19 +168,22 @@ def plan(simulation: Simulation) -> MigrationPlan:
         if step.key not in request.keys:
             continue
         unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
-        barred[step.key] = bool(unmet)
-        result = _plan_step(simulation, step, unmet)
+        result = _plan_step(simulation, step, unmet, barred)
         results.append(result)
         if result.commits and step.key not in _DELETING:
             simulation.memo.forget(deletion_review.VERDICTS)
     return MigrationPlan(simulation, results, start)
 
 
-def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...]) -> StepResult:
+def _plan_step(
+    simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...], barred: dict[str, bool]
+) -> StepResult:
+    """Plan one step, and note in `barred` whether nothing of it is done."""
     draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
+    barred[step.key] = draft.barred
     title = title_of(step, draft)
-    commits = [] if unmet else commit(simulation, draft, title)
+    commits = [] if draft.barred else commit(simulation, draft, title)
     return StepResult(
         key=step.key,
         phase=step.phase,
@@ -176,7 +191,7 @@ def _plan_step(simulation: Simulation, step: MigrationStep, unmet: tuple[str, ..
         state=_state(draft),
         needs=step.needs,
         unmet=unmet,
-        changes=() if unmet else tuple(draft.changes),
+        changes=() if draft.barred else tuple(draft.changes),
         blocks=tuple(draft.blocks),
         notes=tuple(draft.notes),
         problem=draft.unknown,
@@ -207,4 +222,4 @@ def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:
     pushed = simulation.pushed
     step.plan(draft)
     simulation.pushed = pushed
-    return bool(draft.changes)
+    return draft.barred or bool(draft.changes)

@@ -26,6 +26,7 @@ from migration.model import (
 from migration.repositories import Repositories, Repository
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem
+from tasks.core.repository import DEFAULT_FOLDER, MAPPING
 
 
 @dataclass
@@ -42,6 +43,9 @@ class Simulation:
 
     own: frozenset[str] = frozenset()
     """Where the suite's files are in core. They name old paths by design."""
+
+    config: str = DEFAULT_FOLDER
+    """Where the suite's settings are in core."""
 
     live: Callable[[], list[Consumer]] | None = None
     """Asks the cluster for its Applications. Raises Trouble when the cluster cannot be asked."""
@@ -73,10 +77,14 @@ class Draft:
     """What one step changes, blocks and reports. Its plan fills it; the engine then commits it to the simulation."""
 
     def __init__(self, simulation: Simulation, key: str, *, barred: bool = False) -> None:
-        """barred: a needed step still has something to change, so nothing of this draft will be committed."""
+        """barred: nothing of this draft will be committed, as a needed step still has something to change.
+
+        A step that must be done as a whole or not at all sets it when something blocks.
+        """
         self.simulation, self.key, self.barred = simulation, key, barred
         self.changes: list[TreeChange] = []
         self.blocks: list[Block] = []
+        self._known_blocks: set[Block] = set()
         self.references: list[Reference] = []
         self.notes: list[str] = []
         self.unknown: Problem | None = None
@@ -84,10 +92,14 @@ class Draft:
         self.edits: dict[Repo, dict[str, Entry | None]] = {"core": {}, "gitops": {}}
         self.grafted = False
 
-    def block(self, path: str, reason: Reason, where: str, fix: str) -> None:
-        """Leave the path as it is, for this reason. where: the place that blocks."""
-        block = Block.at(path, reason, where, fix)
-        if block not in self.blocks:
+    def block(self, path: str, reason: Reason, where: str, fix: str, accept: str = "") -> None:
+        """Leave the path as it is, for this reason. where: the place that blocks; accept: what --accept must name."""
+        self.add_block(Block.at(path, reason, where, fix, accept))
+
+    def add_block(self, block: Block) -> None:
+        """Leave the path of the block as it is."""
+        if block not in self._known_blocks:
+            self._known_blocks.add(block)
             self.blocks.append(block)
 
     def note(self, text: str) -> None:
@@ -139,7 +151,7 @@ class Draft:
             return
         if any(path == p or path.startswith(p) for p in self.simulation.mapping.never):
             fix = "this path is never changed; edit the mapping"
-            self.block(path, Reason.CUSTOM, "config/migration.yaml: never", fix)
+            self.block(path, Reason.CUSTOM, f"{MAPPING}: never", fix)
             return
         self.edits[repo][path] = entry
         self.changes.append(TreeChange(repo, kind, path, text, destroys))

@@ -11,7 +11,7 @@ from migration.mapping import Cleanup
 from migration.simulation import Draft
 from migration.step import MigrationStep
 
-_NAMED = 3  # paths that a title names
+_NAMED, _NAMED_WIDTH = 3, 70  # how many paths a title names, and their characters
 
 
 def title_of(step: MigrationStep, draft: Draft) -> str:
@@ -54,10 +54,10 @@ def _of_copies(draft: Draft, sources: list[str]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    if len(names) <= _NAMED:
+    """All names where they are few and short, else the first one and how many more there are."""
+    if len(names) <= _NAMED and sum(map(len, names)) <= _NAMED_WIDTH:
         return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _files(count: int) -> str:

@@ -26,6 +26,7 @@ from sandbox.protocol.call import BOX_VARIABLE, DEVELOPER, USER_VARIABLE
 from sandbox.world.latency import PROFILES
 from tasks.core.errors import Refused, Trouble
 from tasks.core.process.processes import started
+from tasks.core.repository import config_folder
 
 __all__ = [
     "VERSIONS",
@@ -64,7 +65,8 @@ def up(
         )
     if latency not in PROFILES:
         raise Trouble(f"'{latency}' is not a latency profile", fix=f"--latency {'|'.join(PROFILES)}")
-    config = Path(repo).resolve() / "config" if repo else _ROOT / "config"
+    root = Path(repo).resolve() if repo else _ROOT
+    config = root / config_folder(root)
     if repo and not config.is_dir():
         raise Trouble(f"{repo} has no config/ folder", fix="--repo DIR of a repository with config/services.yaml")
     environ = os.environ if environ is None else environ

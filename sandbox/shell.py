@@ -13,7 +13,7 @@ from sandbox.box import Box
 from sandbox.sample import programs
 from tasks.core import ui
 from tasks.core.config import catalogue, settings
-from tasks.core.repository import repository_root
+from tasks.core.repository import config_folder, repository_root
 
 _SHELLS = ("bash", "zsh", "sh", "dash")
 
@@ -41,10 +41,11 @@ def enter(
 def sample_core(box: Box, source: Path) -> Path:
     """Create the sample repositories and programs in the sandbox's folder. source: whose config/ names the services."""
     root = repository_root()
-    s = settings.load(source if (source / "config" / "settings.yaml").exists() else root, {})
-    services = catalogue.read(source / "config" / "services.yaml")
+    config = source / config_folder(source)
+    s = settings.load(source if (config / "settings.yaml").exists() else root, {})
+    services = catalogue.read(config / "services.yaml")
     pair = sample.make(box.path, services, registry=s.registry.host, submodule=s.repositories.gitops)
-    core = sample.suite_in(pair, root, source / "config")
+    core = sample.suite_in(pair, root, config)
     programs.install(box.path / "bin", core, sys.executable)
     return core
 

@@ -27,8 +27,11 @@ _remote_dev_write() { # ROOT FILE; nothing while the suite's own environment doe
 }
 
 _remote_dev_fresh() { # ROOT FILE: is the file newer than every task and the catalogue?
-  local source
-  for source in "$1"/tasks/*.py "$1/config/services.yaml"; do
+  local source line config=config
+  while IFS= read -r line; do # the folder of the settings, as tasks/core/repository.py finds it
+    case "$line" in config=*) config=${line#config=} && config=${config%% *} && break ;; esac
+  done <"$1/scripts/inv" 2>/dev/null
+  for source in "$1"/tasks/*.py "$1/$config/services.yaml"; do
     if [ "$source" -nt "$2" ]; then return 1; fi
   done
 }

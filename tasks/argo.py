@@ -6,12 +6,13 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.core.cli.flags import JSON
+from tasks.core.repository import CATALOGUE
 
 
 @task(
     positional=["service"],
     help={
-        "service": "a service of config/services.yaml (default: all)",
+        "service": f"a service of {CATALOGUE} (default: all)",
         "check": "exit 2 if something is wrong",
         "json": JSON,
     },

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.repository import must_be_here
+from tasks.core.repository import not_here
 
 
 @task(
@@ -17,9 +19,9 @@ from tasks.core.repository import must_be_here
 )
 def demo(c: Context, fast: bool = False, migration: bool = False) -> None:
     """Show setup, an intercept, a real request, an edit and leave, in under a minute."""
-    must_be_here("sandbox")
     if migration:
-        must_be_here("migration")
+        if not find_spec("migration"):
+            raise not_here("migration")
         from sandbox.demo import migration as migration_demo
 
         migration_demo.run()

@@ -6,7 +6,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from tasks.core.cli.flags import JSON, prints_on_failure
-from tasks.core.repository import must_be_here
 
 # `eval` fails, and every task refuses to run in that shell: it would work with the real cluster.
 STOP = "export REMOTE_DEV_STATE='/dev/null/inv sandbox.env failed'; false\n"
@@ -29,7 +28,6 @@ def up(
     json: bool = False,
 ) -> None:
     """Start a sandbox; several can run at once."""
-    must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
 
@@ -55,7 +53,6 @@ def shell(
     logged_out: bool = False,
 ) -> None:
     """Open a shell in a new sandbox, which ends with it."""
-    must_be_here("sandbox")
     from sandbox import shell
 
     shell.enter(sample, telepresence, latency, repo, logged_in=not logged_out)
@@ -75,7 +72,6 @@ def env(
     """Print a sandbox's environment as shell exports; start one if none runs or its properties are given."""
     import shlex
 
-    must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
 
@@ -95,7 +91,6 @@ def env(
 @task(help={"id": ID, "all": "every sandbox of this user"}, auto_shortflags=False)
 def down(c: Context, id: str = "", all: bool = False) -> None:
     """End a sandbox with its processes, ports and files."""
-    must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
 
@@ -110,7 +105,6 @@ def down(c: Context, id: str = "", all: bool = False) -> None:
 @task(help={"name": "a fault that `inv sandbox.faults` lists", "off": "remove it", "id": ID}, auto_shortflags=False)
 def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
     """Apply a fault to a sandbox."""
-    must_be_here("sandbox")
     from sandbox import control
     from tasks.core import ui
 
@@ -121,7 +115,6 @@ def fault(c: Context, name: str, off: bool = False, id: str = "") -> None:
 @task(help={"id": ID, "json": JSON}, auto_shortflags=False)
 def faults(c: Context, id: str = "", json: bool = False) -> None:
     """List the faults, and which are applied."""
-    must_be_here("sandbox")
     from sandbox import control
     from sandbox.faults.catalogue import FAULTS
     from tasks.core import ui
@@ -158,7 +151,6 @@ def legacy(
     json: bool = False,
 ) -> None:
     """Create two git repositories as they were before the migration, to try it on."""
-    must_be_here("sandbox")
     from sandbox.legacy import cli as making
 
     if list_faults:

@@ -1,115 +1,51 @@
-"""The suite's own tests, linters and benchmarks."""
+"""The suite's own files in this repository: what differs from their origin, and a newer suite."""
 
 from __future__ import annotations
 
-import os
-import sys
-import time
+from collections.abc import Sequence
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasks.core.cli.command_line import remainder
-from tasks.core.cli.flags import JSON
+from tasks.core.cli.flags import DRY, JSON, YES, dry
+
+
+@task(help={"check": "exit 2 if a file was edited, deleted or added here", "json": JSON}, auto_shortflags=False)
+def check(c: Context, check: bool = False, json: bool = False) -> None:
+    """Show which of the suite's files were edited, deleted or added here since they were copied."""
+    from tasks.core.config.settings import settings
+    from tasks.flows.suite import cli
+
+    cli.check(settings(), check=check, json=json)
 
 
 @task(
+    iterable=["keep"],
     help={
-        "lint": "run linters, type checker and import rules too, as CI does",
-        "contracts": "also test the contracts against the real programs in this folder",
+        "from_": "a checkout of the newer suite, with its history",
+        "keep": "a blocked file: your version stays, and counts as merged (repeatable)",
+        "yes": YES,
+        "dry_run": DRY,
+        "check": "like --dry-run; exit 2 when there is something to update",
+        "json": JSON,
     },
     auto_shortflags=False,
 )
-def test(c: Context, lint: bool = False, contracts: str = "") -> None:
-    """Run the tests; arguments after -- go to pytest."""
-    from tasks.core import ui
+def update(
+    c: Context,
+    from_: str = "",
+    keep: Sequence[str] | None = None,
+    yes: bool = False,
+    dry_run: bool = False,
+    check: bool = False,
+    json: bool = False,
+) -> None:
+    """Bring a newer suite in: your edits are merged or block, your settings stay; staged, not committed."""
     from tasks.core.errors import Trouble
-    from tasks.core.repository import must_be_here, repository_root
-
-    must_be_here("tests/test_house.py")  # elsewhere pytest would run the core repository's own tests
-    root = repository_root()
-    workers = ["-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "loadfile"]  # tests wait much
-    chosen = remainder(c)
-    commands = [
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *(["--contracts", os.path.abspath(contracts)] if contracts else []),
-            *(chosen or workers),
-        ]
-    ]
-    if lint:
-        commands = [*_linters(), *commands]
-    began = time.monotonic()
-    for argv in commands:
-        ui.talk("$ " + " ".join(argv[2:] if argv[0] == sys.executable else argv))
-        code = _run(argv, str(root))
-        if code or argv is commands[-1]:
-            minutes, seconds = divmod(round(time.monotonic() - began), 60)
-            ui.talk(f"took {minutes} min {seconds} s")
-        if code:
-            if argv is commands[-1]:
-                raise SystemExit(code)
-            raise Trouble(
-                f"{' '.join(argv[1:3] if argv[0] == sys.executable else argv[:2])} reports problems",
-                fix="fix what is listed above",
-            )
-
-
-@task(
-    help={"quick": "fewer runs", "only": "only benchmarks with this text in their name", "json": JSON},
-    auto_shortflags=False,
-)
-def bench(c: Context, quick: bool = False, only: str = "", json: bool = False) -> None:
-    """Measure the suite in one run, as ratios; write docs/benchmarks.md."""
-    from tasks.core.repository import must_be_here, repository_root
-
-    must_be_here("benchmarks")
-    argv = [
-        sys.executable,
-        "-m",
-        "benchmarks",
-        *(["--quick"] if quick else []),
-        *(["--only", only] if only else []),
-        *(["--json"] if json else []),
-    ]
-    raise SystemExit(_run(argv, str(repository_root())))
-
-
-def _linters() -> list[list[str]]:
-    """The commands that CI runs before the tests."""
     from tasks.core.repository import repository_root
+    from tasks.flows.suite import cli
 
-    root = repository_root()
-    shell = [
-        str(p.relative_to(root))
-        for p in (
-            root / "scripts/inv",
-            root / "scripts/completion.bash",
-            root / "scripts/readonly-root",
-            root / ".ci/run",
-            root / ".ci/part",
-            *sorted((root / ".devcontainer").glob("*.sh")),
-        )
-        if p.exists()
-    ]
-    docker = [str(p.relative_to(root)) for p in (root / ".devcontainer/Dockerfile",) if p.exists()]
-    bin = os.path.dirname(sys.executable)
-    return [
-        [f"{bin}/ruff", "check", "."],
-        [f"{bin}/ruff", "format", "--check", "-q", "."],
-        [sys.executable, "-m", "mypy"],
-        [f"{bin}/lint-imports"],
-        [f"{bin}/shellcheck", *shell],
-        *([[f"{bin}/hadolint", *docker]] if docker else []),
-    ]
-
-
-def _run(argv: list[str], cwd: str) -> int:
-    from pathlib import Path
-
-    from tasks.core.process import foreground
-
-    with foreground.signals() as taken:
-        return foreground.run(argv, env=dict(os.environ), cwd=Path(cwd), taken=taken)
+    if not from_:
+        raise Trouble("suite.update needs the newer suite", fix="inv suite.update --from CHECKOUT")
+    flags = {"yes": yes, "dry": dry(c, dry_run), "check": check, "json": json}
+    cli.update(from_, {"root": str(repository_root()), "keep": list(keep or ()), **flags})

@@ -7,6 +7,7 @@ from invoke.tasks import task
 
 from tasks.core.cli.command_line import remainder
 from tasks.core.cli.flags import DRY, JSON, YES, dry
+from tasks.core.repository import CATALOGUE
 
 
 @task(help={"yes": YES, "dry_run": DRY, "check": "exit 2 if not connected", "json": JSON}, auto_shortflags=False)
@@ -35,7 +36,7 @@ def list_(c: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "service": "any of its names in config/services.yaml",
+        "service": f"any of its names in {CATALOGUE}",
         "port": "LOCAL[:REMOTE], such as 3001 or 3001:http (default: from the catalogue)",
         "replace": "stop the pod's own container during the intercept",
         "personal": "intercept only requests with your slot's header; fail if that is not possible",

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILDINGS = ("tasks", "migration", "starlark_harness", "sandbox")
 SOURCES = sorted(path for building in BUILDINGS for path in (ROOT / building).rglob("*.py"))
 OUTSIDE = [p for p in SOURCES if (ROOT / "sandbox") not in p.parents]
-THIN_TASKS = {ROOT / "tasks" / name for name in ("__init__.py", "demo.py", "sandbox.py", "suite.py")}
+THIN_TASKS = {ROOT / "tasks" / name for name in ("__init__.py", "demo.py", "sandbox.py", "development.py")}
 
 
 def name(path: Path) -> str:

@@ -48,7 +48,7 @@ def _blocked_by(simulation: Simulation, reference: Reference, deleted: set[str])
 def _block_referenced(blocking: dict[Reference, list[str]], verdicts: Verdicts) -> set[str]:
     for reference, paths in blocking.items():
         for path in paths:
-            verdicts.block(path, _referenced(reference))
+            verdicts.block(path, _referenced(reference, reference.file in verdicts.blocks))
     return {path for paths in blocking.values() for path in paths}
 
 
@@ -66,14 +66,15 @@ def report_references_to_blocked(
             ignored.add(reference)
             continue
         for path in targets(reference.target, blocked):
-            verdicts.block(path, _referenced(reference))
+            verdicts.block(path, _referenced(reference, reference.file in verdicts.blocks))
     verdicts.references = sorted(ignored, key=_place)
 
 
-def _referenced(reference: Reference) -> Block:
+def _referenced(reference: Reference, is_blocked: bool) -> Block:
     maybe = "" if reference.sure else "maybe: "
     fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept that it breaks: --accept {shlex.quote(reference.file)}"
-    return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix)
+    accept = "" if is_blocked else reference.file
+    return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix, accept)
 
 
 def _place(reference: Reference) -> tuple[str, int, str]:

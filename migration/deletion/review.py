@@ -19,6 +19,7 @@ from migration.model import Reason
 from migration.references import argo_consumers
 from migration.references.search import References
 from migration.simulation import Simulation
+from tasks.core.repository import MAPPING
 
 VERDICTS = MemoKey[Verdicts]("what may be deleted")
 REFERENCES = MemoKey[References]("references in core")
@@ -90,4 +91,4 @@ def _check_superseded(simulation: Simulation, path: str, verdicts: Verdicts) -> 
         verdicts.accept(path)
     else:
         fix = f"add it to moves or superseded, or accept its loss: --accept {shlex.quote(path)}"
-        verdicts.refuse(path, Reason.UNMAPPED, "config/migration.yaml", fix)
+        verdicts.refuse(path, Reason.UNMAPPED, MAPPING, fix)

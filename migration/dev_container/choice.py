@@ -13,6 +13,7 @@ from migration.git.objects import GITLINK, SYMLINK
 from migration.mapping import DevContainer
 from migration.model import Reason
 from migration.simulation import Draft, Simulation
+from tasks.core.repository import MAPPING
 
 _FILE = "devcontainer.json"
 _ROOT = ".devcontainer.json"
@@ -60,7 +61,7 @@ def choose(draft: Draft) -> Choice:
             fix = (
                 f"{_wanted(draft.simulation)} does not exist; to migrate this one, set dev_container.folder to {folder}"
             )
-            draft.block(path, Reason.CUSTOM, "config/migration.yaml", fix)
+            draft.block(path, Reason.CUSTOM, MAPPING, fix)
         return choice
     if draft.simulation.core.tree.files[choice.path].mode in {SYMLINK, GITLINK}:
         fix = "it is a symbolic link: set dev_container.folder to the folder of the file that it leads to"

@@ -8,21 +8,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from migration.edit.telepresence_helper import calls_the_suite
 from migration.simulation import Simulation
 from tasks.core.errors import Trouble
-from tasks.core.repository import repository_root
+from tasks.core.repository import CONFIG, repository_root
 from tasks.core.yaml.bounded import loader
 
 _REPLACES = "There is no local cluster. Where another passage of this page starts one, this section replaces it."
 
 
-def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
+def _yaml(simulation: Simulation, name: str) -> dict[str, Any]:
     """A configuration file as core has it in the simulation; without one, the suite's own."""
     import yaml
 
+    path = f"{simulation.config}/{name}"
     data = simulation.core.text(path)
     if data is None:
-        data = (repository_root() / path).read_bytes()
+        data = (repository_root() / CONFIG / name).read_bytes()
     try:
         content = yaml.load(data, Loader=loader())
     except yaml.YAMLError as why:
@@ -32,9 +34,9 @@ def _yaml(simulation: Simulation, path: str) -> dict[str, Any]:
 
 def telepresence(simulation: Simulation) -> str:
     """Daily use (connect, intercept, leave), and the names of the services."""
-    settings = _yaml(simulation, "config/settings.yaml")
+    settings = _yaml(simulation, "settings.yaml")
     cluster, header = settings["cluster"], settings.get("telepresence", {}).get("header", "")
-    rows = [_service_row(service) for service in _yaml(simulation, "config/services.yaml").get("services", [])]
+    rows = [_service_row(service) for service in _yaml(simulation, "services.yaml").get("services", [])]
     return "\n".join(
         [
             "## The shared cluster",
@@ -49,6 +51,7 @@ def telepresence(simulation: Simulation) -> str:
             "inv down                           # delete what this workstation created",
             "```",
             "",
+            *_script(simulation),
             f"With your own slot (`telepresence.slot`), only requests with the header `{header}` reach you.",
             "",
             "| service | port | Tilt release |",
@@ -58,6 +61,13 @@ def telepresence(simulation: Simulation) -> str:
     )
 
 
+def _script(simulation: Simulation) -> list[str]:
+    """The team's own script, which calls these tasks too."""
+    path = simulation.mapping.telepresence_script
+    is_helper = path and calls_the_suite(simulation.core.text(path) or b"")
+    return [f"`{path} VERB` calls the same tasks; `{path} help` lists its verbs.", ""] if is_helper else []
+
+
 def _service_row(service: dict[str, Any]) -> str:
     ports = ", ".join(str(port["port"]) for port in service.get("ports", []))
     return f"| `{service['name']}` | {ports or 'none: a worker'} | `{service['release']}` |"
@@ -65,7 +75,7 @@ def _service_row(service: dict[str, Any]) -> str:
 
 def start(simulation: Simulation) -> str:
     """How to start; the section of the README."""
-    settings = _yaml(simulation, "config/settings.yaml")
+    settings = _yaml(simulation, "settings.yaml")
     budgets = settings.get("budgets", {})
     return "\n".join(
         [
@@ -110,12 +120,14 @@ def troubleshooting(simulation: Simulation) -> str:
     """The failures that the suite recognises."""
     from tasks.core import entra, signatures
 
+    folders = f"{CONFIG}/settings", f"{simulation.config}/settings"  # the fixes name files of the suite that runs
     rows = [
-        f"| {_cell(', '.join(signature.tools) or 'any')} | {_cell(signature.why)} | {_cell(signature.fix)} |"
+        f"| {_cell(', '.join(signature.tools) or 'any')} | {_cell(signature.why)} | {_cell(signature.fix.replace(*folders))} |"
         for signature in signatures.SIGNATURES
     ]
     codes = [
-        f"| AADSTS{code} | {_cell(refusal.why)} | {_cell(refusal.fix)} |" for code, refusal in entra.AADSTS.items()
+        f"| AADSTS{code} | {_cell(refusal.why)} | {_cell(refusal.fix.replace(*folders))} |"
+        for code, refusal in entra.AADSTS.items()
     ]
     return "\n".join(
         [
@@ -136,7 +148,7 @@ def troubleshooting(simulation: Simulation) -> str:
 
 def access(simulation: Simulation) -> str:
     """The access that a developer needs."""
-    settings = _yaml(simulation, "config/settings.yaml")
+    settings = _yaml(simulation, "settings.yaml")
     cluster, registry = settings["cluster"], settings["registry"]
     return "\n".join(
         [

@@ -80,7 +80,7 @@ class Facts:
 
     def hidden_changes(self, paths: Iterable[str]) -> list[Problem]:
         """Return a problem for each of these paths that a person has changed where `git status` does not look."""
-        if not self.bits:
+        if not self.bits or _is_sparse(self.folder, self.git_dir):  # a sparse checkout is a problem of its own
             return []
         wanted = {p: entry for p in self.bits.keys() & set(paths) if (entry := self.tracked.get(p))}
         return hidden.problems(self.name, self.folder, self.bits, hidden.unlike(self.git, wanted))
@@ -235,7 +235,7 @@ class RepositoryReading:
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
         problems = tuple(_problems(name, folder, git_dir, branch, dirty))
-        bits = {} if _is_sparse(folder, git_dir) else hidden.bits(self._bits.result())
+        bits = hidden.bits(self._bits.result())
         return Facts(
             name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), problems, bits
         )

@@ -31,13 +31,13 @@ def bits(listing: bytes) -> dict[str, tuple[str, ...]]:
 def problems(name: str, folder: Path, found: Mapping[str, tuple[str, ...]], changed: list[str]) -> list[Problem]:
     """Return a problem for each of the first of these paths. changed: paths with bits whose content would be lost"""
     place = shlex.quote(str(folder))
-    told = []
+    rows = []
     for path in changed[:_MOST_NAMED]:
         unset = " && ".join(f"git -C {place} update-index --no-{bit} -- {shlex.quote(path)}" for bit in found[path])
         what = f"{name}: {path} differs from its commit, and git status does not show it: {', '.join(found[path])}"
         fix = f"{unset}; then commit it, or git -C {place} checkout -- {shlex.quote(path)}"
-        told.append(Problem(what, fix=fix, code=REFUSED))
-    return told
+        rows.append(Problem(what, fix=fix, code=REFUSED))
+    return rows
 
 
 def unlike(git: Git, wanted: Mapping[str, Entry]) -> list[str]:
@@ -79,13 +79,13 @@ def _as_git_stores(git: Git, paths: list[str]) -> dict[str, Entry]:
     """Return the entries that git would make of these files: filters and line ends as their attributes say."""
     plain = [path for path in paths if "\n" not in path]
     try:
-        told = git.feed(
+        answer = git.feed(
             "".join(f"{path}\n" for path in plain).encode("utf-8", "surrogateescape"), "hash-object", "--stdin-paths"
         )
-        oids = dict(zip(plain, decode(told).split(), strict=True)) if plain else {}
+        oids = dict(zip(plain, decode(answer).split(), strict=True)) if plain else {}
         oids |= {path: git.line("hash-object", "--", path) for path in paths if "\n" in path}
     except ToolError:
-        return {}  # a filter failed: nobody can say that nothing would be lost
+        return {}  # a filter failed: the files may hold changes
     return {path: Entry(_mode((git.folder / path).lstat().st_mode), oid) for path, oid in oids.items()}
 
 

@@ -100,8 +100,8 @@ def _bits_of_deleted(checkout: Checkout) -> Path:
 
 def _recorded(checkout: Checkout) -> dict[str, tuple[str, ...]]:
     try:
-        told = strict_json.mapping(regular_file.text(_bits_of_deleted(checkout)))
-        return {path: tuple(map(str, bits)) for path, bits in told.items()}
+        record = strict_json.mapping(regular_file.text(_bits_of_deleted(checkout)))
+        return {path: tuple(map(str, bits)) for path, bits in record.items()}
     except (OSError, ValueError, TypeError):
         return {}
 

@@ -62,7 +62,7 @@ def _copy(draft: Draft, path: str, place: str, rival: str, old_versions: set[tup
     simulation = draft.simulation
     existing = simulation.gitops.tree.files.get(place)
     if rival:
-        draft.block(path, Reason.DIVERGED, rival, diverged_fix(path, rival))
+        draft.block(path, Reason.DIVERGED, rival, diverged_fix(path, rival), path)
     elif existing is None:
         draft.copy(path, place, f"{path} -> {place}")
         draft.grafted = True
@@ -71,7 +71,7 @@ def _copy(draft: Draft, path: str, place: str, rival: str, old_versions: set[tup
     elif not simulation.accepted(path):
         both = shlex.join((f"{simulation.core.facts.folder}/{path}", f"{simulation.gitops.facts.folder}/{place}"))
         fix = f"compare them: diff {both}; make them equal, or keep the file of gitops: --accept {shlex.quote(path)}"
-        draft.block(path, Reason.DIFFERS, f"gitops:{place}", fix)
+        draft.block(path, Reason.DIFFERS, f"gitops:{place}", fix, path)
 
 
 def write_readmes(draft: Draft) -> None:

@@ -32,7 +32,7 @@ def delete_files(draft: Draft) -> None:
 
 def _delete_or_block(draft: Draft, path: str, verdicts: Verdicts) -> None:
     for block in verdicts.blocks.get(path, ()):
-        draft.block(block.path, block.reason, block.where, block.fix)
+        draft.add_block(block)
     proof = verdicts.proofs.get(path)
     if proof is not None and path not in verdicts.blocks and not draft.barred:
         draft.delete("core", path, proof.text, proof.lost)

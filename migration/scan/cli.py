@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration import carried_suite, mapping_file
+from migration import carried_suite, configuration, mapping_file
 from migration.git.facts import shown
 from migration.git.objects import Tree
 from migration.scan import company, document, local_words, placement, services
@@ -19,7 +19,7 @@ from migration.scan.reading import Sources
 from tasks.core import ui
 from tasks.core.config import catalogue, settings
 from tasks.core.errors import REFUSED, Trouble
-from tasks.core.repository import repository_root
+from tasks.core.repository import SETTINGS, repository_root
 
 _SUITE = "tasks/core/repository.py"  # a repository with this file has the suite, whose files are not the company's
 _LOCKS = ("pnpm-lock.yaml", "package-lock.json", "yarn.lock", "uv.lock", "poetry.lock", "go.sum", "Cargo.lock")
@@ -46,7 +46,7 @@ class Scan:
 
     def texts(self) -> dict[str, str]:
         """Return the files of config/ by name."""
-        base = repository_root() / "config" / "settings.yaml"
+        base = repository_root() / SETTINGS
         tools = base.read_text(encoding="utf-8") if base.is_file() else ""
         return {
             "migration.yaml": document.mapping(self.proposal, self.commit),
@@ -71,7 +71,7 @@ def scan(core: str, out: str, *, json: bool) -> None:
 def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
     """Write the proposal to the files of config/: `inv migrate.init`. Raises Trouble (3) for files that exist."""
     made = made_for(core)
-    place = Path(folder).expanduser().absolute() if folder else made.core / "config"
+    place = Path(folder).expanduser().absolute() if folder else made.core / configuration.folder_to_write(made.core)
     texts = made.texts()
     _must_be_accepted(texts)
     existing = [name for name in texts if (place / name).exists()]
@@ -119,7 +119,7 @@ def made_for(core: str) -> Scan:
 def _core(core: str) -> Path:
     if core:
         return Path(core).expanduser().absolute()
-    has_settings = (repository_root() / "config" / "settings.yaml").is_file()
+    has_settings = (repository_root() / SETTINGS).is_file()
     return settings.settings().core if has_settings else repository_root()
 
 

@@ -76,7 +76,7 @@ _DEPLOYS = re.compile(
     r"kubectl|KUBECTL|\bhelm(?:\)|\})?\s+(?:\S+\s+)*?(?:upgrade|install|uninstall|diff)\b|helmfile|terraform|\btofu\b|terragrunt|pulumi|ansible"
     r"|argocd|kustomize\)?\s+build|KUSTOMIZE\)\s+build|skaffold|\baz\s|\bflux\b|\bkapp\b|gcloud|\baws\s"
 )
-_RELEASES = re.compile(r"^\.github/workflows/.*(?:release|publish)")
+_RELEASES = re.compile(r"(?:^|[/_.-])(?:pre-?)?(?:releas(?:e|es|ing)|publish\w*)(?:[/_.-]|$)")
 _WATCHES = re.compile(r"^\s*-\s*[\"']?!?[\w./*-]+[\"']?\s*$")
 _VARIABLE = re.compile(r"^\s*(?:export\s+|-\s*|local\s+|readonly\s+)?([A-Za-z_]\w*)\s*(?::=|\?=|::=|\+=|=|:)\s*\S")
 _EMBED = re.compile(r"^//go:embed\s+(.+)$")

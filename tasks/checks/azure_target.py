@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tasks.checks import guard
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused
+from tasks.core.repository import SETTINGS
 from tasks.tools import kubeconfig
 from tasks.tools.az.cluster import Cluster
 
@@ -53,14 +54,14 @@ def must_be_the_same(s: Settings, cluster: Cluster, server: str) -> None:
     if cluster.resource_group and cluster.resource_group.lower() != s.cluster.resource_group.lower():
         raise Refused(
             f"az shows {s.cluster.name} in the resource group '{cluster.resource_group}', not '{s.cluster.resource_group}'",
-            fix="correct cluster.resource_group in config/settings.yaml",
+            fix=f"correct cluster.resource_group in {SETTINGS}",
         )
     host = (urlsplit(server).hostname or "").rstrip(".")
     if host and host not in cluster.hosts:
         raise Refused(
             f"the cluster {s.cluster.name} of Azure is not the one that the context {s.cluster.context} reaches",
             why=f"its address is {' or '.join(cluster.hosts) or 'unknown'}, and the kubeconfig leads to {host}",
-            fix="correct cluster.name and cluster.resource_group in config/settings.yaml; or inv aks.credentials --force",
+            fix=f"correct cluster.name and cluster.resource_group in {SETTINGS}; or inv aks.credentials --force",
         )
 
 

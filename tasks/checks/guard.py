@@ -15,12 +15,15 @@ from pathlib import Path
 from tasks.checks import servers
 from tasks.core.config.settings import Settings
 from tasks.core.errors import FAILED, REFUSED, Refused, ToolError, Trouble
+from tasks.core.repository import SETTINGS
 from tasks.tools import assessed, base, kubectl
 from tasks.tools import kubeconfig as files
 from tasks.tools.kubeconfig import Context
 
 _Name = tuple[str, str, list[str]]  # what it is, the name, the patterns for production
-NO_WAY = "this cannot be overridden: point cluster.context and cluster.namespace in config/settings.yaml to a development cluster"
+NO_WAY = (
+    f"this cannot be overridden: point cluster.context and cluster.namespace in {SETTINGS} to a development cluster"
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _namespace_labels(s: Settings, kubeconfig: str) -> dict[str, str]:
         raise Refused(
             f"the namespace '{s.cluster.namespace}' does not exist in the cluster '{s.cluster.context}'",
             why="a target that cannot be looked at is not changed",
-            fix="correct cluster.namespace in config/settings.yaml",
+            fix=f"correct cluster.namespace in {SETTINGS}",
         ) from None
     except ToolError as why:
         raise UnknownTarget(

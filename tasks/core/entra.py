@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.core.repository import LOCAL_SETTINGS, SETTINGS
+
 LOGIN = "inv aks.login"
 
 
@@ -50,16 +52,14 @@ AADSTS: dict[str, Refusal] = {
     ),
     "50020": Refusal(
         "this account is not in the tenant",
-        f"with an account of the tenant in config/settings.yaml (azure.tenant): {LOGIN}",
+        f"with an account of the tenant in {SETTINGS} (azure.tenant): {LOGIN}",
     ),
     "50126": Refusal("the login was declined, or the password was wrong"),
     "50034": Refusal(
         "this account does not exist in the tenant",
-        f"with an account of the tenant in config/settings.yaml (azure.tenant): {LOGIN}",
+        f"with an account of the tenant in {SETTINGS} (azure.tenant): {LOGIN}",
     ),
-    "90002": Refusal(
-        "the tenant does not exist", "correct azure.tenant in config/settings.local.yaml", login_helps=False
-    ),
+    "90002": Refusal("the tenant does not exist", f"correct azure.tenant in {LOCAL_SETTINGS}", login_helps=False),
     "700016": Refusal(
         "the application is not in this tenant", "correct AZURE_CLIENT_ID or azure.tenant", login_helps=False
     ),

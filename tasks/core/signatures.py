@@ -1,7 +1,6 @@
 """Why a tool failed: patterns over its output, each with the cause and the command that fixes it.
 
-The first match wins; general patterns are tried after all others. AADSTS codes have a table of their own in `entra`.
-The sentences are recorded in tests/data/contracts/, one file for each version of a tool.
+The first match wins; general patterns come last. AADSTS codes are in `entra`, recordings in tests/data/contracts/.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tasks.core.entra import AADSTS, LOGIN
+from tasks.core.repository import LOCAL_SETTINGS, SETTINGS
 from tasks.core.signature import Signature
 from tasks.core.typed import with_more
 
@@ -61,12 +61,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"ResourceGroupNotFound|\(ResourceNotFound\)",
         "this subscription has no such cluster or resource group",
-        "compare cluster.name, cluster.resource_group and azure.subscription in config/settings.yaml",
+        f"compare cluster.name, cluster.resource_group and azure.subscription in {SETTINGS}",
     ),
     Signature(
         r"Subscription '[^']*' not (?:found|recognized)|doesn't exist in cloud",
         "the subscription is not visible to this login",
-        "correct azure.subscription in config/settings.local.yaml, or inv aks.login with the right account",
+        f"correct azure.subscription in {LOCAL_SETTINGS}, or inv aks.login with the right account",
     ),
     Signature(
         r"No subscriptions found",
@@ -167,7 +167,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"traffic manager version .* is too old|more than 3 minor versions",
         "client and traffic manager are not compatible",
-        "install the client of the manager's version (telepresence.version in config/settings.yaml)",
+        f"install the client of the manager's version (telepresence.version in {SETTINGS})",
     ),
     Signature(
         r"netlink\.RuleAdd: operation not permitted|NewTunnelVIF.*not permitted",
@@ -221,7 +221,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"global TCP/UDP intercepts and replaces are disabled",
         "the cluster allows personal intercepts only",
-        "set telepresence.slot in config/settings.local.yaml",
+        f"set telepresence.slot in {LOCAL_SETTINGS}",
     ),
     Signature(
         r"while waiting for agent|DeadlineExceeded|the intercept timed out",
@@ -269,7 +269,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(
         r"Could not connect to the registry login server|registry .* could not be found in (?:your|the) subscription",
         "no registry of this name answers",
-        "correct registry.host in config/settings.yaml, or connect the VPN",
+        f"correct registry.host in {SETTINGS}, or connect the VPN",
     ),
     Signature(
         r"Looks like you don't have access to registry|client with IP .* is not allowed",

@@ -1,4 +1,4 @@
-"""git's submodules, as far as setup needs them: whether one is checked out, and its checkout."""
+"""git: submodules, as far as setup needs them, and the tracked files."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ def submodule_update(s: Settings, folder: Path, path: str) -> Change[str]:
 def submodule_args(path: str) -> tuple[str, ...]:
     """Return the arguments of the checkout, for a person in the repository."""
     return ("submodule", "update", "--init", "--", path)
+
+
+def index(s: Settings, folder: Path) -> dict[str, str]:
+    """Return path -> mode of the tracked files. Raises ToolError without a repository."""
+    entries = tool(s)["ls-files", "--stage", "-z"].run(cwd=str(folder)).split("\0")
+    return {entry.partition("\t")[2]: entry[:6] for entry in entries if entry}

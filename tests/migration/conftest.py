@@ -168,3 +168,5 @@ def suite_as_it_was() -> None:
     }
     carried_suite.files = lambda core: (dict(carried), own)
     carried_suite.template = templates.get  # type: ignore[assignment]
+    recorded = carried_suite.here()
+    carried_suite.here = lambda: recorded

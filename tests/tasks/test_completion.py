@@ -76,3 +76,30 @@ def test_each_task_has_a_line_with_help():
     assert {"-", "@", "setup", "tp.intercept"} <= set(found)
     assert all("--help" in flags for name, flags in found.items() if name != "@")
     assert found["tp.intercept"][0] == "@"
+
+
+def test_a_catalogue_in_another_folder_is_watched_too(repository: Path, tmp_path: Path):
+    (repository / "scripts").unlink()
+    (repository / "scripts").mkdir()
+    (repository / "scripts/inv").write_text("#!/bin/sh\nconfig=elsewhere # the folder\n")
+    (repository / "elsewhere").mkdir()
+    (repository / "elsewhere/services.yaml").write_text("services: []\n")
+    words = 'source "$1"; _remote_dev_fresh "$2" "$3"'
+    cache = tmp_path / "cache"
+    cache.write_text("x")
+    for moment, code in ((4e9, 0), (1, 1)):
+        os.utime(cache, (moment, moment))
+        done = subprocess.run(
+            ["bash", "-c", words, "bash", str(ROOT / "scripts/completion.bash"), str(repository), str(cache)],
+            check=False,
+        )
+        assert done.returncode == code
+    os.utime(cache, (3e9, 3e9))
+    os.utime(repository / "elsewhere/services.yaml", (4e9, 4e9))
+    assert (
+        subprocess.run(
+            ["bash", "-c", words, "bash", str(ROOT / "scripts/completion.bash"), str(repository), str(cache)],
+            check=False,
+        ).returncode
+        == 1
+    )

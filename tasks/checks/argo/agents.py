@@ -10,6 +10,7 @@ from tasks.checks.workload import PREFIXES, ClusterService, has_agent
 from tasks.core import strict_json
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
+from tasks.core.repository import SETTINGS
 from tasks.tools import kubectl
 from tasks.tools.kubectl import Object
 
@@ -54,7 +55,7 @@ def _other_manager(service: ClusterService, pod: Object, theirs: str, ours: str)
         "traffic agent",
         f"wrong manager namespace: the agent in {name} belongs to the traffic manager of '{theirs}', "
         f"you connect to the one of '{ours}'",
-        fix=f"set cluster.manager_namespace to {theirs} in config/settings.yaml, or have the pod created again: "
+        fix=f"set cluster.manager_namespace to {theirs} in {SETTINGS}, or have the pod created again: "
         f"kubectl delete pod {name} -n {service.namespace}",
     )
 

@@ -9,6 +9,7 @@ from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.checks.rights import Right
 from tasks.core.config.settings import Settings
 from tasks.core.errors import ToolError
+from tasks.core.repository import SETTINGS
 from tasks.tools import kubectl, telepresence
 from tasks.tools.kubectl import Object
 from tasks.tools.versions import parts
@@ -59,7 +60,7 @@ def versions(s: Settings, theirs: str) -> Finding:
         ours = ""
     ours = ours or s.telepresence.version
     client, manager = parts(ours)[:2], parts(theirs)[:2]
-    fix = f"bring both to one version: helm upgrade in gitops, or telepresence.version in config/settings.yaml ({ours})"
+    fix = f"bring both to one version: helm upgrade in gitops, or telepresence.version in {SETTINGS} ({ours})"
     if not theirs:
         return ok(SUBJECT, f"ready; its image does not name a version (the client is {ours})")
     if client >= (2, 25) and manager < _OLDEST:
@@ -93,7 +94,7 @@ def _absent(s: Settings, namespace: str) -> Finding:
         return missing(
             SUBJECT,
             f"not in '{namespace}' but in '{elsewhere}'",
-            fix=f"set cluster.manager_namespace to {elsewhere} in config/settings.yaml",
+            fix=f"set cluster.manager_namespace to {elsewhere} in {SETTINGS}",
         )
     return missing(
         SUBJECT,

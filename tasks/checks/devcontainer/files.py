@@ -14,6 +14,7 @@ from tasks.checks.finding import Finding, missing, ok, unknown, warning
 from tasks.core import regular_file
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
+from tasks.core.repository import SETTINGS
 
 _ARG = re.compile(r"^ARG ([A-Z0-9_]+)=(\S+)\s*$", re.MULTILINE)
 # What is read below, with its type. A value of another type is reported by the schema, and not read.
@@ -252,7 +253,7 @@ def _versions(s: Settings, folder: Path, config: dict[str, Any]) -> Iterator[Fin
         yield missing(
             f"versions {key}",
             f"{dockerfile.name} has {present.get(key, 'nothing')}, the settings {value}",
-            fix=f"ARG {key}={value} in {dockerfile.name}, or change settings.tools in config/settings.yaml",
+            fix=f"ARG {key}={value} in {dockerfile.name}, or change settings.tools in {SETTINGS}",
         )
     if not different:
         yield ok("versions", f"{dockerfile.name} and settings.tools have the same versions and checksums")

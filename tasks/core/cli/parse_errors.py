@@ -7,13 +7,14 @@ of Invoke 3.0.3, `invoke/parser/parser.py` and `Program.parse_cleanup`; tests/ta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from invoke.exceptions import ParseError
 
 from tasks.core.cli.names import nearest
 from tasks.core.errors import Trouble
+from tasks.core.repository import not_here
 
 _UNKNOWN = re.compile(r"No idea what '(.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).*> needed value and was not given one!")
@@ -21,12 +22,17 @@ _NO_POSITIONAL = re.compile(r"'.*' did not receive required positional arguments
 _NEAR = 0.6  # how alike a suggestion must be
 
 
-def explained(why: ParseError, tasks: Iterable[str]) -> Trouble:
-    """The same complaint with a fix. tasks: the names of all tasks."""
+def explained(why: ParseError, tasks: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> Trouble:
+    """The same complaint with a fix.
+
+    tasks: the names of all tasks; elsewhere: name of a task or namespace -> the part of the suite that is not here
+    """
     said, context = str(why), why.context
     task = str(getattr(context, "name", None) or "")
     if match := _UNKNOWN.fullmatch(said):
         word = match[1]
+        if not task and (part := (elsewhere or {}).get(word.partition(".")[0])):
+            return not_here(part)
         return _unknown_flag(word, task, context) if word.startswith("-") else _unknown_word(word, task, tasks)
     if match := _NO_POSITIONAL.fullmatch(said):
         return Trouble(f"{task} needs a {match[1]}", fix=f"inv {task} {match[1].upper()}; help: {_help(task)}")

@@ -27,6 +27,7 @@ from tasks.core.cli.command_line import CONFIG_KEY, CommandLine
 from tasks.core.cli.flags import FAILURE_TEXT
 from tasks.core.errors import Trouble
 from tasks.core.process.interrupt import Interrupted, take_signals, unwinding
+from tasks.core.repository import ELSEWHERE
 from tasks.core.typed import set_running
 
 _READER_GONE = 141  # the exit code of a program that SIGPIPE ended
@@ -169,7 +170,7 @@ class SuiteProgram(Program):
         except ParseError as why:
             from tasks.core.cli.parse_errors import explained
 
-            problem = explained(why, self.parser.contexts)
+            problem = explained(why, self.parser.contexts, self.collection.configuration().get(ELSEWHERE))
             self._print_json(problem)
             raise problem from None
         except Trouble as why:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from tasks.core.cli.names import must_be_name, nearest
 from tasks.core.errors import Trouble
-from tasks.core.repository import repository_root
+from tasks.core.repository import CATALOGUE, repository_root
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -120,7 +120,7 @@ class Catalogue(_Entry, frozen=True):
         near = dict.fromkeys(by_name[name].name for name in nearest(word, by_name))
         known = ", ".join(service.name for service in self.services)
         raise Trouble(
-            f"no service '{word}' in config/services.yaml",
+            f"no service '{word}' in {CATALOGUE}",
             fix=f"did you mean {' or '.join(near)}?" if near else f"known: {known}",
         )
 
@@ -147,4 +147,4 @@ def read(path: Path) -> Catalogue:
 @functools.cache
 def catalogue() -> Catalogue:
     """Return the catalogue of this repository, read once."""
-    return read(repository_root() / "config" / "services.yaml")
+    return read(repository_root() / CATALOGUE)

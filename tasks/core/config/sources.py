@@ -18,6 +18,7 @@ import msgspec
 from tasks.core import regular_file, shape
 from tasks.core.cli.names import nearest
 from tasks.core.errors import Refused, Trouble
+from tasks.core.repository import SETTINGS, config_folder
 from tasks.core.yaml import strict
 from tasks.core.yaml.strict import Document, KeyPath
 
@@ -33,10 +34,11 @@ def load(kind: type[Group], root: Path, environment: Mapping[str, str]) -> Group
     Raises Trouble with file and line, or the variable, and the nearest known key. Raises Refused for an override that
     would remove something from a group that only grows.
     """
-    base = strict.read(root / "config" / "settings.yaml")
+    folder = root / config_folder(root)
+    base = strict.read(folder / "settings.yaml")
     known_keys(base, kind)
     documents, data, origins = [base], base.data, {}
-    local = root / "config" / "settings.local.yaml"
+    local = folder / "settings.local.yaml"
     if local.exists():
         document = strict.read(local)
         known_keys(document, kind)
@@ -224,8 +226,8 @@ def _grown(old: Any, value: Any, key: str, place: str) -> Any:
     changed = next((name for name in value if name in old and value[name] != old[name]), None)
     if changed is not None:
         raise Refused(
-            f"{place}: {key}: '{changed}' is '{old[changed]}' in config/settings.yaml, and an override may only add",
-            fix=f"remove it from {place}; to change it, edit config/settings.yaml",
+            f"{place}: {key}: '{changed}' is '{old[changed]}' in {SETTINGS}, and an override may only add",
+            fix=f"remove it from {place}; to change it, edit {SETTINGS}",
         )
     return {**old, **value}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.core.errors import Absent, ToolError
 from tasks.core.process.mark import marked
+from tasks.core.repository import CATALOGUE
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -68,7 +69,7 @@ def _too_big(argv: Sequence[str], env: Mapping[Any, Any]) -> ToolError:
         what, fix = f"an argument has {words:,} bytes", "shorten it, or give it in a file"
     else:
         what = f"the variable {name} has {sizes.get(name, 0):,} bytes"
-        fix = f"unset {name}" if name in os.environ else f"drop {name}: `dev.drop` in config/services.yaml"
+        fix = f"unset {name}" if name in os.environ else f"drop {name}: `dev.drop` in {CATALOGUE}"
     return ToolError(
         f"{argv[0]} could not be started: {what}",
         tool=argv[0],

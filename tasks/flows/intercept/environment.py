@@ -12,6 +12,7 @@ from pathlib import Path
 from tasks.core import ui
 from tasks.core.config.catalogue import Dev
 from tasks.core.errors import Refused, Trouble
+from tasks.core.repository import CATALOGUE
 from tasks.core.state import store
 from tasks.flows.intercept.held_back import is_held_back
 
@@ -29,7 +30,7 @@ _LINE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*=(?!#)[\w@%+=:,./?*!^#{}\[\]-]*"
 )
 _MAX_LINE = 65_536
-_DROP = "add it to dev.drop in config/services.yaml"
+_DROP = f"add it to dev.drop in {CATALOGUE}"
 
 
 def build(pod: Mapping[str, str], dev: Dev, *, kubeconfig: str, port: int) -> dict[bytes, bytes]:

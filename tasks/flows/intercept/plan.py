@@ -15,6 +15,7 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Refused, ToolError
 from tasks.core.process.running import cancel_on_failure
+from tasks.core.repository import LOCAL_SETTINGS
 from tasks.core.state import journal, store
 from tasks.flows import session
 from tasks.flows.intercept import login
@@ -206,7 +207,7 @@ def _name(s: Settings, request: Request, workload_name: str) -> str:
 def _personal_hint(s: Settings, service: Service) -> str:
     if s.telepresence.slot:
         return f"inv intercept {service.name} --personal"
-    return "set telepresence.slot in config/settings.local.yaml"
+    return f"set telepresence.slot in {LOCAL_SETTINGS}"
 
 
 def _headers(s: Settings, request: Request, cannot_filter: str) -> tuple[tuple[tuple[str, str], ...], str]:

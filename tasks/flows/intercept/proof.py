@@ -24,6 +24,7 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.http import Reply
+from tasks.core.repository import CATALOGUE
 from tasks.flows.intercept.listener import MARK, Listener, listening
 
 __all__ = ["Answer", "AnsweredBy", "Listener", "Via", "Way", "ask", "is_unusable", "listening", "until_local", "ways"]
@@ -110,9 +111,7 @@ def ways(s: Settings, service: Service, k8s_service: str, port: int, via: str = 
         base = _service_url(s, service=k8s_service or service.name, namespace=s.cluster.namespace, port=port)
         usable.append(Way(Via.SERVICE, base.rstrip("/") + path))
     if not usable:
-        raise Trouble(
-            f"{service.name} has no host for '{s.ingress.environment}' in config/services.yaml", fix="--via service"
-        )
+        raise Trouble(f"{service.name} has no host for '{s.ingress.environment}' in {CATALOGUE}", fix="--via service")
     return usable
 
 

@@ -12,6 +12,7 @@ from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Trouble
 from tasks.core.process import processes
+from tasks.core.repository import LOCAL_SETTINGS
 from tasks.core.state import journal
 from tasks.core.state.journal import Entry
 from tasks.flows.intercept import environment
@@ -93,7 +94,7 @@ def _flags_must_agree(s: Settings, request: Request) -> None:
     if request.personal and not s.telepresence.slot:
         raise Trouble(
             "--personal needs a slot",
-            fix="REMOTE_DEV_TELEPRESENCE__SLOT=yourname, or telepresence.slot in config/settings.local.yaml",
+            fix=f"REMOTE_DEV_TELEPRESENCE__SLOT=yourname, or telepresence.slot in {LOCAL_SETTINGS}",
         )
 
 
@@ -110,7 +111,7 @@ def _working_folder(s: Settings, request: Request) -> Path:
         return Path.cwd()
     raise Trouble(
         f"the folder {folder} does not exist",
-        fix=f"give a command: inv intercept {request.service.name} -- COMMAND; or point repositories.core in config/settings.local.yaml to the core repository",
+        fix=f"give a command: inv intercept {request.service.name} -- COMMAND; or point repositories.core in {LOCAL_SETTINGS} to the core repository",
     )
 
 

@@ -13,6 +13,7 @@ from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process import foreground, processes
 from tasks.core.process.foreground import Interrupted, Signals
+from tasks.core.repository import CATALOGUE
 from tasks.core.state import answered, journal
 from tasks.core.state.journal import Entry
 from tasks.flows import session
@@ -97,7 +98,7 @@ def _say_held_back(names: list[str]) -> None:
     if names:
         ui.talk(
             f"   held back from the process: {', '.join(names)} (they make programs here run or load something else;"
-            " dev.allow in config/services.yaml lets a variable through)"
+            f" dev.allow in {CATALOGUE} lets a variable through)"
         )
 
 

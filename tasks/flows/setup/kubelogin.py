@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tasks.core.errors import Blocked
 from tasks.core.plan.change import Change
 from tasks.core.plan.steps import Step
+from tasks.core.repository import SETTINGS
 from tasks.flows.setup.credentials import convert_and_merge, target_file
 from tasks.flows.setup.setup_run import SetupRun, session_context
 from tasks.tools import base, credential_helper, kubelogin
@@ -24,9 +25,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     if wrong:
         server = context.plugin.option("--server-id") if context.plugin else ""
         if server and server != s.azure.server_id:
-            raise Blocked(
-                wrong, fix=f"set azure.server_id to {server} in config/settings.yaml, or inv aks.credentials --force"
-            )
+            raise Blocked(wrong, fix=f"set azure.server_id to {server} in {SETTINGS}, or inv aks.credentials --force")
         setup.checked_target(session_context(s, context))
         yield Change(
             f"let kubelogin take the token from az, in the context {context.name} of {target_file()}",

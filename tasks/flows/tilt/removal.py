@@ -16,23 +16,21 @@ from tasks.tools import helm
 
 
 def changes(s: Settings, only: Sequence[str] = ()) -> Iterator[Change[object]]:
-    """Yield what there is to remove: these releases; without names the Tilts that still run, then all releases.
+    """Yield what there is to remove: killed Tilts and these releases, or without names all Tilts and releases.
 
     Releases of others and the baseline are never among them.
     """
-    if not only:
-        yield from _tilts()
+    for entry in orphans.runs():
+        if not only or not entry.owner_lives:
+            yield _tilt(entry)
     yield from _releases(s, only)
 
 
-def _tilts() -> Iterator[Change[object]]:
-    for entry in orphans.runs():
-        stop = partial(orphans.stop, entry)
-        if orphans.lives(entry):
-            pid = str(entry.data.get("group"))
-            yield Change(f"end Tilt (pid {pid})", run=stop, equivalent=("kill", pid))
-        else:
-            yield Change("end what a killed Tilt left behind", run=stop)
+def _tilt(entry: Entry) -> Change[object]:
+    stop, pid = partial(orphans.stop, entry), str(entry.data.get("group"))
+    if orphans.lives(entry):
+        return Change(f"end Tilt (pid {pid})", run=stop, equivalent=("kill", pid))
+    return Change("end what a killed Tilt left behind", run=stop)
 
 
 def names(known: Catalogue, words: Sequence[str]) -> list[str]:

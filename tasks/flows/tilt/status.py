@@ -35,8 +35,6 @@ class Release:
 
     release: str
     service: str
-    """Of the catalogue; empty for a team's other releases."""
-
     status: str
     revision: int
 

@@ -17,6 +17,7 @@ from tasks.core.errors import Absent, Blocked, TimedOut, ToolError, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Command, Done, Tool
+from tasks.core.repository import LOCAL_SETTINGS
 from tasks.tools import base
 
 _ERROR = re.compile(r"^ERROR: (?!The command failed with an unexpected error)(.+)$", re.MULTILINE)
@@ -117,7 +118,7 @@ def _chosen(s: Settings, seen: tuple[Account, ...], current: Account) -> Account
     raise LoginNeeded(
         f"the subscription '{s.azure.subscription}' is not among those of {current.user}",
         why=f"the login sees {', '.join(account.subscription_name or account.subscription for account in seen[:5])}",
-        fix=f"{LOGIN} with the right account; or correct azure.subscription in config/settings.local.yaml",
+        fix=f"{LOGIN} with the right account; or correct azure.subscription in {LOCAL_SETTINGS}",
     )
 
 

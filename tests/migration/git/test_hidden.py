@@ -11,7 +11,8 @@ import pytest
 from migration.git import write
 from migration.git.facts import Facts, RepositoryReading
 from migration.git.worktree import Checkout
-from tests.migration.git.test_write import git, prepared
+from tests.migration.git.conftest import git
+from tests.migration.git.test_write import prepared
 
 ASSUMED, SKIPPED = "--assume-unchanged", "--skip-worktree"
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from migration.git import locks, write
+from migration.git.objects import Entry
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused
-from tests.migration.git.test_write import check_new, git, killed_at, prepared
+from tests.migration.git.conftest import git
+from tests.migration.git.test_write import check_new, killed_at, prepared
 
 FOREIGN = (
     "packed-refs.lock",
@@ -26,7 +28,7 @@ FOREIGN = (
 )
 
 
-def kill_between(place: Checkout, old: str, new: str, wanted: dict) -> None:  # type: ignore[type-arg]
+def kill_between(place: Checkout, old: str, new: str, wanted: dict[str, Entry | None]) -> None:
     """Kill a run after it has written its journal."""
     for step in range(1, 100):
         if not killed_at(step, lambda: write.move(place, old, new, wanted, time.time_ns())):

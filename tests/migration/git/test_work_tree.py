@@ -15,7 +15,8 @@ from migration.git.facts import RepositoryReading
 from migration.git.objects import Entry
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, ToolError
-from tests.migration.git.test_write import check_new, git, killed_at, prepared
+from tests.migration.git.conftest import git
+from tests.migration.git.test_write import check_new, killed_at, prepared
 
 ATTRIBUTES = """\
 *.txt text eol=crlf

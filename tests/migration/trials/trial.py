@@ -217,6 +217,9 @@ def _check_tiltfile(trial: Trial, start: str, old: dict[str, tuple[set[str] | No
         return
     lost = sorted((before or set()) - after)
     named = f": {', '.join(lost[:4])}" if lost else ""
+    written = sorted((old["parsed"][0] or set()) - (now["parsed"][0] or set()))
+    for build in [call for call in written if "_build" in call.partition("(")[0]]:
+        trial.fault(f"the Tiltfile no longer builds {build}")
     outcome.tiltfile = f"{way}: {len(after)} declarations, {len(lost)} of before removed{named}"
     if way == "parsed":
         outcome.tiltfile += f" (not evaluated before either: {old['evaluated'][1]})"
