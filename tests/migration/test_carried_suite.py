@@ -10,9 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from migration import carried_suite
+from sandbox import control
 from sandbox.legacy.faults_suite import CONFIG_PACKAGE, OWN_TASKS
+from starlark_harness import evaluate
 from tasks.core import origin
 from tasks.core.repository import repository_root
 from tests.migration.conftest import Pair, blocks
@@ -94,15 +97,27 @@ def test_a_config_folder_of_the_team_stays_the_teams(pair: Callable[..., Pair], 
     assert {p for p in files if p.startswith("config/")} == CONFIG_PACKAGE.keys()
     assert {f"{HIDDEN}/settings.yaml", f"{HIDDEN}/schema/settings.json"} <= {*files}
     assert f"{HIDDEN}/settings.local.yaml" in (repos.core / ".gitignore").read_text().splitlines()
+    assert repos.plan((2,)).pending is False
     core = cloned(repos.core, tmp_path)
     assert inv(core, "--list").returncode == 0
-    state = {"REMOTE_DEV_STATE": str(tmp_path / "state"), "HOME": str(tmp_path)}
-    found = json.loads(inv(core, "status", "--json", **state).stdout)
-    assert "error" not in found
-    (core / HIDDEN / "settings.yaml").write_text("clutser: {}\n")
-    refused = inv(core, "setup", "--dry-run", **state)
-    assert f"{HIDDEN}/settings.yaml:1" in refused.stderr
-    assert repos.plan((2,)).pending is False
+    read = evaluate(core / "Tiltfile", (), context=context_in(core), env={"HOME": "/home/x"})
+    assert [name for name in read.manifests if name.startswith("intercept-")]
+    box = control.up()
+    try:
+        found = json.loads(inv(core, "status", "--json", **box.env).stdout)
+        assert "error" not in found
+        planned = json.loads(inv(core, "setup", "--dry-run", "--json", **box.env).stdout)
+        assert "error" not in planned
+        (core / HIDDEN / "settings.yaml").write_text("clutser: {}\n")
+        refused = inv(core, "setup", "--dry-run", **box.env)
+        assert f"{HIDDEN}/settings.yaml:1" in refused.stderr
+    finally:
+        control.down(box)
+
+
+def context_in(core: Path) -> str:
+    """The cluster's context in the hidden settings."""
+    return str(yaml.safe_load((core / HIDDEN / "settings.yaml").read_text())["cluster"]["context"])
 
 
 @pytest.mark.slow
