@@ -12,7 +12,7 @@ from pathlib import Path
 from migration import history
 from migration.engine import MigrationPlan
 from migration.git import commit_import, locks, submodule, write
-from migration.git.facts import TRAILER, UNDO, Facts
+from migration.git.facts import TAG, TRAILER, UNDO, Facts
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Checkout
 from migration.model import ChangeKind, Commit, StepResult
@@ -20,8 +20,6 @@ from migration.repositories import Repository
 from migration.simulation import Simulation
 from tasks.core.errors import Refused, ToolError
 from tasks.core.plan.outcome import State
-
-TAG = "before-remote-first"
 
 
 @dataclass
@@ -108,7 +106,7 @@ def _move_to_end(
         return
     facts, last = repository.facts, rest[-1].id
     checkout = Checkout(facts.folder, facts.git_dir, facts.branch, run.mark)
-    checkout.own.mkdir(exist_ok=True)
+    checkout.prepare()
     tell("running", f"{repository.name}: {len(rest)} commits, {sum(len(c.edits) for c in rest)} paths")
     needed = [entry[1] for c in rest for entry in c.edits.values() if entry and entry[0] != GITLINK]
     missing = commit_import.absent(checkout.git, needed)

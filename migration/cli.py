@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration import applications, apply, configuration, engine, mapping_file, plan_file, render
+from migration import applications, apply, configuration, engine, mapping_file, overview, plan_file, render, targets
 from migration.engine import MigrationPlan
 from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
@@ -33,6 +33,7 @@ class Flags:
     check: bool = False
     push: bool = False
     diff: bool = False
+    verbose: bool = False
     history: str = History.NONE
 
     @property
@@ -50,7 +51,7 @@ def status(flags: Flags) -> None:
     if flags.json:
         ui.as_json({**render.document(plan), "criteria": [row.as_json() for row in rows]})
     else:
-        _say(render.lines(plan, most=2))
+        _say(overview.lines(plan, verbose=flags.verbose))
         ui.say("success criteria of the spec")
         _say(f"  {row.mark} {row.number}. {row.title}: {row.evidence}" for row in rows)
     _close(plan)
@@ -250,7 +251,9 @@ def simulate(wanted: MigrationRequest) -> Simulation:
     """Read both repositories, with the mapping of this suite."""
     s = configuration.settings_for(wanted.core)
     mapping = mapping_file.read(configuration.mapping_file(wanted.core))
-    return engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+    simulation = engine.prepare(wanted, s, mapping, lambda: applications.live(s))
+    targets.refuse_foreign(simulation, configuration.mapping_file(wanted.core))
+    return simulation
 
 
 def planned(wanted: MigrationRequest) -> MigrationPlan:
@@ -267,7 +270,7 @@ def _carry_out(flags: Flags, plan: MigrationPlan, run: apply.MigrationRun, *, un
     if plan.pending or plan.person:
         plan.simulation.repositories.must_be_ready()
         if not flags.json:
-            _talk([*render.lines(plan), *_diffs(flags, plan)])
+            _talk([*overview.lines(plan, verbose=flags.verbose), *_diffs(flags, plan)])
         _confirm(flags, plan)
     waits = apply.carry_out(plan, run, push=flags.push, tell=lambda state, text: ui.progress(state, "migrate", text))
     stays = "" if waits else apply.follow_pin(plan, run)
@@ -303,7 +306,7 @@ def _report(flags: Flags, plan: MigrationPlan, results: Sequence[StepResult]) ->
             document[repository.name] |= {"head": head, "tree": tree}
         ui.as_json(document)
     else:
-        _say(render.lines(plan, results, most=2))
+        _say(overview.outcome(plan, results))
     _close(plan)
 
 
@@ -318,7 +321,7 @@ def _confirm(flags: Flags, plan: MigrationPlan) -> None:
 
 def _show(flags: Flags, plan: MigrationPlan) -> None:
     if not flags.json:
-        _say([*render.lines(plan, every=flags.looks), *_diffs(flags, plan)])
+        _say([*overview.lines(plan, verbose=flags.verbose), *_diffs(flags, plan)])
         return
     document = render.document(plan)
     if flags.diff:

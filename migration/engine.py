@@ -19,6 +19,7 @@ from migration.references.argo_consumers import plain_url
 from migration.repositories import Repositories, Repository
 from migration.simulation import Draft, Simulation, commit
 from migration.step import MigrationStep
+from migration.titles import title_of
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, Trouble
 from tasks.core.origin import placed
@@ -163,25 +164,24 @@ def plan(simulation: Simulation) -> MigrationPlan:
     deletion_review.start_searches(simulation)
     results: list[StepResult] = []
     barred: dict[str, bool] = {}
+    simulation.is_barred = lambda key: bool(_unmet(simulation, BY_KEY[key], barred))
     for step in STEPS:
         if step.key not in request.keys:
             continue
-        unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
-        result = _plan_step(simulation, step, unmet, barred)
+        result = _plan_step(simulation, step, barred)
         results.append(result)
-        if result.commits and step.key not in _DELETING:
+        if step.key not in _DELETING and (result.commits or barred[step.key]):
             simulation.memo.forget(deletion_review.VERDICTS)
     return MigrationPlan(simulation, results, start)
 
 
-def _plan_step(
-    simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...], barred: dict[str, bool]
-) -> StepResult:
+def _plan_step(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> StepResult:
     """Plan one step, and note in `barred` whether nothing of it is done."""
-    title = step.title or _title(simulation.mapping, step.key)
+    unmet = _unmet(simulation, step, barred)
     draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
     barred[step.key] = draft.barred
+    title = title_of(step, draft)
     commits = [] if draft.barred else commit(simulation, draft, title)
     return StepResult(
         key=step.key,
@@ -208,10 +208,17 @@ def _state(draft: Draft) -> State:
     return State.PENDING if draft.changes else State.DONE
 
 
+def _unmet(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> tuple[str, ...]:
+    """The steps that this one waits for. barred: the steps planned so far, and whether nothing of them is done."""
+    return tuple(need for need in step.needs if need in BY_KEY and _is_unmet(simulation, BY_KEY[need], barred))
+
+
 def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
     """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
     if need.key in barred:
         return barred[need.key]
+    if need.key in simulation.request.keys:  # it is planned later: expect that it is done if nothing bars it
+        return bool(_unmet(simulation, need, barred))
     return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
 
 
@@ -222,14 +229,3 @@ def _has_changes(simulation: Simulation, step: MigrationStep) -> bool:
     step.plan(draft)
     simulation.pushed = pushed
     return draft.barred or bool(draft.changes)
-
-
-def _title(mapping: Mapping, key: str) -> str:
-    """The title of a step that only the mapping describes."""
-    row = mapping.cleanup_of(key)
-    if row is not None:
-        return row.title or f"{' and '.join(row.paths)} {'does' if len(row.paths) == 1 else 'do'} not exist"
-    moves = [m for m in mapping.moves if m.step == key]
-    if moves:
-        return f"{' and '.join(m.source for m in moves)} {'is' if len(moves) == 1 else 'are'} in gitops"
-    return "the mapping has nothing for this step"

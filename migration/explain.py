@@ -8,15 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from migration.deletion.candidates import matching
+from migration.deletion.consumed import is_possibly_consumed
+from migration.destinations import chosen_twin
 from migration.engine import MigrationPlan
 from migration.git.facts import shown
-from migration.git.objects import GITLINK, Tree, is_binary
+from migration.git.objects import Tree, is_binary
+from migration.line_counts import rewritten
 from migration.mapping import Mapping, glob
 from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
+from migration.references.removal import Removal
 from migration.references.search import References
 from migration.render import readable
-from migration.repositories import Repository
 from migration.simulation import Simulation
 
 Row = tuple[str, str]  # what the row is about, and the text
@@ -74,6 +77,9 @@ def _mapping_rows(mapping: Mapping, path: str) -> Iterator[Row]:
     if going is not None:
         move, target = going
         yield "moves", f"to gitops:{target} by {move.step} (moves: {move.source} -> {move.target})"
+    twin = chosen_twin(mapping, path)
+    if twin:
+        yield "twin", f"not copied: the mapping decided for {twin}, which goes to the same path"
     superseded = mapping.superseded_by(path)
     if superseded is not None:
         yield "superseded", f"by {superseded.by}: {superseded.reason} (superseded: {superseded.path})"
@@ -141,13 +147,16 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     doomed = set(matching(tree, area))
     index = References(simulation, [*(p for row in simulation.mapping.cleanups.values() for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.to(Removal(tree, doomed), survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     consumers = Consumers(simulation)
-    for consumer in consumers.known:
-        if any(consumers.covers(consumer, p) for p in doomed):
-            kind = "Argo CD Application"
-            referrers.append(Referrer(consumer.where, consumer.path, kind, consumer.repo_url, True, True))
+    possible = [c for c in consumers.possible if any(is_possibly_consumed(simulation, c, path) for path in doomed)]
+    known = [c for c in consumers.known if any(consumers.covers(c, path) for path in doomed)]
+    kind = "Argo CD Application"
+    referrers += [Referrer(c.where, c.path, kind, c.repo_url, True, True) for c in known]
+    referrers += [
+        Referrer(c.where, c.path, kind, f"{c.repo_url}; {consumers.why_unknown}", False, True) for c in possible
+    ]
     return sorted(referrers, key=lambda referrer: (referrer.where, referrer.target))
 
 
@@ -155,18 +164,9 @@ def diffs(plan: MigrationPlan) -> Iterator[str]:
     """Yield unified diffs of the files that the plan rewrites, from their state now to the plan's end."""
     repositories = plan.simulation.repositories
     for repository in (repositories.gitops, repositories.core):
-        edited = {path for commit in repository.commits for path, entry in commit.edits.items() if entry is not None}
-        for path in sorted(edited):
-            yield from _diff(repository, path)
-
-
-def _diff(repository: Repository, path: str) -> Iterator[str]:
-    before, after = repository.facts.tree.get(path), repository.tree.get(path)
-    if before is None or after is None or before == after or after.mode == GITLINK:
-        return
-    old, new = repository.blobs.get(before.oid), repository.blobs.get(after.oid)
-    if is_binary(old) or is_binary(new):
-        return
-    name = f"{repository.name}/{shown(path)}"
-    old_lines, new_lines = (data.decode("utf-8", "replace").splitlines() for data in (old, new))
-    yield from difflib.unified_diff(old_lines, new_lines, f"a/{name}", f"b/{name}", lineterm="")
+        for file in rewritten(repository):
+            if is_binary(file.before) or is_binary(file.after):
+                continue
+            name = f"{repository.name}/{shown(file.path)}"
+            old, new = (data.decode("utf-8", "replace").splitlines() for data in (file.before, file.after))
+            yield from difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", lineterm="")

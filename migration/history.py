@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from migration.destinations import destinations
-from migration.git.objects import Git, environment
+from migration.git.objects import NO_HOOKS, Git, environment
 from migration.git.pipe import Piped
 from migration.model import Graft
 from migration.simulation import Simulation
@@ -34,7 +34,8 @@ def graft(simulation: Simulation) -> Graft | None:
         word for old, new in _renames(simulation, wanted) for word in ("--path", old, "--path-rename", f"{old}:{new}")
     ]
     argv = [sys.executable, "-m", "git_filter_repo", "--quiet", "--force", "--refs", branch, *words]
-    with Piped(argv, cwd=clone, env=environment(), said="git filter-repo") as child:
+    env = environment(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=NO_HOOKS[0], GIT_CONFIG_VALUE_0=NO_HOOKS[1])
+    with Piped(argv, cwd=clone, env=env, said="git filter-repo") as child:
         child.result(timeout=1800)
     return Graft(Git(clone).line("rev-parse", "--verify", branch), clone, branch)
 

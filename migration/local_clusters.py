@@ -44,13 +44,32 @@ class Place(NamedTuple):
 
 
 _TOOLS = "kind|k3d|minikube|ctlptl|microk8s|k0s|kwokctl"
-_WORKFLOWS = (".github/workflows/*.y*ml", ".github/actions/**/*.y*ml", "**/action.y*ml", ".gitlab-ci.yml")
+_WORKFLOWS: tuple[str, ...] = (
+    ".github/workflows/*.y*ml",
+    ".github/actions/**/*.y*ml",
+    "**/action.y*ml",
+    ".gitlab-ci.yml",
+)
 _WORKFLOWS += (".circleci/*.yml", "**/azure-pipelines*.yml", ".azure-pipelines/**", "**/Jenkinsfile*", ".travis.yml")
-_SCRIPTS = ("**/Makefile", "**/GNUmakefile", "**/makefile", "**/Makefile.*", "**/*.mk", "**/*.mak")
+_SCRIPTS: tuple[str, ...] = ("**/Makefile", "**/GNUmakefile", "**/makefile", "**/Makefile.*", "**/*.mk", "**/*.mak")
 _SCRIPTS += ("**/justfile", "**/Justfile", "**/.justfile", "**/*.just", "**/Taskfile*.y*ml", "**/taskfile*.y*ml")
 _SCRIPTS += ("**/*.sh", "**/*.bash", "**/*.zsh", "**/*.ps1", "**/package.json", "**/Earthfile", "**/Vagrantfile")
-_TILTFILES = ("**/Tiltfile", "**/Tiltfile.*", "**/*.tiltfile", "**/*.Tiltfile", "**/*.tilt", "tilt/**/*.star")
-_PINS = ("**/.tool-versions", "**/mise.toml", "**/.mise.toml", "**/mise/config.toml", "**/devbox.json", "**/flake.nix")
+_TILTFILES: tuple[str, ...] = (
+    "**/Tiltfile",
+    "**/Tiltfile.*",
+    "**/*.tiltfile",
+    "**/*.Tiltfile",
+    "**/*.tilt",
+    "tilt/**/*.star",
+)
+_PINS: tuple[str, ...] = (
+    "**/.tool-versions",
+    "**/mise.toml",
+    "**/.mise.toml",
+    "**/mise/config.toml",
+    "**/devbox.json",
+    "**/flake.nix",
+)
 _PINS += ("**/Brewfile", "**/devcontainer.json", "**/aqua.yaml")
 _LOOPS = ("**/skaffold*.y*ml", "**/devspace*.y*ml", "**/*garden.y*ml", "**/okteto.y*ml")
 _CLUSTERS = ("**/*k3d*.y*ml", "**/*kind*.y*ml", "**/*ctlptl*.y*ml", "**/*minikube*.y*ml", "**/*cluster*.y*ml")
@@ -100,7 +119,7 @@ def _in_script(line: str) -> Iterator[tuple[Use, str]]:
 
 
 def _in_pins(line: str) -> Iterator[tuple[Use, str]]:
-    if _PIN.match(line):
+    if _PIN.match(line) and not line.rstrip(" ,").endswith('"none"'):  # an option that omits the tool
         yield Use.PIN, line.strip()
 
 
@@ -113,7 +132,19 @@ _READERS: tuple[tuple[Callable[[str], object], _Reader], ...] = (
 _is_loop = any_glob(_LOOPS).match
 _is_cluster = any_glob(_CLUSTERS).match
 # Cheap tests of a path, before its globs: most paths of a repository pass none of them.
-_ENDS = (".sh", ".bash", ".zsh", ".ps1", ".mk", ".mak", ".tilt", ".star", "iltfile", "akefile", "package.json")
+_ENDS: tuple[str, ...] = (
+    ".sh",
+    ".bash",
+    ".zsh",
+    ".ps1",
+    ".mk",
+    ".mak",
+    ".tilt",
+    ".star",
+    "iltfile",
+    "akefile",
+    "package.json",
+)
 _ENDS += ("ustfile", ".just", "Earthfile", "Vagrantfile", "Jenkinsfile", "Brewfile", ".tool-versions", "mise.toml")
 _ENDS += ("devbox.json", "flake.nix", "devcontainer.json", "config.toml")
 _YAML = re.compile(
@@ -134,24 +165,27 @@ def _reader_of(path: str) -> _Reader | None:
 
 def find(files: dict[str, Entry], blobs: Blobs, skipped: Iterable[str] = ()) -> list[Place]:
     """Return every such place in these files, in the order of the paths."""
-    own, places = set(skipped), []
-    paths_by_blob: dict[str, list[str]] = {}
-    for path, entry in files.items():
-        if not _is_relevant(path) or path in own or entry.mode in {GITLINK, SYMLINK} or _ELSEWHERE(path):
-            continue
-        if _is_loop(path):
-            places.append(Place(path, 0, Use.LOOP, posixpath.basename(path)))
-        if _reader_of(path) or _is_cluster(path):
-            paths_by_blob.setdefault(entry.oid, []).append(path)
-    for oid, data in blobs.many(paths_by_blob):
-        if len(data) < _MAX_BYTES and _WORDS.search(data) and not is_binary(data):
-            for path in paths_by_blob[oid]:
-                places.extend(in_file(path, data))
-    return sorted(set(places))
+    own = set(skipped)
+    paths = [path for path in files if _is_relevant(path) and path not in own and not _ELSEWHERE(path)]
+    regular = [path for path in paths if files[path].mode not in {GITLINK, SYMLINK}]
+    places = {Place(path, 0, Use.LOOP, posixpath.basename(path)) for path in regular if _is_loop(path)}
+    by_blob: dict[str, list[str]] = {}
+    for path in filter(_is_read, regular):
+        by_blob.setdefault(files[path].oid, []).append(path)
+    for oid, data in blobs.many(by_blob):
+        for path in by_blob[oid]:
+            places.update(in_file(path, data))
+    return sorted(places)
+
+
+def _is_read(path: str) -> bool:
+    return _reader_of(path) is not None or _is_cluster(path) is not None
 
 
 def in_file(path: str, data: bytes) -> Iterator[Place]:
     """Yield the places in one file."""
+    if len(data) > _MAX_BYTES or not _WORDS.search(data) or is_binary(data):
+        return
     described = _CLUSTER.search(data)
     if described and _is_cluster(path):
         yield Place(

@@ -178,6 +178,7 @@ class Mapping(_Row, frozen=True, dict=True):
     tiltfile: TiltRules = TiltRules()
     infrastructure: Infrastructure = Infrastructure()
     docs: dict[str, str] = {}
+    telepresence_script: str = ""
 
     @cached_property
     def _moves(self) -> list[tuple[int, re.Pattern[str], Move]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from migration.git import names
 from migration.mapping import CLEANUP_STEPS, MOVE_STEPS, OTHER_CLEANUP, REWRITE_STEPS, Mapping, covering
 from tasks.core.errors import Trouble
 
@@ -48,8 +49,7 @@ def _mistakes(mapping: Mapping) -> Iterator[Mistake]:
 def _outside(mapping: Mapping) -> Iterator[Mistake]:
     """Paths that lead out of the repository, or into .git."""
     for keys, path in _paths(mapping):
-        parts = path.rstrip("/").split("/")
-        if path.startswith("/") or "\\" in path or not {"..", ".", ".git", ""}.isdisjoint(parts):
+        if not names.is_inside(path):
             yield Mistake(keys, f"'{path}' is not a path inside the repository", _INSIDE)
 
 

@@ -120,10 +120,13 @@ class Block:
     problem: Problem
     """why: the place that blocks (`file:line`, the other path, a consumer); fix: a command, or the decision to make."""
 
+    accept: str = ""
+    """What --accept must name to waive it; empty when it waives nothing, or when only the fix says it."""
+
     @classmethod
-    def at(cls, path: str, reason: Reason, where: str, fix: str) -> Block:
+    def at(cls, path: str, reason: Reason, where: str, fix: str, accept: str = "") -> Block:
         """Return the block of this path for this reason. where: the place that blocks."""
-        return cls(path, reason, Problem(f"{path} is blocked: {reason}", why=where, fix=fix, code=REFUSED))
+        return cls(path, reason, Problem(f"{path} is blocked: {reason}", why=where, fix=fix, code=REFUSED), accept)
 
     @property
     def where(self) -> str:

@@ -1,25 +1,23 @@
-"""A plan as a document for machines and as lines for people."""
+"""A plan as the document of `--json`. overview.py shows it to people."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from migration.engine import MigrationPlan
-from migration.git.facts import shown
-from migration.model import Block, ChangeKind, Reference, StepResult, TreeChange
+from migration.model import Block, Reference, StepResult, TreeChange
 from migration.repositories import Repository
 from tasks.core.plan.outcome import State
 
-_TITLES = {
+PHASES = {
     1: "the infrastructure is in gitops",
     2: "the dev container needs no local cluster",
     3: "Tilt works against the shared cluster",
     4: "core has no infrastructure",
     5: "documented and proven",
 }
-_MARKS = {State.DONE: "ok", State.PENDING: "..", State.BLOCKED: "!!", State.UNKNOWN: "??"}
+MARKS = {State.DONE: "ok", State.PENDING: "..", State.BLOCKED: "!!", State.UNKNOWN: "??"}
 
 
 def document(plan: MigrationPlan, results: Sequence[StepResult] | None = None) -> dict[str, Any]:
@@ -30,11 +28,11 @@ def document(plan: MigrationPlan, results: Sequence[StepResult] | None = None) -
         "phases": [
             {
                 "phase": number,
-                "title": _TITLES[number],
+                "title": PHASES[number],
                 "state": str(state_of(steps)),
                 "steps": [_step(result) for result in steps],
             }
-            for number, steps in _phases(results)
+            for number, steps in phases(results)
         ],
         "problems": [{"what": problem.what, "fix": problem.fix} for problem in plan.problems],
     }
@@ -57,7 +55,8 @@ def state_of(results: Sequence[StepResult]) -> State:
     return next((s for s in (State.BLOCKED, State.UNKNOWN, State.PENDING) if s in states), State.DONE)
 
 
-def _phases(results: Sequence[StepResult]) -> Iterator[tuple[int, list[StepResult]]]:
+def phases(results: Sequence[StepResult]) -> Iterator[tuple[int, list[StepResult]]]:
+    """Yield each phase with its steps."""
     for number in sorted({result.phase for result in results}):
         yield number, [result for result in results if result.phase == number]
 
@@ -111,54 +110,3 @@ def readable(text: str) -> str:
     except UnicodeEncodeError:
         return "".join(f"\\{ord(c) - 0xDC00:03o}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text)
     return text
-
-
-def lines(
-    plan: MigrationPlan, results: Sequence[StepResult] | None = None, *, most: int = 5, every: bool = False
-) -> Iterator[str]:
-    """Yield the plan as lines for people.
-
-    most: changes shown of each step, and four times as many blocks and notes; every: show every block
-    """
-    results = plan.results if results is None else results
-    for number, steps in _phases(results):
-        yield f"phase {number}  {_TITLES[number]}: {state_of(steps)}"
-        for result in steps:
-            yield from _step_lines(result, most, len(result.blocks) if every else most * 4)
-    for problem in plan.problems:
-        yield f"!! {problem.what}"
-        yield f"   fix: {problem.fix}"
-
-
-def _step_lines(result: StepResult, most: int, blocks: int) -> Iterator[str]:
-    yield f"  {_MARKS[result.state]} {result.key:<9} {result.title}{_counts(result.changes)}"
-    yield from _change_lines(result.changes, most)
-    for block in result.blocks[:blocks]:
-        yield f"       blocked {shown(block.path)}: {block.reason}, {readable(block.where)}"
-        yield f"               fix: {readable(block.fix)}"
-    if len(result.blocks) > blocks:
-        yield f"       ... and {len(result.blocks) - blocks} more blocks (all of them: --json)"
-    for line in result.note.splitlines()[: most * 4]:
-        yield f"       note: {readable(line)}"
-    if result.references:
-        count = len(result.references)
-        places = ", ".join(readable(reference.where) for reference in result.references[:3])
-        yield f"       {count} non-blocking reference{'s' if count > 1 else ''}: {places}{', ...' if count > 3 else ''}"
-
-
-def _counts(changes: Sequence[TreeChange]) -> str:
-    kinds = Counter(
-        "by a person" if change.kind is ChangeKind.PERSON else f"{change.kind} in {change.repo}" for change in changes
-    )
-    return f"  ({', '.join(f'{count} {kind}' for kind, count in kinds.items())})" if kinds else ""
-
-
-def _change_lines(changes: Sequence[TreeChange], most: int) -> Iterator[str]:
-    for change in changes[:most]:
-        what = shown(change.path) if change.path else change.text
-        more = f"  {readable(change.text)}" if change.path and change.text != change.path else ""
-        yield f"       {change.kind:<7} {what}{more}"
-        if change.destroys and change.destroys != change.path:
-            yield f"               lost: {readable(change.destroys)}"
-    if len(changes) > most:
-        yield f"       ... and {len(changes) - most} more"

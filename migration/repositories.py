@@ -51,7 +51,9 @@ class Repository:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Why nothing may be committed here now."""
-        return (*self.facts.problems, *([self.unnamed] if self.unnamed else []))
+        touched = (path for commit in self.commits for path in commit.edits)
+        hidden = self.facts.hidden_changes(touched) if self.facts.bits else []
+        return (*self.facts.problems, *([self.unnamed] if self.unnamed else []), *hidden)
 
 
 def identities(facts: Facts) -> tuple[str, str]:

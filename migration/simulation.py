@@ -50,6 +50,9 @@ class Simulation:
     live: Callable[[], list[Consumer]] | None = None
     """Asks the cluster for its Applications. Raises Trouble when the cluster cannot be asked."""
 
+    is_barred: Callable[[str], bool] = field(default=lambda key: False, repr=False)
+    """Whether this step waits for another one, and so changes nothing. The engine sets it."""
+
     pushed: bool = False
     """Whether the plan assumes that gitops was pushed before this point, by a person or by --push."""
 
@@ -84,6 +87,7 @@ class Draft:
         self.simulation, self.key, self.barred = simulation, key, barred
         self.changes: list[TreeChange] = []
         self.blocks: list[Block] = []
+        self._known_blocks: set[Block] = set()
         self.references: list[Reference] = []
         self.notes: list[str] = []
         self.unknown: Problem | None = None
@@ -91,10 +95,14 @@ class Draft:
         self.edits: dict[Repo, dict[str, Entry | None]] = {"core": {}, "gitops": {}}
         self.grafted = False
 
-    def block(self, path: str, reason: Reason, where: str, fix: str) -> None:
-        """Leave the path as it is, for this reason. where: the place that blocks."""
-        block = Block.at(path, reason, where, fix)
-        if block not in self.blocks:
+    def block(self, path: str, reason: Reason, where: str, fix: str, accept: str = "") -> None:
+        """Leave the path as it is, for this reason. where: the place that blocks; accept: what --accept must name."""
+        self.add_block(Block.at(path, reason, where, fix, accept))
+
+    def add_block(self, block: Block) -> None:
+        """Leave the path of the block as it is."""
+        if block not in self._known_blocks:
+            self._known_blocks.add(block)
             self.blocks.append(block)
 
     def note(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -12,11 +13,12 @@ from pathlib import Path
 from migration.model import ChangeKind, StepResult
 from migration.simulation import Simulation
 from tasks.core import strict_json, ui
+from tasks.core.config.catalogue import catalogue
 from tasks.core.config.settings import Settings
 from tasks.core.errors import Problem, ToolError, Trouble
 from tasks.core.plan.outcome import State
 from tasks.core.process.tool import Done, Tool
-from tasks.core.state import store
+from tasks.core.state import journal, store
 
 _LIMIT = 1800.0  # seconds for one command: Tilt builds images
 
@@ -36,9 +38,6 @@ class Trial:
 
     before: tuple[tuple[str, ...], ...] = ()
     """Run first, and timed apart: what has a budget of its own."""
-
-    after: tuple[tuple[str, ...], ...] = ()
-    """Run in any case."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,12 @@ TRIALS = {
         text="let Tilt build and deploy {service}",
         commands=((_INV, "tilt.ci", "--only", "{service}"),),
         budget="clone_to_running",
-        after=((_INV, "tilt.down"),),
     ),
     "VAL-12": Trial(
         text="intercept {service}, with proof",
         commands=((_INV, "intercept", "{service}", "--no-run"), (_INV, "tp.verify", "{service}")),
         budget="intercept",
         before=((_INV, "tp.connect"),),
-        after=((_INV, "leave", "{service}"),),
     ),
 }
 
@@ -98,8 +95,6 @@ def described(key: str) -> str:
 
 
 def _service() -> str:
-    from tasks.core.config.catalogue import catalogue
-
     return catalogue().services[0].name
 
 
@@ -136,17 +131,15 @@ def _is_planned(result: StepResult) -> bool:
 def _try(result: StepResult, simulation: Simulation) -> StepResult:
     trial, s = TRIALS[result.key], simulation.settings
     core, service = simulation.core.facts, _service()
+    session = journal.entries("session")
+    run = f"{result.key}-{os.getpid()}"
     try:
-        before = _run_all(trial.before, result.key, service, core.folder)
-        seconds = _run_all(trial.commands, result.key, service, core.folder)
+        before = _run_all(trial.before, run, service, core.folder)
+        seconds = _run_all(trial.commands, run, service, core.folder)
     except ToolError as why:
         return replace(result, state=State.UNKNOWN, problem=Problem(f"it failed: {why.what}"))
     finally:
-        for argv in trial.after:
-            try:
-                _call([word.format(service=service) for word in argv], core.folder)
-            except ToolError as why:
-                ui.warn(f"{result.key}: {why.what}")
+        _take_away(run, core.folder, had_session=bool(session))
     record = Record(
         key=result.key,
         commit=core.git.line("rev-parse", "HEAD"),
@@ -160,20 +153,55 @@ def _try(result: StepResult, simulation: Simulation) -> StepResult:
     return replace(result, state=State.DONE, notes=(record.text(),))
 
 
-def _run_all(commands: Sequence[tuple[str, ...]], key: str, service: str, core: Path) -> float:
+def _take_away(run: str, core: Path, *, had_session: bool) -> None:
+    """Undo what the trial made on the target, also when it failed or was interrupted. What was there before stays.
+
+    Twice: what an interrupted Tilt had started may have deployed one release more before it was ended.
+    """
+    for _ in range(2):
+        for words in _undoing(run, had_session):
+            try:
+                _call([_INV, *words], run, core)
+            except ToolError as why:
+                ui.warn(f"{run.rpartition('-')[0]}: {why.what}")
+
+
+def _undoing(run: str, had_session: bool) -> list[tuple[str, ...]]:
+    """Return the tasks that undo what the journal says of this run, in a safe order."""
+    made = [entry for entry in journal.entries() if entry.data.get("trial") == run]
+    tasks: list[tuple[str, ...]] = [
+        ("leave", str(entry.data.get("name"))) for entry in made if entry.kind == "intercept"
+    ]
+    releases = [str(entry.data.get("release")) for entry in made if entry.kind == "release"]
+    if not releases and any(entry.kind == "process" for entry in made):
+        releases = _not_held_before(_service())
+    if releases:
+        tasks.append(("tilt.down", "--only", ",".join(releases)))
+    if not had_session and any(entry.kind == "session" for entry in made):
+        tasks.append(("tp.quit",))
+    return tasks
+
+
+def _not_held_before(name: str) -> list[str]:
+    """Return the service's release, unless the developer had deployed it already."""
+    release = next(service.release for service in catalogue().services if service.name == name)
+    return [] if any(entry.data.get("release") == release for entry in journal.entries("release")) else [release]
+
+
+def _run_all(commands: Sequence[tuple[str, ...]], run: str, service: str, core: Path) -> float:
     """Run the commands one after the other. Returns the seconds. Raises ToolError for the first that fails."""
     began = time.monotonic()
     for argv in commands:
         words = [word.format(service=service) for word in argv]
-        ui.progress("running", key, " ".join(words))
-        _call(words, core)
+        ui.progress("running", run.rpartition("-")[0], " ".join(words))
+        _call(words, run, core)
     return time.monotonic() - began
 
 
-def _call(words: list[str], core: Path) -> None:
+def _call(words: list[str], run: str, core: Path) -> None:
     """Run the command in core, its output shown. Raises ToolError when it fails."""
     program = str(core / words[0]) if words[0].startswith("./") else words[0]
-    command = Tool(program, fix="inv setup", timeout=_LIMIT)[tuple(words[1:])]
+    command = Tool(program, fix="inv setup", env={journal.TRIAL: run}, timeout=_LIMIT)[tuple(words[1:])]
     ended = command.call(cwd=str(core), echo=ui.talk)
     if ended.exit != 0:
         raise ToolError(f"{' '.join(words)}: {_reason(ended)}", tool=words[0], exit=ended.exit)

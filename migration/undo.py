@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from migration.apply import TAG, locked
+from migration.apply import locked
 from migration.git import commit_import, submodule, write
-from migration.git.facts import TRAILER, UNDO, Facts, look, shown
+from migration.git.facts import TAG, TRAILER, UNDO, Facts, look, shown
 from migration.git.objects import GITLINK, Entry, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from migration.repositories import identities
@@ -179,7 +179,7 @@ def _is_ancestor(facts: Facts, tag: str) -> bool:
 
 
 def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ...]:
-    """Return what prevents a commit, and untracked files that a restored file would overwrite."""
+    """Return what prevents a commit, and files of people that would be overwritten: untracked, or hidden from status."""
     obstacles = {obstacle for path, entry in edits.items() if entry and (obstacle := _obstacle(facts, path, entry))}
     untracked = [
         Problem(
@@ -189,7 +189,7 @@ def _problems(facts: Facts, edits: dict[str, Entry | None]) -> tuple[Problem, ..
         )
         for path in sorted(obstacles)[:10]
     ]
-    return (*facts.problems, *untracked)
+    return (*facts.problems, *untracked, *facts.hidden_changes(edits))
 
 
 def _obstacle(facts: Facts, path: str, entry: Entry) -> str:
@@ -286,7 +286,7 @@ def _perform(one: Rollback, run: str, since: int) -> None:
     message = f"{UNDO}: {len(one.edits)} paths are as they were at {TAG}\n\n{TRAILER}: {UNDO}\n"
     new = object_id("commit", commit_body(tree.id(), (facts.head,), author, committer, message), len(facts.head))
     head = commit_import.commit_head(author, committer, message)
-    checkout.own.mkdir(exist_ok=True)
+    checkout.prepare()
     planned = commit_import.PlannedCommit(new, head, one.edits, (facts.head,))
     commit_import.import_commits(checkout.git, [planned], lambda oids: iter(()), [], new)
     write.move(checkout, facts.head, new, one.edits, since)

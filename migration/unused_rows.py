@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from migration.apply import TAG
-from migration.git.facts import Facts
+from migration.git.facts import TAG, Facts
 from migration.git.objects import Tree
 from migration.mapping import Mapping, glob
 from migration.model import Repo

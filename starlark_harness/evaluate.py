@@ -140,7 +140,18 @@ class _Evaluation:
         except Refusal as why:
             raise TiltfileError(str(why)) from None
         d = self.declared
-        return Result(d.manifests, d.images, enabled, d.registry, d.settings, d.commands, d.watched, d.log, d.warnings, self.exported)
+        return Result(
+            d.manifests,
+            d.images,
+            enabled,
+            d.registry,
+            d.settings,
+            d.commands,
+            d.watched,
+            d.log,
+            d.warnings,
+            self.exported,
+        )
 
     def _evaluate(self, path: Path) -> Any:
         self.declared.watched.append(str(path))

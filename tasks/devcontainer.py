@@ -37,15 +37,7 @@ def setup(
     from tasks.core.state import store
     from tasks.flows.setup.cli import run
 
-    code = run(
-        settings(),
-        only=only or (),
-        skip=skip or (),
-        dry=dry(c, dry_run),
-        check=check,
-        as_json=json,
-        yes=yes,
-    )
+    code = run(settings(), only=only or (), skip=skip or (), dry=dry(c, dry_run), check=check, as_json=json, yes=yes)
     if code:
         raise Exit(code=code)
     if not (dry(c, dry_run) or check or only or skip):  # what postCreate.sh wrote for the first terminal is out of date

@@ -23,9 +23,10 @@ _HELP = {
     "push": "push gitops when core's commits need its copies on the remote",
     "history": "keep: gitops also gets the old history of what moves; none (default)",
     "diff": "show the rewritten files as unified diffs",
+    "verbose": "show every change, block and note",
     "out": "write the plan to this file",
 }
-_WRITING = ("core", "gitops", "only", "accept", "yes", "json", "dry_run", "check", "push", "diff")
+_WRITING = ("core", "gitops", "only", "accept", "yes", "json", "dry_run", "check", "push", "diff", "verbose")
 
 
 def _help(*names: str) -> dict[str, str]:
@@ -60,7 +61,7 @@ def init(
     cli.init(core, config, yes=yes, json=json, dry=dry(c, dry_run))
 
 
-@task(help=_help("core", "gitops", "accept", "json", "check"), iterable=["accept"], auto_shortflags=False)
+@task(help=_help("core", "gitops", "accept", "json", "check", "verbose"), iterable=["accept"], auto_shortflags=False)
 def status(
     c: Context,
     core: str = "",
@@ -68,15 +69,16 @@ def status(
     accept: Sequence[str] | None = None,
     json: bool = False,
     check: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Show what is done, missing and blocked, and the success criteria of the spec."""
     from migration import cli
 
-    cli.status(cli.Flags(core, gitops, accept=accept or (), json=json, check=check))
+    cli.status(cli.Flags(core, gitops, accept=accept or (), json=json, check=check, verbose=verbose))
 
 
 @task(
-    help=_help("core", "gitops", "only", "accept", "out", "json", "diff", "check"),
+    help=_help("core", "gitops", "only", "accept", "out", "json", "diff", "check", "verbose"),
     iterable=["only", "accept"],
     auto_shortflags=False,
 )
@@ -90,11 +92,12 @@ def plan(
     json: bool = False,
     diff: bool = False,
     check: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Plan all five phases, each on the result of those before; --out saves the plan for migrate.apply."""
     from migration import cli
 
-    flags = cli.Flags(core, gitops, only or (), accept or (), json=json, check=check, diff=diff)
+    flags = cli.Flags(core, gitops, only or (), accept or (), json=json, check=check, diff=diff, verbose=verbose)
     cli.plan(flags, out)
 
 
@@ -116,6 +119,7 @@ def apply(
     check: bool = False,
     push: bool = False,
     diff: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Carry out exactly the plan in FILE; refused when a repository has moved on since."""
     from migration import cli
@@ -131,6 +135,7 @@ def apply(
         check=check,
         push=push,
         diff=diff,
+        verbose=verbose,
     )
     cli.apply_file(flags, file)
 
@@ -150,6 +155,7 @@ def _phase(number: int, name: str, text: str) -> Any:
         check: bool = False,
         push: bool = False,
         diff: bool = False,
+        verbose: bool = False,
         history: str = "none",
     ) -> None:
         from migration import cli
@@ -165,6 +171,7 @@ def _phase(number: int, name: str, text: str) -> Any:
             check=check,
             push=push,
             diff=diff,
+            verbose=verbose,
             history=history,
         )
         cli.phase(flags, number)

@@ -9,11 +9,7 @@ from tasks.core.cli.flags import JSON
 
 
 @task(
-    help={
-        "json": JSON,
-        "watch": "show it again every 5 s",
-        "cached": "show the result of the last run, at once",
-    },
+    help={"json": JSON, "watch": "show it again every 5 s", "cached": "show the result of the last run, at once"},
     auto_shortflags=False,
 )
 def status(c: Context, json: bool = False, watch: bool = False, cached: bool = False) -> None:

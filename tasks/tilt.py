@@ -57,7 +57,7 @@ def down(c: Context, only: Sequence[str], dry_run: bool = False, json: bool = Fa
     """End Tilt and delete this workstation's releases; those of others and the baseline stay."""
     from tasks.flows.tilt import cli
 
-    cli.down(_request(c, only, ()).only, dry=dry(c, dry_run), json=json)
+    cli.down(only, dry=dry(c, dry_run), json=json)
 
 
 @task(help={"json": JSON}, auto_shortflags=False)

@@ -38,13 +38,13 @@ def check_consumers(simulation: Simulation, verdicts: Verdicts) -> None:
             accept = (
                 f"; or accept that what it deployed may be deleted: --accept {shlex.quote(name)}" if is_live else ""
             )
-            _block(verdicts, consumer.where, name, covered, _DECLARED + accept)
+            _block(verdicts, Block.at(name, Reason.CONSUMED, consumer.where, _DECLARED + accept), covered)
     if consumers.why_unknown:
         verdicts.notes.append(f"the live Argo CD Applications are unknown: {consumers.why_unknown}")
         for consumer in consumers.possible:
             covered = [path for path in verdicts.proofs if is_possibly_consumed(simulation, consumer, path)]
             where = f"{consumer.where} declares an Application that syncs from here; {consumers.why_unknown}"
-            _block(verdicts, where, _synced(consumer, covered), covered, _UNKNOWN)
+            _block(verdicts, Block.at(_synced(consumer, covered), Reason.CONSUMED, where, _UNKNOWN), covered)
 
 
 def is_possibly_consumed(simulation: Simulation, consumer: Consumer, path: str) -> bool:
@@ -69,7 +69,6 @@ def _synced(consumer: Consumer, covered: list[str]) -> str:
     return consumer.path if consumer.path in covered else consumer.path.rstrip("/") + "/"
 
 
-def _block(verdicts: Verdicts, where: str, name: str, covered: list[str], fix: str) -> None:
-    block = Block.at(name, Reason.CONSUMED, where, fix)
+def _block(verdicts: Verdicts, block: Block, covered: list[str]) -> None:
     for path in covered:
         verdicts.block(path, block)

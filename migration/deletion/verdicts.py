@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from migration.model import Block, Reason, Reference
 
+WAIVED = {Reason.MISSING, Reason.DIFFERS, Reason.MODE, Reason.UNMAPPED, Reason.DIVERGED}
+"""The reasons that --accept of the path itself waives."""
+
 
 class ProofKind(StrEnum):
     """Why a file may be deleted."""
@@ -52,7 +55,7 @@ class Verdicts:
 
     def refuse(self, path: str, reason: Reason, where: str, fix: str) -> None:
         """Block the deletion of the file."""
-        self.block(path, Block.at(path, reason, where, fix))
+        self.block(path, Block.at(path, reason, where, fix, path if reason in WAIVED else ""))
 
     def block(self, path: str, block: Block) -> None:
         """Block the deletion of the file, and withdraw its proof."""

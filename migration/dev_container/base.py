@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from migration.dev_container.compose import Read, resolved, service_of
+from migration.dev_container.hooks import Hooks, folder_of
 from migration.edit.dockerfile_syntax import Dockerfile
 
 _IMAGES_OF_THE_SPEC = re.compile(r"mcr\.microsoft\.com/(?:vscode/)?devcontainers/([\w-]+)")
@@ -80,6 +81,25 @@ def _from_compose(folder: str, config: Mapping[str, Any], read: Read) -> Base:
     dockerfile = _path(context, resolved(build.get("dockerfile") or "Dockerfile"))
     target = resolved(build.get("target"))
     return Base("", Build(dockerfile, context, target, _texts(build)), service, tuple(files), found)
+
+
+def hooks_of(config: Mapping[str, Any], base: Base, has_folder: Callable[[str], bool]) -> Hooks:
+    """The commands of the container, and where they run."""
+    return Hooks(config, folder_of(config, list(_mounts_of_core(base)), has_folder))
+
+
+def _mounts_of_core(base: Base) -> Iterator[str]:
+    """Where Compose mounts the root of core in the container."""
+    volumes = base.compose.get("volumes")
+    for volume in volumes if isinstance(volumes, list) else []:
+        short = str(volume).split(":")
+        source, target = (
+            (volume.get("source"), volume.get("target"))
+            if isinstance(volume, dict)
+            else (short[0], short[-1 if len(short) < 3 else 1])
+        )
+        if str(source).startswith(".") and not _path(posixpath.dirname(base.compose_files[0]), str(source)):
+            yield str(target)
 
 
 def user_of(config: Mapping[str, Any], base: Base, read: Read) -> str:

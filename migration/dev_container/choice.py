@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from migration.git.objects import GITLINK, SYMLINK
 from migration.mapping import DevContainer
 from migration.model import Reason
-from migration.simulation import Draft
+from migration.simulation import Draft, Simulation
 from tasks.core.repository import MAPPING
 
 _FILE = "devcontainer.json"
@@ -34,44 +34,47 @@ class Choice:
         return posixpath.dirname(self.path) or ".devcontainer"
 
 
-def dev_containers(draft: Draft) -> list[str]:
+def dev_containers(simulation: Simulation) -> list[str]:
     """All devcontainer.json of core, the first in precedence first."""
-    tree = draft.simulation.core.tree
+    tree = simulation.core.tree
     named = sorted(path for path in tree.under(".devcontainer/") if _NAMED.fullmatch(path))
-    return [*(path for path in (_MAIN, _ROOT) if path in tree), *named]
+    found = [*(path for path in (_MAIN, _ROOT) if path in tree), *named]
+    wanted = _wanted(simulation)
+    return [wanted, *found] if wanted in tree and wanted not in found else found  # a place of the team's own
+
+
+def chosen(simulation: Simulation) -> Choice:
+    """The dev container that is migrated: the one that the mapping names, the main one, or the only one."""
+    found, wanted = dev_containers(simulation), _wanted(simulation)
+    is_default = simulation.mapping.dev_container.folder == DevContainer().folder
+    only = found[0] if is_default and found and (len(found) == 1 or _ROOT in found) else ""
+    path = wanted if wanted in found else only
+    return Choice(path, tuple(other for other in found if path and other != path))
 
 
 def choose(draft: Draft) -> Choice:
     """Choose the dev container that is migrated. Blocks when that is a decision of the team."""
-    found = dev_containers(draft)
-    folder = draft.simulation.mapping.dev_container.folder
-    wanted = folder if folder.endswith(".json") else f"{folder}/{_FILE}"
-    if wanted in draft.simulation.core.tree and wanted not in found:
-        found.insert(0, wanted)  # a place of the team's own
-    path = wanted if wanted in found else _only(found, folder)
-    if not path and found:
-        _block_unclear(draft, found, wanted)
-    if path and draft.simulation.core.tree.files[path].mode in {SYMLINK, GITLINK}:
+    choice = chosen(draft.simulation)
+    if not choice.path:
+        for path in dev_containers(draft.simulation):
+            folder = posixpath.dirname(path) or path
+            fix = (
+                f"{_wanted(draft.simulation)} does not exist; to migrate this one, set dev_container.folder to {folder}"
+            )
+            draft.block(path, Reason.CUSTOM, MAPPING, fix)
+        return choice
+    if draft.simulation.core.tree.files[choice.path].mode in {SYMLINK, GITLINK}:
         fix = "it is a symbolic link: set dev_container.folder to the folder of the file that it leads to"
-        draft.block(path, Reason.CUSTOM, f"core:{path}", fix)
+        draft.block(choice.path, Reason.CUSTOM, f"core:{choice.path}", fix)
         return Choice("")
-    return Choice(path, tuple(other for other in found if path and other != path))
+    return choice
 
 
 def note_none(draft: Draft) -> None:
     """Say that a step has nothing to do because core has no dev container."""
-    draft.note("nothing to do: core has no dev container")
+    draft.unused = "core has no dev container"
 
 
-def _only(found: list[str], folder: str) -> str:
-    """The file to take when the mapping names none: the main one, or the only one."""
-    if folder != DevContainer().folder:
-        return ""  # the mapping names another, which does not exist
-    return found[0] if len(found) == 1 or _ROOT in found else ""
-
-
-def _block_unclear(draft: Draft, found: list[str], wanted: str) -> None:
-    for path in found:
-        folder = posixpath.dirname(path) or path
-        fix = f"{wanted} does not exist; to migrate this one, set dev_container.folder to {folder}"
-        draft.block(path, Reason.CUSTOM, MAPPING, fix)
+def _wanted(simulation: Simulation) -> str:
+    folder = simulation.mapping.dev_container.folder
+    return folder if folder.endswith(".json") else f"{folder}/{_FILE}"

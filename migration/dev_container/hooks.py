@@ -54,51 +54,76 @@ class Command:
         return (self.hook, self.name) if self.name else (self.hook,)
 
 
-def commands(config: Mapping[str, Any], hooks: tuple[str, ...] = ALL) -> Iterator[Command]:
-    """All commands of these hooks in the order in which they run."""
-    for hook in hooks:
-        value = config.get(hook)
-        named = value.items() if isinstance(value, dict) else [("", value)]
-        for name, words in named:
-            if isinstance(words, str | list) and words:
-                yield Command(hook, name, words)
+@dataclass(frozen=True)
+class Hooks:
+    """The commands of a dev container. at: the folder of core in which they run, empty for the root"""
+
+    config: Mapping[str, Any]
+    at: str = ""
+
+    def commands(self, hooks: tuple[str, ...] = ALL) -> Iterator[Command]:
+        """All commands of these hooks in the order in which they run."""
+        for hook in hooks:
+            value = self.config.get(hook)
+            named = value.items() if isinstance(value, dict) else [("", value)]
+            for name, words in named:
+                if isinstance(words, str | list) and words:
+                    yield Command(hook, name, words)
+
+    def scripts(self, command: Command) -> list[str]:
+        """The files that the command runs, as paths from the root of core. What runs after a `cd` is not known."""
+        found: list[str] = []
+        for part in _PARTS.split(command.script):
+            words = _words(part)
+            while words and (words[0] in _BEFORE or re.match(r"\w+=", words[0])):
+                words.pop(0)
+            if words[:1] in (["cd"], ["pushd"]):
+                break
+            if words and words[0] in _INTERPRETERS:
+                words = [word for word in words[1:] if not word.startswith("-")]
+            name = _ROOTS.sub("", words[0]) if words else ""
+            if "/" in name and not re.search(r"^[/~]|[$*]", name):
+                found.append(posixpath.normpath(posixpath.join(self._folder_of(command), name)))
+        return [path for path in found if not path.startswith("..")]
+
+    def _folder_of(self, command: Command) -> str:
+        return "" if command.hook == "initializeCommand" else self.at  # it runs on the host
+
+    def missing_scripts(self, exists: Callable[[str], bool]) -> list[tuple[Command, str]]:
+        """The scripts that a hook names and that do not exist."""
+        named = [(command, path) for command in self.commands() for path in self.scripts(command)]
+        return [(command, path) for command, path in named if _SCRIPT.search(path) and not exists(path)]
+
+    def mentions(self, script: str) -> bool:
+        """Does a command inside the container name this script?"""
+        name = re.compile(rf"(?<![\w./-])(?:\./)?{re.escape(self.from_here(script))}(?![\w.-])")
+        return any(name.search(_ROOTS_ANYWHERE.sub(" ", command.text)) for command in self.commands(INSIDE))
+
+    def runs_setup(self, script: str, read: Callable[[str], bytes | None]) -> bool:
+        """Does the container run the suite's setup, by a command or by a script? script: the one of the mapping"""
+        called = {path for command in self.commands(INSIDE) for path in self.scripts(command)}
+        called |= {script} if self.mentions(script) else set()
+        texts = [*(command.text for command in self.commands(INSIDE)), *(_decode(read(path)) for path in called)]
+        return any(map(is_setup, texts))
+
+    def from_here(self, path: str) -> str:
+        """The path as a command names it."""
+        return posixpath.relpath(path, self.at) if self.at else path
 
 
-def scripts(command: Command) -> list[str]:
-    """The files that the command runs, as paths from the root of core. What runs below another folder is not known."""
-    found: list[str] = []
-    for part in _PARTS.split(command.script):
-        words = _words(part)
-        while words and (words[0] in _BEFORE or re.match(r"\w+=", words[0])):
-            words.pop(0)
-        if words[:1] in (["cd"], ["pushd"]):
-            break
-        if words and words[0] in _INTERPRETERS:
-            words = [word for word in words[1:] if not word.startswith("-")]
-        path = posixpath.normpath(_ROOTS.sub("", words[0])) if words else ""
-        if "/" in path and not re.search(r"^[/~]|[$*]|^\.\.", path):
-            found.append(path)
-    return found
+def folder_of(config: Mapping[str, Any], mounted: list[str], has_folder: Callable[[str], bool]) -> str:
+    """The folder of core in which the commands run: `workspaceFolder` below the place where core is mounted.
 
-
-def missing_scripts(config: Mapping[str, Any], exists: Callable[[str], bool]) -> list[tuple[Command, str]]:
-    """The scripts that a hook names and that do not exist."""
-    named = [(command, path) for command in commands(config) for path in scripts(command)]
-    return [(command, path) for command, path in named if _SCRIPT.search(path) and not exists(path)]
-
-
-def mentions(config: Mapping[str, Any], script: str) -> bool:
-    """Does a command inside the container name this script?"""
-    name = re.compile(rf"(?<![\w./-])(?:\./)?{re.escape(script)}(?![\w.-])")
-    return any(name.search(_ROOTS_ANYWHERE.sub(" ", command.text)) for command in commands(config, INSIDE))
-
-
-def runs_setup(config: Mapping[str, Any], script: str, read: Callable[[str], bytes | None]) -> bool:
-    """Does the container run the suite's setup, by a command or by a script? script: the one of the mapping"""
-    called = {path for command in commands(config, INSIDE) for path in scripts(command)}
-    called |= {script} if mentions(config, script) else set()
-    texts = [*(command.text for command in commands(config, INSIDE)), *(_decode(read(path)) for path in called)]
-    return any(map(is_setup, texts))
+    mounted: where Compose mounts core
+    """
+    workspace = str(config.get("workspaceFolder") or "").rstrip("/")
+    mount = re.search(r"(?:target|dst|destination)=([^,]+)", str(config.get("workspaceMount") or ""))
+    places = [mount[1]] if mount else mounted
+    for root in [re.escape(place.rstrip("/")) for place in places] or ["/workspaces/[^/]+"]:
+        below = re.fullmatch(f"{root}/(.+)", workspace)
+        if below and has_folder(below[1]):
+            return below[1]
+    return ""
 
 
 def is_setup(text: str) -> bool:

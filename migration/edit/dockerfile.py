@@ -73,7 +73,7 @@ def with_tools(dockerfile: Dockerfile, target: str, tools: Tools) -> tuple[str, 
         raise ValueError(f"the Dockerfile has no stage {target!r}")
     lines = dockerfile.lines
     end = "\r\n" if "\r\n" in dockerfile.text else "\n"
-    block, copied_files = _block(tools)
+    block, copied_files = _block(tools, dockerfile.base(target))
     place, before, after = _surroundings(dockerfile, target, stage)
     body = [_START, _HADOLINT, *before, *block, *_shell_of_before(dockerfile, target, stage, place), *after, _END]
     head = "".join(lines[:place])
@@ -104,9 +104,9 @@ def _shell_of_before(dockerfile: Dockerfile, target: str, stage: Stage, place: i
     return [f"SHELL {shell}"] if below else []
 
 
-def _block(tools: Tools) -> tuple[list[str], list[str]]:
+def _block(tools: Tools, image: str) -> tuple[list[str], list[str]]:
     """The template's lines below its FROM for this user, and the files that they copy."""
-    lines = _for_user(tools).splitlines()
+    lines = _for_user(tools, image).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("FROM ")) + 1
     block: list[str] = []
     copied_files: list[str] = []
@@ -120,8 +120,10 @@ def _block(tools: Tools) -> tuple[list[str], list[str]]:
     return "\n".join(block).strip("\n").split("\n"), copied_files
 
 
-def _for_user(tools: Tools) -> str:
-    if tools.user == "vscode":
+def _for_user(tools: Tools, image: str) -> str:
+    """The template for this user. A user that a feature creates does not exist yet while the image is built."""
+    if tools.user == "vscode" and image.startswith("mcr.microsoft.com/devcontainers/"):
         return tools.template
-    owner = f'-o {tools.user} -g "$(id -gn {tools.user})"'
-    return tools.template.replace("-o vscode -g vscode", owner).replace("/home/vscode", tools.home)
+    user = tools.user
+    command = f'! id -u {user} >/dev/null 2>&1 || install -d -o {user} -g "$(id -gn {user})"'
+    return tools.template.replace("install -d -o vscode -g vscode", command).replace("/home/vscode", tools.home)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from migration.edit.telepresence_helper import calls_the_suite
 from migration.simulation import Simulation
 from tasks.core.errors import Trouble
 from tasks.core.repository import CONFIG, repository_root
 from tasks.core.yaml.bounded import loader
+
+_REPLACES = "There is no local cluster. Where another passage of this page starts one, this section replaces it."
 
 
 def _yaml(simulation: Simulation, name: str) -> dict[str, Any]:
@@ -48,6 +51,7 @@ def telepresence(simulation: Simulation) -> str:
             "inv down                           # delete what this workstation created",
             "```",
             "",
+            *_script(simulation),
             f"With your own slot (`telepresence.slot`), only requests with the header `{header}` reach you.",
             "",
             "| service | port | Tilt release |",
@@ -55,6 +59,13 @@ def telepresence(simulation: Simulation) -> str:
             *rows,
         ]
     )
+
+
+def _script(simulation: Simulation) -> list[str]:
+    """The team's own script, which calls these tasks too."""
+    path = simulation.mapping.telepresence_script
+    is_helper = path and calls_the_suite(simulation.core.text(path) or b"")
+    return [f"`{path} VERB` calls the same tasks; `{path} help` lists its verbs.", ""] if is_helper else []
 
 
 def _service_row(service: dict[str, Any]) -> str:
@@ -80,6 +91,27 @@ def start(simulation: Simulation) -> str:
             "",
             f"From clone to a running service takes less than {budgets.get('clone_to_running', 600)} s. You need a network",
             "connection. To change the infrastructure, open a pull request in the gitops repository.",
+            "",
+            _REPLACES,
+        ]
+    )
+
+
+def container(script: str) -> str:
+    """How the dev container starts; the section of its README. script: the one that it runs when it is created"""
+    return "\n".join(
+        [
+            "## Start",
+            "",
+            f"When the container is created, `{script}` runs `inv setup`. It never prompts; every new terminal shows what is",
+            "still missing. In the first terminal:",
+            "",
+            "```bash",
+            "inv aks.login",
+            "inv setup",
+            "```",
+            "",
+            _REPLACES,
         ]
     )
 

@@ -34,6 +34,9 @@ _MANY_LINES = frozenset({
     "ansi_c_string", "arithmetic_expansion", "array", "command_substitution", "expansion", "heredoc_redirect",
     "process_substitution", "raw_string", "string", "translated_string",
 })  # fmt: skip
+_WHOLE_FUNCTION = re.compile(
+    r"(?:function[ \t]+([\w-]+)(?:[ \t]*\([ \t]*\))?|([\w-]+)[ \t]*\([ \t]*\))[ \t]*\{[ \t]*\n(.*)\n\}", re.DOTALL
+)
 _FUNCTION = re.compile(r"^\s*(?:function\s+([\w-]+)|([\w-]+)\s*\(\s*\))", re.MULTILINE)
 
 
@@ -69,8 +72,16 @@ class Statement:
     @cached_property
     def function(self) -> str:
         """The name of the function that it defines, when it does nothing else."""
+        if self.root is None:
+            return self._unread_function[0]
         names = [function_name(n) for n in self.nodes]
         return names[0] if len(names) == 1 else ""
+
+    @cached_property
+    def _unread_function(self) -> tuple[str, str]:
+        """Name and body of a function that bash reads and tree-sitter-bash does not: all between `name() {` and `}`."""
+        whole = _WHOLE_FUNCTION.fullmatch(self.code.rstrip())
+        return (whole[1] or whole[2], whole[3]) if whole and self.root is None else ("", "")
 
     @cached_property
     def defines(self) -> frozenset[str]:
@@ -104,6 +115,8 @@ class Statement:
     @cached_property
     def body(self) -> tuple[Statement, ...]:
         """The statements in the function that it defines."""
+        if self.root is None:
+            return _split(self._unread_function[1], self.first + 1) if self.function else ()
         inside = self.nodes[0].child_by_field_name("body") if self.function else None
         if inside is None:
             return ()

@@ -7,10 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from migration.edit.shell import Statement, node_text, walk
-from migration.edit.shell_commands import called, commands, mentions, reads
+from migration.edit.shell_commands import Command, called, commands, mentions, reads
 
 Names = frozenset[str]
-Brings = Callable[[Statement], Names]
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """What a statement brings by the files that it sources: their functions and variables, and all of their code."""
+
+    functions: Names = frozenset()
+    variables: Names = frozenset()
+    code: str = ""
+
+
+NOTHING = Sourced()
+Brings = Callable[[Statement], Sourced]
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ def choose(
     script: Sequence[Statement],
     obsolete: re.Pattern[str],
     ours: re.Pattern[str],
-    brings: Brings = lambda statement: frozenset(),
+    brings: Brings = lambda statement: NOTHING,
 ) -> Chosen:
     """Drop what matches `obsolete` or `ours`; keep all else, with the functions, variables and sourced files it needs.
 
@@ -82,23 +94,48 @@ def choose(
     local cluster are then kept on their own where they can be. Such lines of an `if`, a loop or a list are lost: whether
     they should run without it is for a person to decide.
 
-    brings: the functions in the file that a statement sources
+    brings: what is in the files that a statement sources
     """
     rules = _Rules(obsolete, ours)
-    functions = frozenset[str]().union(*(s.defines | brings(s) for s in script))
+    functions = frozenset[str]().union(*(s.defines | brings(s).functions for s in script))
     dropped, bad = _dropped(script, rules, functions)
     rescue = _Rescue(script, rules, functions, bad)
     for statement in dropped:
         if not statement.function:
             rescue.take_apart(statement)
     kept = _with_what_it_needs(script, dropped, rescue.calls, brings)
+    there = frozenset[str]().union(*(s.defines | brings(s).functions for s in kept))
+    lost = [
+        *rescue.lost,
+        *_without_function(script, kept, rescue.calls, functions - there),
+        *_changed_folders(script, dropped, kept),
+    ]
     return Chosen(
         kept=[s for s in script if s in kept],
         calls=rescue.calls,
         dropped=[s for s in dropped if s not in kept],
         unused=[s for s in script if s not in kept and s not in dropped],
-        lost=rescue.lost,
+        lost=lost,
     )
+
+
+def _changed_folders(script: Sequence[Statement], dropped: Sequence[Statement], kept: set[Statement]) -> list[Lines]:
+    """Each `cd` in what is dropped, when a command that stays runs in that folder."""
+    found: list[Lines] = []
+    for statement in (s for s in dropped if s not in kept):
+        moves = [c for c in commands(statement) if c.changes_folder] if not statement.function else []
+        following = next((s for s in script if s in kept and s.first > statement.first and not _defines(s)), None)
+        if moves and following is not None and not _changes_folder(following):
+            found.append(Lines(moves[-1].first, moves[-1].last, moves[-1].text))
+    return found
+
+
+def _without_function(
+    script: Sequence[Statement], kept: set[Statement], calls: Sequence[Lines], gone: Names
+) -> list[Lines]:
+    """What is kept and calls a function that only something dropped defines: it cannot run as it is."""
+    statements = [_line(s) for s in script if s in kept and called(s, gone)]
+    return [*statements, *(line for line in calls if any(mentions(name, line.text) for name in gone))]
 
 
 def _dropped(script: Sequence[Statement], rules: _Rules, functions: Names) -> tuple[list[Statement], Names]:
@@ -157,12 +194,13 @@ class _Rescue:
         if statement.root is None:
             self.lost.append(_line(statement))
         for command in commands(statement):
-            if not (
-                self._rules.drop_command(command.text)
-                or command.only_reads
-                or command.calls(self._functions) & self._bad
-            ):
+            if not all(self._goes(part) for part in (command.inner or (command,))):
                 self.lost.append(Lines(command.first, command.last, command.text.partition("\n")[0]))
+
+    def _goes(self, command: Command) -> bool:
+        """Does it belong to the local cluster, or change nothing?"""
+        is_obsolete = self._rules.drop_command(command.text)
+        return is_obsolete or command.only_reads or bool(command.calls(self._functions) & self._bad)
 
 
 def _with_what_it_needs(
@@ -184,7 +222,8 @@ def _closed_under_need(
 ) -> set[Statement]:
     """Return the kept statements and all optional ones that they need, directly or through one another."""
     while True:
-        code = "\n".join([*(s.without_comments for s in kept), *(c.text for c in calls)])
+        sourced = [brings(s).code for s in kept]
+        code = "\n".join([*(s.without_comments for s in kept), *(c.text for c in calls), *sourced])
         needed = {s for s in optional - kept if _needs(code, s, brings(s))}
         if not needed:
             return kept
@@ -192,17 +231,22 @@ def _closed_under_need(
 
 
 def _may_return(dropped: Statement, brings: Brings) -> bool:
-    """Can it stay after all, when something that stays needs it?"""
-    return bool(dropped.assigned or brings(dropped))
+    """Can it stay after all, when something that stays needs it? It only sets variables, or only sources files."""
+    return bool(dropped.assigned) or (brings(dropped) != NOTHING and _only_sources(dropped))
+
+
+def _only_sources(statement: Statement) -> bool:
+    return not statement.function and all(c.only_reads or c.sources for c in commands(statement))
 
 
 def _is_used(definition: Statement, script: Sequence[Statement]) -> bool:
     return any(_needs(s.without_comments, definition) for s in script if s != definition)
 
 
-def _needs(code: str, definition: Statement, brought: Names = frozenset()) -> bool:
-    functions = {definition.function} - {""} | brought
-    return any(mentions(f, code) for f in functions) or any(reads(v, code) for v in definition.assigned)
+def _needs(code: str, definition: Statement, brought: Sourced = NOTHING) -> bool:
+    functions = {definition.function} - {""} | brought.functions
+    variables = definition.assigned | brought.variables
+    return any(mentions(f, code) for f in functions) or any(reads(v, code) for v in variables)
 
 
 def _defines(statement: Statement) -> bool:
@@ -232,5 +276,6 @@ def _needs_its_function(part: Statement, function: Statement) -> bool:
 
 
 def _line(statement: Statement) -> Lines:
-    first = statement.code.strip().partition("\n")[0]
-    return Lines(statement.first, statement.last, first, statement.root is not None)
+    code = statement.code.strip()
+    text = code if statement.root is None else code.partition("\n")[0]  # nothing says where its team's lines are
+    return Lines(statement.first, statement.last, text, statement.root is not None)

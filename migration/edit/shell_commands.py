@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migration.edit.shell import SIMPLE, Statement, cut, node_text, walk
+from migration.edit.shell import SIMPLE, Statement, cut, node_text, statements, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -24,6 +24,9 @@ _READING = frozenset({
 _CALLING = frozenset({"builtin", "command", "coproc", "eval", "time", "trap"})  # builtins that may call a function
 
 
+_GIVEN_TO_A_SHELL = re.compile(r"\b(?:(?:ba|da|z)?sh\s+(?:-\w+\s+)*-\w*c|eval|su\s.*-c)\s+([\"'])(.*)\1", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Command:
     """A simple command or a pipeline of them. first, last: its lines in the script; text: without here-documents."""
@@ -37,6 +40,26 @@ class Command:
     def only_reads(self) -> bool:
         """Does it only test, print or set a shell variable, in its substitutions as well?"""
         return all(_only_reads(n) for n in _own_nodes(self.node))
+
+    @property
+    def sources(self) -> str:
+        """The file that it reads into the shell, as it is written; empty for any other command."""
+        found = re.fullmatch(r"(?:source|\.)\s+(\S.*)", self.text)
+        return found[1] if found and self.node.type == "command" else ""
+
+    @cached_property
+    def inner(self) -> tuple[Command, ...]:
+        """The commands in the text that it gives to a shell: those of `bash -c "a && b"` or `eval "a; b"`."""
+        found = _GIVEN_TO_A_SHELL.search(self.text)
+        return tuple(c for s in statements(found[2]) for c in commands(s)) if found else ()
+
+    @property
+    def changes_folder(self) -> bool:
+        """Does it change the folder in which the commands below it run?"""
+        above = self.node.parent
+        while above is not None and above.type not in {"subshell", "command_substitution"}:
+            above = above.parent
+        return above is None and re.match(r"(?:cd|pushd)\b", self.text) is not None
 
     def calls(self, functions: Collection[str]) -> set[str]:
         """Which of these functions it may call."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from migration.git import hidden
 from migration.git.objects import Entry, Git, Tree, decode
 from migration.git.pipe import Piped
 from tasks.core.errors import REFUSED, Problem, Refused, ToolError, Trouble
@@ -24,6 +25,7 @@ _OPERATIONS = {  # file in the git folder -> what is in progress, and how to end
 }
 # The trailer of every commit of the migration: the key of its step, or UNDO in a commit that undoes the migration.
 TRAILER, UNDO = "Remote-First", "UNDO"
+TAG = "before-remote-first"  # where a repository was before the first commit of the migration
 _ID = re.compile(r"[0-9a-f]{40,64}")
 Search = tuple[tuple[str, ...], tuple[str, ...]]  # words, and the pathspecs that narrow the search
 _MANY_PATHS = 200  # a command line takes no more; git then reads the whole history
@@ -60,6 +62,9 @@ class Facts:
     problems: tuple[Problem, ...] = ()
     """Why nothing may be committed now."""
 
+    bits: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Path -> assume-unchanged, skip-worktree: `git status` does not look at these paths."""
+
     _searches: dict[Search, Piped | set[str]] = field(default_factory=dict, compare=False, repr=False)
     _trees: dict[str, Tree] = field(default_factory=dict, compare=False, repr=False)
 
@@ -72,6 +77,13 @@ class Facts:
     def tracked(self) -> Tree:
         """The tree of HEAD: another than `tree` while a saved plan is being continued."""
         return self.tree if self.head == self.at else self.tree_of(self.head)
+
+    def hidden_changes(self, paths: Iterable[str]) -> list[Problem]:
+        """Return a problem for each of these paths that a person has changed where `git status` does not look."""
+        if not self.bits or _is_sparse(self.folder, self.git_dir):  # a sparse checkout is a problem of its own
+            return []
+        wanted = {p: entry for p in self.bits.keys() & set(paths) if (entry := self.tracked.get(p))}
+        return hidden.problems(self.name, self.folder, self.bits, hidden.unlike(self.git, wanted))
 
     def remotes(self) -> list[str]:
         """Return the names of the remotes."""
@@ -188,6 +200,7 @@ class RepositoryReading:
             "status", "--porcelain=v2", "-z", "--branch", "-uno", "--no-renames", "--ignore-submodules=dirty"
         )
         self._listing = git.start("ls-tree", "-r", "-t", "-z", at or "HEAD").gather()
+        self._bits = git.start(*hidden.LISTING).gather()
 
     def facts(self) -> Facts:
         """Return the facts. Raises Refused when this is not a repository that can be worked on."""
@@ -222,11 +235,14 @@ class RepositoryReading:
         branch, dirty = self._read_status(self._status.result())
         git_dir = Path(answer[2])
         problems = tuple(_problems(name, folder, git_dir, branch, dirty))
-        return Facts(name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), problems)
+        bits = hidden.bits(self._bits.result())
+        return Facts(
+            name, folder, git_dir, branch, head, head_tree, self._at or head, tree, tuple(dirty), problems, bits
+        )
 
     def close(self) -> None:
         """End the processes that still run."""
-        for child in (self._kind, self._status, self._listing):
+        for child in (self._kind, self._status, self._listing, self._bits):
             child.__exit__(None, None, None)
 
     def _not_a_repository(self, what: str) -> Trouble:

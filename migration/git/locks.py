@@ -20,6 +20,7 @@ from tasks.core.process.processes import started
 
 NEXT = "refs/remote-first/next"  # the ref that fast-import writes; no branch
 OWN = "remote-first"  # the suite's folder inside the git folder
+_SHARED = ("packed-refs", "config", "shallow", "refs/tags/before-remote-first")  # what else git locks, beside HEAD
 _ATTEMPTS = 20  # to take a lock that dead runs left
 _PATIENCE = 60.0  # seconds until the processes of a dead run are killed
 
@@ -47,6 +48,7 @@ def held(git_dir: Path, run: str) -> Iterator[None]:
     finally:
         mine.unlink(missing_ok=True)
     try:
+        _sweep(git_dir)
         yield
     finally:
         lock.unlink(missing_ok=True)
@@ -88,28 +90,56 @@ def _children(run: str) -> list[int]:
     return [pid for pid in marked if pid != os.getpid() and started(pid)]
 
 
-def drop_dead_ref_locks(git_dir: Path, branch: str) -> None:
-    """Delete git's ref locks that a crash of the machine may leave: of refs that only we write, of the moved branch."""
-    (git_dir / OWN / "index.new.lock").unlink(missing_ok=True)
-    for name in (NEXT, "refs/tags/before-remote-first"):
-        (git_dir / f"{name}.lock").unlink(missing_ok=True)
-    journal = git_dir / OWN / "journal.json"
-    for name in (branch, "HEAD", "packed-refs"):
-        lock = git_dir / f"{name}.lock"
-        if not name or not lock.exists():
-            continue
-        if journal.exists() and lock.stat().st_mtime >= journal.stat().st_mtime:
-            lock.unlink(missing_ok=True)
-        else:
+def common_dir(git_dir: Path) -> Path:
+    """Return the folder of refs and configuration: that of the main work tree, for a linked one."""
+    try:
+        return (git_dir / (git_dir / "commondir").read_text().strip()).resolve()
+    except OSError:
+        return git_dir
+
+
+def refuse_foreign_locks(git_dir: Path, branch: str, new: str) -> None:
+    """Raise Refused for a lock of another git process. A killed run's own locks are deleted.
+
+    new: the commit that a killed run was moving the branch to. Only its git wrote this id into the branch's lock. What
+    cannot be proven, such as an empty lock, is named and stays. git_dir's index.lock is not looked at.
+    """
+    shared = common_dir(git_dir)
+    for lock in (git_dir / OWN / "index.new.lock", shared / f"{NEXT}.lock"):  # names that nobody else uses
+        lock.unlink(missing_ok=True)
+    if branch and new and _holds(shared / f"{branch}.lock", new):
+        (shared / f"{branch}.lock").unlink(missing_ok=True)
+    places = [shared / f"{name}.lock" for name in (branch, *_SHARED) if name]
+    for lock in (git_dir / "HEAD.lock", *places):
+        if os.path.lexists(lock):
             raise foreign_lock(lock)
+
+
+def _holds(lock: Path, commit: str) -> bool:
+    try:
+        return regular_file.read(lock) == f"{commit}\n".encode()
+    except OSError:
+        return False
 
 
 def foreign_lock(lock: Path) -> Refused:
     """Return the refusal for a lock that another git process made."""
     return Refused(
-        f"another git process holds {lock}",
+        f"another git process holds {lock}, or was killed and left it",
         fix=f"wait for it to end; if none runs (ps -ef | grep git): rm {shlex.quote(str(lock))}",
     )
+
+
+def _sweep(git_dir: Path) -> None:
+    """Delete files that killed runs were writing. Call it with the lock held: only living runs wait for it then."""
+    for leftover in git_dir.glob("remote-first.lock.*"):
+        pid = leftover.name.removeprefix("remote-first.lock.").partition(".")[0]
+        if pid.isdigit() and not started(int(pid)):
+            leftover.unlink(missing_ok=True)
+    own = git_dir / OWN
+    if own.is_dir() and not own.is_symlink():
+        for leftover in own.glob("*.json.*.new"):
+            leftover.unlink(missing_ok=True)
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -124,8 +154,10 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write the file whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
     try:
-        fresh.write_text(json.dumps(data))
+        with fresh.open("x", encoding="utf-8") as file:  # never through a link
+            json.dump(data, file)
         os.replace(fresh, path)
     except OSError:
         fresh.unlink(missing_ok=True)

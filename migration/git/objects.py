@@ -40,6 +40,7 @@ _PINNED = (
     *("-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
     *("-c", "submodule.recurse=false"),
 )
+NO_HOOKS = ("core.hooksPath", os.devnull)  # where no hook can be
 MARK = "REMOTE_FIRST_RUN"  # in the environment of every git process: a later run recognises the processes of a dead one
 SYMLINK, GITLINK = "120000", "160000"
 
@@ -77,7 +78,8 @@ class Git:
 
     def start(self, *args: str, stdin: bool = False, **env: str) -> Piped:
         """Start git and return at once, so that several processes work at the same time."""
-        argv = ["git", *_PINNED, *args]
+        hooks = () if args[0] == "push" else ("-c", "=".join(NO_HOOKS))  # a pre-push hook may guard what leaves
+        argv = ["git", *_PINNED, *hooks, *args]
         return Piped(argv, cwd=self.folder, env=environment(self.run, **env), said=f"git {args[0]}", stdin=stdin)
 
     def read(self, *args: str, ok: tuple[int, ...] = (0,), timeout: float = 300.0, **env: str) -> bytes:
@@ -274,9 +276,9 @@ class Blobs:
 
     def _split(self, oids: list[str]) -> Iterator[tuple[str, bytes]]:
         yield from self._ask([o for o in oids if o not in self._lent])
-        for oid in oids:
-            if oid in self._lent:
-                yield oid, self._lent[oid].get(oid)
+        lenders = {id(self._lent[o]): self._lent[o] for o in oids if o in self._lent}
+        for lender in lenders.values():
+            yield from lender.many([o for o in oids if self._lent.get(o) is lender])
 
     def _ask(self, oids: list[str]) -> Iterator[tuple[str, bytes]]:
         if not oids:

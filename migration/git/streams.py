@@ -132,4 +132,4 @@ class Sender(threading.Thread):
         except BrokenPipeError:
             self.broken = True
         except TimedOut:
-            pass  # the watch keeps it; whoever reads raises it
+            pass  # the watch keeps it; the next read raises it

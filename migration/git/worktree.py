@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from migration.git.beneath import Beneath, InTheWay
 from migration.git.locks import OWN
-from migration.git.objects import GITLINK, SYMLINK, Blobs, Entry, Git, Tree
-from tasks.core.errors import Trouble
+from migration.git.objects import GITLINK, Entry, Git, encode
+from tasks.core.errors import Refused, ToolError, Trouble
+
+_LIMIT = 1800.0  # seconds; a filter may fetch what it restores
+_ALL = "--ignore-skip-worktree-bits"  # git before 2.36 has no such option and skips none
+_USAGE = 129  # git's exit code for an unknown option
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,23 @@ class Checkout:
         """Where new files are written before they are renamed to their places."""
         return self.own / "stage"
 
+    @property
+    def fresh_index(self) -> Path:
+        """The index of the new commit, until it becomes git's."""
+        return self.own / "index.new"
+
+    def check(self) -> None:
+        """Raise Refused when a link or a file is where the suite's own folders belong."""
+        for place in (self.own, self.stage):
+            with suppress(FileNotFoundError):
+                if not stat.S_ISDIR(place.lstat().st_mode):
+                    raise Refused(f"{place} is not a folder", fix=f"look at it: ls -l {shlex.quote(str(place))}")
+
+    def prepare(self) -> None:
+        """Make the suite's own folder."""
+        self.check()
+        self.own.mkdir(exist_ok=True)
+
 
 @contextmanager
 def reported(folder: Path) -> Iterator[None]:
@@ -59,104 +80,81 @@ def reported(folder: Path) -> Iterator[None]:
         raise Trouble(what, fix=fix) from None
 
 
-def lay_out(checkout: Checkout, edits: Mapping[str, Entry | None], old: str) -> None:
+def lay_out(checkout: Checkout, edits: Mapping[str, Entry | None]) -> None:
     """Give every path its new state. When one cannot be written, those written so far get their old state back."""
-    shutil.rmtree(checkout.stage, ignore_errors=True)
-    checkout.stage.mkdir(parents=True, exist_ok=True)
     done: list[str] = []
-    blobs = Blobs(checkout.git)
+    with Beneath(checkout.folder) as tree:
+        try:
+            fresh = {path for path, entry in edits.items() if entry is not None and entry.mode != GITLINK}
+            stage(checkout, fresh, checkout.fresh_index)
+            _delete(tree, edits, done)
+            for path in sorted(fresh):
+                done.append(path)
+                tree.put(checkout.stage / path, path)
+            for path, entry in edits.items():
+                if entry is not None and entry.mode == GITLINK:
+                    tree.make_folder(path)
+        except InTheWay as why:
+            restore(checkout, done)
+            raise _replaced(checkout, str(why.filename)) from None
+        except OSError:
+            restore(checkout, done)
+            raise
+        finally:
+            shutil.rmtree(checkout.stage, ignore_errors=True)
+
+
+def stage(checkout: Checkout, paths: Iterable[str], index: Path) -> None:
+    """Let git write these files of an index beside the work tree, converted as their attributes say."""
+    checkout.prepare()
+    shutil.rmtree(checkout.stage, ignore_errors=True)
+    checkout.stage.mkdir()
+    wanted = b"".join(encode(path) + b"\0" for path in sorted(paths))
+    if not wanted:
+        return
+    words = ("checkout-index", "-z", "--stdin", f"--prefix={checkout.stage}/")
     try:
-        staged = _stage_all(checkout, edits, blobs)
-        _delete(checkout.folder, [path for path, entry in edits.items() if entry is None], done)
-        for path, source in staged.items():
-            done.append(path)
-            _put(source, checkout.folder / path)
-        for path, entry in edits.items():
-            if entry is not None and entry.mode == GITLINK:
-                (checkout.folder / path).mkdir(parents=True, exist_ok=True)
-    except OSError:
-        restore(checkout, done, old, blobs)
-        raise
-    finally:
-        blobs.close()
-        shutil.rmtree(checkout.stage, ignore_errors=True)
+        checkout.git.feed(wanted, *words, _ALL, timeout=_LIMIT, GIT_INDEX_FILE=str(index))
+    except ToolError as why:
+        if why.exit != _USAGE:
+            raise
+        checkout.git.feed(wanted, *words, timeout=_LIMIT, GIT_INDEX_FILE=str(index))
 
 
-def _stage_all(checkout: Checkout, edits: Mapping[str, Entry | None], blobs: Blobs) -> dict[str, Path]:
-    """Write every new file beside the work tree: path -> where it is staged."""
-    by_oid: dict[str, list[tuple[str, Entry]]] = {}
-    for path, entry in edits.items():
-        if entry is not None and entry.mode != GITLINK:
-            by_oid.setdefault(entry.oid, []).append((path, entry))
-    staged: dict[str, Path] = {}
-    for oid, data in blobs.many(by_oid):
-        for path, entry in by_oid[oid]:
-            staged[path] = _staged(checkout.stage / str(len(staged)), entry, data)
-    return staged
-
-
-def _delete(root: Path, paths: list[str], done: list[str]) -> None:
-    """Delete these files and the folders that are empty then. done: gets each path that was tried."""
+def _delete(tree: Beneath, edits: Mapping[str, Entry | None], done: list[str]) -> None:
+    """Delete what has no new state, and the folders that are empty then. done: gets each path that was tried."""
     folders: set[str] = set()
-    for path in paths:
+    for path in sorted(path for path, entry in edits.items() if entry is None):
         done.append(path)
         try:
-            os.unlink(os.path.join(root, path))
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except IsADirectoryError:
-            continue  # a submodule's folder
-        folders.add(os.path.dirname(path))
-    _delete_empty(root, folders)
+            if not tree.unlink(path):
+                continue  # a submodule's folder
+        except InTheWay as why:
+            if not edits.get(str(why.filename)):  # else a killed run has put it there
+                raise
+        folders.add(path.rpartition("/")[0])
+    tree.prune(folders)
 
 
-def _staged(target: Path, entry: Entry, data: bytes) -> Path:
-    if entry.mode == SYMLINK:
-        os.symlink(data, os.fsencode(target))
-    else:
-        mode = 0o777 if entry.mode == "100755" else 0o666
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    return target
+def _replaced(checkout: Checkout, place: str) -> Refused:
+    what = f"{checkout.folder}: {place} became a link or a file while this ran; nothing was written through it"
+    return Refused(
+        what, fix=f"put the folder back: ls -ld {shlex.quote(str(checkout.folder / place))}, then run this again"
+    )
 
 
-def _put(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.replace(source, target)
-    except OSError as why:
-        if why.errno != errno.EXDEV:  # the git folder is on another file system
-            raise
-        beside = target.with_name(f".{target.name[:80]}.remote-first")
-        shutil.copy2(source, beside, follow_symlinks=False)
-        os.replace(beside, target)
-
-
-def _delete_empty(root: Path, folders: set[str]) -> None:
-    """Delete folders that are empty now, and their parents. A folder with untracked files stays."""
-    levels: dict[int, set[str]] = {}
-    for folder in folders - {""}:
-        levels.setdefault(folder.count("/"), set()).add(folder)
-    for depth in range(max(levels, default=-1), -1, -1):  # the deepest first, so that each folder is tried once
-        for folder in levels.get(depth, ()):
-            try:
-                os.rmdir(os.path.join(root, folder))
-            except OSError:
-                continue
-            if depth:
-                levels.setdefault(depth - 1, set()).add(os.path.dirname(folder))
-
-
-def restore(checkout: Checkout, paths: list[str], old: str, blobs: Blobs) -> None:
-    """Give these paths the state they have in the commit `old`, and delete folders that are empty then."""
-    tree = Tree.parse(checkout.git.read("ls-tree", "-r", "-z", old), old)
-    for path in paths:
-        entry, target = tree.get(path), checkout.folder / path
-        if entry is None:
-            target.unlink(missing_ok=True)
-            _delete_empty(checkout.folder, {os.path.dirname(path)})
-        elif entry.mode != GITLINK:
-            scratch = checkout.stage / "back"
-            scratch.unlink(missing_ok=True)
-            _put(_staged(scratch, entry, blobs.get(entry.oid)), target)
+def restore(checkout: Checkout, paths: Iterable[str]) -> None:
+    """Give these paths the state they have in git's index, which is still the old one."""
+    listing = checkout.git.read("ls-files", "-s", "-z").decode("utf-8", "surrogateescape").split("\0")
+    tracked = {row.partition("\t")[2] for row in listing if not row.startswith(GITLINK)}
+    links = {row.partition("\t")[2] for row in listing if row.startswith(GITLINK)}
+    wanted = set(paths) - links
+    stage(checkout, wanted & tracked, checkout.git_dir / "index")
+    with Beneath(checkout.folder) as tree:
+        for path in sorted(wanted - tracked):
+            with suppress(InTheWay):
+                tree.unlink(path)
+        tree.prune(path.rpartition("/")[0] for path in wanted - tracked)
+        for path in sorted(wanted & tracked):
+            with suppress(InTheWay):  # what was there was moved away, with its files
+                tree.put(checkout.stage / path, path)

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migration.git.locks import NEXT, drop_dead_ref_locks, foreign_lock, same_file, write_json
-from migration.git.objects import GITLINK, Blobs, Entry, Git, decode, encode, object_id
+from migration.git import hidden
+from migration.git.locks import NEXT, foreign_lock, refuse_foreign_locks, same_file, write_json
+from migration.git.objects import Entry, Git, decode
 from migration.git.worktree import Checkout, lay_out, reported, restore
 from tasks.core import regular_file, strict_json
 from tasks.core.errors import Refused, ToolError, Trouble
@@ -35,7 +36,7 @@ class _Files:
     @classmethod
     def of(cls, checkout: Checkout) -> _Files:
         own, git_dir = checkout.own, checkout.git_dir
-        return cls(own / "journal.json", own / "index.new", git_dir / "index", git_dir / "index.lock")
+        return cls(own / "journal.json", checkout.fresh_index, git_dir / "index", git_dir / "index.lock")
 
 
 def move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
@@ -52,36 +53,57 @@ def move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | Non
 
 def _move(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | None], since: int) -> None:
     files = _Files.of(checkout)
-    _make_index(checkout, files, old, new)
+    _make_index(checkout, files, old, new, edits)
     owner = {"run": checkout.run, "pid": os.getpid(), "start": started(os.getpid())}
     write_json(files.journal, {**owner, "old": old, "new": new, "branch": checkout.branch})
     try:
         os.link(files.fresh_index, files.lock)
     except FileExistsError:
         files.journal.unlink()
+        files.fresh_index.unlink(missing_ok=True)
         raise foreign_lock(files.lock) from None
     try:
         if checkout.git.line("rev-parse", "--verify", "HEAD") != old:
             raise Refused(f"{checkout.folder}: HEAD moved while this ran", fix="look again: inv migrate.status")
         _refuse_changed(checkout, edits, since)
-        lay_out(checkout, edits, old)
+        lay_out(checkout, edits)
         _point(checkout, old, new, edits)
     except (Trouble, OSError):  # all is restored; an interrupt leaves the journal, and the next run goes on from there
-        files.lock.unlink(missing_ok=True)
-        files.journal.unlink(missing_ok=True)
+        for leftover in (files.lock, files.journal, files.fresh_index):
+            leftover.unlink(missing_ok=True)
         raise
     os.replace(files.lock, files.index)
     _close(checkout)
 
 
-def _make_index(checkout: Checkout, files: _Files, old: str, new: str) -> None:
-    """Write the index of `new` beside git's own."""
-    checkout.own.mkdir(exist_ok=True)
+def _make_index(checkout: Checkout, files: _Files, old: str, new: str, edits: Mapping[str, Entry | None]) -> None:
+    """Write the index of `new` beside git's own. Paths keep their assume-unchanged and skip-worktree bits."""
+    checkout.prepare()
     for leftover in (files.fresh_index, checkout.own / "index.new.lock"):
         leftover.unlink(missing_ok=True)
     if files.index.exists():
         shutil.copyfile(files.index, files.fresh_index)
-    checkout.git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(files.fresh_index))
+    git, index = checkout.git, files.fresh_index
+    found = hidden.bits(git.read(*hidden.LISTING)) if files.index.exists() else {}
+    git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
+    lost = _recorded(checkout) | {path: bits for path, bits in found.items() if path in edits}
+    hidden.keep(git, index, {path: bits for path, bits in lost.items() if edits.get(path)})
+    lost = {path: bits for path, bits in lost.items() if not edits.get(path)}
+    if lost or _bits_of_deleted(checkout).exists():
+        write_json(_bits_of_deleted(checkout), lost)
+
+
+def _bits_of_deleted(checkout: Checkout) -> Path:
+    """Where the bits of deleted files are recorded, so that undo sets them again."""
+    return checkout.own / "bits.json"
+
+
+def _recorded(checkout: Checkout) -> dict[str, tuple[str, ...]]:
+    try:
+        record = strict_json.mapping(regular_file.text(_bits_of_deleted(checkout)))
+        return {path: tuple(map(str, bits)) for path, bits in record.items()}
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def resume(checkout: Checkout) -> str:
@@ -89,19 +111,16 @@ def resume(checkout: Checkout) -> str:
 
     Call it only with the run's lock held. A file that is in neither its old nor its new state is a person's: Refused.
     """
-    drop_dead_ref_locks(checkout.git_dir, checkout.branch)
+    checkout.check()
     files = _Files.of(checkout)
-    try:
-        journal = strict_json.mapping(regular_file.text(files.journal))
-        old, new, branch = journal["old"], journal["new"], journal["branch"]
-    except FileNotFoundError:
+    journal = _journal(files)
+    old, new, branch = journal or ("", "", checkout.branch)
+    refuse_foreign_locks(checkout.git_dir, branch, new)
+    if journal is None:
         _drop_dead_index_lock(files)
+        files.fresh_index.unlink(missing_ok=True)
         shutil.rmtree(checkout.stage, ignore_errors=True)
         return ""
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Trouble(
-            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
-        ) from None
     if files.lock.exists() and not same_file(files.lock, files.fresh_index):
         raise foreign_lock(files.lock)
     checkout = replace(checkout, branch=branch)
@@ -116,6 +135,19 @@ def resume(checkout: Checkout) -> str:
     files.lock.unlink(missing_ok=True)
     _close(checkout)
     return f"{checkout.folder}: {said}"
+
+
+def _journal(files: _Files) -> tuple[str, str, str] | None:
+    """Return what a killed run had begun: the old commit, the new one, the branch. None when it had begun nothing."""
+    try:
+        journal = strict_json.mapping(regular_file.text(files.journal))
+        return str(journal["old"]), str(journal["new"]), str(journal["branch"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Trouble(
+            f"{files.journal} cannot be read", fix=f"read it, then delete it: rm {shlex.quote(str(files.journal))}"
+        ) from None
 
 
 def _drop_dead_index_lock(files: _Files) -> None:
@@ -143,14 +175,14 @@ def _finish(checkout: Checkout, files: _Files, old: str, new: str, now: str) -> 
     if not files.lock.exists():
         os.link(files.fresh_index, files.lock)
     edits = _between(checkout.git, old, new)
-    foreign = [path for path, entry in edits.items() if not _is_either(checkout, path, old, entry)]
+    foreign = _foreign(checkout, _between(checkout.git, new, old), edits)
     if foreign:
         files.lock.unlink(missing_ok=True)
         raise Refused(
             f"{checkout.folder}: a run was killed here, and {foreign[0]} has been changed since",
             fix=f"save your change elsewhere, then git -C {shlex.quote(str(checkout.folder))} checkout {now[:12]} -- {shlex.quote(foreign[0])}",
         )
-    lay_out(checkout, edits, old)
+    lay_out(checkout, edits)
     if now == old:
         _point(checkout, old, new, edits)
     os.replace(files.lock, files.index)
@@ -169,21 +201,21 @@ def _refuse_changed(checkout: Checkout, edits: Mapping[str, Entry | None], since
             raise Refused(f"{path} was changed while this ran", fix="commit or stash it, then run this again")
 
 
-def _is_either(checkout: Checkout, path: str, old: str, new: Entry | None) -> bool:
-    """Whether the file is in its old or in its new state, or absent."""
-    target = checkout.folder / path
-    if not os.path.lexists(target):
-        return True
-    if new is not None and new.mode == GITLINK:
-        return True
-    if target.is_dir() and not target.is_symlink():
-        return new is None
-    body = encode(os.readlink(target)) if target.is_symlink() else target.read_bytes()
-    oid = object_id("blob", body, len(old))
-    if new is not None and oid == new.oid:
-        return True
-    row = checkout.git.read("ls-tree", "-z", old, "--", f":(literal){path}").split(b"\t")[0].split()
-    return len(row) == 3 and row[2].decode() == oid
+def _foreign(checkout: Checkout, before: Mapping[str, Entry | None], edits: Mapping[str, Entry | None]) -> list[str]:
+    """Return the paths whose file is neither in its old nor in its new state. An absent file and a folder are neither."""
+    there = {path for path in edits if _is_file(checkout.folder / path)}
+    odd = there - _alike(checkout.git, before, there)
+    return sorted(odd - _alike(checkout.git, edits, odd))
+
+
+def _alike(git: Git, states: Mapping[str, Entry | None], paths: set[str]) -> set[str]:
+    """Return those of the paths whose file is in this state."""
+    wanted = {path: entry for path in paths if (entry := states.get(path))}
+    return wanted.keys() - set(hidden.unlike(git, wanted))
+
+
+def _is_file(place: Path) -> bool:
+    return os.path.lexists(place) and (place.is_symlink() or not place.is_dir())
 
 
 def _between(git: Git, old: str, new: str) -> dict[str, Entry | None]:
@@ -202,10 +234,7 @@ def _point(checkout: Checkout, old: str, new: str, edits: Mapping[str, Entry | N
     try:
         checkout.git.read("update-ref", "-m", "remote-first: migrate", checkout.branch, new, old)
     except ToolError:
-        blobs = Blobs(checkout.git)
-        checkout.stage.mkdir(exist_ok=True)
-        restore(checkout, list(edits), old, blobs)
-        blobs.close()
+        restore(checkout, edits)
         raise
 
 

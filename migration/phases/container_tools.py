@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from migration import carried_suite
-from migration.dev_container.base import Base, Build, base_of, home_of, user_of
+from migration.dev_container.base import Base, Build, base_of, home_of
 from migration.dev_container.choice import Choice, choose, note_none
+from migration.dev_container.user import user_or_block
 from migration.edit import dockerfile as edit
 from migration.edit.dockerfile_syntax import Dockerfile
 from migration.edit.jsonc import Jsonc, plain
@@ -39,23 +40,28 @@ def add_tools(draft: Draft) -> None:
     except Trouble as error:
         draft.block(choice.path, Reason.CUSTOM, f"core:{choice.path}", f"{error.what}; {error.fix}")
         return
-    template = carried_suite.template(_TEMPLATE)
-    if template is None:
-        return
-    user = user_of(config, base, read) or "root"  # DC-11 asks for the user
-    tools = edit.Tools(template.decode(), "", user, home_of(user))
     if base.build:
-        _add_to_dockerfile(draft, choice, base, tools)
+        _add_to_dockerfile(draft, choice, config, base)
     elif base.service:
         fix = f"the service {base.service} uses the image {base.image or '(none)'}: give it `build:` with a Dockerfile that begins with FROM {base.image}"
         draft.block(choice.path, Reason.CUSTOM, f"core:{base.compose_files[-1]}", fix)
     else:
-        _build_from_image(draft, choice, text, base, tools)
+        _build_from_image(draft, choice, text, base)
 
 
-def _add_to_dockerfile(draft: Draft, choice: Choice, base: Base, tools: edit.Tools) -> None:
-    assert base.build is not None
+def _tools(draft: Draft, choice: Choice, config: dict[str, Any], base: Base) -> edit.Tools | None:
+    """What is added, for the user of the container; None when the team has to name the user first."""
+    template = carried_suite.template(_TEMPLATE)
+    user = user_or_block(draft, choice.path, config, base)
+    if template is None or user is None:
+        return None
+    return edit.Tools(template.decode(), "", user or "root", home_of(user or "root"))
+
+
+def _add_to_dockerfile(draft: Draft, choice: Choice, config: dict[str, Any], base: Base) -> None:
     build, dockerfile = base.build, base.dockerfile(draft.simulation.core.text)
+    if build is None:
+        return
     if dockerfile is None:
         fix = f"{build.dockerfile} does not exist in core; correct `build` in devcontainer.json"
         draft.block(choice.path, Reason.CUSTOM, f"core:{choice.path}", fix)
@@ -65,6 +71,9 @@ def _add_to_dockerfile(draft: Draft, choice: Choice, base: Base, tools: edit.Too
     obstacle = _obstacle(draft, dockerfile, build)
     if obstacle:
         draft.block(build.dockerfile, Reason.CUSTOM, f"core:{build.dockerfile}", obstacle)
+        return
+    tools = _tools(draft, choice, config, base)
+    if tools is None:
         return
     image = dockerfile.base(build.target)
     if not edit.has_apt(image) and "apt-get" not in dockerfile.text:
@@ -87,12 +96,15 @@ def _obstacle(draft: Draft, dockerfile: Dockerfile, build: Build) -> str:
     return ""
 
 
-def _build_from_image(draft: Draft, choice: Choice, text: str, base: Base, tools: edit.Tools) -> None:
+def _build_from_image(draft: Draft, choice: Choice, text: str, base: Base) -> None:
     """Build the image from a Dockerfile that begins with it."""
     image, path = base.image, choice.path
     obstacle = _obstacle_of_image(draft, image, path)
     if obstacle:
         draft.block(path, Reason.CUSTOM, f"core:{path}", obstacle)
+        return
+    tools = _tools(draft, choice, plain(text, path), base)
+    if tools is None:
         return
     names = (f"{choice.folder}/Dockerfile", f"{choice.folder}/remote-first.Dockerfile")
     place = next((name for name in names if name not in draft.simulation.core.tree), "")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from migration.destinations import destinations, diverged_fix, find_rivals
 from migration.edit.doc_sections import section_in
+from migration.filters import obstacles
 from migration.git.objects import Entry
 from migration.mapping import MOVE_STEPS
 from migration.model import Reason, Repo
@@ -15,6 +16,7 @@ from migration.phases.pin import pin_gitops
 from migration.repositories import Repository
 from migration.simulation import Draft
 from migration.step import MigrationStep
+from migration.unused_steps import why_unused
 
 COPIES = MOVE_STEPS
 
@@ -25,18 +27,23 @@ def copy_files(key: str) -> Callable[[Draft], None]:
     def plan(draft: Draft) -> None:
         simulation = draft.simulation
         core, gitops = simulation.core.tree.files, simulation.gitops.tree.files
-        absent = {
-            path: place for path, place in destinations(simulation, key).items() if gitops.get(place) != core[path]
-        }
+        places = destinations(simulation, key)
+        if not places:
+            draft.unused = why_unused(simulation, key)
+        absent = {path: place for path, place in places.items() if gitops.get(place) != core[path]}
         if not absent:
             return
         earlier = _earlier_in_gitops(simulation.gitops, list(absent.values()))
         rivals = find_rivals(simulation)
         occupied = [path for path, place in absent.items() if place in gitops]
         old_versions = simulation.core.facts.ever([simulation.core.facts.at], occupied) if occupied else set()
+        converted = obstacles(simulation, absent)
         for path, place in absent.items():
             if (place, core[path]) in earlier or path in rivals.lost:
                 continue  # gitops had the copy and has changed it since, or another file takes this place
+            if path in converted:
+                draft.block(path, Reason.CUSTOM, *converted[path])
+                continue
             _copy(draft, path, place, rivals.undecided.get(path, ""), old_versions)
 
     return plan
@@ -55,7 +62,7 @@ def _copy(draft: Draft, path: str, place: str, rival: str, old_versions: set[tup
     simulation = draft.simulation
     existing = simulation.gitops.tree.files.get(place)
     if rival:
-        draft.block(path, Reason.DIVERGED, rival, diverged_fix(path, rival))
+        draft.block(path, Reason.DIVERGED, rival, diverged_fix(path, rival), path)
     elif existing is None:
         draft.copy(path, place, f"{path} -> {place}")
         draft.grafted = True
@@ -64,7 +71,7 @@ def _copy(draft: Draft, path: str, place: str, rival: str, old_versions: set[tup
     elif not simulation.accepted(path):
         both = shlex.join((f"{simulation.core.facts.folder}/{path}", f"{simulation.gitops.facts.folder}/{place}"))
         fix = f"compare them: diff {both}; make them equal, or keep the file of gitops: --accept {shlex.quote(path)}"
-        draft.block(path, Reason.DIFFERS, f"gitops:{place}", fix)
+        draft.block(path, Reason.DIFFERS, f"gitops:{place}", fix, path)
 
 
 def write_readmes(draft: Draft) -> None:

@@ -8,8 +8,10 @@ from migration.git.objects import Entry
 from migration.model import Reason
 from migration.phases.container_tools import add_tools
 from migration.phases.dev_container import edit_container
+from migration.phases.old_start import describe_start
 from migration.phases.phase4 import delete_files
 from migration.phases.start_scripts import run_setup, simplify_post_create, simplify_start_scripts
+from migration.phases.telepresence_script import call_suite
 from migration.phases.written_files import written_by_us
 from migration.simulation import Draft
 from migration.step import MigrationStep
@@ -99,5 +101,9 @@ STEPS = (
         "DC-15", 2, "the image has telepresence, kubelogin, iptables and sshfs, pinned and verified", add_tools
     ),
     MigrationStep("RF-21", 2, "the start scripts need no local cluster", simplify_start_scripts),
+    MigrationStep(
+        "RF-22", 2, "the documents describe the start without a local cluster", describe_start, needs=("RF-20",)
+    ),
+    MigrationStep("RF-23", 2, "the Telepresence script calls the suite", call_suite, needs=("RF-20",)),
     MigrationStep("DC-16", 2, "", delete_files, needs=("DC-10", "RF-21")),
 )

@@ -13,12 +13,14 @@ from migration.edit.replacements import apply_replacements
 from migration.model import Reference
 from migration.simulation import Draft
 from migration.step import MigrationStep
+from migration.unused_steps import why_unused
 
 
 def delete_files(draft: Draft) -> None:
     """Delete what the mapping lists for this step and the review allows."""
     paths = candidates(draft.simulation, draft.key)
     if not paths:
+        draft.unused = why_unused(draft.simulation, draft.key)
         return
     verdicts = review(draft.simulation)
     for path in paths:
@@ -30,7 +32,7 @@ def delete_files(draft: Draft) -> None:
 
 def _delete_or_block(draft: Draft, path: str, verdicts: Verdicts) -> None:
     for block in verdicts.blocks.get(path, ()):
-        draft.block(block.path, block.reason, block.where, block.fix)
+        draft.add_block(block)
     proof = verdicts.proofs.get(path)
     if proof is not None and path not in verdicts.blocks and not draft.barred:
         draft.delete("core", path, proof.text, proof.lost)

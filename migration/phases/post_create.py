@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from migration.edit.shell import Statement, statements
-from migration.edit.shell_choice import Chosen, choose
+from migration.edit.shell_choice import Chosen, Sourced, choose
+from migration.edit.shell_commands import commands
 
+Read = Callable[[str], bytes | None]
 _NEVER = r"(?!)"
 _TEAM_HEAD = """#!/usr/bin/env bash
 # The team's own part of the dev container's start, kept from the former {name}. It is yours: edit it.
@@ -30,13 +33,11 @@ def chosen_from(
     path: str,
     obsolete: Sequence[str],
     ours: Sequence[str],
-    read: Callable[[str], bytes | None] = lambda path: None,
+    read: Read = lambda path: None,
 ) -> Chosen:
     """The statements of the script at this path, sorted by these patterns. read: returns a file of the repository."""
 
-    def brings(statement: Statement) -> frozenset[str]:
-        return _sourced_functions(statement, path, read)
-
+    brings = cache(lambda statement: _sourced(statement, path, read))
     patterns = re.compile("|".join(obsolete) or _NEVER), re.compile("|".join(ours) or _NEVER, re.MULTILINE)
     return choose(statements(decoded(script)), *patterns, brings)
 
@@ -63,15 +64,31 @@ def _without_shebang(statement: Statement) -> str:
     return "".join(line for line in comments if not line.startswith("#!")) + statement.code
 
 
-def _sourced_functions(statement: Statement, script: str, read: Callable[[str], bytes | None]) -> frozenset[str]:
-    """The functions in the file that the statement sources; its name is what follows the last expansion in the path."""
-    word = re.fullmatch(r"(?:source|\.)\s+(\S.*)", statement.without_comments.strip())
-    if word is None:
-        return frozenset()
-    name = re.split(r"[)}\"']|\$\w+", word[1].rstrip("\"'"))[-1].strip("/")
-    paths = [posixpath.normpath(path) for path in (f"{posixpath.dirname(script)}/{name}", name)]
-    data = next((data for path in paths if (data := read(path)) is not None), b"")
-    return frozenset[str]().union(*(s.defines for s in statements(decoded(data))))
+def _sourced(statement: Statement, script: str, read: Read) -> Sourced:
+    """What is in the files that the statement sources, and in those that they source."""
+    found: dict[str, tuple[Statement, ...]] = {}
+    waiting = [(statement, script)]
+    while waiting:
+        at, path = waiting.pop()
+        for name in (command.sources for command in commands(at)):
+            place, data = _file(name, path, read)
+            if name and data is not None and place not in found:
+                found[place] = statements(decoded(data))
+                waiting += [(inner, place) for inner in found[place]]
+    inside = [s for content in found.values() for s in content]
+    return Sourced(
+        frozenset[str]().union(*(s.defines for s in inside)),
+        frozenset[str]().union(*(s.assigned for s in inside)),
+        "\n".join(s.without_comments for s in inside),
+    )
+
+
+def _file(word: str, script: str, read: Read) -> tuple[str, bytes | None]:
+    """The path and content of a sourced file; its name is what follows the last expansion in the word."""
+    name = re.split(r"[)}\"']|\$\w+", word.rstrip("\"'"))[-1].strip("/")
+    folder = posixpath.dirname(script)
+    paths = [posixpath.normpath(path) for path in (f"{folder}/{name}", f"{folder}/../{name}", name) if name]
+    return next(((path, data) for path in paths if (data := read(path)) is not None), ("", None))
 
 
 def decoded(data: bytes) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from migration import carried_suite
-from migration.dev_container import hooks
+from migration.dev_container.base import base_of, hooks_of
 from migration.dev_container.choice import choose, note_none
+from migration.dev_container.hooks import Hooks, is_setup
 from migration.edit.jsonc import plain
 from migration.edit.shell import Statement
 from migration.edit.shell_choice import Chosen, Lines
@@ -28,21 +29,19 @@ _NEW = "about 50 lines that call inv setup"
 
 def simplify_post_create(draft: Draft) -> None:
     """The script at post_create.path is the suite's; the team's own commands are in a file that it runs."""
-    config = _container(draft)
-    if config is None:
+    container = _container(draft)
+    if container is None:
         return
     simulation, rules = draft.simulation, draft.simulation.mapping.post_create
     old = simulation.core.text(rules.path)
     if old is not None and is_obsolete(old, rules.obsolete):
         _keep_statements(draft, old)
-    elif old is None and not hooks.runs_setup(config, rules.path, simulation.core.text):
+    elif container.runs_setup(rules.path, simulation.core.text):
+        return
+    elif old is None:
         _write_script(draft, team=rules.kept_in in simulation.core.tree)
-    elif (
-        old is not None
-        and not hooks.is_setup(decoded(old))
-        and not hooks.runs_setup(config, rules.path, simulation.core.text)
-    ):
-        _keep_whole(draft, config, old)
+    elif not is_setup(decoded(old)):
+        _keep_whole(draft, container, old)
 
 
 def run_setup(draft: Draft) -> None:
@@ -50,9 +49,9 @@ def run_setup(draft: Draft) -> None:
     simplify_post_create(draft)
     if draft.changes or draft.blocks:
         return
-    config = _container(draft)
+    container = _container(draft)
     script, read = draft.simulation.mapping.post_create.path, draft.simulation.core.text
-    if config is not None and not hooks.runs_setup(config, script, read):
+    if container is not None and not container.runs_setup(script, read):
         path = choose(draft).path
         fix = "no command of this container runs inv setup; DC-11 adds it to postCreateCommand"
         draft.block(path, Reason.CUSTOM, f"core:{path}", fix)
@@ -60,10 +59,10 @@ def run_setup(draft: Draft) -> None:
 
 def simplify_start_scripts(draft: Draft) -> None:
     """What else runs when the container is created or started needs no local cluster."""
-    config = _container(draft)
+    container = _container(draft) or Hooks({})
     simulation, rules = draft.simulation, draft.simulation.mapping.post_create
     read, own = simulation.core.text, {rules.path, rules.kept_in}
-    called = (path for command in hooks.commands(config or {}) for path in hooks.scripts(command))
+    called = (path for command in container.commands() for path in container.scripts(command))
     shell = [path for path in called if path not in own and _is_shell(path, read(path))]
     for path in dict.fromkeys([*rules.also, *shell]):
         old = simulation.core.text(path)
@@ -71,15 +70,17 @@ def simplify_start_scripts(draft: Draft) -> None:
             _without_local_cluster(draft, path, old)
 
 
-def _container(draft: Draft) -> dict[str, object] | None:
-    """The content of devcontainer.json; None when there is none to migrate."""
+def _container(draft: Draft) -> Hooks | None:
+    """The commands of the dev container; None when there is none to migrate."""
     choice = choose(draft)
     if not choice.path:
         if not draft.blocks:
             note_none(draft)
         return None
     try:
-        return plain(decoded(draft.simulation.core.text(choice.path) or b""), choice.path)
+        read, tree = draft.simulation.core.text, draft.simulation.core.tree
+        config = plain(decoded(read(choice.path) or b""), choice.path)
+        return hooks_of(config, base_of(choice.path, config, read), tree.has_folder)
     except Trouble as error:
         draft.block(choice.path, Reason.CUSTOM, f"core:{choice.path}", f"{error.what}; {error.fix}")
         return None
@@ -107,10 +108,10 @@ def _keep_statements(draft: Draft, old: bytes) -> None:
     _note_lines(draft, chosen, rules.path, rules.kept_in if team else "")
 
 
-def _keep_whole(draft: Draft, config: dict[str, object], old: bytes) -> None:
+def _keep_whole(draft: Draft, container: Hooks, old: bytes) -> None:
     """Put the suite's script in front of one of the team that has nothing to do with the local cluster."""
     rules, tree = draft.simulation.mapping.post_create, draft.simulation.core.tree
-    if not hooks.mentions(config, rules.path):
+    if not container.mentions(rules.path):
         fix = (
             "no command of the container runs this script; set post_create.path to another place for the suite's script"
         )

@@ -13,7 +13,7 @@ from migration.git.facts import shown
 from migration.git.objects import Tree
 from migration.scan import company, document, local_words, placement, services
 from migration.scan.folders import Folders
-from migration.scan.kinds import Kind, kinds
+from migration.scan.kinds import Kind, is_elsewhere, kinds
 from migration.scan.proposal import Proposal, Row
 from migration.scan.reading import Sources
 from tasks.core import ui
@@ -23,6 +23,8 @@ from tasks.core.repository import SETTINGS, repository_root
 
 _SUITE = "tasks/core/repository.py"  # a repository with this file has the suite, whose files are not the company's
 _LOCKS = ("pnpm-lock.yaml", "package-lock.json", "yarn.lock", "uv.lock", "poetry.lock", "go.sum", "Cargo.lock")
+_PLACED = {"moves": "moves to gitops", "kept": "stays, because the product needs it", "superseded": "superseded"}
+_MOST_FOLDERS = 20
 _GLOBS = {
     Kind.CHART: "**/Chart.yaml",
     Kind.KUSTOMIZATION: "**/kustomization.y*ml",
@@ -73,17 +75,10 @@ def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
     texts = made.texts()
     _must_be_accepted(texts)
     existing = [name for name in texts if (place / name).exists()]
-    if existing and not yes and not dry:
-        raise Trouble(
-            f"{', '.join(existing)} {'exist' if len(existing) > 1 else 'exists'} in {place}",
-            why="what a person wrote there would be lost",
-            fix="replace: --yes; write elsewhere: --config DIR; only look: inv migrate.scan --out FILE",
-            code=REFUSED,
-        )
+    if existing and not (yes or dry):
+        raise _would_replace(place, existing)
     if not dry:
-        place.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (place / name).write_text(text, encoding="utf-8")
+        _write(place, texts)
     if json:
         ui.as_json({"schema": 1, "folder": str(place), "written": [] if dry else list(texts), "replaced": existing})
         return
@@ -91,6 +86,21 @@ def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
         ui.say(f"{'would write' if dry else 'wrote'} {place / name}")
     for text in made.proposal.person:
         ui.say(f"  for a person: {text}")
+
+
+def _would_replace(place: Path, names: list[str]) -> Trouble:
+    return Trouble(
+        f"{', '.join(names)} {'exist' if len(names) > 1 else 'exists'} in {place}",
+        why="what a person wrote there would be lost",
+        fix="replace: --yes; write elsewhere: --config DIR; only look: inv migrate.scan --out FILE",
+        code=REFUSED,
+    )
+
+
+def _write(place: Path, texts: dict[str, str]) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (place / name).write_text(text, encoding="utf-8")
 
 
 def made_for(core: str) -> Scan:
@@ -129,23 +139,31 @@ def proposal_for(sources: Sources) -> Proposal:
 
 def _infrastructure(found: dict[str, Kind], proposal: Proposal) -> None:
     """Add what counts as infrastructure in core (criterion 4), and name what no folder of a row holds."""
-    globs = [Row(glob, True, (f"{kind} files",)) for kind, glob in _GLOBS.items() if kind in set(found.values())]
+    present = set(found.values())
+    globs = [Row(glob, True, (f"{kind} files",)) for kind, glob in _GLOBS.items() if kind in present]
     kept = [Row(row.value, row.sure, row.evidence[:1]) for row in proposal.rows("kept")]
     proposal.mapping |= {"infrastructure.paths": globs, "infrastructure.exceptions": kept}
     proposal.mapping["infrastructure.content"] = Row(_CONTENT, True, ("a manifest names its API and its kind",))
-    rows = (*proposal.rows("moves"), *proposal.rows("kept"), *proposal.rows("superseded"))
-    placed = tuple(str(row.value.get("from") or row.value["path"]) for row in rows)
-    from migration.scan.kinds import is_elsewhere
+    _name_loose(found, proposal)
 
-    loose = [p for p, kind in found.items() if kind.infrastructure and not is_elsewhere(p) and not p.startswith(placed)]
-    by_folder = sorted({posixpath.dirname(path) or "." for path in loose})
-    for folder in by_folder[:20]:
-        inside = [path for path in loose if (posixpath.dirname(path) or ".") == folder]
-        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
-        names = ", ".join(posixpath.basename(path) for path in inside[:3])
-        proposal.person.append(f"infrastructure beside other files in {folder}: {names}{more}")
-    if len(by_folder) > 20:
-        proposal.person.append(f"infrastructure beside other files in {len(by_folder) - 20} more folders")
+
+def _name_loose(found: dict[str, Kind], proposal: Proposal) -> None:
+    """Name the infrastructure that is beside other files, which no rule can place."""
+    placed = tuple(_path_of(row) for key in _PLACED for row in proposal.rows(key))
+    loose: dict[str, list[str]] = {}
+    for path, kind in found.items():
+        if kind.infrastructure and not path.startswith(placed) and not is_elsewhere(path):
+            loose.setdefault(posixpath.dirname(path) or ".", []).append(posixpath.basename(path))
+    for folder in sorted(loose)[:_MOST_FOLDERS]:
+        names = loose[folder]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        proposal.person.append(f"infrastructure beside other files in {folder}: {', '.join(names[:3])}{more}")
+    if len(loose) > _MOST_FOLDERS:
+        proposal.person.append(f"infrastructure beside other files in {len(loose) - _MOST_FOLDERS} more folders")
+
+
+def _path_of(row: Row) -> str:
+    return str(row.value.get("from") or row.value["path"])
 
 
 def _documents(sources: Sources, proposal: Proposal) -> None:
@@ -192,24 +210,20 @@ def _lines(made: Scan) -> Iterator[str]:
     """Yield the proposal for people, a section after the other."""
     proposal = made.proposal
     yield f"{made.core}: {proposal.files} files at {made.commit}"
-    titles = {"moves": "moves to gitops", "kept": "stays: the product needs it", "superseded": "superseded"}
-    for key, title in titles.items():
-        rows = proposal.rows(key)
-        yield f"{title}: {len(rows)}"
-        for row in rows:
-            path = str(row.value.get("from") or row.value["path"])
-            yield f"  {row.degree:<5} {shown(path)}  {row.evidence[0]}"
+    for key, title in _PLACED.items():
+        yield f"{title}: {len(proposal.rows(key))}"
+        yield from (_line(row, shown(_path_of(row))) for row in proposal.rows(key))
     others = [key for key in proposal.mapping if key.startswith(("tiltfile.", "dev_container.", "post_create."))]
     yield f"of the local cluster: {len(others)} keys"
-    for key in others:
-        for row in proposal.rows(key):
-            yield f"  {row.degree:<5} {key}: {row.value}  {row.evidence[0]}"
+    yield from (_line(row, f"{key}: {row.value}") for key in others for row in proposal.rows(key))
     yield f"services: {len(proposal.services)}"
     for row in proposal.services:
-        yield f"  {row.degree:<5} {row.value['name']} ({row.value['folder']}, {row.value['language']})  {row.evidence[0]}"
+        yield _line(row, f"{row.value['name']} ({row.value['folder']}, {row.value['language']})")
     yield "settings"
-    for key, value in proposal.settings.items():
-        for row in value if isinstance(value, list) else [value]:
-            yield f"  {row.degree:<5} {key}: {row.value}  {row.evidence[0]}"
+    yield from (_line(row, f"{key}: {row.value}") for key, row in proposal.settings.items() if isinstance(row, Row))
     yield f"for a person: {len(proposal.person)}"
     yield from (f"  {text}" for text in proposal.person)
+
+
+def _line(row: Row, text: str) -> str:
+    return f"  {row.degree:<5} {text}  {row.evidence[0]}"

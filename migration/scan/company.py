@@ -14,22 +14,51 @@ _CREDENTIALS = re.compile(r"az\s+aks\s+get-credentials\b")
 _NAMED = re.compile(r"(?:--name|-n)[ =][\"']?([A-Za-z][\w-]*)")
 _GROUP = re.compile(r"(?:--resource-group|-g)[ =][\"']?([A-Za-z][\w.-]*)")
 _ACTION = re.compile(r"^\s*(cluster-name|resource-group):\s*[\"']?([A-Za-z][\w.-]*)[\"']?\s*$")
-_REGISTRY = re.compile(r"\b((?:[a-z0-9-]+\.azurecr\.io|[a-z0-9-]+-docker\.pkg\.dev/[\w-]+/[\w-]+|ghcr\.io/[\w.-]+|quay\.io/[\w.-]+))\b")
+_REGISTRY = re.compile(
+    r"\b((?:[a-z0-9-]+\.azurecr\.io|[a-z0-9-]+-docker\.pkg\.dev/[\w-]+/[\w-]+|ghcr\.io/[\w.-]+|quay\.io/[\w.-]+))\b"
+)
 _PUSHES = re.compile(r"(?i)registry|push|image_?name|prefix|repo\b|tags?:")
 _NAMESPACE = re.compile(
     r"^\s*namespace:\s*[\"']?([a-z0-9][-a-z0-9]*)[\"']?\s*$|k8s_namespace\s*=\s*[\"']([a-z][a-z0-9-]+)"
     r"|(?:kubectl|helm)\b.*?\s(?:-n|--namespace)[ =]([a-z][-a-z0-9]+)\b"
 )
-_SYSTEM = {"kube-system", "default", "kube-public", "argocd", "cert-manager", "monitoring", "istio-system", "ingress-nginx"}
-_DEPLOYING = re.compile(r"^\.github/workflows/|(?:^|/)[Tt]iltfile|\.sh$|(?:^|/)[Mm]akefile|\.gitlab-ci|azure-pipelines|\.mk$")
+_SYSTEM = {
+    "kube-system",
+    "default",
+    "kube-public",
+    "argocd",
+    "cert-manager",
+    "monitoring",
+    "istio-system",
+    "ingress-nginx",
+}
+_DEPLOYING = re.compile(
+    r"^\.github/workflows/|(?:^|/)[Tt]iltfile|\.sh$|(?:^|/)[Mm]akefile|\.gitlab-ci|azure-pipelines|\.mk$"
+)
 _MODULE = re.compile(r"gitops|deploy|infra|environments", re.IGNORECASE)
-_NOT_SEARCHED = ("**/*.md", "**/*.lock", "**/vendor/**", "**/node_modules/**", "**/testdata/**", "docs/**", "**/test/**")
+_NOT_SEARCHED = (
+    "**/*.md",
+    "**/*.lock",
+    "**/vendor/**",
+    "**/node_modules/**",
+    "**/testdata/**",
+    "docs/**",
+    "**/test/**",
+)
 
 
 def propose(sources: Sources, proposal: Proposal) -> None:
     """Add the settings that the repository names, and say which a person has to fill in."""
-    words = ("aks get-credentials", "cluster-name:", "resource-group:", "azurecr.io", "pkg.dev/", "ghcr.io/", "quay.io/")
-    words += ("namespace:", "k8s_namespace", "--namespace", " -n ")
+    words = (
+        "aks get-credentials",
+        "cluster-name:",
+        "resource-group:",
+        "azurecr.io",
+        "pkg.dev/",
+        "ghcr.io/",
+        "quay.io/",
+        *("namespace:", "k8s_namespace", "--namespace", " -n "),
+    )
     hits = sources.lines_with(words, _NOT_SEARCHED)
     deploying = [hit for hit in hits if _DEPLOYING.search(hit.path)]
     cluster, group = _cluster(deploying)

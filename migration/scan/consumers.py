@@ -27,7 +27,7 @@ class Role(StrEnum):
     MENTION = "mentioned"
 
 
-PRODUCT = (Role.EMBED, Role.IMAGE, Role.RELEASE, Role.GENERATED, Role.CODE)
+PRODUCT = frozenset((Role.EMBED, Role.IMAGE, Role.RELEASE, Role.GENERATED, Role.CODE))
 
 
 class Consumer(NamedTuple):
@@ -38,7 +38,16 @@ class Consumer(NamedTuple):
     hit: Hit
 
 
-_NOT_SEARCHED = ("**/*.md", "**/*.mdx", "**/*.rst", "**/*.adoc", "**/*.svg", "**/*.lock", "**/go.sum", "**/go.work.sum")
+_NOT_SEARCHED: tuple[str, ...] = (
+    "**/*.md",
+    "**/*.mdx",
+    "**/*.rst",
+    "**/*.adoc",
+    "**/*.svg",
+    "**/*.lock",
+    "**/go.sum",
+    "**/go.work.sum",
+)
 _NOT_SEARCHED += ("**/pnpm-lock.yaml", "**/package-lock.json", "**/vendor/**", "**/node_modules/**", "**/*.txt")
 _NOT_SEARCHED += ("**/*.json", "**/CODEOWNERS", "**/.gitignore")
 _BUILD = re.compile(
@@ -67,7 +76,7 @@ _DEPLOYS = re.compile(
     r"kubectl|KUBECTL|\bhelm(?:\)|\})?\s+(?:\S+\s+)*?(?:upgrade|install|uninstall|diff)\b|helmfile|terraform|\btofu\b|terragrunt|pulumi|ansible"
     r"|argocd|kustomize\)?\s+build|KUSTOMIZE\)\s+build|skaffold|\baz\s|\bflux\b|\bkapp\b|gcloud|\baws\s"
 )
-_RELEASES = re.compile(r"^\.github/workflows/.*(?:release|publish)")
+_RELEASES = re.compile(r"(?:^|[/_.-])(?:pre-?)?(?:releas(?:e|es|ing)|publish\w*)(?:[/_.-]|$)")
 _WATCHES = re.compile(r"^\s*-\s*[\"']?!?[\w./*-]+[\"']?\s*$")
 _VARIABLE = re.compile(r"^\s*(?:export\s+|-\s*|local\s+|readonly\s+)?([A-Za-z_]\w*)\s*(?::=|\?=|::=|\+=|=|:)\s*\S")
 _EMBED = re.compile(r"^//go:embed\s+(.+)$")
@@ -79,20 +88,30 @@ def consumers(sources: Sources, folders: Iterable[str]) -> dict[str, list[Consum
     names = [folder.rstrip("/") for folder in folders]
     found: dict[str, list[Consumer]] = defaultdict(list)
     spelled = {name: _spelled(name) for name in names}
-    hits = sources.lines_with(_words(names), _NOT_SEARCHED)
+    hits = [hit for hit in sources.lines_with(_words(names), _NOT_SEARCHED) if not _is_copy(hit)]
     files = _BuildFiles(sources, {hit.path for hit in hits if _BUILD.search(hit.path)})
     for hit in hits:
-        if _COPY.match(hit.text) and _DOCKERFILE.search(hit.path):
-            continue
-        for name, pattern in spelled.items():
-            named = pattern.search(hit.text) if posixpath.basename(name) in hit.text else None
-            if named and not hit.path.startswith(f"{name}/"):
-                path = _named(sources, name, named)
-                role = _role(hit, named, files)
-                found[f"{name}/"] += [Consumer(path, role, hit)] if role else []
+        for name, named in _names_in(hit, spelled):
+            role, path = _role(hit, named, files), _named(sources, name, named)
+            if role and not (role in {Role.CODE, Role.TEST} and _is_another(name, named, path)):
+                found[f"{name}/"].append(Consumer(path, role, hit))
     for name, consumer in _structured(sources, names):
         found[f"{name}/"].append(consumer)
     return found
+
+
+def _is_copy(hit: Hit) -> bool:
+    """Whether it is a line of a Dockerfile that copies: its paths are relative to the context."""
+    return bool(_COPY.match(hit.text) and _DOCKERFILE.search(hit.path))
+
+
+def _names_in(hit: Hit, spelled: dict[str, re.Pattern[str]]) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield the folders that the line names, with the match; not the folder that the file is in."""
+    for name, pattern in spelled.items():
+        if posixpath.basename(name) in hit.text and not hit.path.startswith(f"{name}/"):
+            named = pattern.search(hit.text)
+            if named:
+                yield name, named
 
 
 def _words(names: list[str]) -> list[str]:
@@ -121,18 +140,29 @@ def _spelled(name: str) -> re.Pattern[str]:
 def _joined(parts: list[str]) -> str:
     """How a call joins the parts: after variables and `..` alone, so that `(home, ".kube", "config")` is another path."""
     quoted = r"\s*,\s*".join(rf"[\"']{part}[\"']" for part in parts)
-    return r"(?:join|Join|Path)\w*\((?:[^\"'()]|[\"']\.{1,2}[\"'])*" + quoted + r"(?P<below>(?:\s*,\s*[\"'][\w.-]+[\"'])*)"
+    return (
+        r"(?:join|Join|Path)\w*\((?:[^\"'()]|[\"']\.{1,2}[\"'])*" + quoted + r"(?P<below>(?:\s*,\s*[\"'][\w.-]+[\"'])*)"
+    )
+
+
+def _written(match: re.Match[str]) -> str:
+    """What the line has of the path after the folder's name."""
+    below = next((text for text in match.groups() if text), "")
+    return "".join(f"/{part}" for part in re.findall(r"[\w.-]+", below)) if "," in below else below
 
 
 def _named(sources: Sources, name: str, match: re.Match[str]) -> str:
     """The path that the line names, as far as it exists."""
-    below = next((text for text in match.groups() if text), "")
-    if "," in below:
-        below = "".join(f"/{part}" for part in re.findall(r"[\w.-]+", below))
-    path = posixpath.normpath(f"{name}/{below}")
+    path = posixpath.normpath(f"{name}/{_written(match)}")
     while path != name and path not in sources.tree and not sources.tree.has_folder(path):
         path = posixpath.dirname(path)
     return path if path.startswith(name) else name
+
+
+def _is_another(name: str, match: re.Match[str], path: str) -> bool:
+    """Whether the line names a fixed path that does not exist: code means something else then."""
+    written = _written(match)
+    return path == name and bool(written.strip("/")) and not re.search(r"[$*{}]", written)
 
 
 def _role(hit: Hit, named: re.Match[str], files: _BuildFiles) -> Role | None:
@@ -170,19 +200,27 @@ class _BuildFiles:
         text = lines.get(hit.line, hit.text)
         if hit.path.startswith(".github/") and _WATCHES.match(hit.text):
             return None
-        variable = _VARIABLE.match(text)
-        uses = _uses(variable[1], lines.values()) if variable else []
-        if re.search(r"\b(?:cd|pushd)\s", text) or "directory:" in text:
-            uses += [lines.get(hit.line + more, "") for more in range(1, 5)]
-        role = min((_role_of_command(line) for line in [text, *uses]), key=list(Role).index)
-        if ".goreleaser" in hit.path or (role is Role.MENTION and _RELEASES.search(hit.path) and "/" in hit.text):
-            return Role.RELEASE
-        return Role.GENERATED if role is Role.MENTION and hit.path.endswith(".go") else role
+        more = _uses(text, lines) + _below(hit.line, text, lines)
+        role = min((_role_of_command(line) for line in [text, *more]), key=list(Role).index)
+        if role is not Role.MENTION:
+            return role
+        is_release = ".goreleaser" in hit.path or (_RELEASES.search(hit.path) and "/" in hit.text)
+        return Role.RELEASE if is_release else Role.GENERATED if hit.path.endswith(".go") else role
 
 
-def _uses(name: str, lines: Iterable[str]) -> list[str]:
-    used = re.compile(rf"\$[({{]?{re.escape(name)}\b")
-    return [line for line in lines if used.search(line)]
+def _below(number: int, text: str, lines: dict[int, str]) -> list[str]:
+    """The commands after one that enters the folder."""
+    enters = re.search(r"\b(?:cd|pushd)\s", text) or "directory:" in text
+    return [lines.get(number + more, "") for more in range(1, 5)] if enters else []
+
+
+def _uses(text: str, lines: dict[int, str]) -> list[str]:
+    """The lines that use the variable which this one sets."""
+    variable = _VARIABLE.match(text)
+    if variable is None:
+        return []
+    used = re.compile(rf"\$[({{]?{re.escape(variable[1])}\b")
+    return [line for line in lines.values() if used.search(line)]
 
 
 def _role_of_command(text: str) -> Role:

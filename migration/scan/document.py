@@ -30,7 +30,17 @@ _GUARD = """guard:                        # settings.local.yaml, .env and the en
     contexts: ["*prod*"]
     namespaces: ["*prod*"]
 """
-_ORDER = ("core_urls", "moves", "superseded", "kept", "never", "references", "post_create", "dev_container", "tiltfile")
+_ORDER: tuple[str, ...] = (
+    "core_urls",
+    "moves",
+    "superseded",
+    "kept",
+    "never",
+    "references",
+    "post_create",
+    "dev_container",
+    "tiltfile",
+)
 _ORDER += ("infrastructure", "docs")
 
 

@@ -11,7 +11,16 @@ from migration.scan.kinds import Kind, is_elsewhere
 _MOSTLY = 0.8  # of what is infrastructure or code
 _ENOUGH = 0.3  # of all files: a manifest beside a hundred pictures says little
 _SURE = 0.95
-_STRONG = {Kind.CHART, Kind.KUSTOMIZATION, Kind.HELMFILE, Kind.TERRAFORM, Kind.BICEP, Kind.PULUMI, Kind.ARGO, Kind.CROSSPLANE}
+_STRONG = {
+    Kind.CHART,
+    Kind.KUSTOMIZATION,
+    Kind.HELMFILE,
+    Kind.TERRAFORM,
+    Kind.BICEP,
+    Kind.PULUMI,
+    Kind.ARGO,
+    Kind.CROSSPLANE,
+}
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,57 @@ class Kind(StrEnum):
         return self not in {Kind.CODE, Kind.SCRIPT, Kind.OTHER}
 
 
-_CODE = set("go py pyi js jsx mjs cjs ts tsx rs java kt kts scala cs fs c cc cpp h hpp rb php swift ex exs erl dart".split())
-_CODE |= set("lua proto sol move graphql sql html css scss vue svelte m mm zig hs clj r jl ipynb".split())
+_CODE = {
+    "go",
+    "py",
+    "pyi",
+    "js",
+    "jsx",
+    "mjs",
+    "cjs",
+    "ts",
+    "tsx",
+    "rs",
+    "java",
+    "kt",
+    "kts",
+    "scala",
+    "cs",
+    "fs",
+    "c",
+    "cc",
+    "cpp",
+    "h",
+    "hpp",
+    "rb",
+    "php",
+    "swift",
+    "ex",
+    "exs",
+    "erl",
+    "dart",
+}
+_CODE |= {
+    "lua",
+    "proto",
+    "sol",
+    "move",
+    "graphql",
+    "sql",
+    "html",
+    "css",
+    "scss",
+    "vue",
+    "svelte",
+    "m",
+    "mm",
+    "zig",
+    "hs",
+    "clj",
+    "r",
+    "jl",
+    "ipynb",
+}
 _BY_EXTENSION = {
     "tf": Kind.TERRAFORM,
     "tfvars": Kind.TERRAFORM,
@@ -58,21 +107,40 @@ _BY_NAME = {
 _GROUPS = {Kind.CHART: "Chart.yaml", Kind.PULUMI: "Pulumi.yaml", Kind.ANSIBLE: "ansible.cfg"}
 _NAMED = ((re.compile(r"^helmfile.*\.ya?ml"), Kind.HELMFILE), (re.compile(r"^Pulumi\..*\.ya?ml$"), Kind.PULUMI))
 _CONTENT = (
-    (re.compile(rb"^apiVersion:\s*[\"']?argoproj\.io/[\s\S]*?^kind:\s*[\"']?(?:Application|AppProject)", re.M), Kind.ARGO),
+    (
+        re.compile(rb"^apiVersion:\s*[\"']?argoproj\.io/[\s\S]*?^kind:\s*[\"']?(?:Application|AppProject)", re.M),
+        Kind.ARGO,
+    ),
     (re.compile(rb"^apiVersion:\s*[\"']?(?:kind\.x-k8s\.io|k3d\.io|ctlptl\.dev)/", re.M), Kind.CLUSTER),
     (re.compile(rb"^apiVersion:\s*[\"']?[\w.-]*crossplane\.io/", re.M), Kind.CROSSPLANE),
 )
 _API, _KIND = re.compile(rb"^apiVersion:[ \t]*[\"'\w{]", re.M), re.compile(rb"^kind:[ \t]*[\"'\w{]", re.M)
 # Manifests in these folders are data of tests, or text: they say nothing about where infrastructure is.
-_ELSEWHERE = set("test tests testing testdata fixtures fixture __tests__ e2e spec conformance chainsaw terratest".split())
-_ELSEWHERE |= set("docs doc documentation site website examples example samples sample backlog".split())
-_ELSEWHERE |= set("demo demos fake fakes mocks integration integration-tests assets".split())
-_ELSEWHERE |= set("vendor third_party node_modules".split())
+_ELSEWHERE = {
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "fixtures",
+    "fixture",
+    "__tests__",
+    "e2e",
+    "spec",
+    "conformance",
+    "chainsaw",
+    "terratest",
+}
+_ELSEWHERE |= {"docs", "doc", "documentation", "site", "website", "examples", "example", "samples", "sample", "backlog"}
+_ELSEWHERE |= {"demo", "demos", "fake", "fakes", "mocks", "integration", "integration-tests", "assets"}
+_ELSEWHERE |= {"vendor", "third_party", "node_modules"}
 
 
 def is_elsewhere(path: str) -> bool:
     """Whether the path is below tests, documents, examples, code of others, or a folder whose name begins with a dot."""
-    return any(part in _ELSEWHERE or part.startswith((".", "testdata")) or part.endswith("_test") for part in path.split("/")[:-1])
+    return any(
+        part in _ELSEWHERE or part.startswith((".", "testdata")) or part.endswith("_test")
+        for part in path.split("/")[:-1]
+    )
 
 
 def kinds(sources: Sources) -> dict[str, Kind]:

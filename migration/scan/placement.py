@@ -14,6 +14,7 @@ from migration.scan.kinds import Kind
 from migration.scan.proposal import Proposal, Row
 from migration.scan.reading import Sources
 
+_NEEDING = PRODUCT | {Role.TEST}
 _DEEPEST = 4  # levels at which a folder is still divided
 _RELATIVE = re.compile(r"(?<![\w.$}])(?:file://)?(\.\.?/[\w./-]+)")
 _PUBLISHED = re.compile(r"^(?:icon:.*|\s+artifacthub\.io/.*|home:.*\n(?:.*\n)*?maintainers:)", re.MULTILINE)
@@ -35,14 +36,16 @@ def propose(sources: Sources, folders: Folders, proposal: Proposal) -> list[Plac
     candidates = [folder for folder in folders.highest() if not _is_local(folder)]
     users = consumers(sources, [folder.path for folder in candidates])
     divider = _Divider(sources, folders)
-    placed = [place for folder in candidates for place in divider.place(folder, users.get(folder.path, []))]
-    placed = [place for place in placed if place.folder.infrastructure]
-    published = _published(sources, [place.folder.path for place in placed if not place.stays])
-    placed = [_as_published(place, published) for place in placed]
-    moves = [_move(place) for place in placed if not place.stays]
-    kept = [_kept(place) for place in placed if place.stays]
-    proposal.mapping |= {"moves": moves, "kept": kept}
+    parts = [place for folder in candidates for place in divider.place(folder, users.get(folder.path, []))]
+    placed = _with_published(sources, [place for place in parts if place.folder.infrastructure])
+    proposal.mapping["moves"] = [_move(place) for place in placed if not place.stays]
+    proposal.mapping["kept"] = [_kept(place) for place in placed if place.stays]
     return placed
+
+
+def _with_published(sources: Sources, placed: list[Placement]) -> list[Placement]:
+    published = _published(sources, [place.folder.path for place in placed if not place.stays])
+    return [_as_published(place, published) for place in placed]
 
 
 def _is_local(folder: Folder) -> bool:
@@ -55,7 +58,11 @@ def _published(sources: Sources, folders: list[str]) -> dict[str, str]:
     charts = [path for folder in folders for path in sources.tree.under(folder) if path.endswith("/Chart.yaml")]
     texts = sources.texts(charts)
     found = {path: _PUBLISHED.search(text) for path, text in texts.items()}
-    return {path: f"{path}:{_line(texts[path], match)} `{match[0].splitlines()[0].strip()[:80]}`" for path, match in found.items() if match}
+    return {
+        path: f"{path}:{_line(texts[path], match)} `{match[0].splitlines()[0].strip()[:80]}`"
+        for path, match in found.items()
+        if match
+    }
 
 
 def _line(text: str, match: re.Match[str]) -> int:
@@ -75,7 +82,7 @@ def _move(place: Placement) -> Row:
 
 
 def _kept(place: Placement) -> Row:
-    value = {"path": place.folder.path, "reason": f"the product needs it: {place.evidence[0]}"}
+    value = {"path": place.folder.path, "reason": place.evidence[0].partition(" `")[0]}
     return Row(value, place.sure, place.evidence)
 
 
@@ -87,23 +94,31 @@ class _Divider:
 
     def place(self, folder: Folder, users: list[Consumer], level: int = 0) -> Iterator[Placement]:
         """Yield the folder as a whole, or its parts."""
-        needing = [user for user in users if user.role in PRODUCT or user.role is Role.TEST]
+        needing = [user for user in users if user.role in _NEEDING]
         if not needing:
             yield Placement(folder, False, _is_sure(folder, users), (folder.evidence, *_told(users)))
             return
-        children = self._folders.children(folder.path)
+        children = self._folders.children(folder.path) if level < _DEEPEST else []
         needed = self._needed(folder, children, {user.path for user in needing})
-        free = [child for child in children if child.path not in needed and child.is_infrastructure]
-        if not needed or not free or level >= _DEEPEST:
-            sure = any(user.role in PRODUCT for user in needing)
+        free = self._free(children, needed)
+        if not free:
+            sure = not PRODUCT.isdisjoint(user.role for user in needing)
             yield Placement(folder, True, sure, (*_told(needing), folder.evidence))
             return
-        for child in children:
-            if child.path in needed:
-                inside = [user for user in users if f"{user.path}/".startswith(child.path)]
-                yield from self.place(child, inside or needing, level + 1 if inside else _DEEPEST)
+        for child in filter(lambda child: child.path in needed, children):
+            yield from self._part(child, users, needing, level)
         for child in free:
             yield Placement(child, False, False, (child.evidence, f"nothing outside {child.path} needs it"))
+
+    def _part(self, child: Folder, users: list[Consumer], needing: list[Consumer], level: int) -> Iterator[Placement]:
+        """Yield a needed child: divided by those that use it, or whole where only its siblings need it."""
+        inside = [user for user in users if f"{user.path}/".startswith(child.path)]
+        yield from self.place(child, inside or needing, level + 1 if inside else _DEEPEST)
+
+    def _free(self, children: list[Folder], needed: set[str]) -> list[Folder]:
+        """The children that may move; none where all of the folder is needed."""
+        others = [child for child in children if child.path not in needed] if needed else []
+        return [child for child in others if child.is_infrastructure and not _is_local(child)]
 
     def _needed(self, folder: Folder, children: list[Folder], paths: set[str]) -> set[str]:
         """The children that are needed, with those that refer to them or to which they refer. Empty: all of the folder."""

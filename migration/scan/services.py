@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,9 @@ from migration.scan.proposal import Proposal, Row
 from migration.scan.reading import Sources
 
 _TILTFILE = re.compile(r"(?:^|/)(?:[\w.-]*\.)?[Tt]iltfile(?:\.\w+)?$")
-_BUILD = re.compile(r"\b(?:docker_build|docker_build_with_restart|custom_build)\s*\(\s*(?:ref\s*=\s*)?[\"']([^\"'{}$]+)[\"']([^)]*)")
+_BUILD = re.compile(
+    r"\b(?:docker_build|docker_build_with_restart|custom_build)\s*\(\s*(?:ref\s*=\s*)?[\"']([^\"'{}$]+)[\"']([^)]*)"
+)
 _CONTEXT = re.compile(r"^\s*,\s*(?:context\s*=\s*)?[\"']([^\"']+)[\"']")
 _DOCKERFILE = re.compile(r"dockerfile\s*=\s*[\"']([^\"']+)[\"']")
 _RESOURCE = re.compile(r"\bk8s_resource\s*\(\s*(?:workload\s*=\s*)?[\"']([\w.-]+)[\"']([^)]*)")
@@ -26,7 +28,13 @@ _ASSIGNMENT = re.compile(r"^([A-Za-z_]\w*)=([^\s#]*)", re.MULTILINE)
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::?-([^}]*))?\}")
 _SKAFFOLD = re.compile(r"^(?:[\w-]+/)?skaffold\.ya?ml$")
 _LANGUAGES = (("go.mod", "go"), ("package.json", "node"), ("pyproject.toml", "python"), ("requirements.txt", "python"))
-_OTHER_LANGUAGES = {"pom.xml": "Java", "build.gradle": "Java", "Cargo.toml": "Rust", "Gemfile": "Ruby", "mix.exs": "Elixir"}
+_OTHER_LANGUAGES = {
+    "pom.xml": "Java",
+    "build.gradle": "Java",
+    "Cargo.toml": "Rust",
+    "Gemfile": "Ruby",
+    "mix.exs": "Elixir",
+}
 _OTHER_LANGUAGES |= {"composer.json": "PHP", "build.gradle.kts": "Kotlin", "CMakeLists.txt": "C++"}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -44,9 +52,14 @@ class _Found:
 
 def propose(sources: Sources, proposal: Proposal) -> None:
     """Add an entry for each service that is built from a folder of the repository in a language of the catalogue."""
-    charts = {posixpath.basename(posixpath.dirname(path)): posixpath.dirname(path) for path in sources.files if path.endswith("/Chart.yaml")}
+    charts = {
+        posixpath.basename(posixpath.dirname(path)): posixpath.dirname(path)
+        for path in sources.files
+        if path.endswith("/Chart.yaml")
+    }
     taken: set[str] = set()
-    for found in _merged([*_in_tiltfiles(sources), *_in_compose(sources), *_in_skaffold(sources)]):
+    named = [*_in_tiltfiles(sources), *_in_compose(sources), *_in_skaffold(sources)]
+    for found in _merged([*named, *_in_dockerfiles(sources, {one.folder for one in named})]):
         language = _language(sources, found.folder)
         if language not in {"go", "node", "python"}:
             what = f"it is written in {language}" if language else "its language is not known"
@@ -54,7 +67,9 @@ def propose(sources: Sources, proposal: Proposal) -> None:
             continue
         names = {found.name, found.name.replace("-", "_"), posixpath.basename(found.folder)}
         if names & taken:
-            proposal.person.append(f"service {found.name} ({found.where}) is not in services.yaml: another has its name or its folder")
+            proposal.person.append(
+                f"service {found.name} ({found.where}) is not in services.yaml: another has its name or its folder"
+            )
             continue
         taken |= names
         proposal.services.append(_row(sources, found, language, charts))
@@ -86,15 +101,23 @@ def _folder_of(sources: Sources, start: str, context: str, dockerfile: str = "")
 
 
 def _in_tiltfiles(sources: Sources) -> Iterator[_Found]:
-    for path, text in sources.texts(path for path in sources.files if _TILTFILE.search(path) and not is_elsewhere(path)).items():
+    paths = [path for path in sources.files if _TILTFILE.search(path) and not is_elsewhere(path)]
+    for path, text in sources.texts(paths).items():
         ports = {name: _forwards(rest) for name, rest in _RESOURCE.findall(text)}
         for match in _BUILD.finditer(text):
-            name, line = _as_name(match[1]), text.count("\n", 0, match.start()) + 1
-            context = _CONTEXT.match(match[2])
-            dockerfile = _DOCKERFILE.search(match[2])
-            folder = _folder_of(sources, posixpath.dirname(path), context[1] if context else ".", dockerfile[1] if dockerfile else "")
-            if folder and "${" not in match[1]:
-                yield _Found(name, folder, f"{path}:{line} docker_build", dockerfile[1] if dockerfile else "", ports.get(name, []))
+            found = _built(sources, path, match)
+            if found.folder:
+                found.where = f"{path}:{text.count(chr(10), 0, match.start()) + 1} docker_build"
+                found.ports = ports.get(found.name, [])
+                yield found
+
+
+def _built(sources: Sources, path: str, match: re.Match[str]) -> _Found:
+    """The service of one call that builds an image."""
+    context, dockerfile = _CONTEXT.match(match[2]), _DOCKERFILE.search(match[2])
+    name = dockerfile[1] if dockerfile else ""
+    folder = _folder_of(sources, posixpath.dirname(path), context[1] if context else ".", name)
+    return _Found(_as_name(match[1]), folder, path, name)
 
 
 def _forwards(rest: str) -> list[int]:
@@ -106,14 +129,19 @@ def _in_compose(sources: Sources) -> Iterator[_Found]:
     for path, text in sources.texts(path for path in sources.files if _COMPOSE.match(path)).items():
         services = _loaded(_filled_in(text, variables)).get("services")
         for name, body in services.items() if isinstance(services, dict) else ():
-            build = body.get("build") if isinstance(body, dict) else None
-            context = build.get("context", ".") if isinstance(build, dict) else build
-            dockerfile = str(build.get("dockerfile", "")) if isinstance(build, dict) else ""
-            if not isinstance(context, str) or "$" in context + dockerfile or "://" in context:
-                continue
-            folder = _folder_of(sources, posixpath.dirname(path), context, dockerfile)
+            context, dockerfile = _compose_build(body)
+            folder = _folder_of(sources, posixpath.dirname(path), context, dockerfile) if context else ""
             if folder:
                 yield _Found(_as_name(str(name)), folder, f"{path} services.{name}", dockerfile, _compose_ports(body))
+
+
+def _compose_build(body: Any) -> tuple[str, str]:
+    """The context and the Dockerfile of a service; an empty context when it is not built here, or by a variable."""
+    build = body.get("build") if isinstance(body, dict) else None
+    rules = build if isinstance(build, dict) else {"context": build or ""}
+    context, dockerfile = str(rules.get("context", ".")), str(rules.get("dockerfile", ""))
+    is_here = "$" not in context + dockerfile and "://" not in context
+    return (context, dockerfile) if is_here else ("", "")
 
 
 def _filled_in(text: str, variables: dict[str, str]) -> str:
@@ -138,6 +166,14 @@ def _in_skaffold(sources: Sources) -> Iterator[_Found]:
                         yield _Found(_as_name(artifact["image"]), folder, f"{path} build.artifacts")
 
 
+def _in_dockerfiles(sources: Sources, known: set[str]) -> Iterator[_Found]:
+    """Yield the folders with a Dockerfile and a project of their own that nothing else names."""
+    for path in sources.files:
+        folder = path.removesuffix("/Dockerfile")
+        if folder not in {path, *known} and not is_elsewhere(path) and _language(sources, folder, own=True):
+            yield _Found(_as_name(folder), folder, path)
+
+
 def _loaded(text: str) -> dict[str, Any]:
     """The mapping in this YAML; empty for anything else."""
     import yaml
@@ -151,20 +187,22 @@ def _loaded(text: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _language(sources: Sources, folder: str) -> str:
-    """The language of what is in the folder: of its own project file, else of most of its files. Empty: not known."""
+def _language(sources: Sources, folder: str, *, own: bool = False) -> str:
+    """The language of what is in the folder: of its own project file, else of most of its files. Empty: not known.
+
+    own: only by a project file
+    """
     prefix = "" if folder == "." else f"{folder}/"
-    for name, language in _LANGUAGES:
+    for name, language in (*_LANGUAGES, *_OTHER_LANGUAGES.items()):
         if f"{prefix}{name}" in sources.tree:
             return language
-    for name, language in _OTHER_LANGUAGES.items():
-        if f"{prefix}{name}" in sources.tree:
-            return language
+    if own or not prefix:
+        return ""
     names = [path.rpartition(".")[2] for path in sources.tree.under(prefix)]
     counts = {"go": names.count("go"), "node": names.count("ts") + names.count("js"), "python": names.count("py")}
     counts |= {"C#": names.count("cs"), "Rust": names.count("rs"), "Java": names.count("java")}
     best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] and prefix else ""
+    return best if counts[best] else ""
 
 
 def _row(sources: Sources, found: _Found, language: str, charts: dict[str, str]) -> Row:
@@ -183,9 +221,15 @@ def _row(sources: Sources, found: _Found, language: str, charts: dict[str, str])
         "release": f"{found.name[:58].rstrip('-')}-tilt",
     }
     if ports:
-        entry["ports"] = [{"name": "http" if at == 0 else f"port-{port}", "port": port} for at, port in enumerate(ports[:4])]
+        entry["ports"] = [
+            {"name": "http" if at == 0 else f"port-{port}", "port": port} for at, port in enumerate(ports[:4])
+        ]
     entry |= {"dev": {"command": command}, "chart": {"path": chart or f"charts/{found.name}"}, "guessed": guessed}
-    evidence = [found.where, *([f"command: {where}"] if where else []), *([f"chart: {chart}/Chart.yaml"] if chart else [])]
+    evidence = [
+        found.where,
+        *([f"command: {where}"] if where else []),
+        *([f"chart: {chart}/Chart.yaml"] if chart else []),
+    ]
     return Row(entry, not set(guessed) - {"kind"}, tuple(evidence))
 
 
@@ -200,14 +244,23 @@ def _command(sources: Sources, found: _Found, language: str) -> tuple[list[str],
     prefix = "" if found.folder == "." else f"{found.folder}/"
     if language == "node":
         return _node_command(sources, prefix)
-    if language == "go":
-        main = next((path for path in ("main.go", f"cmd/{found.name}/main.go", "cmd/main.go") if f"{prefix}{path}" in sources.tree), "")
-        package = f"./{posixpath.dirname(main)}" if main else "."
-        return ["go", "run", package.rstrip("/")], f"{prefix}{main}" if main else ""
-    start = next((name for name in ("main.py", "app.py", "server.py", "manage.py") if f"{prefix}{name}" in sources.tree), "")
-    if start == "manage.py":
-        return ["python", start, "runserver"], f"{prefix}{start}"
-    return ["python", start or "main.py"], f"{prefix}{start}" if start else ""
+    return _go_command(sources, prefix, found.name) if language == "go" else _python_command(sources, prefix)
+
+
+def _first_of(sources: Sources, prefix: str, names: Iterable[str]) -> str:
+    return next((name for name in names if f"{prefix}{name}" in sources.tree), "")
+
+
+def _go_command(sources: Sources, prefix: str, name: str) -> tuple[list[str], str]:
+    main = _first_of(sources, prefix, ("main.go", f"cmd/{name}/main.go", "cmd/main.go"))
+    package = f"./{posixpath.dirname(main)}".rstrip("/") if main else "."
+    return ["go", "run", package], f"{prefix}{main}" if main else ""
+
+
+def _python_command(sources: Sources, prefix: str) -> tuple[list[str], str]:
+    start = _first_of(sources, prefix, ("main.py", "app.py", "server.py", "manage.py"))
+    arguments = ["runserver"] if start == "manage.py" else []
+    return ["python", start or "main.py", *arguments], f"{prefix}{start}" if start else ""
 
 
 def _node_command(sources: Sources, prefix: str) -> tuple[list[str], str]:

@@ -7,8 +7,13 @@ from difflib import get_close_matches
 
 from sandbox.legacy import faults_disturbed as disturbed
 from sandbox.legacy import faults_written as written
+from sandbox.legacy.faults_containers import CONTAINERS
+from sandbox.legacy.faults_git import GIT
+from sandbox.legacy.faults_needs import NEED_FAULTS
 from sandbox.legacy.faults_references import REFERENCES
+from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.faults_suite import SUITE
+from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
 
@@ -33,9 +38,13 @@ FAULTS: tuple[Fault, ...] = (
         write=written.argo_consumer,
     ),
     *REFERENCES,
+    *CONTAINERS,
+    *SCAN,
+    *NEED_FAULTS,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),
+    *TILTFILE,
     Fault("no-default-registry", "the Tiltfile never calls default_registry", write=written.no_default_registry),
     Fault("terraform", "infrastructure code that is in no table of the migration", write=written.terraform),
     Fault("copied", "phase 1 was done by hand: all copies are in gitops", write=written.copied),
@@ -91,6 +100,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("no-gitops", "there is no gitops repository", disturb=disturbed.no_gitops, excludes=("bare-gitops",)),
     Fault("bare-gitops", "the gitops repository is bare", disturb=disturbed.bare_gitops, excludes=("in-the-way",)),
+    *GIT,
     *SUITE,
     Fault("index-lock", "another git process holds the lock of core's index", disturb=disturbed.index_lock),
 )

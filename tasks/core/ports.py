@@ -32,8 +32,7 @@ def number(text: str, what: str = "--port") -> int:
     """Return the port in this text. Raises Trouble for anything but 1 to 65535."""
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= 65535:
         raise Trouble(
-            f"{what}: '{text}' is not a valid port",
-            fix=f"a port is a number from 1 to 65535, such as {what} 3001",
+            f"{what}: '{text}' is not a valid port", fix=f"a port is a number from 1 to 65535, such as {what} 3001"
         )
     return int(text)
 

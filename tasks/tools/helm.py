@@ -63,6 +63,13 @@ class _Rendered(Shape):
     spec: dict[str, Any] | None = None
 
 
+class _DryRun(Shape):
+    name: str
+    namespace: str
+    manifest: str
+    hooks: list[dict[str, Any]] | None = None
+
+
 class _Listed(Shape):
     name: str
     status: str
@@ -114,20 +121,29 @@ def _revision(labels: dict[str, str]) -> int:
 
 def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets: Sequence[str] = ()) -> list[Object]:
     """Return the objects that the chart makes with these values, without asking a cluster. Raises ToolError."""
+    out = tool(s)["template", release, str(chart), *_values(values), *_sets(sets)].run()
+    return _objects(out, "helm template", f"correct {chart}")
+
+
+def planned(s: Settings, argv: Sequence[str]) -> tuple[str, str, list[Object]]:
+    """Return name, namespace and objects of the release that this install or upgrade would make. Raises ToolError."""
+    command = tool(s)[(*argv, "--dry-run=client", "--output", "json")]
+    answer = must_be(_DryRun, command.json(), said=command.name)
+    manifests = [answer["manifest"], *(str(hook.get("manifest", "")) for hook in answer.get("hooks") or [])]
+    objects = _objects("\n---\n".join(manifests), command.name, "correct the chart")
+    return str(answer["name"]), str(answer["namespace"]), objects
+
+
+def _objects(out: str, said: str, fix: str) -> list[Object]:
     import yaml
 
-    out = tool(s)["template", release, str(chart), *_values(values), *_sets(sets)].run()
     try:
         documents = [document for document in yaml.load_all(out, Loader=loader()) if document is not None]
     except yaml.YAMLError as why:
         raise ToolError(
-            f"helm template: {str(why).splitlines()[0]}",
-            tool="helm",
-            exit=0,
-            why="it is not YAML",
-            fix=f"correct {chart}",
+            f"{said}: {str(why).splitlines()[0]}", tool="helm", exit=0, why="it is not YAML", fix=fix
         ) from None
-    return [must_be(_Rendered, document, said="helm template", fix=f"correct {chart}") for document in documents]
+    return [must_be(_Rendered, document, said=said, fix=fix) for document in documents]
 
 
 def upgrade(

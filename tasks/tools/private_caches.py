@@ -80,8 +80,4 @@ def _copied(folder: Path) -> dict[str, str]:
         if (az / name).is_file():
             shutil.copy2(az / name, copy / name)
     extensions = os.environ.get("AZURE_EXTENSION_DIR") or str(az / "cliextensions")
-    return {
-        "AZURE_CONFIG_DIR": str(copy),
-        "AZURE_EXTENSION_DIR": extensions,
-        "KUBECACHEDIR": str(folder / "kube"),
-    }
+    return {"AZURE_CONFIG_DIR": str(copy), "AZURE_EXTENSION_DIR": extensions, "KUBECACHEDIR": str(folder / "kube")}

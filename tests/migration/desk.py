@@ -37,6 +37,7 @@ class Desk:
         (programs / "buf").write_text("#!/bin/sh\nexit 0\n")
         (programs / "buf").chmod(0o755)
         self.env = box.environment()
+        self.programs = str(programs)
         self.env["PATH"] += f"{os.pathsep}{programs}"
         # How long a trial takes says nothing on a loaded machine.
         self.env |= {f"REMOTE_DEV_BUDGETS__{name}": "3600" for name in ("SETUP", "INTERCEPT", "CLONE_TO_RUNNING")}

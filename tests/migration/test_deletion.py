@@ -11,6 +11,7 @@ import pytest
 
 from migration import cli
 from migration.engine import MigrationPlan
+from sandbox.legacy.faults_needs import NEEDS
 from sandbox.legacy.faults_written import VICTIMS
 from tests.migration.conftest import Pair, blocks, code_of
 
@@ -281,3 +282,18 @@ def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
     )
     ready.commit("gitops", "sources/own/kustomization.yaml", text.encode())
     assert blocks(ready.plan((4,)), "consumed") == set()
+
+
+def deleted_from_core(plan: MigrationPlan) -> set[str]:
+    """The paths of core that the plan deletes."""
+    return {path for commit in plan.commits if commit.repo == "core" for path, e in commit.edits.items() if e is None}
+
+
+def test_what_a_kept_or_blocked_file_needs_by_a_relative_path_stays(pair: Callable[..., Pair]):
+    targets = {need.target for need in NEEDS.values()}
+    assert targets <= deleted_from_core(pair().plan())
+    plan = pair(*(f"needs-{kind}" for kind in NEEDS)).plan()
+    assert targets & deleted_from_core(plan) == set()
+    places = {where.rpartition(":")[0] or where for _, _, where in blocks(plan, "referenced")}
+    assert {need.file for need in NEEDS.values()} <= places
+    assert "infra/kubernetes/helmfiles/10-bootstrap.yaml" in deleted_from_core(plan)

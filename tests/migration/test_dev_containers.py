@@ -59,7 +59,7 @@ def config(plan: MigrationPlan, path: str = MAIN) -> dict[str, object]:
 def test_without_a_dev_container_the_steps_have_nothing_to_do_and_one_is_offered(core: Core):
     plan = core({"a.txt": "x\n"}).plan((2,))
     for key in ("DC-10", "DC-11", "DC-12", "DC-13", "DC-14", "DC-15"):
-        assert step(plan, key).notes[0] == "nothing to do: core has no dev container"
+        assert step(plan, key).unused == "core has no dev container"
         assert not step(plan, key).changes
     assert "cp -R " in step(plan, "DC-11").note
 
@@ -242,3 +242,57 @@ def test_phase_2_is_done_after_one_run_and_undone_exactly(core: Core):
     assert {r.state for r in repos.plan((2,)).results} == {State.DONE}
     repos.git("core", "reset", "--quiet", "--hard", "HEAD~4")
     assert repos.tree("core") == before
+
+
+def test_a_container_of_root_that_is_accepted_stays_done(core: Core):
+    repos = core({MAIN: '{"image": "debian:13"}'})
+    assert repos.run(2) == 3
+    assert repos.run(2, accept=[MAIN]) == 0
+    assert {r.state for r in repos.plan((2,)).results} == {State.DONE}
+    assert "/root/.kube" in (repos.core / MAIN).read_text()
+
+
+def test_passages_about_the_old_start_are_listed_by_line_and_history_is_not(core: Core):
+    files = {
+        MAIN: f'{{"image": "{GO}"}}',
+        ".devcontainer/README.md": "# Container\n",
+        "CONTRIBUTING.md": "Run:\n\n    k3d cluster create\n\nSee https://get.helm.sh and helm.sh.\n",
+        "docs/start/first.md": "tools/dev/devcontainer-mode.sh\n",
+        "CHANGELOG.md": "k3d\n",
+        "services/a/README.md": "k3d\n",
+    }
+    plan = core(files).plan((2,))
+    notes = step(plan, "RF-22").notes
+    assert [note.partition(" ")[0] for note in notes] == ["CONTRIBUTING.md:3", "docs/start/first.md:1"]
+    new = written(plan, ".devcontainer/README.md")
+    assert new.startswith("# Container\n")
+    assert "inv setup" in new
+
+
+def test_the_documents_do_not_wait_for_the_choice_of_a_dev_container(core: Core):
+    one = f'{{"image": "{GO}"}}'
+    plan = core({f".devcontainer/{n}/devcontainer.json": one for n in "ab"}).plan((2,))
+    assert not step(plan, "RF-22").blocks
+
+
+IN_WEB = {
+    "by image": f'{{"image": "{GO}", "workspaceFolder": "/workspaces/core/web", HOOK}}',
+    "by mount": f'{{"image": "{GO}", "workspaceMount": "source=x,target=/w,type=bind", "workspaceFolder": "/w/web", HOOK}}',
+    "by compose": '{"dockerComposeFile": "c.yml", "service": "app", "workspaceFolder": "/w/web", "remoteUser": "dev", HOOK}',
+}
+
+
+@pytest.mark.parametrize("text", IN_WEB.values(), ids=IN_WEB)
+def test_commands_that_run_below_the_root_name_files_from_there(core: Core, text: str):
+    files = {
+        MAIN: text.replace("HOOK", '"postCreateCommand": "./setup/all.sh"'),
+        ".devcontainer/c.yml": 'services: {app: {build: ., volumes: ["..:/w:cached"]}}\n',
+        ".devcontainer/Dockerfile": "FROM debian:13\n",
+        "web/setup/all.sh": "#!/bin/sh\nk3d cluster create\nnpm ci\n",
+    }
+    plan = core(files).plan((2,))
+    assert not [b for b in step(plan, "DC-11").blocks if b.path == MAIN]
+    assert config(plan)["postCreateCommand"] == "./setup/all.sh && bash ../.devcontainer/postCreate.sh"
+    assert "../scripts/inv" in str(config(plan)["updateContentCommand"])
+    assert written(plan, "web/setup/all.sh") == "#!/bin/sh\nnpm ci\n"
+    assert step(plan, "DC-14").state is State.DONE

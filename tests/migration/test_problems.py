@@ -196,9 +196,6 @@ def test_unusual_git_settings_make_no_difference(pair: Callable[..., Pair]):
             repos.git(name, "config", key, value)
     for number in (1, 2, 3, 4):
         assert repos.run(number) == 0
-    for name in ("core", "gitops"):
-        for key in ODD_SETTINGS:
-            repos.git(name, "config", "--unset", key)
     assert clean(repos)
 
 

@@ -54,7 +54,9 @@ def test_infrastructure_beside_code_is_named_and_not_moved(tmp_path: Path):
     assert any("in src: configmap.yaml" in text for text in found.person)
 
 
-@pytest.mark.parametrize("folder", ["docs/x", "examples/x", "pkg/testdata", "test/e2e", "vendor/x", ".github/x", "node_modules/x"])
+@pytest.mark.parametrize(
+    "folder", ["docs/x", "examples/x", "pkg/testdata", "test/e2e", "vendor/x", ".github/x", "node_modules/x"]
+)
 def test_manifests_of_tests_and_documents_move_nothing(tmp_path: Path, folder: str):
     found = proposal(tmp_path, {**CODE, f"{folder}/a.yaml": MANIFEST, f"{folder}/b.yaml": MANIFEST})
     assert values(found, "moves") == []
@@ -67,7 +69,11 @@ CONSUMERS = [
     (".goreleaser.yaml", "release:\n  extra_files:\n    - glob: ./ops/charts/*.tgz\n", "sure"),
     ("Makefile", "package:\n\thelm package ops/charts/web\n", "sure"),
     ("Makefile", "CHART ?= ops/charts/web\n\npackage:\n\thelm package \\\n\t  $(CHART)\n", "sure"),
-    (".github/workflows/release.yml", "      - uses: helm/chart-releaser-action@v1\n        with:\n          charts_dir: ops/charts\n", "sure"),
+    (
+        ".github/workflows/release.yml",
+        "      - uses: helm/chart-releaser-action@v1\n        with:\n          charts_dir: ops/charts\n",
+        "sure",
+    ),
     ("Makefile", "generate:\n\tcontroller-gen crd output:crd:dir=ops/charts/web/crds\n", "sure"),
     ("src/render.go", 'package src\n\nvar chart = "../ops/charts/web"\n', "sure"),
     ("src/render_test.go", 'package src\n\nvar chart = filepath.Join("..", "ops", "charts", "web")\n', "maybe"),
@@ -75,7 +81,9 @@ CONSUMERS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "text", "degree"), CONSUMERS, ids=[f"{path}-{n}" for n, (path, *_) in enumerate(CONSUMERS)])
+@pytest.mark.parametrize(
+    ("path", "text", "degree"), CONSUMERS, ids=[f"{path}-{n}" for n, (path, *_) in enumerate(CONSUMERS)]
+)
 def test_what_the_product_needs_stays_with_the_place_that_needs_it(tmp_path: Path, path: str, text: str, degree: str):
     found = proposal(tmp_path, {**CODE, **CHARTS, path: text})
     assert paths(found, "kept") == {"ops/": degree}
@@ -89,6 +97,7 @@ DEPLOYING = [
     ("Tiltfile", "k8s_yaml(helm('ops/charts/web'))\n"),
     ("README.md", "The chart is in ops/charts/web.\n"),
     (".github/workflows/ci.yml", "on:\n  push:\n    paths:\n      - ops/charts/**\n"),
+    ("src/api.go", 'package src\n\nvar url = "ops/status"\n'),
     ("src/import.go", 'import "github.com/x/y/ops/charts/web"\n'),
 ]
 
@@ -152,7 +161,11 @@ SETUP = "#!/bin/bash\n# minikube start\nkind create cluster\nk3d cluster create\
 
 
 def test_members_of_the_dev_container_that_only_a_local_cluster_needs(tmp_path: Path):
-    files = {".devcontainer/devcontainer.json": CONTAINER, ".devcontainer/setup.sh": SETUP, ".devcontainer/start.sh": "ls\n"}
+    files = {
+        ".devcontainer/devcontainer.json": CONTAINER,
+        ".devcontainer/setup.sh": SETUP,
+        ".devcontainer/start.sh": "ls\n",
+    }
     found = proposal(tmp_path, {**CODE, **files, "dev/kind.yaml": KIND})
     assert values(found, "dev_container.drop_features") == ["/k3d(:|$)"]
     assert values(found, "dev_container.drop_ports") == [8443, 5000]
@@ -163,11 +176,16 @@ def test_members_of_the_dev_container_that_only_a_local_cluster_needs(tmp_path: 
 
 
 def test_what_only_makes_a_local_cluster_is_superseded_unless_ci_uses_it(tmp_path: Path):
-    files = {"dev/kind.yaml": KIND, "hack/k3d-up.sh": "k3d cluster create dev\n", "ci/kind-ci.yaml": KIND}
+    files = {"dev/kind.yaml": KIND, "hack/k3d-up.sh": "k3d image import x\n", "ci/kind-ci.yaml": KIND}
     workflow = "      - uses: helm/kind-action@v1\n        with: {config: ci/kind-ci.yaml}\n"
     found = proposal(tmp_path, {**CODE, **files, ".github/workflows/e2e.yml": workflow})
     assert paths(found, "superseded") == {"dev/kind.yaml": "sure", "hack/k3d-up.sh": "sure"}
     assert any(text.startswith("ci/kind-ci.yaml") and ".github/workflows/e2e.yml" in text for text in found.person)
+
+
+def test_the_users_of_files_with_one_name_are_found_for_each(tmp_path: Path):
+    files = {"a/k3d.sh": "k3d cluster create\n", "b/k3d.sh": "k3d cluster create\n", "up.sh": ". b/k3d.sh\n"}
+    assert paths(proposal(tmp_path, files), "superseded") == {"a/k3d.sh": "maybe", "b/k3d.sh": "maybe"}
 
 
 def test_the_words_of_local_clusters_in_code_propose_nothing(tmp_path: Path):
@@ -206,6 +224,13 @@ def test_services_come_from_tilt_compose_and_skaffold(tmp_path: Path):
     assert rows["jobs"]["kind"] == "worker"
     assert "chart.path" in rows["jobs"]["guessed"]
     assert any(text.startswith("service legacy") and "Java" in text for text in found.person)
+
+
+def test_a_folder_with_a_dockerfile_and_a_project_is_a_service(tmp_path: Path):
+    files = {"services/pay/Dockerfile": "FROM x\nEXPOSE 8081\n", "services/pay/go.mod": "module pay\n"}
+    found = proposal(tmp_path, {**files, "tools/Dockerfile": "FROM x\n", "test/x/Dockerfile": "", "test/x/go.mod": ""})
+    assert [row.value["name"] for row in found.services] == ["pay"]
+    assert found.services[0].value["ports"] == [{"name": "http", "port": 8081}]
 
 
 def test_settings_come_from_what_deploys(tmp_path: Path):

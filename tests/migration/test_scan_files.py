@@ -141,7 +141,28 @@ def test_a_folder_without_a_commit_is_refused(tmp_path: Path, name: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["yes", "null", "1.5", "0x1", "a: b", "- a", "#x", "a #b", "{x}", "*a", "&a", "!a", "'", '"', "ü", "a\\b", " a", "~", "2024-01-01"]
+    "text",
+    [
+        "yes",
+        "null",
+        "1.5",
+        "0x1",
+        "a: b",
+        "- a",
+        "#x",
+        "a #b",
+        "{x}",
+        "*a",
+        "&a",
+        "!a",
+        "'",
+        '"',
+        "ü",
+        "a\\b",
+        " a",
+        "~",
+        "2024-01-01",
+    ],
 )
 def test_every_text_comes_back_as_it_was(text: str, tmp_path: Path):
     row = Row({"path": f"{text}/", "reason": text}, True, ("line one\nline two", "\x07 bell"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ import pytest
 
 from migration import trials
 from sandbox import control
+from tasks.core import ports
 from tests.made import settings
 from tests.migration.desk import Desk
+from tests.world import until
 
 pytestmark = pytest.mark.slow
 
@@ -43,11 +46,53 @@ def test_trials_are_recorded_and_count_for_their_commit_only(desk: Desk):
     assert desk.migrate("migrate.phase5", "--yes")[0] == 0
     assert [c for c in desk.box.calls() if c["writes"]] == calls  # nothing was tried again
     left = json.loads(desk.inv("tp.status", "--json").stdout)
+    assert left["session"]["running"]  # there was one before
     assert left["session"]["intercepts"] == []
-    assert "no release of yours" in desk.inv("tilt.down").stdout
+    assert releases(desk) == []
     desk.repos.commit("core", "own.txt", b"own\n")
     code, steps = desk.migrate("migrate.status")
     assert steps["VAL-12"]["state"] == "pending"
+
+
+def releases(desk: Desk) -> list[str]:
+    """Return the releases of Tilt in the cluster, whoever holds them."""
+    listed = desk.run("helm", "list", "--all", "--short", "--namespace", "ameide")
+    assert listed.returncode == 0, listed.stderr
+    return [name for name in listed.stdout.split() if name.endswith("-tilt")]
+
+
+def is_connected(desk: Desk) -> bool:
+    return bool(json.loads(desk.inv("tp.status", "--json").stdout)["session"]["running"])
+
+
+def test_what_a_trial_made_is_taken_away_and_what_was_there_stays(desk: Desk):
+    desk.env["REMOTE_DEV_TILT__PORT"] = str(ports.free())
+    assert desk.inv("setup").returncode == 0
+    assert desk.inv("tilt.ci", "--only", "www-ameide").returncode == 0
+    assert desk.inv("tp.quit").returncode == 0
+    code, steps = desk.migrate("migrate.phase5", "--only", "VAL-11", "--only", "VAL-12", "--yes")
+    assert (code, steps["VAL-11"]["state"], steps["VAL-12"]["state"]) == (0, "done", "done"), steps
+    assert releases(desk) == ["apps-www-ameide-tilt"]
+    assert not is_connected(desk)
+    control.fault(desk.box, "release-stuck")  # kills Helm in the middle of a deploy
+    desk.repos.commit("core", "own.txt", b"own\n")
+    code, steps = desk.migrate("migrate.phase5", "--only", "VAL-11", "--yes")
+    assert (code, steps["VAL-11"]["state"]) == (1, "unknown"), steps
+    assert releases(desk) == ["apps-www-ameide-tilt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_trial_takes_away_what_it_made(desk: Desk, number: int):
+    desk.env["REMOTE_DEV_TILT__PORT"] = str(ports.free())
+    assert desk.inv("setup").returncode == 0
+    assert desk.inv("tp.quit").returncode == 0
+    place = ("--core", str(desk.repos.core), "--gitops", str(desk.repos.gitops))
+    for key, has_begun in (("VAL-11", lambda: bool(releases(desk))), ("VAL-12", lambda: is_connected(desk))):
+        with desk.started("migrate.phase5", *place, "--only", key, "--yes") as run:
+            assert until(lambda begun=has_begun: begun() or run.process.poll() is not None, 120), run.said
+            assert run.end(number, wait=120) != 0, run.said
+        assert releases(desk) == []
+        assert not is_connected(desk)
 
 
 def test_a_failed_trial_is_unknown_with_its_reason(desk: Desk):
@@ -66,11 +111,12 @@ def test_the_connect_has_its_own_time_and_not_the_intercepts(monkeypatch: pytest
     clock = SimpleNamespace(now=0.0)
     called: list[str] = []
 
-    def call(words: list[str], core: Path) -> None:
+    def call(words: list[str], run: str, core: Path) -> None:
         called.append(words[1])
         clock.now += {"tp.connect": 25.0, "intercept": 6.0, "tp.verify": 1.0, "leave": 9.0}[words[1]]
 
     monkeypatch.setattr(trials, "_call", call)
+    monkeypatch.setattr(trials, "_undoing", lambda run, had_session: [("leave", "www")])
     monkeypatch.setattr(
         trials, "time", SimpleNamespace(monotonic=lambda: clock.now, strftime=time.strftime, gmtime=time.gmtime)
     )
@@ -81,5 +127,5 @@ def test_the_connect_has_its_own_time_and_not_the_intercepts(monkeypatch: pytest
     planned: Any = SimpleNamespace(key="VAL-12")
     monkeypatch.setattr(trials, "replace", lambda result, **changes: changes)
     done: Any = trials._try(planned, simulation)
-    assert called == ["tp.connect", "intercept", "tp.verify", "leave"]
+    assert called == ["tp.connect", "intercept", "tp.verify", "leave", "leave"]
     assert f"7.0 s, within the budget of {s.budgets.intercept:g} s, connected before in 25.0 s" in done["notes"][0]

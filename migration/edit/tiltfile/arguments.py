@@ -80,7 +80,9 @@ def _must_take_intercept(found: Arguments) -> None:
     if found.parsed_elsewhere is not None:
         file, line = found.parsed_elsewhere
         reason = "config.parse runs in another folder than the Tiltfile's, and Tilt allows one folder"
-        raise UneditableTiltfile(line, reason, fix="call config.parse in the Tiltfile and pass its result on", name=file)
+        raise UneditableTiltfile(
+            line, reason, fix="call config.parse in the Tiltfile and pass its result on", name=file
+        )
 
 
 class _Calls(cst.CSTVisitor):

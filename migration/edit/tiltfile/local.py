@@ -16,7 +16,11 @@ class LocalCluster:
 
     def is_named_in(self, text: str) -> bool:
         """Does the text name the local cluster or a deleted path?"""
-        return any(part in text for part in self.texts) or any(self.is_deleted(path) for path in paths_in(text))
+        return self.has_text(text) or any(self.is_deleted(path) for path in paths_in(text))
+
+    def has_text(self, text: str) -> bool:
+        """Does the text have a word of the local cluster in it?"""
+        return any(part in text for part in self.texts)
 
 
 def paths_in(text: str) -> list[str]:

@@ -1,291 +1,200 @@
-"""Remove from a Tiltfile, with libcst: what belongs to the local cluster, and single calls."""
+"""Remove from a Tiltfile what belongs to the local cluster: single statements and entries of lists, never more.
+
+What would cost a function, a data structure that is used elsewhere, a build or a release is an error with its line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
 
 import libcst as cst
 
+from migration.edit.tiltfile.entries import without_entries
 from migration.edit.tiltfile.local import LocalCluster
-from migration.edit.tiltfile.syntax import (
-    UneditableTiltfile,
-    content,
-    defined,
-    parse,
-    positions,
-    resource_names,
-    strings,
-    used,
-)
+from migration.edit.tiltfile.statements import Edited, Source, in_earlier, source_of
+from migration.edit.tiltfile.syntax import UneditableTiltfile, called, defined, strings, used
+from migration.edit.tiltfile.text import earlier_line
 
-Test = Callable[[Any], bool]
+_BUILD = re.compile(r"build", re.IGNORECASE)
+_DEPLOY = re.compile(r"^k8s_(yaml|custom_deploy)$|^helm|^docker_compose$|kustomize|deploy|_release", re.IGNORECASE)
+_STRUCTURE = (cst.Dict, cst.List, cst.Set, cst.Tuple, cst.ListComp, cst.DictComp)
+_FIX = "change this line by hand, then run this again"
 
 
-@dataclass
-class _Statement:
-    """A statement at the top level. original: as it was read; remaining: what stays of it, None for nothing."""
+@dataclass(frozen=True)
+class _Unit:
+    """A statement, or a condition. function: the function around it; block: of a condition, its branch or loop.
 
-    original: cst.CSTNode
-    remaining: cst.CSTNode | None
-
-
-class _Removal(NamedTuple):
-    """What remains of a statement after a removal, or the part that cannot be removed."""
-
-    remaining: Any
-    stuck: cst.CSTNode | None = None
-
-
-def remove_local(text: str, local: LocalCluster, must_stay: Callable[[str], bool]) -> str:
-    """The text without the statements and list entries of the local cluster, and without what needs them.
-
-    Of a branch or a loop only the local part is removed.
-    must_stay: is this statement's text one that must stay, such as a release?
-    Raises UneditableTiltfile for the first part that cannot be removed.
+    nested: is it in a branch or a loop?
     """
-    tiltfile = _Tiltfile(parse(text), must_stay)
-    tiltfile.remove_local(local)
-    while tiltfile.remove_users():
-        pass
-    body = _keep_banners(tiltfile.statements)
-    entries = _RemoveEntries(local, tiltfile.removed_resources())
-    return tiltfile.module.with_changes(body=body).visit(entries).code
+
+    node: Any
+    function: Any = None
+    block: Any = None
+    nested: bool = False
+
+    @property
+    def is_condition(self) -> bool:
+        return self.block is not None
 
 
-class _Tiltfile:
-    """The statements at the top level, from which parts are removed."""
+def remove_local(text: str, local: LocalCluster, must_stay: Callable[[str], bool], name: str = "Tiltfile") -> Edited:
+    """The text without the statements and list entries of the local cluster, and without the calls that need them.
 
-    def __init__(self, module: cst.Module, must_stay: Callable[[str], bool]) -> None:
-        self.module = module
-        self.statements = [_Statement(statement, statement) for statement in module.body]
-        self._lines = positions(module)
-        self._must_stay: Test = lambda node: must_stay(module.code_for_node(node))
+    must_stay: is this statement's text one that must stay, such as a release?
+    Raises UneditableTiltfile for the first statement that cannot be removed.
+    """
+    shorter = without_entries(text, local, frozenset())
+    removal = _Removal(source_of(shorter, name), local, must_stay, name)
+    try:
+        removal.mark()
+    except UneditableTiltfile as why:
+        line = earlier_line(text, shorter, why.line)
+        raise UneditableTiltfile(line, why.reason, fix=why.fix, name=name, statement=why.statement) from None
+    edited = removal.source.without(removal.doomed)
+    resources = frozenset(resource for removed in edited.removed for resource in removed.resources)
+    new = without_entries(edited.text, local, resources) if resources else edited.text
+    return Edited(new, in_earlier(edited.removed, text, shorter))
 
-    def remove_local(self, local: LocalCluster) -> None:
-        """Remove what names the local cluster."""
 
-        def is_local(node: cst.CSTNode) -> bool:
-            return any(local.is_named_in(text) for text in strings(node))
+class _Removal:
+    """Decides which statements go."""
 
-        for statement in self.statements:
-            if is_local(statement.original):
-                is_block = isinstance(statement.original, cst.If | cst.For)
-                what = "a branch or a loop" if is_block else "a release"
-                self._remove(statement, is_local, f"{what} refers to the local cluster")
+    def __init__(self, source: Source, local: LocalCluster, must_stay: Callable[[str], bool], name: str) -> None:
+        self.source, self.local, self.must_stay, self.name = source, local, must_stay, name
+        self.units = list(_units(source.module.body))
+        self.doomed: list[Any] = []
+        self._used = {id(unit.node): used(unit.node) for unit in self.units}
 
-    def remove_users(self) -> bool:
-        """Remove what uses a name that is no longer defined. Was there anything?"""
-        remaining = [statement.remaining for statement in self.statements if statement.remaining is not None]
-        lost = _names(defined, [statement.original for statement in self.statements]) - _names(defined, remaining)
+    def mark(self) -> None:
+        """Mark what names the local cluster, and then what needs a name that is no longer defined."""
+        for unit in self.units:
+            if not self._is_doomed(unit) and any(self.local.is_named_in(text) for text in strings(unit.node)):
+                self._doom(unit, "refers to the local cluster")
+        while self._mark_users():
+            pass
+
+    def _mark_users(self) -> bool:
+        lost = self._lost()
         has_users = False
-        for statement in self.statements:
-            if statement.remaining is None:
-                continue
-            names = used(statement.remaining) & lost
-            if names:
+        for unit in self.units:
+            needs = self._used[id(unit.node)] & lost
+            if needs and not self._is_doomed(unit):
                 has_users = True
-                reason = f"needs {', '.join(sorted(names))}, which is removed"
-                self._remove(statement, lambda node: bool(used(node) & lost), reason)
+                if unit.function is not None:
+                    self._fail(unit.node, f"{self._place(unit)} needs {', '.join(sorted(needs))}, which is removed")
+                self._doom(unit, f"needs {', '.join(sorted(needs))}, which is removed")
         return has_users
 
-    def _remove(self, statement: _Statement, is_removed: Test, reason: str) -> None:
-        remaining, stuck = _remove_from(statement.remaining, is_removed, self._must_stay)
-        if stuck is not None:
-            # A node that an earlier removal has changed has no position: show that of the statement.
-            position = self._lines[stuck if stuck in self._lines else statement.original]
-            fix = "change this line by hand, then run this again"
-            raise UneditableTiltfile(position.start.line, reason, fix=fix)
-        statement.remaining = remaining
+    def _lost(self) -> set[str]:
+        """The names that are no longer defined anywhere."""
+        lost: set[str] = set()
+        left: set[str] = set()
+        for unit in self.units:
+            (lost if self._is_doomed(unit) else left).update(defined(_line(unit.node)))
+        return lost - left
 
-    def removed_resources(self) -> set[str]:
-        """The resources that are no longer declared."""
-        before = [statement.original for statement in self.statements]
-        after = [statement.remaining for statement in self.statements if statement.remaining is not None]
-        return _names(resource_names, before) - _names(resource_names, after)
+    def _is_doomed(self, unit: _Unit) -> bool:
+        return any(node is unit.node or node is unit.block for node in self.doomed)
 
-
-def _names(names_in: Callable[[cst.CSTNode], set[str]], nodes: Iterable[cst.CSTNode]) -> set[str]:
-    return {name for node in nodes for name in names_in(node)}
-
-
-def _remove_from(node: Any, is_removed: Test, must_stay: Test) -> _Removal:
-    """Remove the whole statement, or the parts of a branch or loop that `is_removed` names."""
-    whole = _Removal(None, node if must_stay(node) else None)
-    if not isinstance(node, cst.If | cst.For):
-        return whole
-    headers, parts = _parts(node)
-    if any(is_removed(header) for header in headers):
-        # The condition can no longer be true: a plain `if` is removed, anything else is not understood well enough.
-        return whole if _is_plain_if(node, headers) else _Removal(None, node)
-    removed = [part for part in parts if is_removed(part)]
-    has_other_parts = any(part not in removed and not _is_idle(part) for part in parts)
-    return _remove_parts(node, removed, must_stay) if has_other_parts else whole
-
-
-def _is_plain_if(node: cst.If | cst.For, headers: list[Any]) -> bool:
-    return isinstance(node, cst.If) and node.orelse is None and len(headers) == 1
-
-
-def _remove_parts(node: cst.If | cst.For, removed: list[Any], must_stay: Test) -> _Removal:
-    for part in removed:
-        if must_stay(part) or not _is_expression(part):
-            return _Removal(None, part)
-    return _Removal(node.visit(_RemoveParts(removed)))
-
-
-class _RemoveParts(cst.CSTTransformer):
-    """Removes these lines, and the branches and loops that are empty without them."""
-
-    def __init__(self, removed: Sequence[cst.CSTNode]) -> None:
-        super().__init__()
-        self.removed = removed
-
-    def leave_SimpleStatementLine(self, original_node: Any, updated_node: Any) -> Any:
-        return cst.RemoveFromParent() if any(original_node is part for part in self.removed) else updated_node
-
-    def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Any:
-        return cst.RemoveFromParent() if updated_node.orelse is None and _is_empty(updated_node) else updated_node
-
-    def leave_Else(self, original_node: cst.Else, updated_node: cst.Else) -> Any:
-        return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
-
-    def leave_For(self, original_node: cst.For, updated_node: cst.For) -> Any:
-        return cst.RemoveFromParent() if _is_empty(updated_node) else updated_node
-
-
-def _parts(node: cst.If | cst.For) -> tuple[list[Any], list[Any]]:
-    """The conditions and the statements of a branch or loop, also of those inside it."""
-    headers: list[Any] = [node.test if isinstance(node, cst.If) else node.iter]
-    parts: list[Any] = []
-    for statement in _statements(node):
-        if isinstance(statement, cst.If | cst.For):
-            inner_headers, inner_parts = _parts(statement)
-            headers += inner_headers
-            parts += inner_parts
+    def _doom(self, unit: _Unit, why: str) -> None:
+        """Mark the statement for removal, or raise if it cannot be removed."""
+        if unit.is_condition:
+            self._doom_branch(unit, why)
+        elif self.must_stay(self._code(unit.node)):
+            self._fail(unit.node, f"a release {why}")
+        elif isinstance(unit.node, cst.Expr):
+            self._doom_call(unit.node, why)
+        elif isinstance(unit.node, cst.Assign) and unit.function is None:
+            self._doom_assignment(unit, why)
         else:
-            parts.append(statement)
-    return headers, parts
+            self._fail(unit.node, f"{self._place(unit)} {why}")
+
+    def _doom_branch(self, unit: _Unit, why: str) -> None:
+        """Mark a plain `if` that only calls or prints. Its condition can no longer be true."""
+        inner = list(_units(unit.block.body.body)) if isinstance(unit.block, cst.If) else []
+        is_plain = isinstance(unit.block, cst.If) and unit.block.orelse is None and not _defines(unit.block)
+        parts = [part for part in inner if not part.is_condition]
+        if not is_plain or not all(isinstance(part.node, cst.Expr | cst.Pass) for part in parts):
+            self._fail(unit.node, f"the condition of a branch or a loop {why}")
+        for part in parts:
+            if self.must_stay(self._code(part.node)) or _works(part.node):
+                self._fail(part.node, f"a release or a build is in a branch whose condition {why}")
+        self.doomed.append(unit.block)
+
+    def _doom_call(self, node: Any, why: str) -> None:
+        function = called(node)
+        is_path = not any(self.local.has_text(text) for text in strings(node))
+        if _BUILD.search(function) or (_DEPLOY.search(function) and not (is_path and self._names_path(node))):
+            self._fail(node, f"{function} {why}")
+        self.doomed.append(node)
+
+    def _names_path(self, node: Any) -> bool:
+        """Does the call name a path that is deleted? Then it cannot work any more."""
+        return any(self.local.is_named_in(text) for text in strings(node))
+
+    def _doom_assignment(self, unit: _Unit, why: str) -> None:
+        """Mark an assignment. A data structure that is used, and a variable with several values, are errors."""
+        node = unit.node
+        names = defined(_line(node))
+        others = [other for other in self.units if other.node is not node]
+        users = [other for other in others if self._used[id(other.node)] & names]
+        is_one_of_several = unit.nested or any(defined(_line(other.node)) & names for other in others)
+        if not names or (users and (is_one_of_several or isinstance(node.value, _STRUCTURE))):
+            lines = ", which other statements use," if users else ""
+            self._fail(node, f"{', '.join(sorted(names)) or 'an assignment'}{lines} {why}")
+        self.doomed.append(node)
+
+    def _place(self, unit: _Unit) -> str:
+        if unit.function is not None:
+            return f"the function {unit.function.name.value}"
+        return "a statement that is not a call"
+
+    def _code(self, node: Any) -> str:
+        return self.source.module.code_for_node(node)
+
+    def _fail(self, node: Any, reason: str) -> NoReturn:
+        raise UneditableTiltfile(self.source.line(node), reason, fix=_FIX, name=self.name, statement=self._code(node))
 
 
-def _statements(node: cst.If | cst.For) -> list[Any]:
-    """The statements in the body and in `else`; an `elif` is one statement."""
-    other = node.orelse
+def _line(node: Any) -> Any:
+    """A part of a line as a line, which may define names."""
+    return cst.SimpleStatementLine([node]) if isinstance(node, cst.BaseSmallStatement) else node
+
+
+def _defines(block: Any) -> bool:
+    return bool(defined(block)) or any(isinstance(node, cst.FunctionDef) for node in block.body.body)
+
+
+def _works(node: Any) -> bool:
+    """Does the statement build or deploy something?"""
+    function = called(node)
+    return bool(_BUILD.search(function) or _DEPLOY.search(function))
+
+
+def _units(body: Iterable[Any], function: Any = None, nested: bool = False) -> Iterator[_Unit]:
+    """Every statement and condition below these statements."""
+    for statement in body:
+        if isinstance(statement, cst.SimpleStatementLine | cst.SimpleStatementSuite):
+            yield from (_Unit(part, function, nested=nested) for part in statement.body)
+        elif isinstance(statement, cst.FunctionDef):
+            yield _Unit(statement.params, statement)
+            yield from _units(_inside(statement.body), statement, nested)
+        elif isinstance(statement, cst.If | cst.For):
+            yield _Unit(statement.test if isinstance(statement, cst.If) else statement.iter, function, statement)
+            yield from _units(_inside(statement.body), function, True)
+            yield from _units(_other(statement.orelse), function, True)
+
+
+def _other(other: Any) -> list[Any]:
+    """The statements of an `else`; an `elif` is one statement."""
     if other is None:
-        return _body(node)
-    return [*_body(node), *([other] if isinstance(other, cst.If) else _body(other))]
+        return []
+    return [other] if isinstance(other, cst.If) else _inside(other.body)
 
 
-def _body(node: cst.If | cst.For | cst.Else) -> list[Any]:
-    return list(node.body.body) if isinstance(node.body, cst.IndentedBlock) else [node.body]
-
-
-def _is_expression(node: cst.CSTNode) -> bool:
-    """A line of calls only, which defines nothing."""
-    return isinstance(node, cst.SimpleStatementLine) and all(isinstance(part, cst.Expr) for part in node.body)
-
-
-def _is_idle(node: cst.CSTNode) -> bool:
-    """Does the statement do nothing, or only print?"""
-    if not isinstance(node, cst.SimpleStatementLine):
-        return False
-    return all(isinstance(part, cst.Pass) or _called(part) == "print" for part in node.body)
-
-
-def _called(part: cst.CSTNode) -> str:
-    """The name of the function that the line calls; empty for anything else."""
-    call = part.value if isinstance(part, cst.Expr) else None
-    return call.func.value if isinstance(call, cst.Call) and isinstance(call.func, cst.Name) else ""
-
-
-def _is_empty(node: Any) -> bool:
-    return isinstance(node.body, cst.IndentedBlock) and not node.body.body
-
-
-def _keep_banners(statements: list[_Statement]) -> list[Any]:
-    """The remaining statements. A banner of comments above a removed one is kept above the next one without a banner.
-
-    A banner ends with a line such as `# -----`.
-    """
-    kept: list[Any] = []
-    banner: list[Any] = []
-    for statement in statements:
-        node: Any = statement.remaining
-        if node is None:
-            banner = banner or _banner_above(statement.original)
-            continue
-        if banner and not any(_is_rule(line) for line in node.leading_lines):
-            node = node.with_changes(leading_lines=[*banner, *node.leading_lines])
-        banner = []
-        kept.append(node)
-    return kept
-
-
-def _banner_above(statement: Any) -> list[Any]:
-    lines = list(statement.leading_lines)
-    while lines and not _is_rule(lines[-1]):
-        lines.pop()
-    return lines
-
-
-def _is_rule(line: cst.EmptyLine) -> bool:
-    """Is this a comment that only draws a line?"""
-    return line.comment is not None and set(line.comment.value) <= set("# -=")
-
-
-class _RemoveEntries(cst.CSTTransformer):
-    """Removes the strings from lists that name the local cluster or a removed resource."""
-
-    def __init__(self, local: LocalCluster, resources: set[str]) -> None:
-        super().__init__()
-        self.local, self.resources = local, resources
-
-    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
-        kept: list[Any] = [element for element in updated_node.elements if not self._is_removed(element.value)]
-        if len(kept) == len(updated_node.elements):
-            return updated_node
-        last = updated_node.elements[-1]
-        if kept and kept[-1] is not last:  # the new last entry ends like the old one, with or without a comma
-            kept[-1] = kept[-1].with_changes(comma=last.comma)
-        return updated_node.with_changes(elements=kept)
-
-    def _is_removed(self, value: cst.BaseExpression) -> bool:
-        if not isinstance(value, cst.SimpleString):
-            return False
-        return content(value) in self.resources or self.local.is_named_in(content(value))
-
-
-def remove_calls(text: str, function: str) -> str:
-    """The text without the lines that only call this function; the comments above them stay."""
-    return parse(text).visit(_RemoveCalls(function)).code
-
-
-class _RemoveCalls(cst.CSTTransformer):
-    def __init__(self, function: str) -> None:
-        super().__init__()
-        self.function = function
-
-    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> Any:
-        return updated_node.with_changes(body=self._kept(updated_node.body))
-
-    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> Any:
-        return updated_node.with_changes(body=self._kept(updated_node.body))
-
-    def _kept(self, body: Sequence[Any]) -> list[Any]:
-        kept: list[Any] = []
-        comments: list[Any] = []
-        for statement in body:
-            if self._is_removed(statement):
-                comments += statement.leading_lines
-                continue
-            if comments:
-                statement = statement.with_changes(leading_lines=[*comments, *statement.leading_lines])
-                comments = []
-            kept.append(statement)
-        return kept
-
-    def _is_removed(self, statement: cst.CSTNode) -> bool:
-        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-            return False
-        return _called(statement.body[0]) == self.function
+def _inside(block: Any) -> list[Any]:
+    return list(block.body) if isinstance(block, cst.IndentedBlock) else [block]

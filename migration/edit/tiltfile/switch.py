@@ -7,21 +7,73 @@ from typing import Any
 
 import libcst as cst
 
-from migration.edit.tiltfile.syntax import assigned, content, parse
+from migration.edit.tiltfile.statements import Edited, Source, outermost, source_of
+from migration.edit.tiltfile.syntax import UneditableTiltfile, assigned, content, defined, parse, used
 
 _FALSE_TEXTS = {"", "0", "false", "no", "off"}
 _TRUTH_OF_NAMES = {"True": True, "False": False, "None": False}
 _ASSIGNMENT_DEPTH = 3  # a variable made of a variable made of the switch
 
 
-def resolve_switch(text: str, switch: str) -> str:
+def resolve_switch(text: str, switch: str, name: str = "Tiltfile") -> Edited:
     """The text with `switch` taken as true: the branches that need it stay, the others and the variable are removed.
 
     The switch may be a variable of the Tiltfile, one of the environment, or one that is made of these alone.
+    Raises UneditableTiltfile when something that stays uses a name that only a removed branch defines.
     """
-    module = parse(text)
-    resolver = _Resolve(_Truth(module, switch))
-    return module.visit(resolver).visit(_ReplaceUses(switch)).code
+    source = source_of(text, name)
+    truth = _Truth(source.module, switch)
+    dropped = _Dropped(truth)
+    source.module.visit(dropped)
+    shorter = source.without(dropped.statements)
+    resolver = _Resolve(truth)
+    new = parse(shorter.text, name).visit(resolver).visit(_ReplaceUses(switch)).code
+    branches = [source.removed(statement) for statement in dropped.in_branches]
+    _refuse_lost_names(source, dropped, parse(new, name), name)
+    return Edited(new, outermost([*shorter.removed, *branches]))
+
+
+def _refuse_lost_names(source: Source, dropped: _Dropped, after: cst.Module, name: str) -> None:
+    """Raise if a statement that stays needs a function or variable of a removed branch."""
+    left = {found for statement in after.body for found in defined(statement)}
+    lost = {found for statement in dropped.in_branches for found in defined(statement)} - left
+    needs = lost & {found for other in after.body for found in used(other)} if lost else set()
+    for statement in dropped.in_branches:
+        needed = defined(statement) & needs
+        if needed:
+            reason = f"{', '.join(sorted(needed))} is only defined for the local mode, and is used elsewhere"
+            fix = "change this line by hand, then run this again"
+            code = source.module.code_for_node(statement)
+            raise UneditableTiltfile(source.line(statement), reason, fix=fix, name=name, statement=code)
+
+
+class _Dropped(cst.CSTVisitor):
+    """Collects what is removed. statements: those that go as a whole; in_branches: also those of other branches."""
+
+    def __init__(self, truth: _Truth) -> None:
+        super().__init__()
+        self.truth = truth
+        self.statements: list[cst.CSTNode] = []
+        self.in_branches: list[cst.CSTNode] = []
+
+    def visit_If(self, node: cst.If) -> None:
+        is_true = self.truth.of(node.test)
+        if is_true is False:
+            self.in_branches += _rows(node.body)
+        elif is_true and isinstance(node.orelse, cst.Else):
+            self.in_branches += _rows(node.orelse.body)
+        elif is_true and isinstance(node.orelse, cst.If):
+            self.in_branches.append(node.orelse)
+        if is_true is False and node.orelse is None:
+            self.statements.append(node)
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> None:
+        if self.truth.switch in assigned(node):
+            self.statements.append(node)
+
+
+def _rows(block: Any) -> list[cst.CSTNode]:
+    return list(block.body) if isinstance(block, cst.IndentedBlock) else [block]
 
 
 class _Truth:

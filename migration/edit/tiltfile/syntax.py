@@ -7,6 +7,7 @@ comments, blanks and line ends.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -14,19 +15,23 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from tasks.core.errors import Trouble
 
-_LIST_ARGUMENTS = {"ignore", "deps", "only", "resource_deps", "trigger", "watch"}  # these list paths and run nothing
+LIST_ARGUMENTS = {"ignore", "deps", "only", "resource_deps", "trigger", "watch"}  # these list paths and run nothing
 
 
 class UneditableTiltfile(Trouble):
-    """The Tiltfile cannot be read, or a statement cannot be removed. line: of that place; reason: why; name: of the file."""
+    """The Tiltfile cannot be read, or a statement cannot be removed.
 
-    def __init__(self, line: int, reason: str, *, fix: str, name: str = "Tiltfile") -> None:
-        self.line, self.reason, self.name = line, reason, name
+    line: of that place; reason: why; name: the file's; statement: what would have to go
+    """
+
+    def __init__(self, line: int, reason: str, *, fix: str, name: str = "Tiltfile", statement: str = "") -> None:
+        self.line, self.reason, self.name, self.statement = line, reason, name, statement
         super().__init__(f"{name}:{line}: {reason}", fix=fix)
 
 
+@lru_cache(maxsize=16)
 def parse(text: str, name: str = "Tiltfile") -> cst.Module:
-    """The syntax tree. Raises UneditableTiltfile."""
+    """The syntax tree, which is never changed in place. Raises UneditableTiltfile."""
     try:
         return cst.parse_module(text)
     except cst.ParserSyntaxError as error:
@@ -54,6 +59,12 @@ def positions(module: cst.Module) -> Any:
 def is_call_of(node: Any, name: str) -> bool:
     """Is this a call of the function with this name?"""
     return isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == name
+
+
+def called(part: cst.CSTNode) -> str:
+    """The name of the function that a line calls; empty for anything else."""
+    call = part.value if isinstance(part, cst.Expr) else None
+    return call.func.value if isinstance(call, cst.Call) and isinstance(call.func, cst.Name) else ""
 
 
 def calls(text: str, name: str) -> bool:
@@ -95,7 +106,7 @@ class _Strings(cst.CSTVisitor):
         return not isinstance(node.value, cst.SimpleString)
 
     def visit_SimpleString(self, node: cst.SimpleString) -> None:
-        if not self._arguments or self._arguments[-1] not in _LIST_ARGUMENTS:
+        if not self._arguments or self._arguments[-1] not in LIST_ARGUMENTS:
             self.contents.append(content(node))
 
 

@@ -67,11 +67,7 @@ def _common_rules(s: Settings) -> tuple[argo_rules.Rule, ...] | None:
 def findings(s: Settings, service: ClusterService, argo: Argo | None = None) -> list[Finding]:
     """Return all findings about one workload. argo: read here when it is not given."""
     argo = read(s) if argo is None else argo
-    return [
-        *_ownership(s, service, argo),
-        *_injection(service),
-        *agents(s, service, argo.manager),
-    ]
+    return [*_ownership(s, service, argo), *_injection(service), *agents(s, service, argo.manager)]
 
 
 def owner(service: ClusterService, applications: Sequence[Object]) -> Object | None:

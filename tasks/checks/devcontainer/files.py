@@ -20,6 +20,8 @@ _ARG = re.compile(r"^ARG ([A-Z0-9_]+)=(\S+)\s*$", re.MULTILINE)
 # What is read below, with its type. A value of another type is reported by the schema, and not read.
 _READ = {"runArgs": list, "capAdd": list, "features": dict, "mounts": list, "forwardPorts": list, "build": dict}
 _PER_CLONE = "${devcontainerId}"  # always valid in a name; a folder can be called anything
+_TUN = "/dev/net/tun"
+_DEVICES = "(devices by Compose)"
 _FREE_TEXT = re.compile(r"\$\{localWorkspaceFolder\w*\}")
 
 
@@ -31,9 +33,17 @@ def look(s: Settings, folder: Path) -> list[Finding]:
     findings = [missing("schema", text, fix=f"correct {path}") for text in errors]
     findings = findings or [ok("schema", f"{path.name} conforms to the Dev Container Specification")]
     usable = {key: value for key, value in config.items() if isinstance(value, _READ.get(key, object))}
+    usable[_DEVICES] = _compose_devices(folder, config)
     for question in (_network, _user, _docker, _volumes, _port, _host_name, _commands):
         findings += question(s, usable)
     return [*findings, *_post_create(folder), *_versions(s, folder, usable)]
+
+
+def _compose_devices(folder: Path, config: dict[str, Any]) -> str:
+    """The Compose files that mention the tunnel's device; with Compose, runArgs has no effect."""
+    named = config.get("dockerComposeFile") or []
+    files = [folder / str(name) for name in (named if isinstance(named, list) else [named])]
+    return " ".join(file.name for file in files if file.is_file() and _TUN in _text(file))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -99,10 +109,12 @@ def _network(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
         yield ok("capability NET_ADMIN", "given")
     else:
         yield missing("capability NET_ADMIN", "not given", fix='add "capAdd": ["NET_ADMIN"]')
-    if privileged or any(w.startswith("--device=/dev/net/tun") for w in run):
-        yield ok("/dev/net/tun", "given")
+    if privileged or config[_DEVICES] or any(w.startswith(f"--device={_TUN}") for w in run):
+        yield ok(_TUN, "given")
+    elif config.get("dockerComposeFile"):
+        yield missing(_TUN, "not given", fix=f'add devices: ["{_TUN}:{_TUN}"] to the service in the Compose file')
     else:
-        yield missing("/dev/net/tun", "not given", fix='add "runArgs": ["--device=/dev/net/tun"]')
+        yield missing(_TUN, "not given", fix=f'add "runArgs": ["--device={_TUN}"]')
 
 
 def _user(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
@@ -111,12 +123,16 @@ def _user(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
         yield missing(
             "user",
             "root: telepresence 2.31 resolves no name as root in a container",
-            fix='"remoteUser": "vscode"',
+            fix='set "remoteUser" to another user of the image, such as "vscode"',
         )
     elif user:
         yield ok("user", user)
     else:
-        yield unknown("user", "remoteUser is not set: the image decides", fix='add "remoteUser": "vscode"')
+        yield unknown(
+            "user",
+            "remoteUser is not set: the image decides",
+            fix='set "remoteUser" to a user of the image, such as "vscode"',
+        )
 
 
 def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
@@ -133,6 +149,8 @@ def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
+    user = str(config.get("remoteUser") or config.get("containerUser") or "vscode")
+    home = "/root" if user == "root" else f"/home/{user}"
     mounts = [
         ",".join(f"{k}={v}" for k, v in m.items()) if isinstance(m, dict) else str(m)
         for m in config.get("mounts") or []
@@ -145,7 +163,7 @@ def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
                 subject,
                 "the login would be lost when the container is rebuilt",
                 fix=f'add "source=remote-dev{folder.replace(".", "-")}-${{devcontainerId}},'
-                f'target=/home/vscode/{folder},type=volume" to "mounts"',
+                f'target={home}/{folder},type=volume" to "mounts"',
             )
         elif "type=bind" in own:
             yield warning(
@@ -201,8 +219,9 @@ def _commands(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _post_create(folder: Path) -> Iterator[Finding]:
-    script = folder / "postCreate.sh"
-    if not script.is_file():
+    places = (folder, folder.parent)  # .devcontainer/NAME/devcontainer.json: one script for all of them
+    script = next((p / "postCreate.sh" for p in places if (p / "postCreate.sh").is_file()), None)
+    if script is None:
         yield missing("postCreate.sh", "it does not exist", fix="copy it from the suite's .devcontainer")
         return
     lines = [line for line in _text(script).splitlines() if not line.lstrip().startswith("#")]

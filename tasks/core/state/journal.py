@@ -19,6 +19,8 @@ from tasks.core.process import mark
 from tasks.core.process.processes import started
 from tasks.core.state import store
 
+TRIAL = "INV_TRIAL"  # set by a trial of the migration for what it runs, which it then takes away again
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -58,7 +60,8 @@ class Entry:
 def record(kind: str, **data: Any) -> Entry:
     """Record that something is about to be made."""
     id, pid = f"{kind}-{int(time.time())}-{secrets.token_hex(3)}", os.getpid()
-    entry = Entry(id, kind, time.time(), pid, started(pid), mark.boot(), data)
+    trial = {"trial": os.environ[TRIAL]} if os.environ.get(TRIAL) else {}
+    entry = Entry(id, kind, time.time(), pid, started(pid), mark.boot(), {**data, **trial})
     store.write(_path(entry.id), json.dumps(asdict(entry)))
     return entry
 

@@ -46,9 +46,7 @@ def changes(s: Settings, entries: list[Entry]) -> Iterator[Change[None]]:
         else:
             where = "" if _made_here(s, entry) else f", once the settings point to {_target(entry)} again"
             yield Change(
-                f"leave the intercept {name_of(entry)}{where}",
-                _leave_command(s, entry),
-                partial(leave_entry, s, entry),
+                f"leave the intercept {name_of(entry)}{where}", _leave_command(s, entry), partial(leave_entry, s, entry)
             )
 
 

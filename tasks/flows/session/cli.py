@@ -161,8 +161,7 @@ def _would_lose(entries: Sequence[Entry]) -> Refused:
 def _would_lose_by_hand(now: Look) -> Refused:
     names = [name for name, _ in now.session.intercepts]
     return Refused(
-        f"{', '.join(names)} would be lost, intercepted by hand",
-        fix=f"telepresence leave {names[0]}, or add --yes",
+        f"{', '.join(names)} would be lost, intercepted by hand", fix=f"telepresence leave {names[0]}, or add --yes"
     )
 
 

@@ -67,9 +67,7 @@ def end(found: Sequence[Process], that: str) -> Change[None]:
     """
     pids = [str(p.pid) for p in found]
     return Change(
-        f"end the daemon that {that} (pid {', '.join(pids)})",
-        run=lambda: _end(found),
-        equivalent=("kill", *pids),
+        f"end the daemon that {that} (pid {', '.join(pids)})", run=lambda: _end(found), equivalent=("kill", *pids)
     )
 
 

@@ -84,10 +84,5 @@ def commands(setup: SetupRun) -> tuple[str, ...]:
 
 
 STEP: Step[SetupRun] = Step(
-    "registry",
-    "Docker is logged in to the registry",
-    plan,
-    needs=("login",),
-    after=("credentials",),
-    commands=commands,
+    "registry", "Docker is logged in to the registry", plan, needs=("login",), after=("credentials",), commands=commands
 )

@@ -40,10 +40,7 @@ def plan(setup: SetupRun) -> Iterator[Change[object]]:
     setup.remarks["tools"] = "; ".join(p.what for pin, p in problems if pin.optional)
     setup.problems["tools"] = required
     if required:
-        raise Blocked(
-            "; ".join(p.what for p in required),
-            fix="; ".join(dict.fromkeys(p.fix for p in required)),
-        )
+        raise Blocked("; ".join(p.what for p in required), fix="; ".join(dict.fromkeys(p.fix for p in required)))
     yield from ()
 
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from tasks.checks import guard
 from tasks.core import ui
-from tasks.core.config.catalogue import Service
+from tasks.core.config.catalogue import catalogue
 from tasks.core.config.settings import settings
 from tasks.core.errors import FAILED, Trouble
 from tasks.core.plan.change import Change, perform
@@ -29,7 +29,7 @@ def ci(request: Request, *, port: str, dry: bool) -> None:
     raise SystemExit(run.run(settings(), request, tilt.ci, port=port, dry=dry))
 
 
-def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
+def down(only: Sequence[str], *, dry: bool, json: bool) -> None:
     """Remove this workstation's releases, one after the other. Goes on after a failure, and fails at the end."""
     s = settings()
     failures: list[Trouble] = []
@@ -38,7 +38,7 @@ def down(only: Sequence[Service], *, dry: bool, json: bool) -> None:
         guard.check_names(s)
         session.prepare(s, dry=dry)
         guard.assess(s)
-        for change in removal.changes(s, only):
+        for change in removal.changes(s, removal.names(catalogue(), only)):
             try:
                 _remove(change, dry=dry, json=json)
                 done.append(change)

@@ -1,4 +1,4 @@
-"""Deploy or delete one release, as Tilt's apply and delete command: `python -m tasks.flows.tilt.deploy apply SERVICE`.
+"""Deploy one release, as Tilt's apply command: `python -m tasks.flows.tilt.deploy SERVICE`.
 
 Tilt reads standard output: the objects as they are in the cluster now, as YAML, and nothing else.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from tasks.core.config.catalogue import Service, catalogue
 from tasks.core.config.settings import Settings, settings
 from tasks.core.errors import Refused, ToolError, Trouble
 from tasks.core.plan.change import perform
-from tasks.core.state import journal
 from tasks.flows.tilt import ownership
 from tasks.flows.tilt.collisions import collisions
 from tasks.tools import base, helm, kubeconfig
@@ -31,8 +29,7 @@ def apply(s: Settings, service: Service, image: str) -> str:
 
     Raises Refused when somebody else owns the release, and when it would touch the baseline.
     """
-    guard.check_names(s)
-    _write_kubeconfig(s)
+    prepare(s)
     chart, values = _chart(s, service), _files(s, service.chart.tilt_values)
     sets = image_flags(helm.chart_values(chart, values), image)
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -41,27 +38,20 @@ def apply(s: Settings, service: Service, image: str) -> str:
         objects = pool.submit(rendered, s, service, sets)
         baseline = pool.submit(rendered_baseline, s, service)
         guarded.result()
-        ownership.must_be_free_or_mine(s, _named(service.release, releases.result()))
+        ownership.must_be_free_or_mine(s, {r.name: r for r in releases.result()}.get(service.release))
         must_not_collide(s, service, objects.result(), baseline.result())
     ownership.record(s, service.release, service.name)
     perform(helm.upgrade(s, service.release, chart, values, sets, holder=ownership.owner(s)))
     return helm.applied(s, service.release)
 
 
-def delete(s: Settings, service: Service) -> None:
-    """Delete the service's release if it is this developer's. Another's stays, with a message."""
+def prepare(s: Settings) -> None:
+    """Refuse production by its name. Write the session kubeconfig if it is missing: a plain `tilt up` comes here first."""
     guard.check_names(s)
-    _write_kubeconfig(s)
-    guard.assess(s)
-    release = _named(service.release, helm.releases(s, ownership.owner(s)))
-    entry = ownership.entry_of(s, service.release)
-    if release is not None and not ownership.is_mine(s, release):
-        ui.talk(f"{service.release} is not yours; it is not deleted")
-        return
-    if release is not None:
-        perform(helm.uninstall(s, service.release))
-    if entry is not None:
-        journal.forget(entry)
+    if not base.frozen_kubeconfig(s).exists():
+        change = kubeconfig.freeze(s)
+        if change is not None:
+            perform(change)
 
 
 def rendered(s: Settings, service: Service, sets: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -82,14 +72,14 @@ def rendered_baseline(s: Settings, service: Service) -> list[dict[str, Any]]:
 
 
 def must_not_collide(
-    s: Settings, service: Service, objects: list[dict[str, Any]], baseline: list[dict[str, Any]]
+    s: Settings, service: Service, objects: list[dict[str, Any]], baseline: list[dict[str, Any]], release: str = ""
 ) -> None:
-    """Raise Refused when the objects would touch the baseline."""
+    """Raise Refused when the objects would touch the service's baseline. release: default the service's own."""
     found = collisions(s, service, objects, baseline)
     if found:
         values = service.chart.tilt_values[-1] if service.chart.tilt_values else service.chart.path
         raise Refused(
-            f"the release {service.release} would touch the baseline: {'; '.join(str(c) for c in found[:3])}",
+            f"the release {release or service.release} would touch the baseline: {'; '.join(str(c) for c in found[:3])}",
             why=f"{len(found)} collisions, and Argo CD owns the baseline",
             fix=f"set fullnameOverride and the route's host in {s.repositories.gitops}/{values}",
         )
@@ -116,33 +106,16 @@ def image_flags(values: dict[str, Any], image: str) -> tuple[str, ...]:
 
 
 def main(argv: list[str]) -> int:
-    """Run `apply SERVICE` or `delete SERVICE`. Returns 0, or the Trouble's exit code."""
-    verbs: dict[str, Callable[[Settings, Service], None]] = {"apply": _print_applied, "delete": delete}
-    if len(argv) != 2 or argv[0] not in verbs:
-        ui.talk("usage: python -m tasks.flows.tilt.deploy apply|delete SERVICE")
+    """Deploy the release of the service. Returns 0, or the Trouble's exit code."""
+    if len(argv) != 1:
+        ui.talk("usage: python -m tasks.flows.tilt.deploy SERVICE")
         return 1
     try:
-        verbs[argv[0]](settings(), catalogue().named(argv[1], "tilt.up"))
+        ui.data(apply(settings(), catalogue().named(argv[0], "tilt.up"), os.environ.get(IMAGE, "")))
     except Trouble as why:
         ui.talk(why.text())
         return int(why.code)
     return 0
-
-
-def _print_applied(s: Settings, service: Service) -> None:
-    ui.say(apply(s, service, os.environ.get(IMAGE, "")))
-
-
-def _named(name: str, releases: list[helm.Release]) -> helm.Release | None:
-    return next((release for release in releases if release.name == name), None)
-
-
-def _write_kubeconfig(s: Settings) -> None:
-    """Write the session kubeconfig if it is missing: a plain `tilt up` comes here without `inv tilt.up` before it."""
-    if not base.frozen_kubeconfig(s).exists():
-        change = kubeconfig.freeze(s)
-        if change is not None:
-            perform(change)
 
 
 def _chart(s: Settings, service: Service) -> Path:

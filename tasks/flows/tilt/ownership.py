@@ -39,12 +39,22 @@ def entry_of(s: Settings, release: str) -> Entry | None:
 def record(s: Settings, release: str, service: str) -> Entry:
     """Return the journal's entry of the release. A new one is written before the release is deployed."""
     place = {"context": s.cluster.context, "namespace": s.cluster.namespace}
-    return entry_of(s, release) or journal.record("release", release=release, service=service, **place)
+    known = entry_of(s, release) or journal.record("release", release=release, service=service, **place)
+    return journal.update(known, holder=owner(s))
 
 
 def is_mine(s: Settings, release: Release) -> bool:
-    """Is it ours by its label; or by the journal, when the slot has been changed since?"""
-    return release.mine or entry_of(s, release.name) is not None
+    """Is it ours by its label: that of today's slot, or of the one that the journal recorded when it was deployed?"""
+    entry = None if release.mine else entry_of(s, release.name)
+    recorded = "" if entry is None else str(entry.data.get("holder", ""))
+    return release.mine or (bool(recorded) and recorded == owner_of(s, release.name))
+
+
+def in_namespace(s: Settings, namespace: str) -> Settings:
+    """Return the settings with another namespace of the cluster."""
+    from msgspec.structs import replace
+
+    return replace(s, cluster=replace(s.cluster, namespace=namespace))
 
 
 def must_be_free_or_mine(s: Settings, release: Release | None) -> None:

@@ -44,10 +44,7 @@ def parse(known: Catalogue, only: Iterable[str], intercept: Iterable[str], rest:
         for word in _values(args, flag):
             _service(known, word, flag)
     request = Request(
-        _services(known, only, "--only"),
-        _services(known, intercept, "--intercept"),
-        tuple(flags),
-        tuple(args),
+        _services(known, only, "--only"), _services(known, intercept, "--intercept"), tuple(flags), tuple(args)
     )
     in_args = [_service(known, word, "--intercept") for word in _values(args, "--intercept")]
     for service in (*request.intercept, *in_args):
@@ -75,11 +72,12 @@ def _service(known: Catalogue, word: str, flag: str) -> Service:
 
 
 def _services(known: Catalogue, words: Iterable[str], flag: str) -> tuple[Service, ...]:
-    by_name = {service.name: service for service in (_service(known, word, flag) for word in _split_at_commas(words))}
+    by_name = {service.name: service for service in (_service(known, word, flag) for word in split_at_commas(words))}
     return tuple(by_name.values())
 
 
-def _split_at_commas(values: Iterable[str]) -> list[str]:
+def split_at_commas(values: Iterable[str]) -> list[str]:
+    """Return the words of a flag's values, without empty ones."""
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
@@ -87,4 +85,4 @@ def _values(args: Sequence[str], flag: str) -> list[str]:
     """Return the flag's values among the words, as the Tiltfile's parser reads them: `--flag=a,b` and `--flag a`."""
     joined = [word.removeprefix(f"{flag}=") for word in args if word.startswith(f"{flag}=")]
     separate = [after for word, after in pairwise(args) if word == flag]
-    return _split_at_commas([*joined, *separate])
+    return split_at_commas([*joined, *separate])

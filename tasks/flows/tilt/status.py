@@ -31,7 +31,7 @@ class RunningTilt:
 
 @dataclass(frozen=True)
 class Release:
-    """A release of the catalogue that is in the namespace. Its fields are those of the JSON."""
+    """A release of the catalogue, or another one of ours, that is in the namespace. Its fields are those of the JSON."""
 
     release: str
     service: str
@@ -101,8 +101,9 @@ def _add_tilt(s: Settings, status: Status, port: int, entry: Entry | None) -> No
 
 
 def _releases(s: Settings, services: dict[str, str]) -> list[Release]:
-    existing = [release for release in helm.releases(s, ownership.owner(s)) if release.name in services]
-    return [_release(s, release, services[release.name]) for release in existing]
+    existing = helm.releases(s, ownership.owner(s))
+    wanted = [r for r in existing if r.name in services or ownership.is_mine(s, r)]
+    return [_release(s, release, services.get(release.name, "")) for release in wanted]
 
 
 def _release(s: Settings, release: helm.Release, service: str) -> Release:

@@ -17,9 +17,7 @@ from tasks.tools import tilt
 from tasks.tools.tilt import Resource
 
 INTERCEPT = "intercept-"  # begins the name of an intercept's resource, see tilt/intercepts.star
-_CRASHES_FOR = (
-    5.0  # seconds until a pod that does not stay up ends Tilt; Kubernetes waits for 10 s before its third start
-)
+_CRASHES_FOR = 5.0  # seconds until such a pod ends Tilt; Kubernetes waits for 10 s before its third start
 
 
 class Watcher:

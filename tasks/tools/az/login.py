@@ -97,9 +97,7 @@ def _run(s: Settings, way: Login, command: Command, secret: str) -> None:
         if not person:
             raise
         raise LoginNeeded(
-            late.what,
-            why="the login in the browser was not completed",
-            fix=f"{LOGIN}, or {LOGIN} --mode {_other(way)}",
+            late.what, why="the login in the browser was not completed", fix=f"{LOGIN}, or {LOGIN} --mode {_other(way)}"
         ) from None
     if done.exit != 0:
         why = az.failed(command, done)

@@ -183,10 +183,7 @@ def _files(s: Settings) -> Iterator[tuple[Path, str]]:
     causes = {code: [refusal.why, refusal.fix] for code, refusal in entra.AADSTS.items()}
     yield folder / "aadsts.json", json.dumps(causes, indent=1)
     python = getattr(sys, "_base_executable", "") or sys.executable  # a virtual environment may be deleted
-    yield (
-        command(s),
-        _SHIM.format(folder=shlex.quote(str(folder)), python=shlex.quote(python), package=_PACKAGE),
-    )
+    yield (command(s), _SHIM.format(folder=shlex.quote(str(folder)), python=shlex.quote(python), package=_PACKAGE))
 
 
 def _content(path: Path) -> str | None:

@@ -187,10 +187,7 @@ def freeze(s: Settings, source: Context | None = None) -> Change[None] | None:
             credential_helper.install(s)
         store.write(path, wanted)
 
-    return Change(
-        f"write the context {s.cluster.context} to the session's own kubeconfig {display(path)}",
-        run=run,
-    )
+    return Change(f"write the context {s.cluster.context} to the session's own kubeconfig {display(path)}", run=run)
 
 
 def takes_helper(s: Settings, context: Context) -> bool:
@@ -210,8 +207,7 @@ def wanted_context(s: Settings) -> Context:
     context = load().context(s.cluster.context)
     if context is None:
         raise Blocked(
-            f"the context '{s.cluster.context}' is not in {' or '.join(map(str, files()))}",
-            fix="inv aks.credentials",
+            f"the context '{s.cluster.context}' is not in {' or '.join(map(str, files()))}", fix="inv aks.credentials"
         )
     return context
 

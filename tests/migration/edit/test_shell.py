@@ -209,6 +209,71 @@ def test_a_kept_line_keeps_the_file_with_the_function_that_it_calls(path: str):
     assert [s.code for s in found.kept] == [f"source {path}", "require || exit 1"]
 
 
+@pytest.mark.parametrize("team", ["npm ci && k3d up", "k3d up; npm ci", "cd x\nnpm ci\nk3d up"])
+@pytest.mark.parametrize("shell", ["bash -c", "sh -ec", "sudo bash -lc", "eval", "su dev -c"])
+def test_a_command_in_a_text_for_another_shell_is_named(shell: str, team: str):
+    assert lost(f"{shell} '{team}'\n") == [f"{shell} '{team}'".partition("\n")[0]]
+    assert lost(f"{shell} 'k3d up && k3d down'\n") == []
+
+
+FILES = {
+    ".devcontainer/lib/helm.sh": b'helm_require_v3() { [ -n "$HELM_BIN" ]; }\nHELM_BIN=helm\n',
+    ".devcontainer/lib/all.sh": b'. "$(dirname "${BASH_SOURCE[0]}")/helm.sh"\nrequire() { k3d_version; }\n',
+    ".devcontainer/lib/k3d.sh": b"k3d_version() { k3d version; }\n",
+}
+
+
+def with_files(script: str) -> Chosen:
+    return chosen_from(script.encode(), ".devcontainer/postCreate.sh", ["k3d", r"\bhelm\b"], [], FILES.get)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'source "$D/lib/helm.sh"\nhelm_require_v3\n',
+        'source "$D/lib/helm.sh"\necho "$HELM_BIN" >~/helm_bin\n',
+        '[ -f "$D/lib/helm.sh" ] && . "$D/lib/helm.sh"\nhelm_require_v3\n',
+        'source "$D/lib/all.sh"\nhelm_require_v3\n',
+        'source "$D/lib/k3d.sh"\nsource "$D/lib/all.sh"\nrequire\n',
+    ],
+)
+def test_a_kept_line_keeps_the_files_that_it_needs_through_other_files(script: str):
+    found = with_files(f"{script}k3d up\n")
+    assert [s.code for s in found.kept] == script.splitlines()
+    assert not found.lost
+
+
+def test_a_kept_line_whose_function_cannot_be_kept_is_named():
+    found = with_files('up() {\n  source "$D/lib/helm.sh"\n  k3d up\n}\nup\nif helm_require_v3; then\n  npm ci\nfi\n')
+    assert [(line.first, line.text) for line in found.lost] == [(6, "if helm_require_v3; then")]
+
+
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ('cd "$ROOT"; k3d up\nnpm ci\n', ['cd "$ROOT"']),
+        ('cd "$ROOT" && cat >k3d.yaml <<EOF\nx\nEOF\nnpm ci\n', ['cd "$ROOT"']),
+        ('(cd "$ROOT"; k3d up)\nnpm ci\n', []),
+        ('cd "$ROOT"; k3d up\ncd web\nnpm ci\n', []),
+        ('npm ci\ncd "$ROOT"; k3d up\n', []),
+    ],
+)
+def test_a_folder_in_which_kept_lines_run_is_named(script: str, named: list[str]):
+    assert lost(script) == named
+
+
+@pytest.mark.parametrize("document", ["<<EOF; true\nit's\nEOF", "<<EOF &\n<<X\nEOF", "<<A <<EOF\nx\nA\n{\nEOF"])
+def test_a_line_below_a_here_document_after_cd_in_a_function_is_kept_or_named(document: str):
+    script = f'up() {{\n  k3d up\n  cd "$ROOT"\ncat >x {document}\n  npm ci\n}}\nup\n'
+    found = chosen(script)
+    assert "npm ci" in "\n".join([*(line.text for line in found.lost), *(line.text for line in found.calls)])
+
+
+def test_every_line_of_what_cannot_be_read_is_named():
+    found = chosen("if k3d list; then\n  cat <<EOF || true; x\nit's\nEOF\n  npm ci\nfi\n")
+    assert "npm ci" in "\n".join(map(str, found.lost))
+
+
 def test_the_file_of_the_team_keeps_every_line_of_a_statement():
     script = "#!/bin/bash\ncat >x <<'EOF'\n#!/bin/bash\nset -e\nEOF\nk3d up\n"
     assert "<<'EOF'\n#!/bin/bash\nset -e\nEOF\n" in file_of(script)

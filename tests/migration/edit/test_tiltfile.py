@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from migration import mapping_file
-from migration.edit.tiltfile.insert import insert_after_loads, set_registry
+from migration.edit.tiltfile.insert import insert_before_code, set_registry
 from migration.edit.tiltfile.switch import resolve_switch
 from migration.edit.tiltfile.syntax import parse
+from migration.edit.tiltfile.text import TiltText
 from migration.phases import phase3
 from tasks.core.errors import Trouble
 
@@ -24,7 +25,7 @@ WORLD: Any = SimpleNamespace(
 
 
 def without_local(text: str) -> str:
-    return phase3.remove_local(WORLD, text)
+    return phase3.remove_local(WORLD, TiltText("Tiltfile", text, is_main=True)).text
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,8 @@ def without_local(text: str) -> str:
     ],
 )  # fmt: skip
 def test_the_switch_is_resolved_as_true(text: str, wanted: str):
-    assert resolve_switch(text, "REMOTE") == wanted
-    assert resolve_switch(wanted, "REMOTE") == wanted
+    assert resolve_switch(text, "REMOTE").text == wanted
+    assert resolve_switch(wanted, "REMOTE").text == wanted
 
 
 @pytest.mark.parametrize(
@@ -73,22 +74,26 @@ def test_local_parts_are_removed_and_the_rest_is_kept(text: str, wanted: str):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("own()\nfor s in ['a']:\n    helm_resource('apps-%s-tilt' % s, 'c', flags=['x=registry.localhost'])\n", 2),
+        ("own()\nfor s in ['a']:\n    helm_resource('apps-%s-tilt' % s, 'c', flags=['x=registry.localhost'])\n", 3),
         ("if CI:\n    helm_resource('apps-a-tilt', 'k3d-x')\n    own()\n", 2),
-        ("if CI:\n    REG = 'ghcr.io'\nelse:\n    REG = 'localhost:5000'\ndocker_build(REG, '.')\n", 4),
-        ("REG = 'localhost:5000'\nif CI:\n    helm_resource(REG, 'c')\n", 2),
+        ("if CI:\n    CTX = 'aks'\nelse:\n    CTX = 'k3d-a'\nuse(CTX)\n", 4),
+        ("CTX = 'k3d-a'\nif CI:\n    helm_resource(CTX, 'c')\n", 3),
         ("for c in ['k3d-a', 'other']:\n    own(c)\n", 1),
-        ("def image(n):\n    return 'k3d-x/' + n\nhelm_app('apps-a-tilt', image('a'))\n", 3),
+        ("def image(n):\n    return 'k3d-x/' + n\nhelm_app('apps-a-tilt', image('a'))\n", 2),
+        ("if CI:\n    def image(n):\n        return 'k3d-x/' + n\nlocal_resource('a', image('a'))\n", 3),
+        ("CTX = 'k3d-a'\ndef f():\n    local('kubectl --context ' + CTX)\nf()\n", 3),
+        ("CTX = 'k3d-a'\nX = {'context': CTX}\nuse(X)\n", 2),
+        ("settings = {'context': 'k3d-a', 'replicas': 3}\nuse(settings['replicas'])\n", 1),
+        ("CMD = ['kubectl', '--context', 'k3d-a']\nlocal(CMD)\n", 1),
+        ("docker_build('x', '.', build_args={'CLUSTER': 'k3d-a'})\n", 1),
+        ("k8s_yaml(helm('chart', set=['cluster=k3d-a']))\n", 1),
+        ("def f(context='k3d-a'):\n    pass\n", 1),
+        ("if k8s_context() == 'k3d-a':\n    docker_build('x', '.')\n", 2),
     ],
 )
 def test_a_part_that_cannot_be_removed_is_an_error_with_its_line(text: str, line: int):
     with pytest.raises(Trouble, match=f"^error: Tiltfile:{line}: "):
         without_local(text)
-
-
-def test_a_statement_that_needs_a_removed_definition_is_removed():
-    text = "if CI:\n    def image(n):\n        return 'k3d-x/' + n\nlocal_resource('a', image('a'))\nown()\n"
-    assert without_local(text) == "own()\n"
 
 
 def test_other_arguments_of_the_registry_are_kept():
@@ -101,7 +106,7 @@ def test_other_arguments_of_the_registry_are_kept():
 
 def test_the_guard_is_inserted_behind_the_first_loads():
     text = "# head\nload('ext://a', 'a')\nload(\n    'ext://b',  # b\n    'b',\n)\nlocal('kubectl get pods')\nload('ext://c', 'c')\n"
-    new = insert_after_loads(text, ["GUARD"])
+    new = insert_before_code(text, ["GUARD"])
     assert new.index("'b',\n)") < new.index("GUARD") < new.index("kubectl")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from migration.edit.tiltfile.syntax import UneditableTiltfile
+from migration.edit.tiltfile.text import TiltText
 from migration.phases import phase3
 from starlark_harness import Result, evaluate
 from tests.tiltfile.conftest import CONTEXT, Checkout, make_core
@@ -49,8 +50,9 @@ def added(core: Path, text: str) -> str:
     world: Any = SimpleNamespace(
         mapping=SimpleNamespace(tiltfile=SimpleNamespace(path="Tiltfile")), core=SimpleNamespace(text=content)
     )
-    new = phase3.add_intercepts(world, phase3.load_helpers(world, text))
-    assert phase3.add_intercepts(world, new) == new
+    loaded = phase3.load_helpers(world, TiltText("Tiltfile", text, is_main=True)).text
+    new = phase3.add_intercepts(world, TiltText("Tiltfile", loaded, is_main=True)).text
+    assert phase3.add_intercepts(world, TiltText("Tiltfile", new, is_main=True)).text == new
     return new
 
 
@@ -61,7 +63,8 @@ def added(core: Path, text: str) -> str:
         "config.define_string_list('only')\ncfg = config.parse()\n" + TEAM + ONLY,
         "config.define_string_list('only')\nload('./tilt/problems.star', 'stop')\ncfg = config.parse()\n" + TEAM + ONLY,
         "config.define_string_list('to-run', args=True)\nif True:\n    cfg = config.parse()\n" + TEAM,
-        "def arguments():\n    config.define_bool('fast')\n    return config.parse()\nfast = arguments().get('fast')\n" + TEAM,
+        "def arguments():\n    config.define_bool('fast')\n    return config.parse()\nfast = arguments().get('fast')\n"
+        + TEAM,
         "config.define_string('only')\nprint(config.parse().get('only'))\n" + TEAM,
     ],
 )
@@ -91,7 +94,7 @@ def test_a_parse_in_a_function_of_another_folder_is_the_teams_own(tilt: Callable
 @pytest.mark.parametrize(
     ("text", "place", "reason"),
     [
-        ("x = 1\nconfig.define_string('intercept')\n", ("Tiltfile", 9), "a setting named intercept already"),
+        ("x = 1\nconfig.define_string('intercept')\n", ("Tiltfile", 11), "a setting named intercept already"),
         ("load('./dev/own.star', 'cfg')\n", ("dev/own.star", 2), "config.parse runs in another folder"),
         ("include('./dev/own.star')\n", ("dev/own.star", 2), "config.parse runs in another folder"),
     ],

@@ -73,10 +73,10 @@ def test_all_blobs_arrive_whatever_the_pipes_hold(repo: Path, size: int):
     wanted = {}
     for number in range(3):
         data = f"{number} ".encode() * size
-        oid = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(repo), "hash-object", "-w", "--stdin"], input=data, check=True, capture_output=True
-        ).stdout
-        wanted[oid.decode().strip()] = data
+        )
+        wanted[done.stdout.decode().strip()] = data
     blobs = Blobs(Git(repo))
     asked = list(wanted) * 2000
     try:

@@ -71,11 +71,12 @@ def test_a_push_that_a_hook_of_this_repository_refuses(clone: Path):
     assert "git push" in why.fix
 
 
-def test_a_change_of_a_branch_that_a_hook_refuses(clone: Path):
-    hook(clone / ".git", "reference-transaction")
-    why = refused(clone, "update-ref", "refs/heads/other", "HEAD")
-    assert why.why == "a hook of this repository refuses the change"
-    assert "core.hooksPath" in why.fix
+def test_hooks_do_not_run_wherever_they_are(clone: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("reference-transaction", "post-index-change", "post-checkout", "pre-commit"):
+        hook(clone / ".git", name)
+    Git(clone).read("update-ref", "refs/heads/other", "HEAD")
+    run(clone, "config", "core.hooksPath", str(clone / ".git/hooks"))
+    Git(clone).read("update-ref", "-d", "refs/heads/other")
 
 
 @pytest.mark.parametrize(

@@ -17,40 +17,7 @@ from migration.git.facts import RepositoryReading
 from migration.git.objects import Blobs, Entry, Git, Tree, commit_body, object_id
 from migration.git.worktree import Checkout
 from tasks.core.errors import Refused, Trouble
-
-FILES = {
-    "keep.txt": b"keep\n",
-    "gone/a.txt": b"a\n",
-    "gone/deep/b.sh": b"b\n",
-    "gone/new\nline": b"n\n",
-    'gone/quo"te': b"q\n",
-    "changed.txt": b"old\n",
-}
-
-
-def git(folder: Path, *args: str) -> str:
-    return subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "config", "user.name", "A")
-    git(folder, "config", "user.email", "a@example.test")
-    for name, data in FILES.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-    (folder / "gone/deep/b.sh").chmod(0o755)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "first")
-    (folder / ".gitignore").write_text("*.env\n")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "ignore")
-    (folder / "gone/deep/x.env").write_text("TOKEN=1")
-    return folder
+from tests.migration.git.conftest import FILES, git
 
 
 def edits(blobs: Blobs) -> dict[str, Entry | None]:
@@ -77,7 +44,7 @@ def prepared(folder: Path) -> tuple[Checkout, str, str, dict[str, Entry | None],
     new = object_id("commit", body)
     oids = [e.oid for e in wanted.values() if e]
     head = commit_import.commit_head(who, who, "KEY: it holds\n")
-    place.own.mkdir(exist_ok=True)
+    place.prepare()
     commit_import.import_commits(
         place.git,
         [commit_import.PlannedCommit(new, head, wanted, (facts.head,))],
@@ -211,11 +178,11 @@ def test_a_failed_write_restores_everything(repo: Path, monkeypatch: pytest.Monk
     place, old, new, wanted, _ = prepared(repo)
     real = os.replace
 
-    def full(source: object, target: object) -> None:
+    def full(source: object, target: object, **more: object) -> None:
         if str(target).endswith("changed.txt") and (repo / "gone/a.txt").exists() is False and not full_once:
             full_once.append(True)
             raise OSError(28, "No space left on device", str(target))
-        real(source, target)  # type: ignore[arg-type]
+        real(source, target, **more)  # type: ignore[arg-type]
 
     full_once: list[bool] = []
     monkeypatch.setattr(os, "replace", full)

@@ -23,7 +23,9 @@ def main() -> int:
     """Run the trials; return 1 when one has a fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.migration.trials")
     parser.add_argument("mirrors", type=Path, help="the folder with owner+name/repo")
-    parser.add_argument("--only", default="", help="repositories whose name has this word; the page is then not written")
+    parser.add_argument(
+        "--only", default="", help="repositories whose name has this word; the page is then not written"
+    )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     asked = parser.parse_args()
     rows = yaml.safe_load(REPOSITORIES.read_text())
@@ -31,20 +33,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="trials-") as scratch:
         place = asked.keep or Path(scratch)
         for name, row in rows.items():
-            if asked.only in name:
-                outcomes.append(_tried(name, row, asked.mirrors, place))
+            for variant in [{}, *row.pop("variants", [])] if asked.only in name else []:
+                outcomes.append(_tried(name, {**row, **variant}, asked.mirrors, place))
     if not asked.only:
         PAGE.write_text(page(outcomes))
     return int(any(outcome.faults for outcome in outcomes))
 
 
 def _tried(name: str, row: dict[str, object], mirrors: Path, place: Path) -> Outcome:
-    folder = place / name.replace("/", "+")
+    variant = str(row.get("name", ""))
+    folder = place / "-".join([name.replace("/", "+"), *variant.split()])
     folder.mkdir(parents=True)
     mirror = mirrors / name.replace("/", "+") / "repo"
-    outcome = run(name, row, mirror, folder)
+    outcome = run(f"{name}{f', {variant}' if variant else ''}", row, mirror, folder)
     (folder / RECORD).write_text(json.dumps(asdict(outcome), indent=1))
-    sys.stdout.write(f"{name}: {outcome.files} files, {outcome.proposed}, {outcome.plan}, {outcome.deleted} deleted, ")
+    sys.stdout.write(
+        f"{outcome.name}: {outcome.files} files, {outcome.proposed}, {outcome.plan}, {outcome.deleted} deleted, "
+    )
     sys.stdout.write(f"Tiltfile {outcome.tiltfile}, {outcome.seconds}\n")
     sys.stdout.writelines(f"  fault: {fault}\n" for fault in outcome.faults)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What is checked after apply: references that lead nowhere, the Tiltfile, files of JSON with comments."""
+"""What is checked after apply: what is deleted, files of JSON with comments, the numbers of the plan."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from starlark_harness import TiltfileError, evaluate
 from tests.migration.trials.repository import git
 
 
 def deleted(core: Path, start: str) -> list[str]:
     """Return the paths that core had at `start` and no longer has."""
-    return [path for path in git(core, "diff", "--name-only", "--no-renames", "--diff-filter=D", "-z", start, "HEAD").split("\0") if path]
-
-
-def tiltfile(core: Path, path: str, context: str) -> tuple[set[str] | None, str]:
-    """Return the resources that the Tiltfile declares, or why it cannot be evaluated."""
-    try:
-        result = evaluate(core / path, context=context, env={"HOME": "/home/trial"}, run=lambda *_: "")
-    except (TiltfileError, OSError, ValueError, RecursionError) as why:
-        return None, str(why).strip().splitlines()[-1][:200] if str(why).strip() else type(why).__name__
-    return set(result.manifests), ""
+    return [
+        path
+        for path in git(core, "diff", "--name-only", "--no-renames", "--diff-filter=D", "-z", start, "HEAD").split("\0")
+        if path
+    ]
 
 
 def unreadable(core: Path) -> list[str]:

@@ -21,22 +21,30 @@ each devcontainer.json parses; undo restores trees, index, work tree, untracked 
 | repository | files | proposed | changes | blocked | deleted | Tiltfile | plan, apply, undo | faults |
 |---|---|---|---|---|---|---|---|---|
 """
-_KINDS = {"moves": "moves", "kept": "kept", "superseded": "superseded", "maybe": "of these maybe", "services": "services", "person": "for a person"}
+_KINDS = {
+    "moves": "moves",
+    "kept": "kept",
+    "superseded": "superseded",
+    "maybe": "of these maybe",
+    "services": "services",
+    "person": "for a person",
+}
 
 
 def page(outcomes: Iterable[Outcome]) -> str:
     """Return the page."""
     rows = list(outcomes)
     text = _HEAD.format(date=time.strftime("%Y-%m-%d")) + "".join(map(_row, rows))
-    edited = [f"* {row.name}: {'; '.join(row.edits)}\n" for row in rows if row.edits]
-    return text + ("\nEdits of the proposal:\n\n" + "".join(edited) if edited else "\nNo proposal was edited.\n")
+    edits = dict.fromkeys((row.name.partition(", ")[2] or row.name, why) for row in rows for why in row.edits)
+    edited = "".join(f"* {name}: {why}\n" for name, why in edits)
+    return text + (f"\nEdits of the proposal:\n\n{edited}" if edits else "\nNo proposal was edited.\n")
 
 
 def _row(outcome: Outcome) -> str:
     place = "submodule" if outcome.submodule else "beside"
     seconds = [outcome.seconds.get(task) for task in ("migrate.plan", "migrate.apply", "migrate.undo")]
     cells = [
-        f"{outcome.name}@{outcome.commit[:12]} ({outcome.kinds}; gitops {place})",
+        _name(outcome) + f" ({outcome.kinds}; gitops {place})",
         f"{outcome.files:,}" + (f" ({outcome.absent} not in the mirror)" if outcome.absent else ""),
         ", ".join(f"{outcome.proposed[key]} {text}" for key, text in _KINDS.items() if outcome.proposed.get(key)),
         _counts(outcome.plan.get("changes", {})),
@@ -44,9 +52,15 @@ def _row(outcome: Outcome) -> str:
         str(outcome.deleted),
         outcome.tiltfile or "no Tiltfile",
         ", ".join(f"{second:.1f} s" if second is not None else "not run" for second in seconds),
-        "<br>".join(outcome.faults[:5]) + (f"<br>and {len(outcome.faults) - 5} more" if len(outcome.faults) > 5 else "") or "none",
+        "<br>".join(outcome.faults[:5]) + (f"<br>and {len(outcome.faults) - 5} more" if len(outcome.faults) > 5 else "")
+        or "none",
     ]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+
+def _name(outcome: Outcome) -> str:
+    name, _, variant = outcome.name.partition(", ")
+    return f"{name}@{outcome.commit[:12]}" + (f", {variant}" if variant else "")
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.migration.trials import checks, left_references
+from tests.migration.trials import checks, left_references, tilt
 from tests.migration.trials.repository import IDENTITY, Pair, git
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,6 +47,9 @@ class Trial:
     folder: Path
     outcome: Outcome
 
+    said: str = ""
+    """The error of the last command."""
+
     def inv(self, task: str, *args: str, gitops: bool = True, codes: tuple[int, ...] = (0,)) -> str:
         """Run a task and return its stdout. A traceback, an unexpected exit code and a hang are faults."""
         places = ["--core", str(self.pair.core), *(["--gitops", str(self.pair.gitops)] if gitops else [])]
@@ -55,13 +58,19 @@ class Trial:
         try:
             run = subprocess.run(
                 [str(ROOT / "scripts" / "inv"), task, *args, *places],
-                **{"capture_output": True, "text": True, "errors": "replace", "env": env, "timeout": DEADLINE, "cwd": self.folder},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=env,
+                timeout=DEADLINE,
+                cwd=self.folder,
             )
         except subprocess.TimeoutExpired:
             self.fault(f"{task}: still running after {DEADLINE:.0f} s")
             raise
         self.outcome.seconds[task] = round(time.monotonic() - start, 1)
         last = (run.stderr.strip().splitlines() or [""])[-1][:300]
+        self.said = _error(run.stderr)
         if "Traceback" in run.stderr:
             self.fault(f"{task}: traceback: {last}")
         elif run.returncode not in codes:
@@ -116,13 +125,17 @@ def _configure(trial: Trial, row: dict[str, Any]) -> None:
 
 
 def _edit(file: Path, edits: list[dict[str, Any]]) -> None:
-    """Change the proposal: `set` a key, or `drop` the rows with a path."""
+    """Change the proposal: `set` a key, `drop` the rows with a path, or let all that stays move as well."""
     if not edits:
         return
     mapping = yaml.safe_load(file.read_text())
     for edit in edits:
         for key, value in edit.get("set", {}).items():
             mapping[key] = value
+        if edit.get("move_all"):
+            kept = [row["path"] for row in mapping.get("kept", [])]
+            mapping["moves"] = [*mapping["moves"], *({"from": path, "to": path} for path in kept)]
+            mapping |= {"kept": [], "infrastructure": {**mapping["infrastructure"], "exceptions": []}}
         for key, paths in edit.get("drop", {}).items():
             mapping[key] = [row for row in mapping[key] if row.get("from", row.get("path")) not in paths]
     file.write_text(yaml.safe_dump(mapping, sort_keys=False))
@@ -133,7 +146,7 @@ def _migrate(trial: Trial) -> None:
     start, before = git(core, "rev-parse", "HEAD").strip(), trial.pair.state()
     told, old_tilt = core / "Tiltfile", None
     if told.exists():
-        old_tilt = checks.tiltfile(core, "Tiltfile", "kind-kind")
+        old_tilt = _declared(core)
     trial.inv("migrate.plan", codes=(0, 3))
     document = json.loads(trial.inv("migrate.plan", "--json", "--out", str(trial.folder / "plan.json"), codes=(0, 3)))
     if trial.pair.state() != before:
@@ -143,7 +156,7 @@ def _migrate(trial: Trial) -> None:
     for repo, folder in (("core", core), ("gitops", trial.pair.gitops)):
         tree = git(folder, "rev-parse", "HEAD^{tree}").strip()
         if tree != document[repo]["predicted_tree"]:
-            trial.fault(f"migrate.apply: the tree of {repo} is not the predicted one")
+            trial.fault(f"migrate.apply: the tree of {repo} is not the predicted one; {trial.said}")
     trial.inv("migrate.status")
     _check(trial, start, old_tilt)
     trial.inv("migrate.undo", "--yes")
@@ -158,7 +171,7 @@ def _difference(before: str, after: str) -> str:
     return "; ".join(changed[:3])[:200]
 
 
-def _check(trial: Trial, start: str, old_tilt: tuple[set[str] | None, str] | None) -> None:
+def _check(trial: Trial, start: str, old_tilt: dict[str, tuple[set[str] | None, str]] | None) -> None:
     core, outcome = trial.pair.core, trial.outcome
     gone = checks.deleted(core, start)
     outcome.deleted = len(gone)
@@ -180,25 +193,39 @@ def _left(core: Path, start: str, gone: list[str]) -> list[str]:
         is_listed = one.is_document or one.file.startswith(("docs/", "backlog/")) or one.file in carried
         is_rewritten = re.search(rf"gitops/(?:[\w.-]+/)?{re.escape(one.deleted)}", one.text)
         is_pattern = one.file.endswith(("ignore", "gitattributes")) and "*" in one.text  # for files that may be there
-        is_text = is_pattern or one.text.startswith(("#", "//", "*", "<!--")) or one.file.endswith("config/migration.yaml")
+        is_text = (
+            is_pattern or one.text.startswith(("#", "//", "*", "<!--")) or one.file.endswith("config/migration.yaml")
+        )
         if one.kind != "name" and not (is_listed or is_rewritten or is_text):
             found.append(f"{one.file}:{one.line} -> {one.deleted}: {one.text[:100]}")
     return found
 
 
-def _check_tiltfile(trial: Trial, start: str, old: tuple[set[str] | None, str]) -> None:
+def _check_tiltfile(trial: Trial, start: str, old: dict[str, tuple[set[str] | None, str]]) -> None:
+    """Compare what the Tiltfile declares with what it declared before: evaluated where that is possible, else as written."""
     core, outcome = trial.pair.core, trial.outcome
     if not git(core, "diff", "--name-only", start, "HEAD", "--", "Tiltfile"):
         outcome.tiltfile = "unchanged"
         return
-    resources, why = checks.tiltfile(core, "Tiltfile", "change-me")
-    before, why_before = old
-    if resources is None:
-        outcome.tiltfile = f"cannot be evaluated: {why}"
+    now = _declared(core)
+    way = "evaluated" if old["evaluated"][0] is not None else "parsed"
+    before, (after, why) = old[way][0], now[way]
+    if after is None:
+        outcome.tiltfile = f"not {way}: {why}"
         if before is not None:
-            trial.fault(f"the Tiltfile cannot be evaluated any more: {why}")
-        elif why != why_before:
-            outcome.tiltfile += f" (before: {why_before})"
+            trial.fault(f"the Tiltfile was {way} before and is not now: {why}")
         return
-    lost = sorted((before or set()) - resources)
-    outcome.tiltfile = f"{len(resources)} resources, {len(lost)} of before are not declared"
+    lost = sorted((before or set()) - after)
+    named = f": {', '.join(lost[:4])}" if lost else ""
+    written = sorted((old["parsed"][0] or set()) - (now["parsed"][0] or set()))
+    for build in [call for call in written if "_build" in call.partition("(")[0]]:
+        trial.fault(f"the Tiltfile no longer builds {build}")
+    outcome.tiltfile = f"{way}: {len(after)} declarations, {len(lost)} of before removed{named}"
+    if way == "parsed":
+        outcome.tiltfile += f" (not evaluated before either: {old['evaluated'][1]})"
+
+
+def _declared(core: Path) -> dict[str, tuple[set[str] | None, str]]:
+    context = "change-me" if (core / "tilt" / "guard.star").exists() else "kind-kind"
+    path = core / "Tiltfile"
+    return {"evaluated": tilt.resources(path, context), "parsed": tilt.declarations(path)}

@@ -215,3 +215,22 @@ def test_the_dockerfile_needs_version_and_checksums_of_what_is_pinned():
         assert wanted[f"{name.upper()}_VERSION"] == pin.container
         for arch, digest in pin.sha256.items():
             assert wanted[f"{name.upper()}_SHA256_{arch.upper()}"] == digest
+
+
+def test_with_compose_the_device_is_in_a_compose_file(folder):
+    compose = {"dockerComposeFile": ["a.yml", "gone.yml"], "service": "app", "runArgs": None}
+    (folder / "a.yml").write_text("services: {app: {}}\n")
+    found = changed(folder, **compose)
+    assert "/dev/net/tun" in missing(found)
+    assert any("devices" in f.problem.fix for f in found if f.subject == "/dev/net/tun" and f.problem)
+    (folder / "a.yml").write_text('services: {app: {devices: ["/dev/net/tun:/dev/net/tun"]}}\n')
+    assert "/dev/net/tun" not in missing(changed(folder, **compose))
+
+
+def test_a_container_in_a_folder_of_its_own_has_the_script_above_it_and_its_user(folder):
+    named = folder / "go"
+    named.mkdir()
+    (named / "devcontainer.json").write_text('{"image": "x", "remoteUser": "node"}')
+    found = files.look(settings(), named)
+    assert "postCreate.sh" not in missing(found)
+    assert any("/home/node/.kube" in f.problem.fix for f in found if f.problem)

@@ -1,4 +1,4 @@
-"""Deploying and deleting one release for Tilt, with Helm and the guard replaced."""
+"""Deploying one release for Tilt, with Helm and the guard replaced."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def test_a_release_is_recorded_deployed_and_returned_as_it_is_in_the_cluster(her
     sets = "image.tag=abc image.repository=dev.azurecr.io/team/www"
     assert here.did == ["assess", f"upgrade {WWW} for ada with {sets}"]
     (entry,) = journal.entries("release")
-    assert entry.data == {"release": WWW, "service": "www-ameide", "context": "dev", "namespace": "team"}
+    place = {"context": "dev", "namespace": "team"}
+    assert entry.data == {"release": WWW, "service": "www-ameide", "holder": "ada", **place}
     deploy.apply(here.settings, www(), IMAGE)
     assert journal.entries("release") == [entry]
 
@@ -82,18 +83,16 @@ def test_a_release_of_somebody_else_is_not_deployed_over(here: Workstation, monk
 
 def test_production_is_not_deployed_to(here: Workstation):
     here.failing = {"assess": Refused("production")}
-    for task in (lambda: deploy.apply(here.settings, www(), IMAGE), lambda: deploy.delete(here.settings, www())):
-        with pytest.raises(Refused, match="production"):
-            task()
+    with pytest.raises(Refused, match="production"):
+        deploy.apply(here.settings, www(), IMAGE)
     assert here.did == []
 
 
 def test_production_by_name_is_refused_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch):
     here = fakes.workstation(monkeypatch, cluster__context="prod-aks")
     monkeypatch.setattr(helm, "chart_values", lambda chart, values: pytest.fail("asked"))
-    for task in (lambda: deploy.apply(here.settings, www(), IMAGE), lambda: deploy.delete(here.settings, www())):
-        with pytest.raises(Refused):
-            task()
+    with pytest.raises(Refused):
+        deploy.apply(here.settings, www(), IMAGE)
 
 
 def test_a_release_that_touches_the_baseline_is_refused_with_the_file_to_change(
@@ -150,57 +149,26 @@ def test_the_image_is_set_under_the_keys_that_the_chart_uses(
     assert deploy.image_flags(values, image) == flags
 
 
-@pytest.mark.parametrize(
-    ("release", "recorded", "did", "kept"),
-    [
-        (Release(WWW, "deployed", 1, mine=True), True, [f"uninstall {WWW}"], False),
-        (Release(WWW, "deployed", 1, mine=True), False, [f"uninstall {WWW}"], False),
-        (Release(WWW, "deployed", 1), True, [f"uninstall {WWW}"], False),
-        (Release(WWW, "deployed", 1), False, [], False),
-        (None, True, [], False),
-        (None, False, [], False),
-    ],
-)
-def test_only_an_own_release_is_deleted(
-    here: Workstation,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    release: Release | None,
-    recorded: bool,
-    did: list[str],
-    kept: bool,
-):
-    monkeypatch.setattr(helm, "releases", lambda s, holder: [release] if release else [])
-    if recorded:
-        journal.record("release", release=WWW, service="www-ameide", context="dev", namespace="team")
-    deploy.delete(here.settings, www())
-    assert here.did == ["assess", *did]
-    assert bool(journal.entries("release")) is kept
-    assert ("is not yours" in capsys.readouterr().err) is (release is not None and not did)
-
-
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_plain_tilt_up_gets_its_session_kubeconfig(here: Workstation, monkeypatch: pytest.MonkeyPatch, exists: bool):
     monkeypatch.setattr(kubeconfig, "freeze", lambda s: here.change("freeze"))
     if not exists:
         base.frozen_kubeconfig(here.settings).unlink()
-    deploy.delete(here.settings, www())
     deploy.apply(here.settings, www(), "")
-    assert here.did.count("freeze") == (0 if exists else 2)
+    assert here.did.count("freeze") == (0 if exists else 1)
 
 
 def test_the_command_prints_the_objects_and_nothing_else(
     here: Workstation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("TILT_IMAGE_0", IMAGE)
-    assert deploy.main(["apply", "www-ameide"]) == 0
-    assert capsys.readouterr().out == f"kind: {WWW}\n\n"
+    monkeypatch.setattr(helm, "applied", lambda s, release: "command: inv status\n")
+    assert deploy.main(["www-ameide"]) == 0
+    assert capsys.readouterr().out == "command: inv status\n\n"
     assert "image.tag=abc" in here.did[-1]
-    assert deploy.main(["delete", "www-ameide"]) == 0
-    assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("argv", [[], ["apply"], ["destroy", "www-ameide"], ["apply", "www-ameide", "graph"]])
+@pytest.mark.parametrize("argv", [[], ["www-ameide", "graph"]])
 def test_other_arguments_are_a_usage_error(argv: list[str], capsys: pytest.CaptureFixture[str]):
     assert deploy.main(argv) == 1
     said = capsys.readouterr()
@@ -211,6 +179,6 @@ def test_other_arguments_are_a_usage_error(argv: list[str], capsys: pytest.Captu
 def test_a_failure_is_shown_on_stderr_and_is_the_exit_code(here: Workstation, capsys: pytest.CaptureFixture[str]):
     refusal = Refused("production", fix="another cluster")
     here.failing = {"assess": refusal}
-    assert deploy.main(["delete", "www-ameide"]) == REFUSED
+    assert deploy.main(["www-ameide"]) == REFUSED
     assert capsys.readouterr() == ("", f"{refusal.text()}\n")
-    assert deploy.main(["delete", "nothing-like-it"]) == Trouble("x").code
+    assert deploy.main(["nothing-like-it"]) == Trouble("x").code
