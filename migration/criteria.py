@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migration.engine import MigrationPlan
-from migration.git.facts import shown
+from migration.git.facts import Facts, shown
 from migration.git.objects import GITLINK
 from migration.mapping import any_glob
 from tasks.core.config.settings import Budgets
@@ -15,6 +15,7 @@ from tasks.core.plan.outcome import State
 from tasks.core.state import timing
 
 _MARKS = {True: "ok", False: "..", None: "??"}
+_HEAD = 16_384  # bytes
 _MEASURED_LAST = "measured last"
 
 
@@ -85,10 +86,22 @@ def infrastructure(plan: MigrationPlan) -> list[str]:
             by_content.setdefault(entry.oid, []).append(path)
     if rules.content:
         content = re.compile(rules.content.encode(), re.MULTILINE)
-        for oid, data in simulation.core.blobs.many(by_content):
-            if content.search(data):
-                infra.extend(by_content[oid])
+        found = {oid for oid, paths in by_content.items() if _begins_with(simulation.core.facts, paths[0], content)}
+        found |= {oid for oid, data in simulation.core.blobs.many(by_content.keys() - found) if content.search(data)}
+        infra.extend(path for oid in found for path in by_content[oid])
     return sorted(infra)
+
+
+def _begins_with(facts: Facts, path: str, content: re.Pattern[bytes]) -> bool:
+    """Whether the first kilobytes in the work tree match: definitions of megabytes need not be unpacked then."""
+    file = facts.folder / path
+    if path in facts.dirty or facts.head != facts.at or file.is_symlink():
+        return False
+    try:
+        with file.open("rb") as stream:
+            return content.search(stream.read(_HEAD)) is not None
+    except OSError:
+        return False
 
 
 def _no_infrastructure(plan: MigrationPlan) -> Criterion:

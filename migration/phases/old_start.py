@@ -50,6 +50,16 @@ def local_words(mapping: Mapping) -> re.Pattern[str] | None:
     return re.compile("|".join(words)) if words else None
 
 
+def _literals(mapping: Mapping) -> list[bytes]:
+    """Texts of which a document that `local_words` matches contains one; empty where a word is a regular expression."""
+    features = mapping.dev_container.drop_features
+    if not all(re.fullmatch(r"[\w -]+", word) for word in features):
+        return []
+    paths = [*(row.path for row in mapping.superseded), *(row.source for row in mapping.moves)]
+    scripts = {posixpath.basename(path) for path in paths if _SCRIPT.search(path) and not re.search(r"[*?{]", path)}
+    return [word.encode() for word in (*scripts, *mapping.tiltfile.local, *features, "localhost:")]
+
+
 def _name(path: str) -> str:
     """A name of the script that means no other: one word also needs its folder, since helm.sh is a site too."""
     name = posixpath.basename(path)
@@ -70,7 +80,10 @@ def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
         and entry.mode not in {SYMLINK, GITLINK}
     }
     contents = dict(core.blobs.many(dict.fromkeys(candidates.values())))
+    literals = _literals(draft.simulation.mapping)
     for path, oid in sorted(candidates.items()):
+        if literals and not any(word in contents[oid] for word in literals):
+            continue  # most documents: the pattern is slow on each of their lines
         text = _OUR_SECTION.sub(lambda match: "\n" * match[0].count("\n"), contents[oid].decode("utf-8", "replace"))
         found = [(number, match[0]) for number, line in enumerate(text.split("\n"), 1) if (match := words.search(line))]
         if found:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
 from migration.git.objects import Tree, decode
+from migration.references.tokens import tokens_of
 
-_TOKEN = re.compile(rb"[\w.@+*~/-]+")
 _DATA = (".yaml", ".yml", ".json", ".md", ".txt", ".svg", ".csv")  # in which no path is composed from several strings
 _MOST_PARTS = 3  # of a path before which a variable may be
 
@@ -29,7 +28,7 @@ class CorePaths:
         if not path.endswith(_DATA):
             return True
         folder = posixpath.dirname(path)
-        return any(self._leads(folder, token) for token in set(_TOKEN.findall(data)) if b"/" in token)
+        return any(self._leads(folder, token) for token in tokens_of(data) if b"/" in token)
 
     def _leads(self, folder: str, token: bytes) -> bool:
         text = decode(token).strip("/")

@@ -14,6 +14,7 @@ from migration.git.objects import decode, encode
 from migration.references.modules import SCRIPTS
 from migration.references.removal import Removal, ancestors
 from migration.references.search_terms import WILDCARD, SearchTerms
+from migration.references.tokens import tokens_of
 
 # A file of prose or of patterns names files, but does not need them.
 _NEEDS_NOTHING = re.compile(
@@ -24,7 +25,6 @@ _BUILD = re.compile(r"(?:^|/)(?:Dockerfile|Containerfile)[^/]*$|\.Dockerfile$")
 # In a program, a word that is also the name of a folder does not mean the folder.
 _PROGRAM = re.compile(r"\.(?:go|py|[cm]?[jt]sx?|vue|java|kt|rs|rb|cs|c|cc|h|cpp)$")
 _MANY_BYTES = 200_000  # a larger file is data: its single words do not mean paths
-_TOKEN = re.compile(rb"[\w.@+*~/-]+")
 _PLAIN = re.compile(r"[\w.@+~-]+", re.ASCII)
 # An import omits the extension.
 _MODULE = re.compile(r"(?:\.d)?\.(?:py|[cm]?[jt]sx?|vue|json|bicep|libsonnet|star)$")
@@ -65,7 +65,7 @@ class Neighbours:
 
     def terms_for(self, path: str, data: bytes) -> SearchTerms:
         """What to search for in this file: also the names in it that lead to something near."""
-        tokens = set(_TOKEN.findall(data))
+        tokens = tokens_of(data)
         if path.endswith(SCRIPTS):  # './x.js' may be x.ts
             tokens |= {token.rpartition(b".")[0] for token in tokens}
         tokens |= {token.strip(b".") for token in tokens if token[-1:] == b"." or token[:1] == b"."}
