@@ -164,21 +164,20 @@ def plan(simulation: Simulation) -> MigrationPlan:
     deletion_review.start_searches(simulation)
     results: list[StepResult] = []
     barred: dict[str, bool] = {}
+    simulation.is_barred = lambda key: bool(_unmet(simulation, BY_KEY[key], barred))
     for step in STEPS:
         if step.key not in request.keys:
             continue
-        unmet = tuple(n for n in step.needs if n in BY_KEY and _is_unmet(simulation, BY_KEY[n], barred))
-        result = _plan_step(simulation, step, unmet, barred)
+        result = _plan_step(simulation, step, barred)
         results.append(result)
-        if result.commits and step.key not in _DELETING:
+        if step.key not in _DELETING and (result.commits or barred[step.key]):
             simulation.memo.forget(deletion_review.VERDICTS)
     return MigrationPlan(simulation, results, start)
 
 
-def _plan_step(
-    simulation: Simulation, step: MigrationStep, unmet: tuple[str, ...], barred: dict[str, bool]
-) -> StepResult:
+def _plan_step(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> StepResult:
     """Plan one step, and note in `barred` whether nothing of it is done."""
+    unmet = _unmet(simulation, step, barred)
     draft = Draft(simulation, step.key, barred=bool(unmet))
     step.plan(draft)
     barred[step.key] = draft.barred
@@ -209,10 +208,17 @@ def _state(draft: Draft) -> State:
     return State.PENDING if draft.changes else State.DONE
 
 
+def _unmet(simulation: Simulation, step: MigrationStep, barred: dict[str, bool]) -> tuple[str, ...]:
+    """The steps that this one waits for. barred: the steps planned so far, and whether nothing of them is done."""
+    return tuple(need for need in step.needs if need in BY_KEY and _is_unmet(simulation, BY_KEY[need], barred))
+
+
 def _is_unmet(simulation: Simulation, need: MigrationStep, barred: dict[str, bool]) -> bool:
     """Whether a needed step still has something to change. What blocks it does not count: it blocks path by path."""
     if need.key in barred:
         return barred[need.key]
+    if need.key in simulation.request.keys:  # it is planned later: expect that it is done if nothing bars it
+        return bool(_unmet(simulation, need, barred))
     return simulation.memo.answer(MemoKey[bool](f"{need.key} has changes"), lambda: _has_changes(simulation, need))
 
 

@@ -17,6 +17,7 @@ from migration.line_counts import rewritten
 from migration.mapping import Mapping, glob
 from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
+from migration.references.removal import Removal
 from migration.references.search import References
 from migration.render import readable
 from migration.simulation import Simulation
@@ -146,7 +147,7 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     doomed = set(matching(tree, area))
     index = References(simulation, [*(p for row in simulation.mapping.cleanups.values() for p in row.paths), area])
     survivors = [p for p in tree.files if p not in doomed]
-    rows = index.broken_by(doomed, survivors) if doomed else index.naming(area, survivors)
+    rows = index.to(Removal(tree, doomed), survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
     consumers = Consumers(simulation)
     possible = [c for c in consumers.possible if any(is_possibly_consumed(simulation, c, path) for path in doomed)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -249,6 +249,7 @@ def covers_area(area: str, text: str) -> bool:
     return area == text or covering(area)(text) or (area.endswith("/") and text.startswith(area))
 
 
+@lru_cache(maxsize=4096)
 def glob(text: str) -> re.Pattern[str]:
     """Return the pattern of a glob. A folder ending in `/` covers all below it; `*` and `?` match no `/`, `**` does."""
     out, place = [], 0

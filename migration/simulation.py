@@ -50,6 +50,9 @@ class Simulation:
     live: Callable[[], list[Consumer]] | None = None
     """Asks the cluster for its Applications. Raises Trouble when the cluster cannot be asked."""
 
+    is_barred: Callable[[str], bool] = field(default=lambda key: False, repr=False)
+    """Whether this step waits for another one, and so changes nothing. The engine sets it."""
+
     pushed: bool = False
     """Whether the plan assumes that gitops was pushed before this point, by a person or by --push."""
 

@@ -3,77 +3,78 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from migration.deletion.verdicts import Verdicts
 from migration.git.facts import shown
 from migration.model import Block, Reason, Reference
-from migration.references.search import References, targets
+from migration.references.removal import Removal
+from migration.references.search import References
 from migration.simulation import Simulation
 
 
-def check_references(simulation: Simulation, references: References, verdicts: Verdicts) -> None:
-    """Block the files that a remaining file refers to.
-
-    A blocked file remains too, and may refer to others: repeat with the newly blocked files until nothing changes.
-    """
-    if not verdicts.proofs:
-        return
-    remaining = [path for path in simulation.core.tree.files if path not in verdicts.proofs]
-    to_scan: Iterable[str] = remaining
-    ignored: set[Reference] = set()
-    while True:
-        deleted = set(verdicts.proofs)
-        blocking: dict[Reference, list[str]] = {}
-        for reference in references.broken_by(deleted, to_scan):
-            blocked = _blocked_by(simulation, reference, deleted)
-            if blocked:
-                blocking[reference] = blocked
-            else:
-                ignored.add(reference)
-        newly_blocked = _block_referenced(blocking, verdicts)
-        if not newly_blocked:
-            break
-        # The blocked files join the rest: a reference to a whole folder may no longer be broken.
-        to_scan = remaining = [*remaining, *sorted(newly_blocked)]
-    verdicts.references = sorted(ignored, key=_place)
-
-
-def _blocked_by(simulation: Simulation, reference: Reference, deleted: set[str]) -> list[str]:
-    if not reference.holds or simulation.accepted(reference.file):
-        return []
-    return targets(reference.target, deleted)
-
-
-def _block_referenced(blocking: dict[Reference, list[str]], verdicts: Verdicts) -> set[str]:
-    for reference, paths in blocking.items():
-        for path in paths:
-            verdicts.block(path, _referenced(reference, reference.file in verdicts.blocks))
-    return {path for paths in blocking.values() for path in paths}
-
-
-def report_references_to_blocked(
-    simulation: Simulation, references: References, paths: set[str], verdicts: Verdicts
+def check_references(
+    simulation: Simulation, references: References, candidates: set[str], barred: set[str], verdicts: Verdicts
 ) -> None:
-    """Also report the references to paths that are already blocked, so that one run shows all that is to be done."""
-    blocked = paths - verdicts.proofs.keys()
-    if not blocked:
+    """Block the files that a remaining file needs.
+
+    A blocked file remains too, and needs others: repeat with the newly blocked files until nothing changes. Each file is
+    looked at once. What is already blocked is reported again for each remaining file that refers to it, so that one run
+    shows all that is to be done.
+
+    candidates: what the selected steps delete if they may; barred: those of them whose step waits for another step
+    """
+    if not candidates:
         return
-    remaining = [path for path in simulation.core.tree.files if path not in paths]
-    ignored = set(verdicts.references)
-    for reference in references.broken_by(paths, remaining):
-        if not reference.holds or simulation.accepted(reference.file):
-            ignored.add(reference)
-            continue
-        for path in targets(reference.target, blocked):
-            verdicts.block(path, _referenced(reference, reference.file in verdicts.blocks))
-    verdicts.references = sorted(ignored, key=_place)
+    review = _Review(simulation, Removal(simulation.core.tree, candidates), barred, verdicts)
+    readers = [path for path in simulation.core.tree.files if not review.is_going(path)]
+    while readers:
+        newly_blocked: set[str] = set()
+        for reference in references.to(review.removal, readers):
+            newly_blocked |= review.judge(reference)
+        readers = sorted(newly_blocked)
+    verdicts.references = sorted(review.ignored, key=_place)
 
 
-def _referenced(reference: Reference, is_blocked: bool) -> Block:
+@dataclass
+class _Review:
+    """The review of references in progress. ignored: the references that block nothing."""
+
+    simulation: Simulation
+    removal: Removal
+    barred: set[str]
+    verdicts: Verdicts
+    ignored: set[Reference] = field(default_factory=set)
+
+    def is_going(self, path: str) -> bool:
+        """Would the file be deleted, as far as is known by now?"""
+        return path in self.verdicts.proofs and path not in self.barred
+
+    def judge(self, reference: Reference) -> set[str]:
+        """Block what the reference leads to. Return the files that were to be deleted until now."""
+        is_candidate = reference.file in self.removal.files
+        targets = [path for path in self.removal.targets(reference.target) if path != reference.file]
+        going = {path for path in targets if self.is_going(path)}
+        if is_candidate and not going:  # what blocked files say of each other changes nothing
+            return set()
+        if not reference.holds or self.simulation.accepted(reference.file):
+            self.ignored.add(reference)
+            return set()
+        block = _referenced(reference, is_candidate)
+        for path in going if is_candidate else targets:
+            self.verdicts.block(path, block)
+        return going
+
+
+def _referenced(reference: Reference, is_candidate: bool) -> Block:
     maybe = "" if reference.sure else "maybe: "
-    fix = f"{maybe}{reference.kind} contains `{reference.text[:100]}`; change it there, or accept that it breaks: --accept {shlex.quote(reference.file)}"
-    accept = "" if is_blocked else reference.file
+    what = f"{maybe}{reference.kind} contains `{reference.text[:100]}`" if reference.line else reference.text[:100]
+    file = shlex.quote(reference.file)
+    if is_candidate:
+        fix = f"{what}; {file} is to be deleted as well: remove what blocks it first"
+    else:
+        fix = f"{what}; change it there, or accept that it breaks: --accept {file}"
+    accept = "" if is_candidate else reference.file
     return Block.at(reference.target, Reason.REFERENCED, shown(reference.where), fix, accept)
 
 

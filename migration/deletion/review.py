@@ -11,7 +11,7 @@ import shlex
 from migration.deletion.candidates import candidates, matching
 from migration.deletion.consumed import check_consumers
 from migration.deletion.copies import check_copies
-from migration.deletion.in_use import check_references, report_references_to_blocked
+from migration.deletion.in_use import check_references
 from migration.deletion.verdicts import ProofKind, Verdicts
 from migration.git.objects import GITLINK
 from migration.memo import MemoKey
@@ -46,10 +46,15 @@ def _review(simulation: Simulation) -> Verdicts:
         return verdicts
     _check_content(simulation, paths, verdicts)
     check_consumers(simulation, verdicts)
-    references = _references(simulation)
-    check_references(simulation, references, verdicts)
-    report_references_to_blocked(simulation, references, set(paths), verdicts)
+    check_references(simulation, _references(simulation), set(paths), _barred(simulation, steps), verdicts)
     return verdicts
+
+
+def _barred(simulation: Simulation, steps: list[str]) -> set[str]:
+    """What only steps delete that wait for another step: it remains, and what it refers to remains with it."""
+    free = {path for step in steps if not simulation.is_barred(step) for path in candidates(simulation, step)}
+    waiting = {path for step in steps if simulation.is_barred(step) for path in candidates(simulation, step)}
+    return waiting - free
 
 
 def _references(simulation: Simulation) -> References:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from migration.destinations import destinations
 from migration.edit.replacements import replaced
 from migration.git.facts import shown
-from migration.git.objects import Entry, is_binary
+from migration.git.objects import Entry, decode, encode, is_binary
 from migration.mapping import Mapping, Move, any_glob
+from migration.references.core_paths import CorePaths
 from migration.references.path_scan import ScannedPath, scan
 from migration.references.search_terms import SearchTerms
 from migration.simulation import Draft, Simulation
@@ -36,16 +37,19 @@ def rewrite_copied_paths(draft: Draft) -> None:
         return
     _carry(draft)
     copied = {path: place for path, place in places.items() if place in simulation.gitops.tree}
-    contents = dict(
-        simulation.gitops.blobs.many({simulation.gitops.tree.files[place].oid: None for place in copied.values()})
-    )
+    contents = _contents(simulation, copied)
     for path, place in copied.items():
         entry = simulation.gitops.tree.files[place]
         if entry == simulation.core.tree.files[path]:  # otherwise gitops has changed it since
             _rewrite(draft, place, entry, contents[entry.oid])
-    terms = _any_top_folder(draft)
-    for copy in _copies(draft, copied, contents):
-        _report_broken_paths(draft, copy, terms)
+    _report_broken_paths(draft, copied, contents)
+
+
+def _contents(simulation: Simulation, copied: dict[str, str]) -> dict[str, bytes]:
+    """The contents by id of the copies that gitops has not changed, and of those that this plan makes."""
+    tree, source = simulation.gitops.tree.files, simulation.core.tree.files
+    wanted = {tree[place].oid: None for path, place in copied.items() if tree[place] == source[path]}
+    return dict(simulation.gitops.blobs.many(wanted))
 
 
 def _carry(draft: Draft) -> None:
@@ -74,10 +78,13 @@ def _rewrite(draft: Draft, place: str, entry: Entry, old: bytes) -> None:
 
 def _with_new_paths(data: bytes, mapping: Mapping) -> bytes:
     """Replace each old path by its new one; the longest old path first."""
-    text = data.decode("utf-8", "surrogateescape")
-    for move in sorted(mapping.moves, key=lambda move: -len(move.source)):
+    moves = [move for move in mapping.moves if encode(move.source.split("{")[0]) in data]
+    if not moves:
+        return data
+    text = decode(data)
+    for move in sorted(moves, key=lambda move: -len(move.source)):
         text = _with_new_path(text, move)
-    return text.encode("utf-8", "surrogateescape")
+    return encode(text)
 
 
 def _with_new_path(text: str, move: Move) -> str:
@@ -90,18 +97,33 @@ def _with_new_path(text: str, move: Move) -> str:
     return re.sub(rf"(?<![\w./-])(?P<here>\./)?{source}{end_of_name}", target, text)
 
 
+def _report_broken_paths(draft: Draft, copied: dict[str, str], contents: dict[str, bytes]) -> None:
+    """Report the paths that lead nowhere in the copies which this plan makes or rewrites."""
+    copies = list(_copies(draft, copied, contents))
+    if not copies:
+        return
+    terms, index = _any_top_folder(draft), CorePaths(draft.simulation.core.tree)
+    for copy in copies:
+        if index.may_be_named(copy.path, copy.before):
+            _report_broken_paths_in(draft, copy, terms)
+
+
 def _copies(draft: Draft, copied: dict[str, str], contents: dict[str, bytes]) -> Iterator[_Copy]:
-    """The copies of regular files that gitops has as core has them, apart from the edits of this step."""
+    """The copies of regular files that gitops has as core has them, apart from the edits of this step.
+
+    What gitops has already, and this step does not change, was reported when it was made.
+    """
     simulation, edits = draft.simulation, draft.edits["gitops"]
     for path, place in copied.items():
         entry = edits.get(place) or simulation.gitops.tree.files[place]
         before = contents.get(simulation.core.tree.files[path].oid)
-        if before is not None and entry.mode in _REGULAR:
+        is_new = simulation.gitops.facts.tree.get(place) != entry
+        if is_new and before is not None and entry.mode in _REGULAR:
             after = simulation.gitops.blobs.planned(entry.oid) or contents.get(entry.oid, before)
             yield _Copy(path, place, before, after)
 
 
-def _report_broken_paths(draft: Draft, copy: _Copy, terms: SearchTerms) -> None:
+def _report_broken_paths_in(draft: Draft, copy: _Copy, terms: SearchTerms) -> None:
     """Report each path in the copy that leads to something in core and to nothing in gitops."""
     patterns: dict[int, set[str]] = {}
     for scanned in scan(copy.place, copy.after, terms):

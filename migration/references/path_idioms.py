@@ -20,9 +20,13 @@ DIRNAME = re.compile(
     r"""|\b(?:os\.path\.)?dirname\(\s*(?:os\.path\.(?:abspath|realpath)\(\s*)?__file__\s*\)?\s*\)"""
     # Python: Path(__file__).resolve().parent. Node.js: __dirname, import.meta.dirname
     r"""|\bPath\(__file__\)(?:\.resolve\(\))?\.parent\b|\b__dirname\b|\bimport\.meta\.dirname\b"""
+    # Terraform: ${path.module}
+    r"""|\$\{path\.module\}"""
 )
 # Python: Path(__file__).parents[2]; the `.parent.parent` that follows a DIRNAME which is HERE already.
 PARENTS = re.compile(r"\bPath\(__file__\)(?:\.resolve\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
+# Shell: "$DIR"/x, "${DIR}"/x; "$(dirname "$0")"/x after its replacement
+QUOTED_FOLDER = re.compile(r"""["'](\$\w+|\$\{\w+\}|[\x01\x02])["'](?=/)""")
 # Shell: $(cd "$(dirname "$0")/.." && pwd), $(CDPATH= cd -- "$DIR" >/dev/null; pwd -P)
 CD_PWD = re.compile(
     r"""\$\(\s*(?:CDPATH=\S*\s+)?cd\s+(?:--\s+)?"?([^"()]*?)"?\s*(?:>\s*\S+\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"""

@@ -13,14 +13,17 @@ from typing import NamedTuple
 from migration.git.objects import is_binary
 from migration.model import ReferenceKind
 from migration.references import path_idioms as idioms
+from migration.references.bare_names import bare_names
 from migration.references.comments import split_comments
 from migration.references.kinds import kind_of
+from migration.references.modules import SCRIPTS, python_imports, script_endings
 from migration.references.path_idioms import HERE, ROOT, UNKNOWN
-from migration.references.search_terms import SearchTerms
+from migration.references.removal import ancestors
+from migration.references.search_terms import SearchTerms, places_of
 from migration.references.variables import Variables, separator_of
 
-_MODULES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".vue")  # an import may omit the extension
 _BACKSLASHES = (".ps1", ".bat", ".cmd")
+_DATA = {ReferenceKind.YAML, ReferenceKind.JSON}  # whose variables have marks
 _MAX_TEXT = 200
 _MAX_BRACES = 4
 _MAX_CHECKOUT_DEPTH = 3  # folders above the repository in an absolute path, such as /home/me/core
@@ -48,16 +51,35 @@ def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
     if not terms.in_data(data) or is_binary(data):
         return []
     text = data.decode("utf-8-sig", "surrogateescape")
-    scanner = _Scanner(path, text, terms)
     scanned: dict[tuple[int, str], ScannedPath] = {}
-    for number, code, comment in split_comments(path, text):
-        for part, is_comment in ((code, False), (comment, True)):
-            for pattern, kind, sure in scanner.candidates(part, is_comment):
-                known = scanned.get((number, pattern))
-                if known is None or (sure and not known.sure):
-                    line = part.strip()[:_MAX_TEXT]
-                    scanned[number, pattern] = ScannedPath(number, pattern, kind, sure, is_comment, line)
+    for one in _scan_lines(path, text, terms):
+        known = scanned.get((one.line, one.pattern))
+        if known is None or (one.sure and not known.sure):
+            scanned[one.line, one.pattern] = one
+    if terms.is_near and path.endswith(".py"):
+        for one in _imports(path, text):
+            scanned.setdefault((one.line, one.pattern), one)
     return list(scanned.values())
+
+
+def _scan_lines(path: str, text: str, terms: SearchTerms) -> Iterator[ScannedPath]:
+    scanner = _Scanner(path, text, terms)
+    worth_scanning = scanner.lines(text)
+    if not worth_scanning:
+        return
+    for number, code, comment in split_comments(path, text):
+        if number in worth_scanning:
+            for part, is_comment in ((code, False), (comment, True)):
+                for pattern, kind, sure in scanner.candidates(part, is_comment):
+                    yield ScannedPath(number, pattern, kind, sure, is_comment, part.strip()[:_MAX_TEXT])
+
+
+def _imports(path: str, text: str) -> Iterator[ScannedPath]:
+    """The files that the imports of a Python file may mean."""
+    for statement in python_imports(path, text):
+        number = text.count("\n", 0, statement.start) + 1
+        line = text[statement.start :].partition("\n")[0].strip()[:_MAX_TEXT]
+        yield from (ScannedPath(number, place, ReferenceKind.PYTHON, True, False, line) for place in statement.places)
 
 
 class _Scanner:
@@ -67,7 +89,8 @@ class _Scanner:
         self.path, self.folder, self.terms = path, posixpath.dirname(path), terms
         self.kind = kind_of(path)
         self.has_patterns = bool(idioms.PATTERN_FILES.search(path))
-        self.variables = Variables(text)
+        is_plain = self.kind in _DATA and "$" not in text and "{" not in text
+        self.variables = Variables("" if is_plain else text)
         self._variable_uses = self._variables_with_paths()
         self._below = {folder: terms.below(folder) for folder in self._entered_folders(text)}
         names_below = {name: is_folder for names in self._below.values() for name, is_folder in names.items()}
@@ -90,9 +113,24 @@ class _Scanner:
                     entered.add(parent)
         return entered
 
+    def lines(self, text: str) -> set[int]:
+        """The numbers of the lines that may contain such a path."""
+        places = set(self.terms.places(text))
+        for name in self._bare_names:
+            places.update(places_of(name, text))
+        if self._variable_uses is not None:
+            places.update(match.start() for match in self._variable_uses.finditer(text))
+        numbers: set[int] = set()
+        number, counted = 1, 0
+        for place in sorted(places):
+            number += text.count("\n", counted, place)
+            counted = place
+            numbers.add(number)
+        return numbers
+
     def candidates(self, part: str, is_comment: bool) -> list[_Candidate]:
         """The paths in the code or the comment of a line."""
-        if not part or not self._is_worth_scanning(part):
+        if not part or part.isspace():
             return []
         candidates = list(self._candidates(part, is_comment))
         folders = {f"{folder}/*": f"{folder}/" for folder in self.terms.emptied}
@@ -106,23 +144,28 @@ class _Scanner:
 
         return [candidate for candidate in candidates if not is_superfluous_guess(candidate.pattern)]
 
-    def _is_worth_scanning(self, line: str) -> bool:
-        if self.terms.in_line(line) or any(name in line for name in self._bare_names):
-            return True
-        return self._variable_uses is not None and self._variable_uses.search(line) is not None
-
     def _candidates(self, line: str, is_comment: bool) -> Iterator[_Candidate]:
         text = self.variables.replace_idioms(self._with_plain_slashes(line))
+        text = idioms.QUOTED_FOLDER.sub(r"\1", text)
         if not is_comment and self.kind is not ReferenceKind.DOCUMENT:
             for folder in self.terms.emptied:
                 yield from self._folder_alone(text, folder)
         for statement in idioms.IMPORT.finditer(text):
             yield from self._python_module(statement[1].replace(".", "/"))
         yield from self._composed_paths(text)
-        for token in idioms.TOKEN.findall(_expand_braces(self.variables.expand(text))):
-            if token not in self.terms.emptied and self.terms.in_line(token):
+        text = _expand_braces(self.variables.expand(text))
+        for token in idioms.TOKEN.findall(text):
+            if token not in self.terms.emptied and self.terms.in_token(token):
                 yield from self._resolve(token, self.kind)
             yield from self._below_entered(token)
+        if not is_comment:
+            yield from self._bare(text)
+
+    def _bare(self, text: str) -> Iterator[_Candidate]:
+        """The names without a slash that name a file or folder near this file."""
+        if self.terms.is_near:
+            for name in bare_names(self.path, text):
+                yield from self._relative(name, self.kind)
 
     def _with_plain_slashes(self, line: str) -> str:
         """The line with `/` for other separators, without escaped line ends, and with UNKNOWN for `%s` and the like."""
@@ -130,6 +173,7 @@ class _Scanner:
             if self.path.endswith(_BACKSLASHES) or any("\\" in text and text in line for text in self.terms.line_texts):
                 line = re.sub(r"\\{1,2}(?=[\w.])", "/", line)
             line = re.sub(r"\\[nrt]", " ", line.replace("\\/", "/"))
+        line = line.replace("file://", " ")  # Chart.yaml: file://../global
         return re.sub(r"%(?:\[\d\])?[sv]\b", UNKNOWN, line) if "%" in line else line  # %s, %v, %[1]s
 
     def _folder_alone(self, text: str, folder: str) -> Iterator[_Candidate]:
@@ -189,11 +233,13 @@ class _Scanner:
             yield from self._normalize(rest, kind, True)
         elif first == HERE:
             yield from self._normalize(posixpath.join(self.folder, rest), kind, True)
-        elif UNKNOWN in first:
+        elif UNKNOWN in first and rest:
             yield from self._normalize(rest, kind, True)
+            if self.terms.is_near or rest.startswith("../"):
+                yield from self._near(rest, kind)
             for parent in self.terms.parents:
                 yield from self._normalize(f"{parent}/{rest}", kind, "/" in rest)
-        else:
+        elif UNKNOWN not in first:
             yield from self._relative(token, kind)
 
     def _relative(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
@@ -204,9 +250,29 @@ class _Scanner:
             from_root = from_root.split("/", 1)[1]
         if self.folder or from_root != token:
             yield from self._normalize(from_root, kind, True)
-        is_import = from_root != token and self.path.endswith(_MODULES)
-        if is_import and "." not in posixpath.basename(token):
-            yield from self._normalize(posixpath.join(self.folder, f"{token}.*"), kind, True)
+        if self.terms.is_near:
+            yield from self._near(token, kind)
+        yield from self._import(token, kind, is_relative=from_root != token)
+
+    def _near(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
+        """A path from a folder above the file's, such as a chart or the context of a Docker build."""
+        yield from self._normalize(posixpath.join(self.folder, token), kind, True)
+        if "/" in token.strip("/") or self.kind is ReferenceKind.DOCKERFILE or "/templates/" in self.path:
+            for folder in ancestors(self.folder):
+                yield from self._normalize(posixpath.join(folder, token.removeprefix("./")), kind, False)
+
+    def _import(self, token: str, kind: ReferenceKind, *, is_relative: bool) -> Iterator[_Candidate]:
+        """What an import means that omits the extension or begins with the name of a module."""
+        place = posixpath.join(self.folder, token)
+        if is_relative and self.path.endswith(SCRIPTS):
+            if "." not in posixpath.basename(token):
+                yield from self._normalize(f"{place}.*", kind, True)
+            for file in script_endings(place):
+                yield from self._normalize(file, kind, True)
+        elif is_relative and self.kind is ReferenceKind.JSON:  # tsconfig.json: "extends": "./base"
+            yield from self._normalize(f"{place}.json", kind, True)
+        elif self.path.endswith(".go") and "." in token.partition("/")[0]:  # "host/owner/name/folder"
+            yield from self._below_checkout(token, kind)
 
     def _absolute(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
         """An absolute path: from the root in a file of patterns; else the repository may be checked out above it."""

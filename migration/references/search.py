@@ -5,12 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from migration.git.objects import GITLINK, SYMLINK, Entry, decode
-from migration.mapping import LISTED, any_glob, glob
+from migration.mapping import LISTED, any_glob
 from migration.model import Reference, ReferenceKind
+from migration.references.kinds import kind_of
+from migration.references.neighbours import Neighbours
 from migration.references.path_scan import ScannedPath, scan
-from migration.references.search_terms import is_glob, terms_for
+from migration.references.removal import Removal, is_glob
+from migration.references.search_terms import terms_for
+from migration.references.units import parts
 from migration.simulation import Simulation
 
 _MANY_FILES = 1000  # for more files than this, `git grep` selects those worth reading
@@ -28,7 +33,6 @@ class References:
         self._listed = any_glob([*LISTED, *simulation.mapping.references.listed])
         self._ignored = any_glob(simulation.mapping.references.ignored)
         self._scanned: dict[tuple[str, str], list[ScannedPath]] = {}
-        self._matches: dict[str, list[str]] = {}
         self._submodules = [path for path, entry in simulation.core.facts.tree.files.items() if entry.mode == GITLINK]
         self.terms = terms_for(simulation.core.tree, self._areas, self._submodules)
 
@@ -41,21 +45,35 @@ class References:
     def _outside(self) -> tuple[str, ...]:
         return (".", *(f":(exclude,literal){folder}" for folder in self._folders))
 
-    def broken_by(self, deleted: set[str], remaining: Iterable[str]) -> Iterator[Reference]:
-        """The references in the remaining files that would lead nowhere after the deletion."""
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        """Of everything that any step may delete."""
+        tree = self._simulation.core.tree
+        covered = any_glob(self._areas)
+        return Neighbours(Removal(tree, (path for path in tree.files if covered.match(path))), self.terms)
+
+    def to(self, removal: Removal, remaining: Iterable[str]) -> Iterator[Reference]:
+        """The references in the remaining files to what may be deleted."""
         paths = list(remaining)
         self._scan(paths)
-        self._matches = {}
         for path in paths:
+            yield from self._parts(path, removal)
             for scanned in self._scanned_in(path):
-                if self._is_in_submodule(scanned.pattern):
-                    continue
-                broken = self._broken_target(scanned, deleted)
-                if broken is not None:
-                    target, sure = broken
-                    yield self._reference(path, scanned, target, sure=sure)
-                elif scanned.sure and self._was_never_tracked(scanned.pattern, deleted):
-                    yield self._reference(path, scanned, scanned.pattern, sure=False, may_block=False)
+                if not self._is_in_submodule(scanned.pattern):
+                    yield from self._references(path, scanned, removal)
+
+    def _parts(self, path: str, removal: Removal) -> Iterator[Reference]:
+        """What the file needs because both belong to one unit, such as a chart."""
+        if posixpath.dirname(path) in removal.touched or path in removal.files:
+            for pattern, unit in parts(path, self._simulation.core.tree):
+                if any(target != path for target in removal.targets(pattern)):
+                    yield Reference(path, 0, pattern, kind_of(path), f"both are of {unit}")
+
+    def _references(self, path: str, scanned: ScannedPath, removal: Removal) -> Iterator[Reference]:
+        targets = self._targets_of(path, scanned, removal)
+        yield from (self._reference(path, scanned, target, sure=sure) for target, sure in targets)
+        if not targets and scanned.sure and self._was_never_tracked(scanned.pattern, removal):
+            yield self._reference(path, scanned, scanned.pattern, sure=False, may_block=False)
 
     def naming(self, area: str, remaining: Iterable[str]) -> Iterator[Reference]:
         """The references in these files to a file or folder that does not exist, or to a path below it."""
@@ -106,7 +124,9 @@ class References:
         """Skip the files in which git does not find any of the terms."""
         inside = {path for path in unread if path.startswith(self._folders)} if self._folders else set()
         facts, texts = self._simulation.core.facts, self.terms.all_texts
-        without_terms = (unread.keys() - inside) - facts.holding(texts, self._outside)
+        near = {path for path in unread if self._neighbours.cover(path)}
+        without_terms = (unread.keys() - inside - near) - facts.holding(texts, self._outside)
+        inside -= near
         if len(inside) > _MANY_FILES:
             without_terms |= inside - facts.holding(texts, self._folders)
         for path in without_terms:
@@ -119,69 +139,45 @@ class References:
     def _scan_file(self, path: str, entry: Entry, data: bytes) -> list[ScannedPath]:
         if entry.mode == SYMLINK:
             return _scan_symlink(path, decode(data))
-        return scan(path, data, self.terms) if len(data) < _MAX_BYTES else []
+        if len(data) >= _MAX_BYTES:
+            return []
+        terms = self._neighbours.terms_for(path, data) if self._neighbours.cover(path) else self.terms
+        return scan(path, data, terms)
 
-    def _broken_target(self, scanned: ScannedPath, deleted: set[str]) -> tuple[str, bool] | None:
-        """What the path leads to that is deleted, and whether that is sure; None if the path remains valid."""
+    def _targets_of(self, path: str, scanned: ScannedPath, removal: Removal) -> list[tuple[str, bool]]:
+        """What the path leads to that may be deleted, and whether that is sure; empty if it leads elsewhere."""
         pattern = scanned.pattern.rstrip("/")
-        if pattern in deleted:
-            return pattern, True
+        if pattern in removal.files:
+            return [(pattern, True)]
         if is_glob(pattern):
-            return self._broken_glob(pattern, scanned, deleted)
-        tree = self._simulation.core.tree
-        if pattern not in tree and _is_emptied(tree.under(pattern + "/"), deleted):
-            return pattern + "/", scanned.sure
-        return None
+            return self._targets_of_glob(pattern, scanned, removal)
+        if pattern in self._simulation.core.tree or pattern not in removal.touched:
+            return []
+        contains_the_file = path.startswith(f"{pattern}/")
+        is_whole = pattern in removal.folders or scanned.kind is ReferenceKind.SYMLINK
+        if is_whole and not contains_the_file:
+            return [(f"{pattern}/", scanned.sure)]
+        # Of a folder that remains, what a tool reads first there counts; its own references lead to the rest.
+        return [(entry, scanned.sure) for entry in removal.entries(pattern) if entry != path]
 
-    def _broken_glob(self, pattern: str, scanned: ScannedPath, deleted: set[str]) -> tuple[str, bool] | None:
-        matches = self._matches_of(pattern)
-        count = sum(path in deleted for path in matches)
-        if not count:
-            return None
+    def _targets_of_glob(self, pattern: str, scanned: ScannedPath, removal: Removal) -> list[tuple[str, bool]]:
+        doomed, matched = removal.share(pattern)
+        if not doomed:
+            return []
         target = pattern[:-2] if pattern.endswith("/**") else pattern
-        if count == len(matches):
-            return target, scanned.sure
+        if doomed == matched:
+            return [(target, scanned.sure)]
         # Some matches remain: a pattern of the team's stays valid, but one with unknown parts may mean the deleted ones.
         has_unknown_parts = not scanned.sure or scanned.kind is ReferenceKind.COMPOSED
-        return (target, False) if has_unknown_parts else None
+        return [(target, False)] if has_unknown_parts else []
 
-    def _matches_of(self, pattern: str) -> list[str]:
-        if pattern not in self._matches:
-            start = re.split(r"[*?]", pattern)[0]
-            rule = _at_or_below(pattern)
-            # A pattern that starts with a wildcard matches files everywhere: it says too little.
-            paths = self._simulation.core.tree.under(start) if start.strip("/") else iter(())
-            self._matches[pattern] = [path for path in paths if rule.match(path)]
-        return self._matches[pattern]
-
-    def _was_never_tracked(self, pattern: str, deleted: set[str]) -> bool:
+    def _was_never_tracked(self, pattern: str, removal: Removal) -> bool:
         """Is this a path below a deleted folder that git does not have, such as a file that is made there?"""
         tree = self._simulation.core.tree
         folder = next((folder for folder in self._folders if pattern.startswith(folder)), "")
         if not folder or is_glob(pattern) or pattern in tree or tree.has_folder(pattern):
             return False
-        return next((path in deleted for path in tree.under(folder)), False)
-
-
-def targets(pattern: str, deleted: Iterable[str]) -> list[str]:
-    """The deleted files that the target of a reference means."""
-    if is_glob(pattern):
-        rule = _at_or_below(pattern.rstrip("/"))
-        return [path for path in deleted if rule.match(path)]
-    if pattern.endswith("/"):
-        return [path for path in deleted if path.startswith(pattern)]
-    return [path for path in deleted if path == pattern]
-
-
-def _at_or_below(pattern: str) -> re.Pattern[str]:
-    """What the glob matches, and all files below it."""
-    expression = glob(pattern).pattern.removesuffix(r"\Z")
-    return re.compile(rf"(?:{expression})(?:/.*)?\Z", re.DOTALL)
-
-
-def _is_emptied(files: Iterator[str], deleted: set[str]) -> bool:
-    first = next(files, None)
-    return first in deleted and all(path in deleted for path in files)
+        return next((path in removal.files for path in tree.under(folder)), False)
 
 
 def _scan_symlink(path: str, target: str) -> list[ScannedPath]:

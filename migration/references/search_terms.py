@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from migration.git.objects import Tree
 from migration.mapping import any_glob, glob
+from migration.references.removal import is_glob
 
+WILDCARD = "*"  # among the names: a pattern that matches what is near the file
 _STARTS = ("cd ", "pushd ", "directory: ")  # a file that enters a parent may name what is below it by a bare name
 
 
@@ -22,6 +24,8 @@ class SearchTerms:
     areas:      what is deleted: files, folders ending in `/`, globs
     file_texts: a file may contain one of these instead of a line text, and then name a path by its variables
     submodules: folders whose content is not core's
+    is_near:    the file is beside or inside what is deleted; see neighbours.py
+    names:      of files and folders near it, which a relative path in it ends in
     """
 
     line_texts: tuple[str, ...]
@@ -30,14 +34,23 @@ class SearchTerms:
     areas: tuple[str, ...] = ()
     file_texts: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
+    is_near: bool = False
+    names: tuple[str, ...] = ()
     _line: re.Pattern[str] = field(init=False, repr=False)
+    _words: re.Pattern[str] = field(init=False, repr=False)
     _bytes: tuple[bytes, ...] = field(init=False, repr=False)
+    _cores: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        whole_words = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.emptied]
-        alternatives = "|".join([*map(re.escape, self.line_texts), *whole_words])
-        object.__setattr__(self, "_line", re.compile(alternatives or r"(?!)"))
+        words = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.emptied]
+        words += [
+            r"\*\.\w|/\*" if name == WILDCARD else rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in self.names
+        ]
+        line = "|".join([*map(re.escape, self.line_texts), *words[: len(self.emptied)]])
+        object.__setattr__(self, "_line", re.compile(line or r"(?!)"))
+        object.__setattr__(self, "_words", re.compile("|".join(words) or r"(?!)"))
         object.__setattr__(self, "_bytes", tuple(text.encode("utf-8", "surrogateescape") for text in self.all_texts))
+        object.__setattr__(self, "_cores", tuple({text.strip(b"/'\"`\\ =") for text in self._bytes}))
 
     @property
     def all_texts(self) -> tuple[str, ...]:
@@ -46,11 +59,31 @@ class SearchTerms:
 
     def in_data(self, data: bytes) -> bool:
         """Could the file refer to what is deleted?"""
-        return any(text in data for text in self._bytes)
+        if self.is_near:
+            return True
+        # Many texts differ only in the mark before the same name: look for the names first.
+        return any(core in data for core in self._cores) and any(text in data for text in self._bytes)
 
     def in_line(self, line: str) -> bool:
         """Could the line?"""
-        return self._line.search(line) is not None
+        return self._line.search(line) is not None or self._words.search(line) is not None
+
+    def in_token(self, token: str) -> bool:
+        """Could this part of a line be such a path? A name alone is one only with an extension."""
+        if self._line.search(token):
+            return True
+        return ("/" in token or "." in token) and self._words.search(token) is not None
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where the lines are that could refer to it: at least one place in each of them."""
+        for part in self.line_texts:
+            yield from places_of(part, text)
+        if self.names or any(folder in text for folder in self.emptied):
+            yield from (match.start() for match in self._words.finditer(text))
+
+    def with_names(self, names: Iterable[str]) -> SearchTerms:
+        """These terms, and the names of what is near the file."""
+        return replace(self, is_near=True, names=tuple(sorted(names)))
 
     def below(self, folder: str) -> dict[str, bool]:
         """The names directly in this folder through which a path leads to what is deleted, and whether each is a folder."""
@@ -58,9 +91,13 @@ class SearchTerms:
         return {rest.partition("/")[0]: "/" in rest for rest in rests if not is_glob(rest)}
 
 
-def is_glob(text: str) -> bool:
-    """Does the text contain a wildcard?"""
-    return "*" in text or "?" in text
+def places_of(part: str, text: str) -> Iterator[int]:
+    """Where the text contains the part: the first place of each line."""
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        end = text.find("\n", place)
+        place = text.find(part, end) if end >= 0 else -1
 
 
 def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> SearchTerms:
@@ -72,8 +109,14 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
             name = parent.rpartition("/")[2]
             line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
     emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
-    groups = (line_texts, shares, emptied, areas, _file_texts(shares, emptied), submodules)
-    return SearchTerms(*(tuple(sorted(group)) for group in groups))
+    return SearchTerms(
+        line_texts=tuple(sorted(line_texts)),
+        parents=tuple(sorted(shares)),
+        emptied=tuple(sorted(emptied)),
+        areas=tuple(sorted(areas)),
+        file_texts=tuple(sorted(_file_texts(shares, emptied))),
+        submodules=tuple(sorted(submodules)),
+    )
 
 
 def _file_texts(parents: Iterable[str], emptied: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from migration import cli
 from migration.engine import MigrationPlan
+from sandbox.legacy.faults_needs import NEEDS
 from sandbox.legacy.faults_written import VICTIMS
 from tests.migration.conftest import Pair, blocks, code_of
 
@@ -90,7 +91,7 @@ def test_an_application_in_gitops_that_syncs_a_path_to_delete_is_a_consumer(pair
 def test_a_dry_run_of_phase_4_on_an_unmigrated_pair_writes_nothing(pair: Callable[..., Pair], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    assert code_of(lambda: cli.phase(repos.flags(dry=True), 4)) == 3
+    assert code_of(lambda: cli.phase(repos.flags(dry=True, verbose=True), 4)) == 3
     assert fingerprint(repos.folder, Path.home()) == before
     said = capsys.readouterr().out
     assert "Makefile:8" in said
@@ -281,3 +282,18 @@ def test_a_base_in_another_repository_is_not_a_consumer(ready: Pair):
     )
     ready.commit("gitops", "sources/own/kustomization.yaml", text.encode())
     assert blocks(ready.plan((4,)), "consumed") == set()
+
+
+def deleted_from_core(plan: MigrationPlan) -> set[str]:
+    """The paths of core that the plan deletes."""
+    return {path for commit in plan.commits if commit.repo == "core" for path, e in commit.edits.items() if e is None}
+
+
+def test_what_a_kept_or_blocked_file_needs_by_a_relative_path_stays(pair: Callable[..., Pair]):
+    targets = {need.target for need in NEEDS.values()}
+    assert targets <= deleted_from_core(pair().plan())
+    plan = pair(*(f"needs-{kind}" for kind in NEEDS)).plan()
+    assert targets & deleted_from_core(plan) == set()
+    places = {where.rpartition(":")[0] or where for _, _, where in blocks(plan, "referenced")}
+    assert {need.file for need in NEEDS.values()} <= places
+    assert "infra/kubernetes/helmfiles/10-bootstrap.yaml" in deleted_from_core(plan)

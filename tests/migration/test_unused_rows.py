@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migration import cli, mapping_file
+from migration import cli, configuration, mapping_file
 from migration.unused_rows import unused_rows
 from tests.migration.conftest import Pair, code_of
 
@@ -41,7 +41,7 @@ def test_the_plan_says_it_in_one_line(
 ):
     repos, file = pair(), tmp_path / "migration.yaml"
     file.write_text("moves: [{from: deploi/, to: deploy/}]\n")
-    monkeypatch.setattr(cli, "_mapping_file", lambda: file)
+    monkeypatch.setattr(configuration, "mapping_file", lambda core: file)
     code_of(lambda: cli.plan(repos.flags(only=["INFRA-15"]), ""))
     assert f"1 row of the mapping matches nothing here: deploi/ ({file}:1)" in capsys.readouterr().err
 
