@@ -164,6 +164,7 @@ def remove_local(simulation: Simulation, file: TiltText) -> Edited:
         tilt_data.refuse_local_data(simulation, file, local)
     if not local.is_named_in(file.text):
         return Edited(file.text)
+    tilt_data.refuse_fixed_manifests(simulation, file, local)
     text = images.repoint_images(file.text, local, _HOST if file.is_main else "").text
     return remove.remove_local(text, local, _declares_release(simulation.mapping.tiltfile.releases), file.path)
 

@@ -42,40 +42,57 @@ def _settings_files(file: TiltText) -> Iterator[str]:
 
 def repoint_manifests(draft: Draft, files: tuple[TiltText, ...], local: LocalCluster) -> None:
     """Remove the local registry from the images of manifests, as in the builds: Tilt finds an image by its name."""
-    from migration.edit.tiltfile.images import repoint_images
-
-    images: dict[str, str] = {}
-    for file in files:
-        images |= repoint_images(file.text, local, "").images
-    images = {_untagged(old): _untagged(new) for old, new in images.items() if _IMAGE.fullmatch(old)}
-    if not images:
-        return
-    found = _write_manifests(draft, images, local)
+    images = {old: new for file in files for old, new in _images(file, local).items()}
+    found: set[str] = set()
+    for path, text, pattern in list(_manifests(draft.simulation, images, local)):
+        found |= {match["image"] for match in pattern.finditer(text)}
+        new = pattern.sub(lambda match: match["key"] + images[match["image"]], text)
+        draft.write("core", path, new.encode("utf-8", "surrogateescape"), "images without the local registry")
     for old in sorted(images.keys() - found):
         draft.note(f"the image {old} is {images[old]} now; no manifest of core names it: look in gitops and in charts")
+
+
+def refuse_fixed_manifests(simulation: Simulation, file: TiltText, local: LocalCluster) -> None:
+    """Raise UneditableTiltfile for a manifest that needs another image name and that the mapping says never to change."""
+    from migration.edit.tiltfile.syntax import UneditableTiltfile
+
+    # All are read before the first is refused: git's answers to what was asked must not wait in the pipe.
+    for path, text, pattern in list(_manifests(simulation, _images(file, local), local)):
+        if path.startswith(tuple(simulation.mapping.never)):
+            match = next(pattern.finditer(text))
+            reason = (
+                f"the image {match['image']} loses its local registry in the Tiltfile, and this file is never changed"
+            )
+            fix = "remove the registry from the image here, then run this again"
+            raise UneditableTiltfile(text.count("\n", 0, match.start()) + 1, reason, fix=fix, name=path)
+
+
+def _images(file: TiltText, local: LocalCluster) -> dict[str, str]:
+    """The images of the file that lose the local registry, without tags: before -> after."""
+    from migration.edit.tiltfile.images import repoint_images
+
+    images = repoint_images(file.text, local, "HOST" if file.is_main else "").images
+    return {_untagged(old): _untagged(new) for old, new in images.items() if _IMAGE.fullmatch(old)}
 
 
 def _untagged(image: str) -> str:
     return re.sub(r"(?<=\w)[:@][^/]*$", "", image)
 
 
-def _write_manifests(draft: Draft, images: dict[str, str], local: LocalCluster) -> set[str]:
-    """Rewrite the manifests of core. Return the image names that were found."""
-    simulation = draft.simulation
+def _manifests(
+    simulation: Simulation, images: dict[str, str], local: LocalCluster
+) -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    """The manifests of core that name these images, with their text and the pattern that finds the names."""
+    if not images:
+        return
     paths: dict[str, list[str]] = {}
     for path, entry in simulation.core.tree.files.items():
-        if _MANIFEST.search(path) and entry.mode in {"100644", "100755"} and not local.is_deleted(path):
+        is_ours = path in simulation.own or local.is_deleted(path)
+        if _MANIFEST.search(path) and entry.mode in {"100644", "100755"} and not is_ours:
             paths.setdefault(entry.oid, []).append(path)
     names = "|".join(re.escape(name) for name in sorted(images, key=len, reverse=True))
     pattern = re.compile(rf"{_IMAGE_KEY}(?P<image>{names})(?=[:@'\"\s]|$)", re.MULTILINE)
-    found: set[str] = set()
     for oid, data in simulation.core.blobs.many(paths):
         text = data.decode("utf-8", "surrogateescape")
-        if is_binary(data) or not pattern.search(text):
-            continue
-        found |= {match["image"] for match in pattern.finditer(text)}
-        new = pattern.sub(lambda match: match["key"] + images[match["image"]], text)
-        for path in paths[oid]:
-            if path not in simulation.own:
-                draft.write("core", path, new.encode("utf-8", "surrogateescape"), "images without the local registry")
-    return found
+        if not is_binary(data) and pattern.search(text):
+            yield from ((path, text, pattern) for path in paths[oid])

@@ -26,6 +26,7 @@ spec:
         - name: tools
           image: registry.localhost:32000/ameide/tools:dev
 """
+_TOOLS = Entry(_MANIFEST)
 _INCLUDED = b"""# Checks that every developer runs.
 local_resource('lint-charts', 'scripts/lint.sh')  # the same in CI
 
@@ -82,7 +83,12 @@ TILTFILE = (
     Fault(
         "tiltfile-local-images",
         "an image and a manifest have the host of the local registry in their names",
-        write=_before(_FOOT, "\n" + _IMAGES, files={"k8s/tools.yaml": Entry(_MANIFEST)}),
+        write=_before(_FOOT, "\n" + _IMAGES, files={"k8s/tools.yaml": _TOOLS}),
+    ),
+    Fault(
+        "tiltfile-fixed-manifest",
+        "a manifest that is never changed names an image of the local registry",
+        write=_before(_FOOT, "\n" + _IMAGES, files={"k8s/tools.yaml": _TOOLS, "services/tools.yaml": _TOOLS}),
     ),
     Fault(
         "tiltfile-included",

@@ -44,6 +44,7 @@ def planned(repos: Pair) -> MigrationPlan:
         ("tiltfile-settings", "Tiltfile", "CLUSTER = {"),
         ("tiltfile-function", "Tiltfile", "return ['--kube-context='"),
         ("tiltfile-data", "tilt-settings.json", "k3d-ameide"),
+        ("tiltfile-fixed-manifest", "services/tools.yaml", "image: registry.localhost"),
     ],
 )
 def test_what_cannot_be_edited_blocks_every_step_and_leaves_the_file(
