@@ -125,7 +125,10 @@ class PostCreate(_Row, frozen=True):
 
 
 class DevContainer(_Row, frozen=True):
-    """folder: the dev container's; drop_ports, drop_features, drop_env (patterns): what only the local cluster needed."""
+    """folder: the dev container's, or the path of its .json file
+
+    drop_ports, drop_features, drop_env (patterns): what only the local cluster needed
+    """
 
     folder: str = ".devcontainer"
     drop_ports: list[int] = []
