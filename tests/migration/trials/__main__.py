@@ -42,7 +42,9 @@ def main() -> int:
 def _chosen(rows: dict[str, dict[str, object]], word: str) -> list[tuple[str, dict[str, object]]]:
     """The trials: first every repository with the mapping as it is proposed, then the variants."""
     chosen = [(name, row) for name, row in rows.items() if word in name]
-    variants = [(name, {**row, **variant}) for name, row in chosen for variant in row.get("variants", [])]  # type: ignore[attr-defined]
+    variants = [
+        (name, {**row, "expected": {}, **variant}) for name, row in chosen for variant in row.get("variants", [])
+    ]  # type: ignore[attr-defined]
     return chosen + variants
 
 

@@ -100,8 +100,17 @@ def run(name: str, row: dict[str, Any], mirror: Path, folder: Path) -> Outcome:
         _migrate(trial)
     except (subprocess.TimeoutExpired, KeyError, ValueError, RuntimeError) as why:
         trial.fault(f"the trial ended: {type(why).__name__}: {str(why)[:200]}")
+    _compare(trial, row.get("expected", {}))
     outcome.edits = [str(edit.get("why", "")) for edit in row.get("edit", [])]
     return outcome
+
+
+def _compare(trial: Trial, expected: dict[str, int]) -> None:
+    """Note where the outcome is not the expected one."""
+    found = {**trial.outcome.proposed, "deleted": trial.outcome.deleted}
+    for key, number in expected.items():
+        if found.get(key, 0) != number:
+            trial.fault(f"{key}: {found.get(key, 0)} instead of the expected {number}")
 
 
 def _configure(trial: Trial, row: dict[str, Any]) -> None:
