@@ -22,7 +22,6 @@ _HASH_NAMES = re.compile(
     r"^(?:Dockerfile|Makefile|GNUmakefile|CODEOWNERS|Tiltfile|Jenkinsfile|\.env|justfile|\.gitmodules)"
 )
 _MARKUP = {"html", "xml", "svg"}
-_DOCSTRING = re.compile(r"""\s*[ru]?("{3}|'{3})""")
 # Comments that a compiler reads: https://pkg.go.dev/embed, https://go.dev/blog/generate and
 # https://www.typescriptlang.org/docs/handbook/triple-slash-directives.html
 _DIRECTIVES = ("//go:embed ", "//go:generate ", "/// <reference ")
@@ -40,7 +39,7 @@ def split_comments(path: str, text: str) -> Iterator[Line]:
         return _slashes(lines)
     if extension in _HASH or _HASH_NAMES.match(name) or lines[0].startswith("#!"):
         is_python = extension in _PYTHON or name == "Tiltfile" or "python" in lines[0]
-        return _hash(lines, docstrings=is_python)
+        return _python(lines) if is_python else _hash(lines)
     if extension in _MARKUP:
         return _between(lines, "<!--", "-->")
     return _double_dash(lines) if extension == "sql" else _uncommented(lines)
@@ -57,23 +56,45 @@ def _double_dash(lines: list[str]) -> Iterator[Line]:
         yield number, code, mark + comment
 
 
-def _hash(lines: list[str], docstrings: bool) -> Iterator[Line]:
-    closing_quotes = ""  # of the docstring that is open
+def _hash(lines: list[str]) -> Iterator[Line]:
     for number, line in enumerate(lines, 1):
-        if closing_quotes:
-            comment, mark, code = line.partition(closing_quotes)
-            if mark:
-                closing_quotes = ""
-            yield number, code, comment
-            continue
-        opening = _DOCSTRING.match(line) if docstrings else None
-        if opening:
-            if opening[1] not in line[opening.end() :]:
-                closing_quotes = opening[1]
-            yield number, "", line
-            continue
         start = _hash_start(line) if "#" in line else len(line)
         yield number, line[:start], line[start:]
+
+
+# One piece of Python or Starlark: three quotes, a string within the line, a comment, any other character.
+_PYTHON_PIECE = re.compile(
+    r"""(?P<triple>"{3}|'{3})|(?P<comment>\#.*)|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^"'#]+""", re.DOTALL
+)
+
+
+def _python(lines: list[str]) -> Iterator[Line]:
+    """A docstring is a comment; the text between three quotes anywhere else is a value, and so code."""
+    open_quotes, is_docstring, begins_block = "", False, True
+    for number, line in enumerate(lines, 1):
+        code, comment, place = "", "", 0
+        while place < len(line):
+            if open_quotes:
+                end = line.find(open_quotes, place)
+                stop = len(line) if end < 0 else end + len(open_quotes)
+                code, comment = _joined(code, comment, line[place:stop], is_docstring)
+                open_quotes = open_quotes if end < 0 else ""
+                place = stop
+                continue
+            piece = _PYTHON_PIECE.match(line, place)
+            assert piece is not None  # the last alternative matches what the others leave
+            if piece["triple"]:
+                open_quotes = piece["triple"]
+                is_docstring = begins_block and code.strip() in {"", "r", "u"}
+            code, comment = _joined(code, comment, piece.group(), bool(piece["comment"]))
+            place = piece.end()
+        if code.strip() or (comment.strip("\"' ") and is_docstring):
+            begins_block = code.rstrip().endswith(":")
+        yield number, code, comment
+
+
+def _joined(code: str, comment: str, text: str, is_comment: bool) -> tuple[str, str]:
+    return (code, comment + text) if is_comment else (code + text, comment)
 
 
 def _hash_start(line: str) -> int:
@@ -100,47 +121,51 @@ def _opens_string(line: str, place: int) -> bool:
     return line[place] == '"'
 
 
+# One piece of code: a string, which may be open at the line's end, a comment's start, any other text.
+_SLASH_PIECE = re.compile(
+    r"""(?P<string>"(?:\\.|[^"\\])*(?:"|\\?$)|'(?:\\.|[^'\\])*(?:'|\\?$))|(?P<template>`)"""
+    r"""|(?P<block>/\*)|(?P<rest>//.*)|(?P<other>[^"'`/]+|/)""",
+    re.DOTALL,
+)
+_TEMPLATE_END = re.compile(r"(?:\\.|[^`\\])*(?:(?P<closed>`)|\\?$)")
+
+
 def _slashes(lines: list[str]) -> Iterator[Line]:
-    in_block = False
+    inside = ""  # what is open at the line's begin: a comment until `*/`, or a template until "`"
     for number, line in enumerate(lines, 1):
-        has_comment = in_block or "//" in line or "/*" in line
-        if not has_comment or line.lstrip().startswith(_DIRECTIVES):
+        if not inside and line.lstrip().startswith(_DIRECTIVES):
             yield number, line, ""
             continue
-        code, comment, in_block = _split_slashes(line, in_block)
+        code, comment, inside = _split_slashes(line, inside)
         yield number, code, comment
 
 
-# One piece of code at a time: a string (which may be open at the line's end), a comment's start, any other character.
-_SLASH_PIECE = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*(?:"|\\?$)|'(?:\\.|[^'\\])*(?:'|\\?$)|`(?:\\.|[^`\\])*(?:`|\\?$))"""
-    r"""|(?P<block>/\*)|(?P<rest>//.*)|(?P<other>.)""",
-    re.DOTALL,
-)
-
-
-def _split_slashes(line: str, in_block: bool) -> tuple[str, str, bool]:
-    """The line's code, its comment, and whether a block comment is open at its end."""
-    code: list[str] = []
-    comment: list[str] = []
+def _split_slashes(line: str, inside: str) -> tuple[str, str, str]:
+    """The line's code, its comment, and what is open at its end."""
+    code = comment = ""
     place = 0
     while place < len(line):
-        if in_block:
-            end = line.find("*/", place)
-            stop = len(line) if end < 0 else end + 2
-            comment.append(line[place:stop])
-            in_block, place = end < 0, stop
+        begin = place
+        if inside:
+            place, is_closed = _end_of(line, place, inside)
+            code, comment = _joined(code, comment, line[begin:place], inside == "*/")
+            inside = "" if is_closed else inside
             continue
         piece = _SLASH_PIECE.match(line, place)
-        assert piece is not None  # `other` matches any character
-        if piece["block"]:
-            in_block = True
-            comment.append("/")
-            place += 1  # as in /*/, whose star may belong to the end
-            continue
-        (comment if piece["rest"] else code).append(piece.group())
+        assert piece is not None  # `other` matches what the rest leaves
         place = piece.end()
-    return "".join(code), "".join(comment), in_block
+        inside = "*/" if piece["block"] else "`" if piece["template"] else ""
+        code, comment = _joined(code, comment, piece.group(), bool(piece["block"] or piece["rest"]))
+    return code, comment, inside
+
+
+def _end_of(line: str, place: int, closing: str) -> tuple[int, bool]:
+    """Where what is open ends in the line, and whether it is closed there."""
+    if closing == "*/":
+        end = line.find(closing, place)
+        return (len(line), False) if end < 0 else (end + len(closing), True)
+    match = _TEMPLATE_END.match(line, place)
+    return (match.end(), bool(match["closed"])) if match else (len(line), False)
 
 
 def _between(lines: Iterable[str], start: str, end: str) -> Iterator[Line]:
