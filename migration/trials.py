@@ -168,18 +168,20 @@ def _take_away(run: str, core: Path, *, had_session: bool) -> None:
 
 def _undoing(run: str, had_session: bool) -> list[tuple[str, ...]]:
     """Return the tasks that undo what the journal says of this run, in a safe order."""
-    made = [entry for entry in journal.entries() if entry.data.get("trial") == run]
-    tasks: list[tuple[str, ...]] = [
-        ("leave", str(entry.data.get("name"))) for entry in made if entry.kind == "intercept"
-    ]
-    releases = [str(entry.data.get("release")) for entry in made if entry.kind == "release"]
-    if not releases and any(entry.kind == "process" for entry in made):
+    tasks: list[tuple[str, ...]] = [("leave", name) for name in _made(run, "intercept", "name")]
+    releases = _made(run, "release", "release")
+    if not releases and _made(run, "process", "name"):
         releases = _not_held_before(_service())
     if releases:
         tasks.append(("tilt.down", "--only", ",".join(releases)))
-    if not had_session and any(entry.kind == "session" for entry in made):
+    if not had_session and _made(run, "session", "context"):
         tasks.append(("tp.quit",))
     return tasks
+
+
+def _made(run: str, kind: str, key: str) -> list[str]:
+    """Return what the journal has under this key of the things of a kind that the run made."""
+    return [str(entry.data.get(key)) for entry in journal.entries(kind) if entry.data.get("trial") == run]
 
 
 def _not_held_before(name: str) -> list[str]:

@@ -10,9 +10,11 @@ from sandbox.legacy import faults_written as written
 from sandbox.legacy.faults_containers import CONTAINERS
 from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_needs import NEED_FAULTS
+from sandbox.legacy.faults_proofs import PROOFS
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.faults_suite import SUITE
+from sandbox.legacy.faults_tilt import TILT
 from sandbox.legacy.faults_tiltfile import TILTFILE
 from sandbox.legacy.model import Fault
 from tasks.core.errors import Trouble
@@ -39,8 +41,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *REFERENCES,
     *CONTAINERS,
+    *TILT,
     *SCAN,
     *NEED_FAULTS,
+    *PROOFS,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),

@@ -17,6 +17,7 @@ from tasks.core.errors import ToolError
 from tasks.core.process.output import clean
 from tasks.core.process.tool import Tool
 from tasks.core.shape import Shape, must_be
+from tasks.core.yaml.bounded import loader
 from tasks.tools import base
 
 TILTFILE = "(Tiltfile)"
@@ -83,8 +84,28 @@ class Resource:
         return "error" in (self.update, self.runtime) or bool(self.crash)
 
 
+@dataclass(frozen=True)
+class Applied:
+    """An object of k8s_yaml, which Tilt applies without Helm."""
+
+    kind: str
+    name: str
+    namespace: str
+    """Empty for the one of the session."""
+
+
+class _Target(Shape):
+    yaml: str | None = None
+
+
+class _Manifest(Shape):
+    Name: str | None = None
+    DeployTarget: _Target | None = None
+
+
 class _Declared(Shape):
     EnabledManifests: list[str] | None = None
+    Manifests: list[_Manifest] | None = None
 
 
 class _Build(Shape):
@@ -135,10 +156,11 @@ def tool(s: Settings, port: int = 0, env: Mapping[str, str] | None = None) -> To
     return base.tool(s, "tilt", timeout=_MOMENT, env={**at, **(env or {})})
 
 
-def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Return the names of the resources that would be enabled. Evaluates the Tiltfile and changes nothing.
+def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str, str]) -> dict[str, list[Applied]]:
+    """Return the resources that would be enabled, with the objects that Tilt itself would apply.
 
-    Raises Refusal with the Tiltfile's error. Only the names of the answer are kept, because it holds secrets.
+    Evaluates the Tiltfile and changes nothing. Raises Refusal with the Tiltfile's error. Only names of the answer are
+    kept, because it holds secrets.
     """
     command = tool(s, env=env)["alpha", "tiltfile-result", "--file", str(tiltfile), "--context", s.cluster.context]
     command = command["--", *args]
@@ -150,7 +172,19 @@ def declared(s: Settings, tiltfile: Path, args: Sequence[str], env: Mapping[str,
         raise command.failed(done)
     answer = command.parsed(done.stdout)
     must_be(_Declared, answer, said=command.name)
-    return [str(name) for name in answer.get("EnabledManifests") or []]
+    targets = {m.get("Name"): m.get("DeployTarget") or {} for m in answer.get("Manifests") or []}
+    return {str(name): _applied(targets.get(name, {}).get("yaml")) for name in answer.get("EnabledManifests") or []}
+
+
+def _applied(text: str | None) -> list[Applied]:
+    import yaml
+
+    try:
+        documents = [d for d in yaml.load_all(text or "", Loader=loader()) if isinstance(d, dict)]
+    except yaml.YAMLError as why:
+        raise ToolError(f"tilt: {str(why).splitlines()[0]}", tool="tilt", exit=0, fix="correct the k8s_yaml") from None
+    found = [(d.get("kind"), m if isinstance(m := d.get("metadata"), dict) else {}) for d in documents]
+    return [Applied(str(kind), str(meta.get("name")), str(meta.get("namespace") or "")) for kind, meta in found]
 
 
 def resources(s: Settings, port: int) -> list[Resource]:

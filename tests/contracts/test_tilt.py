@@ -58,8 +58,22 @@ def test_a_tiltfiles_resources_are_listed_without_a_cluster(
     program: Program, suite: Settings, write: Callable[[str], Path]
 ):
     file = write(DECLARED)
-    assert tilt.declared(suite, file, [], {}) == ["a", "b"]
-    assert tilt.declared(suite, file, ["--only=a"], {}) == ["a"]
+    assert tilt.declared(suite, file, [], {}) == {"a": [], "b": []}
+    assert tilt.declared(suite, file, ["--only=a"], {}) == {"a": []}
+
+
+def test_the_objects_that_tilt_itself_applies_are_named(
+    program: Program, suite: Settings, write: Callable[[str], Path]
+):
+    file = write(
+        f"allow_k8s_contexts('{suite.cluster.context}')\n"
+        "k8s_yaml(blob('apiVersion: v1\\nkind: Pod\\nmetadata: {name: a, namespace: b}\\n"
+        "spec: {containers: [{name: c, image: d}]}\\n---\\napiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: e}\\n'))\n"
+    )
+    assert tilt.declared(suite, file, [], {}) == {
+        "a": [tilt.Applied("Pod", "a", "b")],
+        "uncategorized": [tilt.Applied("ConfigMap", "e", "")],
+    }
 
 
 def test_an_error_of_the_tiltfile_is_exit_code_5_with_its_text(

@@ -31,17 +31,17 @@ def ready(desk: Desk) -> Desk:
 
 @pytest.mark.parametrize("words", [("tilt.up", "--intercept", WWW), ("intercept", WWW)])
 def test_a_request_reaches_the_process_on_this_machine(ready: Desk, words: tuple[str, ...]):
-    def answers(**headers: str) -> str:
+    def answers(slot: str = "") -> str:
         """Who answers a request; the team's own process does not say."""
-        return str(request(ready.box, HOST, **headers).get("answered_by", "local"))
+        return str(request(ready.box, HOST, X_Ameide_Agent=slot).get("answered_by", "local"))
 
     before = answers()
     with catalogue_port(3001), ready.started(*words) as run:
-        assert until(lambda: answers(X_Ameide_Agent="ada") == "local" or run.process.poll() is not None, 60), run.said
+        assert until(lambda: answers("ada") == "local" or run.process.poll() is not None, 60), run.said
         assert run.process.poll() is None, run.said
         assert until(lambda: answers() == before, 30)  # a colleague's request
         run.end(signal.SIGINT)
-        assert until(lambda: answers(X_Ameide_Agent="ada") == before, 30), answers(X_Ameide_Agent="ada")
+        assert until(lambda: answers("ada") == before, 30), answers("ada")
     assert "no release of yours" in ready.inv("tilt.down").stdout
 
 
@@ -88,6 +88,33 @@ def test_a_release_of_the_teams_own_tiltfile_has_a_holder(ready: Desk, colleague
     assert ready.inv("tilt.down", env=colleague).returncode == 0
     assert releases(ready) == {}
     assert "no release of yours" in ready.inv("tilt.down").stdout
+
+
+def test_a_release_that_a_command_of_the_tiltfile_makes_has_a_holder(ready: Desk, colleague: dict[str, str]):
+    chart = "name: cache\nversion: 0.1.0\napiVersion: v2\n"
+    ready.repos.commit("core", "tilt/cache/Chart.yaml", chart.encode())
+    ready.repos.commit(
+        "core",
+        "tilt/cache/templates/config.yaml",
+        b"""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+""",
+    )
+    tiltfile = (ready.repos.core / "Tiltfile").read_bytes()
+    command = b"local_resource('cache', cmd='helm upgrade --install team-cache tilt/cache')\n"
+    ready.repos.commit("core", "Tiltfile", tiltfile + command)
+    for _ in range(2):
+        done = ready.inv("tilt.ci", "--", "--only=cache")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert releases(ready) == {"team-cache": "ada"}
+    refused = ready.inv("tilt.ci", "--", "--only=cache", env=colleague)
+    assert refused.returncode == 1
+    assert "the release team-cache is held by ada" in refused.stdout
+    assert releases(ready) == {"team-cache": "ada"}
+    assert ready.inv("tilt.down", "--only", "team-cache").returncode == 0
+    assert releases(ready) == {}
 
 
 def test_a_killed_deploy_is_removed(ready: Desk):

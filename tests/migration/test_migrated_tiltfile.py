@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from starlark_harness import Result, TiltfileError, evaluate
-from tests.migration.conftest import Pair
+from tests.migration.conftest import Pair, blocks
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,22 @@ def test_an_intercept_can_be_started_beside_a_release(finished: Pair):
     started = read(finished, "--only=graph", "--intercept=www-ameide-platform")
     assert {"apps-graph-tilt", "intercept-www-ameide-platform"} <= set(started.enabled)
     assert "apps-www-ameide-platform-tilt" not in started.enabled
+
+
+@pytest.mark.parametrize(
+    ("fault", "path", "named"),
+    [
+        ("own-intercept", "Tiltfile", "config.define_bool('intercept')"),
+        ("parse-elsewhere", "tilt/settings.tilt", "config.parse()"),
+    ],
+)
+def test_a_tiltfile_that_cannot_take_an_intercept_blocks_with_its_line(
+    pair: Callable[..., Pair], fault: str, path: str, named: str
+):
+    repos = pair(fault)
+    lines = (repos.core / path).read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if named in text)
+    assert ("Tiltfile", "custom", f"{path}:{line}") in blocks(repos.plan((1, 2, 3)))
 
 
 def test_a_single_release_can_be_selected(finished: Pair):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +18,7 @@ from sandbox import control
 from tasks.core import ports
 from tests.made import settings
 from tests.migration.desk import Desk
-from tests.world import until
+from tests.world import Started, until
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,7 @@ def test_trials_are_recorded_and_count_for_their_commit_only(desk: Desk):
 
 
 def releases(desk: Desk) -> list[str]:
-    """Return the releases of Tilt in the cluster, whoever holds them."""
+    """Return the releases of Tilt in the cluster, of every holder."""
     listed = desk.run("helm", "list", "--all", "--short", "--namespace", "ameide")
     assert listed.returncode == 0, listed.stderr
     return [name for name in listed.stdout.split() if name.endswith("-tilt")]
@@ -81,15 +83,21 @@ def test_what_a_trial_made_is_taken_away_and_what_was_there_stays(desk: Desk):
     assert releases(desk) == ["apps-www-ameide-tilt"]
 
 
+def has_begun_or_ended(desk: Desk, run: Started, has_begun: Callable[[Desk], object]) -> bool:
+    return bool(has_begun(desk)) or run.process.poll() is not None
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_trial_takes_away_what_it_made(desk: Desk, number: int):
     desk.env["REMOTE_DEV_TILT__PORT"] = str(ports.free())
     assert desk.inv("setup").returncode == 0
     assert desk.inv("tp.quit").returncode == 0
     place = ("--core", str(desk.repos.core), "--gitops", str(desk.repos.gitops))
-    for key, has_begun in (("VAL-11", lambda: bool(releases(desk))), ("VAL-12", lambda: is_connected(desk))):
+    begun: dict[str, Callable[[Desk], object]] = {"VAL-11": releases, "VAL-12": is_connected}
+    for key, has_begun in begun.items():
         with desk.started("migrate.phase5", *place, "--only", key, "--yes") as run:
-            assert until(lambda begun=has_begun: begun() or run.process.poll() is not None, 120), run.said
+            assert until(partial(has_begun_or_ended, desk, run, has_begun), 120), run.said
+            assert run.process.poll() is None, run.said
             assert run.end(number, wait=120) != 0, run.said
         assert releases(desk) == []
         assert not is_connected(desk)

@@ -124,6 +124,6 @@ def _verb_of_config(node: cst.Call) -> str:
 
 
 def _first_word(node: cst.Call) -> str:
-    """The literal that is its first argument; empty when there is none."""
+    """The literal that is its first argument; empty without one."""
     first = node.args[0].value if node.args else None
     return content(first) if isinstance(first, cst.SimpleString) else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from starlark_harness import Manifest, Result
 from starlark_harness.model import Command
 
@@ -58,6 +60,7 @@ def _local(m: Manifest) -> dict[str, Any]:
 
 def _cluster(m: Manifest, result: Result) -> dict[str, Any]:
     return {
+        **({"yaml": yaml.safe_dump_all(m.objects)} if m.objects else {}),
         "timeout": _duration(int(result.settings.get("upsert_timeout", 30))),
         "applyCmd": _spec(m.apply),
         "deleteCmd": _spec(m.delete),

@@ -19,7 +19,7 @@ from tasks.core.process import mark
 from tasks.core.process.processes import started
 from tasks.core.state import store
 
-TRIAL = "INV_TRIAL"  # set by a trial of the migration for what it runs, which it then takes away again
+TRIAL = "INV_TRIAL"  # set by a trial of the migration for what it runs, which is removed after it
 
 
 @dataclass(frozen=True)

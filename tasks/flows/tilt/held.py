@@ -1,4 +1,4 @@
-"""Helm for what Tilt starts: `tilt/bin/helm` hands over each call that may write a release, whoever makes it.
+"""Helm for what Tilt starts: `tilt/bin/helm` hands over each call that may write a release.
 
 A team's own Tiltfile deploys as it likes, for example with `helm_resource`. Its releases get what those of the suite
 get: the guard, a check of the owner and of the baseline, an entry in the journal, and a label.

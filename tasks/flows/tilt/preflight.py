@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from tasks.checks import guard
 from tasks.core.config.catalogue import Service
 from tasks.core.config.settings import Settings
-from tasks.core.errors import FAILED, REFUSED, Problem, Trouble
+from tasks.core.errors import FAILED, REFUSED, Problem, Refused, Trouble
 from tasks.core.plan.change import Change
 from tasks.core.process.running import cancel_on_failure
 from tasks.flows import session
 from tasks.flows.tilt import environment, ownership
 from tasks.flows.tilt.request import Request
 from tasks.tools import base, docker, helm, tilt
+from tasks.tools.tilt import Applied
 
 _FIX, _REFUSED = "fix: ", "refused: "  # the marks of tilt/problems.star
 
@@ -46,6 +47,7 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
         login = pool.submit(lambda: list(_registry_login(s)))
         guarded.result()
         enabled = declared.result()
+        _must_not_apply_the_baseline(s, services, [item for items in enabled.values() for item in items])
         plan = Ready(
             [service for service in services if service.release in enabled],
             [name for name in enabled if name.startswith("intercept-")],
@@ -58,7 +60,19 @@ def ready(s: Settings, request: Request, services: list[Service], *, dry: bool =
     return plan
 
 
-def _declared(s: Settings, request: Request) -> list[str]:
+def _must_not_apply_the_baseline(s: Settings, services: list[Service], applied: list[Applied]) -> None:
+    """Raise Refused for objects of k8s_yaml with the baseline's names: Tilt would apply them over those of Argo CD."""
+    baseline = {name for service in services for name in service.workload_names}
+    here = [item for item in applied if item.namespace in {"", s.cluster.namespace} and item.name in baseline]
+    if here:
+        raise Refused(
+            f"Tilt would overwrite the baseline: {', '.join(f'{item.kind} {item.name}' for item in here[:3])}",
+            why="k8s_yaml overwrites the objects of every owner, and everybody uses those of Argo CD",
+            fix="deploy them as a Helm release with another name (helm_resource), or give the objects other names",
+        )
+
+
+def _declared(s: Settings, request: Request) -> dict[str, list[Applied]]:
     try:
         return tilt.declared(s, environment.tiltfile(s), request.tiltfile_args, environment.environment(s))
     except tilt.Refusal as why:

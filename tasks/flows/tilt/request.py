@@ -35,14 +35,12 @@ class Request:
 def parse(known: Catalogue, only: Iterable[str], intercept: Iterable[str], rest: Sequence[str]) -> Request:
     """Check every name and return the request.
 
-    rest: the words after `--`. With a second `--` the words before it are flags for Tilt.
+    rest: the words after `--`. With a second `--` the words before it are flags for Tilt. What --only names among them may
+    be a resource of a team's own Tiltfile, which is not in the catalogue.
 
     Raises Trouble with the nearest names for an unknown one, and for an intercept of a service without ports.
     """
     flags, args = _split_at_dashes(rest)
-    for flag in ("--only", "--intercept"):
-        for word in _values(args, flag):
-            _service(known, word, flag)
     request = Request(
         _services(known, only, "--only"), _services(known, intercept, "--intercept"), tuple(flags), tuple(args)
     )

@@ -38,11 +38,17 @@ def test_the_words_before_a_second_pair_of_dashes_are_flags_for_tilt():
     assert request.tiltfile_args == ["--only=graph"]
 
 
-@pytest.mark.parametrize("rest", [["--only=grahp"], ["--only", "grahp"], ["--only=graph,grahp"], ["--intercept=grahp"]])
-def test_names_after_the_dashes_are_checked_too(rest: list[str]):
+@pytest.mark.parametrize("rest", [["--intercept=grahp"], ["--intercept", "graph,grahp"]])
+def test_services_to_intercept_after_the_dashes_are_checked_too(rest: list[str]):
     with pytest.raises(Trouble) as why:
         asked(rest=rest)
     assert why.value.fix == "did you mean graph?"
+
+
+@pytest.mark.parametrize("rest", [["--only=cache"], ["--only", "cache"], ["--only=graph,cache"]])
+def test_what_only_names_after_the_dashes_may_be_a_resource_of_the_teams_own(rest: list[str]):
+    """The Tiltfile refuses what it does not know, with the nearest names."""
+    assert asked(rest=rest).tiltfile_args == rest
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one():

@@ -21,6 +21,7 @@ from tasks.flows.tilt.request import Request
 from tasks.flows.tilt.watch import Watcher
 from tasks.tools import docker, helm, tilt
 from tasks.tools.helm import Release
+from tasks.tools.tilt import Applied
 from tests.tasks.flows import fakes
 from tests.tasks.flows.fakes import Workstation
 
@@ -33,9 +34,9 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Workstation:
     """A place where the Tiltfile enables one release and one intercept, and Docker needs a login."""
     workstation = fakes.workstation(monkeypatch, telepresence__slot="ada")
 
-    def declared(s: object, tiltfile: object, args: object, env: object) -> list[str]:
+    def declared(s: object, tiltfile: object, args: object, env: object) -> dict[str, list[Applied]]:
         workstation.ask("declared")
-        return [WWW, "intercept-graph", "uncategorized"]
+        return {WWW: [], "intercept-graph": [], "uncategorized": [Applied("ConfigMap", "graph-own", "")]}
 
     def releases(s: object, holder: str) -> list[Release]:
         workstation.ask("releases")
@@ -72,8 +73,29 @@ def test_helm_and_docker_matter_only_when_something_is_deployed(
     here.failing = {question: ToolError(f"{question} failed")}
     with pytest.raises(ToolError, match=f"{question} failed"):
         asked(here)
-    monkeypatch.setattr(tilt, "declared", lambda s, file, args, env: ["intercept-graph"])
+    monkeypatch.setattr(tilt, "declared", lambda s, file, args, env: {"intercept-graph": []})
     assert asked(here) == preflight.Ready([], ["intercept-graph"], [])
+
+
+@pytest.mark.parametrize(
+    ("applied", "refused"),
+    [
+        (Applied("Deployment", "graph", ""), True),
+        (Applied("Service", "www-ameide", "team"), True),
+        (Applied("Deployment", "apps-graph", "team"), True),
+        (Applied("Deployment", "graph", "elsewhere"), False),
+        (Applied("Deployment", "graph-tilt", ""), False),
+    ],
+)
+def test_objects_of_k8s_yaml_with_the_baselines_names_are_refused(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, applied: Applied, refused: bool
+):
+    monkeypatch.setattr(tilt, "declared", lambda s, file, args, env: {"x": [applied]})
+    if not refused:
+        assert asked(here).releases == []
+        return
+    with pytest.raises(Refused, match=f"overwrite the baseline: {applied.kind} {applied.name}"):
+        asked(here)
 
 
 def test_production_is_raised_first(here: Workstation):
