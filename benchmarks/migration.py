@@ -20,20 +20,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import Row, of
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 10_000, 20_000, 100_000)
 _CHILD = """
-import json, resource, sys, time
+import json, os, resource, sys, time
 sys.path.insert(0, {root!r})
 from migration import cli as commands
 from tasks.core import ui
 ui.say = ui.talk = lambda text="": None
 ui.progress = lambda *args, **more: None
 import invoke.collection  # so that its import is not measured
-began = time.perf_counter()
+began, used = time.perf_counter(), [os.times()[n] for n in range(4)]
 asked = commands.Flags({core!r}, {gitops!r}, yes=True)
 code = 0
 try:
@@ -41,13 +42,25 @@ try:
 except SystemExit as left:
     code = left.code or 0
 took = time.perf_counter() - began
-print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, code]))
+cpu = sum(os.times()[n] - used[n] for n in range(4))  # of this process and of its children
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, cpu, code]))
 """
+
+
+class Run(NamedTuple):
+    """What one command took: seconds, MB, seconds of processors including its children."""
+
+    seconds: float
+    memory: float
+    cpu: float
 
 
 @dataclass
 class Measured:
-    """Results of one pair of repositories. Times in seconds per run; memory in MB, the peak of all runs."""
+    """Results of one pair of repositories. Times in seconds per run; memory in MB, the peak of all runs.
+
+    at_once: phase 4 in the repository in which phase 1 has just run, relative to git
+    """
 
     files: int
     deleted: int = 0
@@ -56,6 +69,7 @@ class Measured:
     status: list[float] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)
     memory: float = 0.0
+    at_once: float = 0.0
 
     @property
     def deletion(self) -> list[float]:
@@ -86,6 +100,13 @@ def run(quick: bool) -> list[Row]:
             of("migrate.status with everything done", one.status, "s", None, note),
             of(
                 "migrate.phase4, to git rm -r and commit", one.deletion, "x", 1.5 if one.files >= 20_000 else None, gone
+            ),
+            of(
+                "migrate.phase4 right after phase 1, to git rm -r and commit",
+                [one.at_once],
+                "x",
+                1.5 if one.files >= 20_000 else None,
+                gone,
             ),
             of("migrate.phase4", one.phase4, "s", None, note),
             of("peak memory of any command", [one.memory], "MB", 300, note),
@@ -118,7 +139,7 @@ def measure(files: int, runs: int) -> Measured:
             for work in ("ours", "plain") if turn % 2 == 0 else ("plain", "ours"):
                 if work == "ours":
                     before = git(ours / core, "rev-parse", "HEAD").strip()
-                    seconds, memory = suite(ours / core, ours / gitops, "commands.phase(asked, 4)")
+                    seconds, memory, _ = suite(ours / core, ours / gitops, "commands.phase(asked, 4)")
                     found.phase4.append(seconds)
                     found.memory = max(found.memory, memory)
                     names = git(ours / core, "diff", "--name-only", "-z", "--diff-filter=D", before, "HEAD")
@@ -129,16 +150,25 @@ def measure(files: int, runs: int) -> Measured:
             shutil.rmtree(plain.parent)
             if turn < runs - 1:
                 shutil.rmtree(ours.parent)
+        found.at_once = _at_once(folder, core, gitops, gone)
         suite(ours / core, ours / gitops, "commands.phase(asked, 5)")
         places = (ours / core, ours / gitops)
         for _ in range(runs + 1):
             for place in places:
                 git(place, "status")
-            seconds, memory = suite(*places, "commands.status(asked)")
+            seconds, memory, _ = suite(*places, "commands.status(asked)")
             found.memory = max(found.memory, memory)
             found.status.append(seconds)
             found.asked.append(timed(lambda: [git(p, "status") for p in places]))
     return found
+
+
+def _at_once(folder: Path, core: str, gitops: str, gone: list[str]) -> float:
+    """Phase 4 in the very repository that the phases before it wrote, relative to git in a copy of it."""
+    plain = _copy(folder, "plain")
+    removed = timed(partial(remove, plain / core, gone))
+    shutil.rmtree(plain.parent)
+    return suite(folder / "pair" / core, folder / "pair" / gitops, "commands.phase(asked, 4)").seconds / removed
 
 
 @contextmanager
@@ -172,16 +202,16 @@ def _copy(folder: Path, name: str) -> Path:
     return place
 
 
-def suite(core: Path, gitops: Path, call: str) -> tuple[float, float]:
-    """Run one command of the suite in a new Python; return seconds without its start, and MB. Raises when it is blocked."""
+def suite(core: Path, gitops: Path, call: str) -> Run:
+    """Run one command of the suite in a new Python, whose start does not count. Raises when it is blocked."""
     code = _CHILD.format(root=str(ROOT), core=str(core), gitops=str(gitops), call=call)
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"{call} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    seconds, memory, left = json.loads(done.stdout.splitlines()[-1])
+    seconds, memory, cpu, left = json.loads(done.stdout.splitlines()[-1])
     if left == 3:
         raise RuntimeError(f"{call} was refused")
-    return float(seconds), float(memory)
+    return Run(float(seconds), float(memory), float(cpu))
 
 
 def timed(work: Callable[[], object]) -> float:

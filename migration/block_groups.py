@@ -72,8 +72,8 @@ class BlockGroup:
         """Return the first places, each in another file where there are several, and how many more there are."""
         by_place = self.reason in (Reason.REFERENCED, Reason.CONSUMED, Reason.DIVERGED) or len(self.blocks) == 1
         places = list(dict.fromkeys(block.where if by_place else shown(block.path) for block in self.blocks))
-        first = {_file(place): place for place in reversed(places)}.values()
-        return _some([*reversed(first), *(place for place in places if place not in first)])
+        first = {_file(place): place for place in reversed(places)}  # the first place of each file
+        return _some(sorted(places, key=lambda place: first[_file(place)] != place))
 
     def fix(self, offered: set[str]) -> str:
         """Return how to remove the blocks. offered: the words of `--accept` that were shown before; they are not repeated."""
@@ -118,12 +118,22 @@ def _follows(block: Block) -> bool:
 
 
 def _distinct(results: Sequence[StepResult]) -> Iterator[tuple[str, Block]]:
-    seen: set[Block] = set()
+    """Each block with its first step. What blocks the copy of a file blocks its deletion as well: that is one block."""
+    seen: set[tuple[str, ...]] = set()
     for result in results:
         for block in result.blocks:
-            if block not in seen:
-                seen.add(block)
+            cause = (block.reason, *_parties(block))
+            if cause not in seen:
+                seen.add(cause)
                 yield result.key, block
+
+
+def _parties(block: Block) -> list[str]:
+    """What must be the same in two blocks that are one: two files that compete each name the other one."""
+    if block.reason is Reason.DIVERGED:
+        return sorted((block.path, block.where))
+    is_about_place = block.reason in (Reason.REFERENCED, Reason.CONSUMED)
+    return [block.path, block.where if is_about_place else ""]
 
 
 def _file(place: str) -> str:

@@ -35,7 +35,7 @@ def destinations(simulation: Simulation, key: str = "") -> dict[str, str]:
 
 
 def chosen_twin(mapping: Mapping, path: str) -> str:
-    """The twin that goes to the destination of this file instead of it, as the mapping decided; empty if there is none.
+    """The twin that goes to the destination of this file instead of it, as the mapping decided; empty without one.
 
     The decision holds also after one of the two was deleted.
     """
@@ -76,13 +76,16 @@ def _find_rivals(simulation: Simulation) -> Rivals:
             rivals.undecided[one], rivals.undecided[other] = other, one
     for paths in _sharing_a_destination(simulation):
         staying = [path for path in paths if not simulation.accepted(path)] or paths[:1]
-        rivals.lost.update(path for path in paths if path not in staying)
-        files = simulation.core.tree.files
-        for path in staying:
-            rival = next((other for other in staying if files[other] != files[path]), "")
-            if rival:
-                rivals.undecided[path] = rival
+        rivals.lost |= {*paths} - {*staying}
+        rivals.undecided |= _differing(simulation, staying)
     return rivals
+
+
+def _differing(simulation: Simulation, paths: list[str]) -> dict[str, str]:
+    """Each of these files with one that differs from it."""
+    files = simulation.core.tree.files
+    pairs = [(path, other) for path in paths for other in paths if files[path] != files[other]]
+    return dict(pairs)
 
 
 def _differing_twins(simulation: Simulation) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from migration.line_counts import rewritten
 from migration.mapping import Mapping, glob
 from migration.model import Block, StepResult, TreeChange
 from migration.references.argo_consumers import Consumers
-from migration.references.removal import Removal
+from migration.references.removal import Removal, is_glob
 from migration.references.search import References
 from migration.render import readable
 from migration.simulation import Simulation
@@ -143,21 +143,27 @@ def references(simulation: Simulation, path: str) -> list[Referrer]:
     A path that no longer exists is searched for as well. Applications that sync from the path are included.
     """
     tree = simulation.core.tree
-    area = path if path in tree or "*" in path or "?" in path else _folder(path)
+    area = path if path in tree or is_glob(path) else _folder(path)
     doomed = set(matching(tree, area))
-    index = References(simulation, [*(p for row in simulation.mapping.cleanups.values() for p in row.paths), area])
-    survivors = [p for p in tree.files if p not in doomed]
+    areas = [area for row in simulation.mapping.cleanups.values() for area in row.paths]
+    index = References(simulation, [*areas, area])
+    survivors = [name for name in tree.files if name not in doomed]
     rows = index.to(Removal(tree, doomed), survivors) if doomed else index.naming(area, survivors)
     referrers = [Referrer(r.where, r.target, r.kind, r.text, r.sure, r.holds) for r in rows]
-    consumers = Consumers(simulation)
-    possible = [c for c in consumers.possible if any(is_possibly_consumed(simulation, c, path) for path in doomed)]
-    known = [c for c in consumers.known if any(consumers.covers(c, path) for path in doomed)]
-    kind = "Argo CD Application"
-    referrers += [Referrer(c.where, c.path, kind, c.repo_url, True, True) for c in known]
-    referrers += [
-        Referrer(c.where, c.path, kind, f"{c.repo_url}; {consumers.why_unknown}", False, True) for c in possible
-    ]
+    referrers += _consumers(simulation, doomed)
     return sorted(referrers, key=lambda referrer: (referrer.where, referrer.target))
+
+
+def _consumers(simulation: Simulation, doomed: set[str]) -> Iterator[Referrer]:
+    """The Applications that sync from these paths, and those in core's own files that may be live."""
+    consumers, kind = Consumers(simulation), "Argo CD Application"
+    for consumer in consumers.known:
+        if any(consumers.covers(consumer, path) for path in doomed):
+            yield Referrer(consumer.where, consumer.path, kind, consumer.repo_url, True, True)
+    for consumer in consumers.possible:
+        if any(is_possibly_consumed(simulation, consumer, path) for path in doomed):
+            text = f"{consumer.repo_url}; {consumers.why_unknown}"
+            yield Referrer(consumer.where, consumer.path, kind, text, False, True)
 
 
 def diffs(plan: MigrationPlan) -> Iterator[str]:

@@ -41,6 +41,8 @@ class _Conversion(NamedTuple):
 
 def obstacles(simulation: Simulation, copies: Mapping[str, str]) -> dict[str, Obstacle]:
     """Return the sources that cannot be copied, each with the obstacle. copies: path in core -> path in gitops"""
+    if not copies:
+        return {}
     core, gitops = simulation.core.facts, simulation.gitops.facts
     here, there = _conversions(core.git, copies), _conversions(gitops.git, copies.values())
     found = {}
@@ -53,8 +55,6 @@ def obstacles(simulation: Simulation, copies: Mapping[str, str]) -> dict[str, Ob
 
 def _conversions(git: Git, paths: Iterable[str]) -> dict[str, _Conversion]:
     asked = list(dict.fromkeys(paths))
-    if not asked:
-        return {}
     data = b"".join(encode(path) + b"\0" for path in asked)
     words = iter(decode(git.feed(data, "check-attr", "-z", "--stdin", *_ATTRIBUTES)).split("\0"))
     found: dict[str, dict[str, str]] = {path: {} for path in asked}

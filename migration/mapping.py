@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -224,12 +224,16 @@ class Mapping(_Row, frozen=True, dict=True):
         """What each step deletes. What moves or is superseded and no row lists is deleted by a step of its own."""
         rows = {row.step: row for row in self.cleanup if row.step != OTHER_CLEANUP}
         own = [row for row in self.cleanup if row.step == OTHER_CLEANUP]
-        paths = [path for row in own for path in row.paths]
+        paths = [*(path for row in own for path in row.paths), *self._unlisted]
+        title = own[0].title if len(own) == 1 else ""
+        return rows | ({OTHER_CLEANUP: Cleanup(paths=paths, title=title)} if paths else {})
+
+    @property
+    def _unlisted(self) -> Iterator[str]:
+        """What moves or is superseded and no `cleanup` row lists."""
         listed = [area for row in self.cleanup for area in row.paths]
         sources = [move.source.replace("{env}", "*") for move in self.moves] + [row.path for row in self.superseded]
-        paths += [path for path in dict.fromkeys(sources) if not any(covers_area(area, path) for area in listed)]
-        title = next((row.title for row in own if row.title), "") if len(own) == 1 else ""
-        return rows | ({OTHER_CLEANUP: Cleanup(paths=paths, title=title)} if paths else {})
+        return (path for path in dict.fromkeys(sources) if not any(covers_area(area, path) for area in listed))
 
     def cleanup_of(self, key: Key) -> Cleanup | None:
         """Return what this step deletes."""
@@ -249,6 +253,7 @@ def covers_area(area: str, text: str) -> bool:
     return area == text or covering(area)(text) or (area.endswith("/") and text.startswith(area))
 
 
+@lru_cache(maxsize=4096)
 def glob(text: str) -> re.Pattern[str]:
     """Return the pattern of a glob. A folder ending in `/` covers all below it; `*` and `?` match no `/`, `**` does."""
     out, place = [], 0

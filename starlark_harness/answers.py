@@ -29,6 +29,7 @@ _VALUES = (
     "tcp_socket_action", "link", "port_forward", "location", "text_input", "bool_input", "choice_input", "hidden_input",
 )  # fmt: skip
 _NAMES = ("name", "ref", "workload", "new_name", "resource", "configPaths", "objects")
+ROOT = "/checkout"  # where the repository seems to be
 _RENDERED = "rendered: "  # the start of the text that helm() and kustomize() return
 
 
@@ -120,8 +121,6 @@ class Answers:
 
     def _inside(self, path: str) -> str:
         """The path relative to the root of the repository."""
-        from starlark_harness.survey import ROOT
-
         return posixpath.relpath(self._absolute(path), ROOT)
 
     def _exists(self, path: str) -> bool:
@@ -154,7 +153,7 @@ class Answers:
     def _listdir(self, directory: str, recursive: bool = False) -> list[str]:
         inside = self._inside(directory)
         found = [path for path in self._folder(inside) if recursive or "/" not in path[len(inside) + 1 :]]
-        return [self._absolute("/".join(["", "checkout", path])) for path in found]
+        return [self._absolute(f"{ROOT}/{path}") for path in found]
 
     def _load_dynamic(self, path: str) -> Any:
         raise Refusal(f"load_dynamic('{path}') is not known to the survey")

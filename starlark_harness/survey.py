@@ -15,12 +15,11 @@ from typing import Any
 
 import starlark
 
-from starlark_harness.answers import Answers
+from starlark_harness.answers import ROOT, Answers
 from starlark_harness.evaluate import TiltfileError
 from starlark_harness.marked_lines import with_marked_lines
 from starlark_harness.model import Refusal, Stop
 
-ROOT = "/checkout"
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/home/user", "USER": "user", "SHELL": "/bin/sh"}
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.StructType])
 _PLACE = re.compile(r"\s*(?:\*|-->) (.+?):(\d+)(?:,|:)")

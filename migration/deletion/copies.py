@@ -32,10 +32,11 @@ class _Target:
 
 @dataclass(frozen=True)
 class _Copy:
-    """What must be at a path of gitops so that a file of core may be deleted."""
+    """What must be at a path of gitops so that a file of core may be deleted. twin: the file that was chosen instead."""
 
     place: str
     entry: Entry
+    twin: str = ""
 
 
 def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts: Verdicts) -> None:
@@ -48,21 +49,25 @@ def check_copies(simulation: Simulation, destinations: dict[str, str], verdicts:
     changed = {path: place for path, place in destinations.items() if target.tree.files.get(place) != source[path]}
     earlier = _earlier_entries(simulation, target, list(changed.values()))
     missing = {path: place for path, place in changed.items() if (place, source[path]) not in earlier}
-    copies = {path: _Copy(place, source[path]) for path, place in destinations.items() if path not in missing}
-    twins = _copies_of_twins(simulation, missing, target, earlier)
-    _explain_missing(simulation, {p: place for p, place in missing.items() if p not in twins}, target, verdicts)
-    unpushed = _unpushed(simulation, copies | twins, target.known_commit)
-    for path, copy in (copies | twins).items():
+    copies = _copies_of_twins(simulation, missing, target, earlier)
+    _explain_missing(simulation, {p: place for p, place in missing.items() if p not in copies}, target, verdicts)
+    copies |= {path: _Copy(place, source[path]) for path, place in destinations.items() if path not in missing}
+    unpushed = _unpushed(simulation, copies, target.known_commit)
+    for path, copy in copies.items():
         if path in unpushed:
             push = f"git -C {shlex.quote(str(simulation.gitops.facts.folder))} push"
             verdicts.refuse(path, Reason.UNPUSHED, copy.place, push)
-        elif path in twins:
-            twin = chosen_twin(simulation.mapping, path)
-            verdicts.prove(path, ProofKind.SUPERSEDED, f"the mapping decided for {twin}, at gitops:{copy.place}")
         else:
-            state = "was at" if path in changed else "is at"
-            verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{copy.place} in {target.commit[:12]}")
+            _prove(verdicts, path, copy, target)
     _keep_rivals(simulation, verdicts)
+
+
+def _prove(verdicts: Verdicts, path: str, copy: _Copy, target: _Target) -> None:
+    if copy.twin:
+        verdicts.prove(path, ProofKind.SUPERSEDED, f"the mapping chose {copy.twin}, at gitops:{copy.place}")
+    else:
+        state = "is at" if target.tree.get(copy.place) == copy.entry else "was at"
+        verdicts.prove(path, ProofKind.COPIED, f"{state} gitops:{copy.place} in {target.commit[:12]}")
 
 
 def _copies_of_twins(
@@ -74,7 +79,7 @@ def _copies_of_twins(
         twin, copy = chosen_twin(simulation.mapping, path), target.tree.get(place)
         is_copied = twin not in source or source[twin] == copy or (place, source[twin]) in earlier
         if twin and copy is not None and is_copied:
-            copies[path] = _Copy(place, copy)
+            copies[path] = _Copy(place, copy, twin)
     return copies
 
 

@@ -18,7 +18,7 @@ def check_references(
 ) -> None:
     """Block the files that a remaining file needs.
 
-    A blocked file remains too, and needs others: repeat with the newly blocked files until there are none. Each file is
+    A blocked file remains too, and needs others: repeat with the newly blocked files until nothing changes. Each file is
     looked at once. What is already blocked is reported again for each remaining file that refers to it, so that one run
     shows all that is to be done.
 

@@ -63,11 +63,3 @@ class Verdicts:
         blocks = self.blocks.setdefault(path, [])
         if block not in blocks:
             blocks.append(block)
-
-    def is_accepted(self, path: str) -> bool:
-        """Will the content of this file be lost because the user accepted that?
-
-        This says nothing about references to the file: they are waived by accepting the file that holds them.
-        """
-        proof = self.proofs.get(path)
-        return proof is not None and proof.kind is ProofKind.ACCEPTED

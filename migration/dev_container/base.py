@@ -11,11 +11,11 @@ from typing import Any
 
 from migration.dev_container.compose import Read, resolved, service_of
 from migration.dev_container.hooks import Hooks, folder_of
+from migration.edit.dockerfile import is_official
 from migration.edit.dockerfile_syntax import Dockerfile
 
 _IMAGES_OF_THE_SPEC = re.compile(r"mcr\.microsoft\.com/(?:vscode/)?devcontainers/([\w-]+)")
 _THEIR_USERS = {"typescript-node": "node", "javascript-node": "node", "universal": "codespace"}  # the others: vscode
-_OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?[\w.-]+(?:[:@][^/]*)?$")  # golang:1.22; they run as root
 _IN_LABEL = re.compile(r"devcontainer\.metadata.*?remoteUser\\?\"\s*:\s*\\?\"([\w-]+)", re.DOTALL)
 
 
@@ -36,7 +36,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Base:
-    """image: of a container that is not built; service: of Compose, with the files that define it"""
+    """image: of a container without a build; service: of Compose, with the files that define it"""
 
     image: str = ""
     build: Build | None = None
@@ -45,7 +45,7 @@ class Base:
     compose: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def dockerfile(self, read: Read) -> Dockerfile | None:
-        """The Dockerfile that it is built from; None when there is none in core."""
+        """The Dockerfile that it is built from; None when core does not have it."""
         data = read(self.build.dockerfile) if self.build and self.build.is_inside else None
         if self.build is None or data is None:
             return None
@@ -133,7 +133,7 @@ def _from_metadata(base: Base, read: Read) -> str:
 def _from_image(base: Base, read: Read) -> str:
     dockerfile = base.dockerfile(read)
     user = dockerfile.user(base.build.target) if dockerfile and base.build else ""
-    return user or ("root" if _OFFICIAL.match(_image(base, read)) else "")
+    return user or ("root" if is_official(_image(base, read)) else "")
 
 
 def _image(base: Base, read: Read) -> str:

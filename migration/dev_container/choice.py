@@ -23,7 +23,7 @@ _NAMED = re.compile(r"\.devcontainer/[^/]+/devcontainer\.json")
 
 @dataclass(frozen=True)
 class Choice:
-    """path: the file that is migrated, empty when there is none or it is not clear; others: those that stay as they are"""
+    """path: the file that is migrated, empty without a clear one; others: those that stay as they are"""
 
     path: str
     others: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from typing import Any
 
 INSIDE = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
@@ -72,19 +73,16 @@ class Hooks:
 
     def scripts(self, command: Command) -> list[str]:
         """The files that the command runs, as paths from the root of core. What runs after a `cd` is not known."""
-        found: list[str] = []
-        for part in _PARTS.split(command.script):
-            words = _words(part)
-            while words and (words[0] in _BEFORE or re.match(r"\w+=", words[0])):
-                words.pop(0)
-            if words[:1] in (["cd"], ["pushd"]):
-                break
-            if words and words[0] in _INTERPRETERS:
-                words = [word for word in words[1:] if not word.startswith("-")]
-            name = _ROOTS.sub("", words[0]) if words else ""
-            if "/" in name and not re.search(r"^[/~]|[$*]", name):
-                found.append(posixpath.normpath(posixpath.join(self._folder_of(command), name)))
-        return [path for path in found if not path.startswith("..")]
+        before_cd = takewhile(
+            lambda words: words[:1] not in (["cd"], ["pushd"]), map(_run, _PARTS.split(command.script))
+        )
+        names = [_ROOTS.sub("", words[0]) for words in before_cd if words]
+        paths = [
+            posixpath.normpath(posixpath.join(self._folder_of(command), name))
+            for name in names
+            if "/" in name and not re.search(r"^[/~]|[$*]", name)
+        ]
+        return [path for path in paths if not path.startswith("..")]
 
     def _folder_of(self, command: Command) -> str:
         return "" if command.hook == "initializeCommand" else self.at  # it runs on the host
@@ -149,6 +147,14 @@ def with_setup(value: Any, script: str) -> Any:
     if re.search(r"[#\n\\]|<<", value):
         return f"{ours}; {value}"  # a comment would take the bracket with it
     return f"({value.strip()}) && {ours}"
+
+
+def _run(part: str) -> list[str]:
+    """The words of a simple command, from the program or script that it runs."""
+    words = list(dropwhile(lambda word: word in _BEFORE or re.match(r"\w+=", word), _words(part)))
+    if words[:1] and words[0] in _INTERPRETERS:
+        return [word for word in words[1:] if not word.startswith("-")]
+    return words
 
 
 def _words(part: str) -> list[str]:

@@ -20,11 +20,11 @@ _NO_APT = re.compile(
     r"|cgr\.dev/|wolfi|nixos/|photon|azurelinux|mariner|^scratch$"
 )
 _OTHER_PACKAGES = re.compile(r"\b(?:apk add|dnf|microdnf|yum|zypper|pacman|tdnf)\b")
-_WITH_APT = re.compile(
-    r"mcr\.microsoft\.com/(?:vscode/)?devcontainers/"
-    r"|(?:docker\.io/)?(?:library/)?"
-    r"(?:debian|ubuntu|buildpack-deps|golang|python|ruby|node|rust|openjdk|eclipse-temurin|php|perl|gcc|elixir|erlang)(?:[:@]|$)"
+_OFFICIAL = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(?:alpine|debian|ubuntu|buildpack-deps|golang|python|ruby|node|rust|openjdk|eclipse-temurin"
+    r"|php|perl|gcc|elixir|erlang|maven|gradle)(?:[:@]|$)"
 )
+_OF_THE_SPECIFICATION = re.compile(r"mcr\.microsoft\.com/(?:vscode/)?devcontainers/")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,13 @@ def has_no_apt(image: str) -> bool:
 
 def has_apt(image: str) -> bool:
     """Is this image known to have apt?"""
-    return _WITH_APT.match(image.lower()) is not None and not has_no_apt(image)
+    is_known = is_official(image) or _OF_THE_SPECIFICATION.match(image.lower()) is not None
+    return is_known and not has_no_apt(image)
+
+
+def is_official(image: str) -> bool:
+    """Is this an official image of Docker Hub? Their containers run as root."""
+    return _OFFICIAL.match(image.lower()) is not None
 
 
 def stage_has_no_apt(dockerfile: Dockerfile, target: str) -> bool:

@@ -126,7 +126,7 @@ class Dockerfile:
         return chain[-1].image if chain else ""
 
     def user(self, target: str = "") -> str:
-        """The user that the stage's last USER names, or that of a stage it is built from; empty when there is none."""
+        """The user that the stage's last USER names, or that of a stage it is built from; empty without one."""
         for stage in self.chain(target):
             users = stage.texts("USER")
             if users:

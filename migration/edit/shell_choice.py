@@ -121,13 +121,16 @@ def choose(
 
 def _changed_folders(script: Sequence[Statement], dropped: Sequence[Statement], kept: set[Statement]) -> list[Lines]:
     """Each `cd` in what is dropped, when a command that stays runs in that folder."""
-    found: list[Lines] = []
-    for statement in (s for s in dropped if s not in kept):
-        moves = [c for c in commands(statement) if c.changes_folder] if not statement.function else []
-        following = next((s for s in script if s in kept and s.first > statement.first and not _defines(s)), None)
-        if moves and following is not None and not _changes_folder(following):
-            found.append(Lines(moves[-1].first, moves[-1].last, moves[-1].text))
-    return found
+    gone = [s for s in dropped if s not in kept and not s.function]
+    moves = {s.first: [c for c in commands(s) if c.changes_folder] for s in gone}
+    last = [(first, of[-1]) for first, of in moves.items() if of]
+    return [Lines(c.first, c.last, c.text) for first, c in last if _runs_below(script, kept, first)]
+
+
+def _runs_below(script: Sequence[Statement], kept: set[Statement], line: int) -> bool:
+    """Does a kept command run below this line, before another `cd`?"""
+    following = next((s for s in script if s in kept and s.first > line and not _defines(s)), None)
+    return following is not None and not _changes_folder(following)
 
 
 def _without_function(

@@ -84,8 +84,9 @@ def _make_index(checkout: Checkout, files: _Files, old: str, new: str, edits: Ma
     if files.index.exists():
         shutil.copyfile(files.index, files.fresh_index)
     git, index = checkout.git, files.fresh_index
-    found = hidden.bits(git.read(*hidden.LISTING)) if files.index.exists() else {}
-    git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
+    with git.start(*hidden.LISTING).gather() as listing:
+        git.read("read-tree", "-i", "-m", old, new, GIT_INDEX_FILE=str(index))
+        found = hidden.bits(listing.result())
     lost = _recorded(checkout) | {path: bits for path, bits in found.items() if path in edits}
     hidden.keep(git, index, {path: bits for path, bits in lost.items() if edits.get(path)})
     lost = {path: bits for path, bits in lost.items() if not edits.get(path)}

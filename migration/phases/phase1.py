@@ -37,10 +37,13 @@ def copy_files(key: str) -> Callable[[Draft], None]:
         rivals = find_rivals(simulation)
         occupied = [path for path, place in absent.items() if place in gitops]
         old_versions = simulation.core.facts.ever([simulation.core.facts.at], occupied) if occupied else set()
-        converted = obstacles(simulation, absent)
-        for path, place in absent.items():
-            if (place, core[path]) in earlier or path in rivals.lost:
-                continue  # gitops had the copy and has changed it since, or another file takes this place
+        going = {  # not what gitops had and has changed since, or where another file takes the place
+            path: place
+            for path, place in absent.items()
+            if (place, core[path]) not in earlier and path not in rivals.lost
+        }
+        converted = obstacles(simulation, going)
+        for path, place in going.items():
             if path in converted:
                 draft.block(path, Reason.CUSTOM, *converted[path])
                 continue

@@ -71,7 +71,7 @@ def simplify_start_scripts(draft: Draft) -> None:
 
 
 def _container(draft: Draft) -> Hooks | None:
-    """The commands of the dev container; None when there is none to migrate."""
+    """The commands of the dev container; None without one to migrate."""
     choice = choose(draft)
     if not choice.path:
         if not draft.blocks:

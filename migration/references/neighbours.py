@@ -21,9 +21,9 @@ _NEEDS_NOTHING = re.compile(
 )
 # The paths in such a file are relative to a folder that is given at the build, often one above it.
 _BUILD = re.compile(r"(?:^|/)(?:Dockerfile|Containerfile)[^/]*$|\.Dockerfile$")
-# In a program, a word that is also the name of a folder is no path.
+# In a program, a word that is also the name of a folder does not mean the folder.
 _PROGRAM = re.compile(r"\.(?:go|py|[cm]?[jt]sx?|vue|java|kt|rs|rb|cs|c|cc|h|cpp)$")
-_MANY_BYTES = 200_000  # a larger file is data: single words in it are no paths
+_MANY_BYTES = 200_000  # a larger file is data: its single words do not mean paths
 _TOKEN = re.compile(rb"[\w.@+*~/-]+")
 _PLAIN = re.compile(r"[\w.@+~-]+", re.ASCII)
 # An import omits the extension.

@@ -51,22 +51,27 @@ def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
     if not terms.in_data(data) or is_binary(data):
         return []
     text = data.decode("utf-8-sig", "surrogateescape")
-    scanner = _Scanner(path, text, terms)
     scanned: dict[tuple[int, str], ScannedPath] = {}
-    worth_scanning = scanner.lines(text)
-    for number, code, comment in split_comments(path, text) if worth_scanning else ():
-        if number not in worth_scanning:
-            continue
-        for part, is_comment in ((code, False), (comment, True)):
-            for pattern, kind, sure in scanner.candidates(part, is_comment):
-                known = scanned.get((number, pattern))
-                if known is None or (sure and not known.sure):
-                    line = part.strip()[:_MAX_TEXT]
-                    scanned[number, pattern] = ScannedPath(number, pattern, kind, sure, is_comment, line)
+    for one in _scan_lines(path, text, terms):
+        known = scanned.get((one.line, one.pattern))
+        if known is None or (one.sure and not known.sure):
+            scanned[one.line, one.pattern] = one
     if terms.is_near and path.endswith(".py"):
         for one in _imports(path, text):
             scanned.setdefault((one.line, one.pattern), one)
     return list(scanned.values())
+
+
+def _scan_lines(path: str, text: str, terms: SearchTerms) -> Iterator[ScannedPath]:
+    scanner = _Scanner(path, text, terms)
+    worth_scanning = scanner.lines(text)
+    if not worth_scanning:
+        return
+    for number, code, comment in split_comments(path, text):
+        if number in worth_scanning:
+            for part, is_comment in ((code, False), (comment, True)):
+                for pattern, kind, sure in scanner.candidates(part, is_comment):
+                    yield ScannedPath(number, pattern, kind, sure, is_comment, part.strip()[:_MAX_TEXT])
 
 
 def _imports(path: str, text: str) -> Iterator[ScannedPath]:
@@ -153,7 +158,12 @@ class _Scanner:
             if token not in self.terms.emptied and self.terms.in_token(token):
                 yield from self._resolve(token, self.kind)
             yield from self._below_entered(token)
-        if self.terms.is_near and not is_comment:
+        if not is_comment:
+            yield from self._bare(text)
+
+    def _bare(self, text: str) -> Iterator[_Candidate]:
+        """The names without a slash that name a file or folder near this file."""
+        if self.terms.is_near:
             for name in bare_names(self.path, text):
                 yield from self._relative(name, self.kind)
 

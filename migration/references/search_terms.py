@@ -109,8 +109,14 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
             name = parent.rpartition("/")[2]
             line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
     emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
-    groups = (line_texts, shares, emptied, areas, _file_texts(shares, emptied), submodules)
-    return SearchTerms(*(tuple(sorted(group)) for group in groups))
+    return SearchTerms(
+        line_texts=tuple(sorted(line_texts)),
+        parents=tuple(sorted(shares)),
+        emptied=tuple(sorted(emptied)),
+        areas=tuple(sorted(areas)),
+        file_texts=tuple(sorted(_file_texts(shares, emptied))),
+        submodules=tuple(sorted(submodules)),
+    )
 
 
 def _file_texts(parents: Iterable[str], emptied: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from sandbox.legacy import faults_written as written
 from sandbox.legacy.faults_containers import CONTAINERS
 from sandbox.legacy.faults_git import GIT
 from sandbox.legacy.faults_needs import NEED_FAULTS
+from sandbox.legacy.faults_proofs import PROOFS
 from sandbox.legacy.faults_references import REFERENCES
 from sandbox.legacy.faults_scan import SCAN
 from sandbox.legacy.faults_suite import SUITE
@@ -43,6 +44,7 @@ FAULTS: tuple[Fault, ...] = (
     *TILT,
     *SCAN,
     *NEED_FAULTS,
+    *PROOFS,
     Fault("decoys", "words and paths that only look like references", write=written.decoys),
     Fault("team-lines", "postCreate.sh has additional lines of a team", write=written.team_lines),
     Fault("broken-tiltfile", "the Tiltfile has a syntax error", write=written.broken_tiltfile),

@@ -9,6 +9,7 @@ import pytest
 from migration import applications
 from migration.engine import MigrationPlan
 from migration.model import Consumer
+from sandbox.legacy.faults_proofs import UNPUSHED_FOLDER
 from sandbox.legacy.faults_written import VICTIMS
 from tasks.core.errors import Trouble
 from tests.migration.conftest import Pair, blocks
@@ -64,18 +65,14 @@ def test_accept_does_not_waive_a_change_of_core_that_is_not_committed(ready: Pai
     assert path not in deleted(plan)
 
 
-def test_accept_of_a_referenced_folder_deletes_no_file_whose_copy_is_not_pushed(pair: Callable[..., Pair]):
-    """The copies of a whole folder are committed in gitops and not pushed. Accepting the folder is not a push."""
-    repos = pair(remotes=True)
-    assert repos.run(1) == 3  # stops before the push
-    copied = set(repos.git("core", "ls-tree", "-r", "--name-only", "HEAD", "infra/kubernetes/scripts/").splitlines())
-    assert len(copied) > 1
-    pinned = repos.git("gitops", "rev-parse", "HEAD")
-    repos.git("core", "update-index", "--cacheinfo", f"160000,{pinned},gitops/ameide-gitops")
-    repos.git("core", "commit", "--quiet", "-m", "pin by hand")
-    plan = repos.plan((4,), accept=["infra/kubernetes/scripts/"])
-    assert {path for path, reason in without_references(plan) if reason == "unpushed"} >= copied
-    assert not copied & deleted(plan).keys()
+@pytest.mark.parametrize("accepted", [UNPUSHED_FOLDER, "scripts/ops/all.sh"])
+def test_accept_of_a_folder_or_of_a_reference_to_it_is_not_a_push(pair: Callable[..., Pair], accepted: str):
+    repos = pair("unpushed-folder", remotes=True)
+    files = set(repos.git("core", "ls-files", UNPUSHED_FOLDER).splitlines())
+    assert len(files) > 1
+    plan = repos.plan((4,), accept=[accepted])
+    assert {path for path, reason in without_references(plan) if reason == "unpushed"} == files
+    assert not files & deleted(plan).keys()
 
 
 def test_an_accepted_file_whose_copy_is_proven_is_not_lost(ready: Pair):

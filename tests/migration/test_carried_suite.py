@@ -10,9 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from migration import carried_suite
+from sandbox import control
 from sandbox.legacy.faults_suite import CONFIG_PACKAGE, OWN_TASKS
+from starlark_harness import evaluate
 from tasks.core import origin
 from tasks.core.repository import repository_root
 from tests.migration.conftest import Pair, blocks
@@ -43,7 +46,13 @@ def test_core_gets_the_daily_suite_and_the_migration_and_nothing_else():
 
 def test_without_the_migration_it_is_small():
     daily = {p: data for p, (_, data) in carried_suite.files(Path("/"))[0].items() if not p.startswith(MIGRATION)}
-    assert sum(data.count(b"\n") for p, data in daily.items() if p.endswith(".py")) < 20_400
+    assert sum(data.count(b"\n") for p, data in daily.items() if p.endswith(".py")) < 20_450
+
+
+def test_all_that_the_tiltfile_loads_or_runs_is_carried():
+    carried, _ = carried_suite.files(Path("/nonexistent"))
+    wanted = {str(p.relative_to(repository_root())) for p in (repository_root() / "tilt").rglob("*") if p.is_file()}
+    assert wanted <= carried.keys(), "add it to tasks/.carried"
 
 
 def test_it_says_whose_it_is():
@@ -94,15 +103,27 @@ def test_a_config_folder_of_the_team_stays_the_teams(pair: Callable[..., Pair], 
     assert {p for p in files if p.startswith("config/")} == CONFIG_PACKAGE.keys()
     assert {f"{HIDDEN}/settings.yaml", f"{HIDDEN}/schema/settings.json"} <= {*files}
     assert f"{HIDDEN}/settings.local.yaml" in (repos.core / ".gitignore").read_text().splitlines()
+    assert repos.plan((2,)).pending is False
     core = cloned(repos.core, tmp_path)
     assert inv(core, "--list").returncode == 0
-    state = {"REMOTE_DEV_STATE": str(tmp_path / "state"), "HOME": str(tmp_path)}
-    found = json.loads(inv(core, "status", "--json", **state).stdout)
-    assert "error" not in found
-    (core / HIDDEN / "settings.yaml").write_text("clutser: {}\n")
-    refused = inv(core, "setup", "--dry-run", **state)
-    assert f"{HIDDEN}/settings.yaml:1" in refused.stderr
-    assert repos.plan((2,)).pending is False
+    read = evaluate(core / "Tiltfile", (), context=context_in(core), env={"HOME": "/home/x"})
+    assert [name for name in read.manifests if name.startswith("intercept-")]
+    box = control.up()
+    try:
+        found = json.loads(inv(core, "status", "--json", **box.env).stdout)
+        assert "error" not in found
+        planned = json.loads(inv(core, "setup", "--dry-run", "--json", **box.env).stdout)
+        assert "error" not in planned
+        (core / HIDDEN / "settings.yaml").write_text("clutser: {}\n")
+        refused = inv(core, "setup", "--dry-run", **box.env)
+        assert f"{HIDDEN}/settings.yaml:1" in refused.stderr
+    finally:
+        control.down(box)
+
+
+def context_in(core: Path) -> str:
+    """The cluster's context in the hidden settings."""
+    return str(yaml.safe_load((core / HIDDEN / "settings.yaml").read_text())["cluster"]["context"])
 
 
 @pytest.mark.slow

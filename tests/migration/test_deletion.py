@@ -91,7 +91,7 @@ def test_an_application_in_gitops_that_syncs_a_path_to_delete_is_a_consumer(pair
 def test_a_dry_run_of_phase_4_on_an_unmigrated_pair_writes_nothing(pair: Callable[..., Pair], capsys):
     repos = pair()
     before = fingerprint(repos.folder, Path.home())
-    assert code_of(lambda: cli.phase(repos.flags(dry=True), 4)) == 3
+    assert code_of(lambda: cli.phase(repos.flags(dry=True, verbose=True), 4)) == 3
     assert fingerprint(repos.folder, Path.home()) == before
     said = capsys.readouterr().out
     assert "Makefile:8" in said

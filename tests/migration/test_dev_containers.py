@@ -102,7 +102,7 @@ def test_the_user_is_the_one_of_the_container(core: Core, files: Files, user: st
     assert f"/home/{user}/.azure" in written(plan, ".devcontainer/Dockerfile")
 
 
-@pytest.mark.parametrize("image", ["golang:1.24", "ghcr.io/other/dev:1"])
+@pytest.mark.parametrize("image", ["golang:1.24", "ghcr.io/other/dev:1", "our-own-image"])
 def test_a_user_that_is_root_or_not_known_blocks_and_nothing_assumes_one(core: Core, image: str):
     plan = core({MAIN: f'{{"image": "{image}"}}'}).plan((2,))
     assert step(plan, "DC-11").state is State.BLOCKED

@@ -224,8 +224,9 @@ def test_without_a_git_identity_status_works_and_commits_are_refused(
 def test_a_block_is_a_problem_with_its_place_and_its_fix(pair: Callable[..., Pair]):
     path, other = "tools/bootstrap/configs/dev.yaml", "infra/environments/dev/bootstrap.yaml"
     blocks = {block.path: block for result in pair("two-sources").plan((1,)).results for block in result.blocks}
-    fix = f"keep one of the two files, or accept both: --accept {path}"
-    assert blocks[path] == Block.at(path, Reason.DIVERGED, other, fix)
+    accept = f"--accept {path} or --accept {other}"
+    fix = f"make them equal, list twins in `decided` of config/migration.yaml, or accept the loss of one: {accept}"
+    assert blocks[path] == Block.at(path, Reason.DIVERGED, other, fix, path)
     assert blocks[path].problem == Problem(f"{path} is blocked: diverged", why=other, fix=fix, code=REFUSED)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from migration import mapping_file
 from migration.engine import MigrationPlan
 from migration.mapping import Mapping
+from sandbox.legacy.faults_proofs import TAKEN
 from tasks.core.plan.outcome import State
 from tests.migration.conftest import Pair, blocks
 
@@ -48,11 +49,9 @@ def everything_done(plan: MigrationPlan) -> bool:
 
 
 def test_a_file_of_gitops_with_other_content_differs(pair: Callable[..., Pair]):
-    repos = pair()
-    repos.commit("gitops", "scripts/common.sh", b"a script of gitops\n")
-    path = "infra/kubernetes/scripts/common.sh"
-    assert blocks(repos.plan((1,))) == {(path, "differs", "gitops:scripts/common.sh")}
-    assert blocks(repos.plan((1,), accept=[path])) == set()
+    repos = pair("destination-taken")
+    assert blocks(repos.plan((1,))) == {(TAKEN, "differs", "gitops:scripts/common.sh")}
+    assert blocks(repos.plan((1,), accept=[TAKEN])) == set()
 
 
 def test_undecided_twins_both_stay(pair: Callable[..., Pair]):

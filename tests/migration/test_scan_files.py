@@ -170,3 +170,11 @@ def test_every_text_comes_back_as_it_was(text: str, tmp_path: Path):
     (tmp_path / "m.yaml").write_text(written)
     kept = mapping_file.read(tmp_path / "m.yaml").kept[0]
     assert (kept.path, kept.reason) == (f"{text}/", text)
+
+
+def test_a_folder_config_of_the_team_stays_the_teams(tmp_path: Path):
+    core = make(tmp_path / "core", {**FILES, "config/crd.yaml": MANIFEST})
+    cli.init(str(core), "", yes=False, json=False, dry=False)
+    assert [path.name for path in (core / "config").iterdir()] == ["crd.yaml"]
+    assert configuration.folder_of(core) == core / ".remote-first" / "config"
+    assert configuration.settings_for(core).cluster.name == "change-me"

@@ -40,8 +40,7 @@ def test_a_row_with_a_title_of_its_own_does_not_claim_it_too_early(ready: Pair):
 
 
 def test_a_partial_copy_counts_what_is_in_gitops(pair: Callable[..., Pair]):
-    repos = pair()
-    repos.commit("gitops", "scripts/common.sh", b"a script of gitops\n")
+    repos = pair("destination-taken")
     count = len(repos.git("core", "ls-files", "infra/kubernetes/scripts/", "infra/kubernetes/policies/").splitlines())
     title = f"infra/kubernetes/scripts/ and infra/kubernetes/policies/: {count - 1} of {count} files are in gitops"
     assert step(repos.plan((1,)), "INFRA-10").title == title

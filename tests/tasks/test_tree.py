@@ -150,7 +150,9 @@ def test_every_task_and_flag_that_a_text_names_exists(tree: dict):
                     continue  # docs and hints may name a migration that is over
                 where = f"{path.relative_to(ROOT)}:{number}: inv {task}"
                 assert task in known, where
-                flags = {f"--{name}" for a in known[task].args.values() for name in a.names} | {"--help"}
+                arguments = known[task].args.values()
+                flags = {f"--{name}" for a in arguments for name in a.names} | {"--help"}
+                flags |= {f"--no-{a.name}" for a in arguments if a.default is True}  # Invoke's inverse of a flag
                 assert set(re.findall(r" (--[a-z-]+)", words)) <= flags, f"{where}{words}"
                 seen += 1
     assert seen > 200

@@ -119,20 +119,13 @@ def _network(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
 
 def _user(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     user = str(config.get("remoteUser") or config.get("containerUser") or "")
+    fix = 'set "remoteUser" to a user of the image that is not root, such as "vscode"'
     if user in {"root", "0"}:
-        yield missing(
-            "user",
-            "root: telepresence 2.31 resolves no name as root in a container",
-            fix='set "remoteUser" to another user of the image, such as "vscode"',
-        )
+        yield missing("user", "root: telepresence 2.31 resolves no name as root in a container", fix=fix)
     elif user:
         yield ok("user", user)
     else:
-        yield unknown(
-            "user",
-            "remoteUser is not set: the image decides",
-            fix='set "remoteUser" to a user of the image, such as "vscode"',
-        )
+        yield unknown("user", "remoteUser is not set: the image decides", fix=fix)
 
 
 def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
@@ -141,48 +134,37 @@ def _docker(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     if "docker-outside-of-docker" in features or "docker-in-docker" in features or mounted:
         yield ok("docker engine", "provided by a feature or a mount")
     else:
-        yield warning(
-            "docker engine",
-            "Tilt could not build images; intercepts work",
-            fix='add "ghcr.io/devcontainers/features/docker-outside-of-docker:1": {} to "features"',
-        )
+        fix = 'add "ghcr.io/devcontainers/features/docker-outside-of-docker:1": {} to "features"'
+        yield warning("docker engine", "Tilt could not build images; intercepts work", fix=fix)
+
+
+def _home(config: dict[str, Any]) -> str:
+    user = str(config.get("remoteUser") or config.get("containerUser") or "vscode")
+    return "/root" if user == "root" else f"/home/{user}"
+
+
+def _mount_text(mount: object) -> str:
+    return ",".join(f"{key}={value}" for key, value in mount.items()) if isinstance(mount, dict) else str(mount)
 
 
 def _volumes(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
-    user = str(config.get("remoteUser") or config.get("containerUser") or "vscode")
-    home = "/root" if user == "root" else f"/home/{user}"
-    mounts = [
-        ",".join(f"{k}={v}" for k, v in m.items()) if isinstance(m, dict) else str(m)
-        for m in config.get("mounts") or []
-    ]
+    home, mounts = _home(config), list(map(_mount_text, config.get("mounts") or []))
     for folder in (".azure", ".kube"):
         subject = f"volume for ~/{folder}"
         own = next((m for m in mounts if re.search(rf"target=[^,]*/{re.escape(folder)}(,|$)", m)), "")
+        volume = f"source=remote-dev{folder.replace('.', '-')}-{_PER_CLONE},target={home}/{folder},type=volume"
         if not own:
-            yield missing(
-                subject,
-                "the login would be lost when the container is rebuilt",
-                fix=f'add "source=remote-dev{folder.replace(".", "-")}-${{devcontainerId}},'
-                f'target={home}/{folder},type=volume" to "mounts"',
-            )
+            text = "the login would be lost when the container is rebuilt"
+            yield missing(subject, text, fix=f'add "{volume}" to "mounts"')
         elif "type=bind" in own:
-            yield warning(
-                subject,
-                "mounted from the host: logins of a Mac or Windows host do not work here",
-                fix="use a volume",
-            )
+            text = "mounted from the host: logins of a Mac or Windows host do not work here"
+            yield warning(subject, text, fix="use a volume")
         elif _FREE_TEXT.search(own.partition("target=")[0]):
-            yield missing(
-                subject,
-                "its name contains the folder's, in which a blank or an umlaut is not valid",
-                fix=f"use {_PER_CLONE} in its source instead",
-            )
+            text = "its name contains the folder's, in which a blank or an umlaut is not valid"
+            yield missing(subject, text, fix=f"use {_PER_CLONE} in its source instead")
         elif _PER_CLONE not in own:
-            yield missing(
-                subject,
-                "two clones would share it: `az account set` in one changes the other",
-                fix=f"put {_PER_CLONE} into its source",
-            )
+            text = "two clones would share it: `az account set` in one changes the other"
+            yield missing(subject, text, fix=f"put {_PER_CLONE} into its source")
         else:
             yield ok(subject, "a volume of this clone")
 
@@ -198,9 +180,8 @@ def _host_name(s: Settings, config: dict[str, Any]) -> Iterator[Finding]:
     name = next((w.partition("=")[2] for w in _run_arguments(config) if w.startswith("--hostname=")), "")
     fix = f'add "--hostname=dev-{_PER_CLONE}" to "runArgs"'
     if not name:
-        yield warning(
-            "host name", "a container id: it changes with each rebuild, and with it the owner's name", fix=fix
-        )
+        text = "a container id: it changes with each rebuild, and with it the owner's name"
+        yield warning("host name", text, fix=fix)
     elif _FREE_TEXT.search(name):
         yield missing("host name", "contains the folder's name, in which a blank or an umlaut is not valid", fix=fix)
     else:

@@ -226,3 +226,19 @@ def test_a_kill_between_converted_files_is_finished(
         assert "finished" in write.resume(checkout)
     assert content(folder) == before
     assert git(folder, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("name", ["refs/heads/main.lock", "HEAD.lock"])
+def test_a_lock_that_appears_meanwhile_restores_everything_and_stays(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    place, old, new, wanted, _ = prepared(repo)
+    before, lock = content(repo), repo / ".git" / name
+    swap_after_staging(monkeypatch, lock.touch)
+    with pytest.raises(ToolError, match=lock.name):
+        write.move(place, old, new, wanted, time.time_ns())
+    assert lock.exists()
+    assert content(repo) == before
+    lock.unlink()
+    assert git(repo, "rev-parse", "HEAD") == old
+    assert git(repo, "status", "--porcelain", "-uno") == ""

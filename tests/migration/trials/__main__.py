@@ -29,15 +29,21 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     asked = parser.parse_args()
     rows = yaml.safe_load(REPOSITORIES.read_text())
-    outcomes = []
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="trials-") as scratch:
         place = asked.keep or Path(scratch)
-        for name, row in rows.items():
-            for variant in [{}, *row.pop("variants", [])] if asked.only in name else []:
-                outcomes.append(_tried(name, {**row, **variant}, asked.mirrors, place))
-    if not asked.only:
-        PAGE.write_text(page(outcomes))
+        for name, row in _chosen(rows, asked.only):
+            outcomes.append(_tried(name, row, asked.mirrors, place))
+            if not asked.only:
+                PAGE.write_text(page(outcomes))
     return int(any(outcome.faults for outcome in outcomes))
+
+
+def _chosen(rows: dict[str, dict[str, object]], word: str) -> list[tuple[str, dict[str, object]]]:
+    """The trials: first every repository with the mapping as it is proposed, then the variants."""
+    chosen = [(name, row) for name, row in rows.items() if word in name]
+    variants = [(name, {**row, **variant}) for name, row in chosen for variant in row.get("variants", [])]  # type: ignore[attr-defined]
+    return chosen + variants
 
 
 def _tried(name: str, row: dict[str, object], mirrors: Path, place: Path) -> Outcome:

@@ -74,7 +74,7 @@ class Deletion:
         return frozenset(names | {posixpath.splitext(name)[0] for name in names})
 
     def resolve(self, place: str) -> str:
-        """The deleted path or vanished folder at this place; empty when there is none."""
+        """The deleted path or vanished folder at this place; empty when nothing was deleted there."""
         return place if place in self.files or place in self.folders else ""
 
 
