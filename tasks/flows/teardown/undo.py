@@ -84,7 +84,14 @@ def _end_daemons(s: Settings) -> None:
 
 
 def _end_process(entry: Entry) -> None:
-    """End the process group, if it is still the recorded one: its pid may have been reused."""
-    if group := entry.group:
+    """End the process group, if it is still the recorded one: its pid may have been reused.
+
+    What a Tilt has started leads sessions of its own, and may still deploy a release.
+    """
+    if entry.data.get("name") == "tilt":
+        from tasks.flows.tilt import orphans
+
+        orphans.stop(entry)
+    elif group := entry.group:
         foreground.end_group(group)
     journal.forget(entry)
