@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +75,8 @@ def infrastructure(plan: MigrationPlan) -> list[str]:
     rules = simulation.mapping.infrastructure
     excepted = any_glob(kept.path for kept in rules.exceptions).match
     by_path, candidate = any_glob(rules.paths).match, any_glob([*rules.paths, *rules.manifests]).match
-    by_content: dict[str, list[str]] = {}
     infra: list[str] = []
+    manifests: dict[str, list[str]] = {}
     for path, entry in simulation.core.facts.tree.files.items():
         # Most files are no candidate: that is checked first.
         if not candidate(path) or excepted(path) or path in simulation.own or entry.mode == GITLINK:
@@ -83,13 +84,20 @@ def infrastructure(plan: MigrationPlan) -> list[str]:
         if by_path(path):
             infra.append(path)
         else:
-            by_content.setdefault(entry.oid, []).append(path)
-    if rules.content:
-        content = re.compile(rules.content.encode(), re.MULTILINE)
-        found = {oid for oid, paths in by_content.items() if _begins_with(simulation.core.facts, paths[0], content)}
-        found |= {oid for oid, data in simulation.core.blobs.many(by_content.keys() - found) if content.search(data)}
-        infra.extend(path for oid in found for path in by_content[oid])
-    return sorted(infra)
+            manifests.setdefault(entry.oid, []).append(path)
+    return sorted([*infra, *_by_content(plan, manifests)])
+
+
+def _by_content(plan: MigrationPlan, manifests: dict[str, list[str]]) -> Iterator[str]:
+    """The files whose content is infrastructure. manifests: blob -> its paths."""
+    core, rule = plan.simulation.core, plan.simulation.mapping.infrastructure.content
+    if not rule:
+        return
+    content = re.compile(rule.encode(), re.MULTILINE)
+    found = {oid for oid, paths in manifests.items() if _begins_with(core.facts, paths[0], content)}
+    found |= {oid for oid, data in core.blobs.many(manifests.keys() - found) if content.search(data)}
+    for oid in found:
+        yield from manifests[oid]
 
 
 def _begins_with(facts: Facts, path: str, content: re.Pattern[bytes]) -> bool:

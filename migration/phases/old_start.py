@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migration.dev_container.choice import chosen
 from migration.edit.doc_sections import section_in
 from migration.edit.documents import container
-from migration.git.objects import GITLINK, SYMLINK
+from migration.git.objects import GITLINK, SYMLINK, Entry
 from migration.mapping import Mapping, any_glob
 from migration.simulation import Draft
 
@@ -72,13 +72,7 @@ def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
     if words is None:
         return
     never = tuple(draft.simulation.mapping.never)
-    candidates = {
-        path: entry.oid
-        for path, entry in core.tree.files.items()
-        if path.endswith((".md", ".mdx", ".rst", ".adoc"))
-        and _is_document(path, never)
-        and entry.mode not in {SYMLINK, GITLINK}
-    }
+    candidates = {path: entry.oid for path, entry in core.tree.files.items() if _is_document(path, entry, never)}
     contents = dict(core.blobs.many(dict.fromkeys(candidates.values())))
     literals = _literals(draft.simulation.mapping)
     for path, oid in sorted(candidates.items()):
@@ -90,5 +84,7 @@ def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
             yield path, [number for number, _ in found], list(dict.fromkeys(word for _, word in found))
 
 
-def _is_document(path: str, never: tuple[str, ...]) -> bool:
+def _is_document(path: str, entry: Entry, never: tuple[str, ...]) -> bool:
+    if not path.endswith((".md", ".mdx", ".rst", ".adoc")) or entry.mode in {SYMLINK, GITLINK}:
+        return False
     return _DOCUMENTS.match(path) is not None and not path.startswith(never) and not _HISTORY.search(path)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,16 +40,16 @@ def main() -> int:
     return int(any(outcome.faults for outcome in outcomes))
 
 
-def _chosen(rows: dict[str, dict[str, object]], word: str) -> list[tuple[str, dict[str, object]]]:
+def _chosen(rows: dict[str, dict[str, Any]], word: str) -> list[tuple[str, dict[str, Any]]]:
     """The trials: first every repository with the mapping as it is proposed, then the variants."""
     chosen = [(name, row) for name, row in rows.items() if word in name]
     variants = [
         (name, {**row, "expected": {}, **variant}) for name, row in chosen for variant in row.get("variants", [])
-    ]  # type: ignore[attr-defined]
+    ]
     return chosen + variants
 
 
-def _tried(name: str, row: dict[str, object], mirrors: Path, place: Path) -> Outcome:
+def _tried(name: str, row: dict[str, Any], mirrors: Path, place: Path) -> Outcome:
     variant = str(row.get("name", ""))
     folder = place / "-".join([name.replace("/", "+"), *variant.split()])
     folder.mkdir(parents=True)
