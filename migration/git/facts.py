@@ -127,7 +127,9 @@ class Facts:
     def holding(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> set[str]:
         """Return the regular files of the planned commit with one of the words in their text.
 
-        Git searches, with all processors, and files that .gitattributes calls binary (`-diff`) too: they may be text. where: pathspecs of git that narrow the search
+        Git searches, with all processors, and files that .gitattributes calls binary (`-diff`) too: they may be text.
+
+        where: pathspecs of git that narrow the search
         """
         self.search(words, where)
         result = self._searches[words, where]
