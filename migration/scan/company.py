@@ -76,7 +76,8 @@ def propose(sources: Sources, proposal: Proposal) -> None:
             proposal.person.append(f"settings.yaml: fill in {key}")
     host = str(_value(proposal.settings["registry.host"]))
     kind = "acr" if host.endswith(".azurecr.io") else "docker"
-    proposal.settings["registry.kind"] = Row(kind, True, ("the registry's name",))
+    proof = "the registry's name" if settings["registry.host"] else "nothing in the repository names a registry"
+    proposal.settings["registry.kind"] = Row(kind, settings["registry.host"] is not None, (proof,))
     proposal.person.append("settings.yaml: check guard.production first: what it does not match may be intercepted")
 
 
