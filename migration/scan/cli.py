@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
     place = Path(folder).expanduser().absolute() if folder else made.core / configuration.folder_to_write(made.core)
     texts = made.texts()
     _must_be_accepted(texts)
-    _must_have_no_link(made.core, [place / name for name in texts])
+    _must_have_no_link(made.core, place, texts)
     existing = [name for name in texts if (place / name).exists()]
     if existing and not (yes or dry):
         raise _would_replace(place, existing)
@@ -98,9 +98,9 @@ def _would_replace(place: Path, names: list[str]) -> Trouble:
     )
 
 
-def _must_have_no_link(core: Path, files: list[Path]) -> None:
+def _must_have_no_link(core: Path, place: Path, names: Iterable[str]) -> None:
     """Raise Trouble (3) for a link in core: what it points to is outside, or has another name in git."""
-    for file in files:
+    for file in (place / name for name in names):
         inside = [folder for folder in file.parents if core in folder.parents]
         if link := next((path for path in (*reversed(inside), file) if path.is_symlink()), None):
             raise Trouble(
