@@ -90,12 +90,17 @@ def _placeholder(key: str) -> str:
 
 
 def _cluster(hits: Iterable[Hit]) -> tuple[Row | None, Row | None]:
-    """The cluster and its resource group, as workflows and scripts get its credentials."""
+    """The cluster and its resource group, as workflows and scripts get its credentials.
+
+    `cluster-name:` without a resource group in the same file is that of an action which makes a local cluster.
+    """
+    hits = list(hits)
+    with_group = {hit.path for hit in hits if (action := _ACTION.match(hit.text)) and action[1] == "resource-group"}
     names: list[tuple[str, Hit]] = []
     groups: list[tuple[str, Hit]] = []
     for hit in hits:
         action = _ACTION.match(hit.text)
-        if action:
+        if action and hit.path in with_group:
             (names if action[1] == "cluster-name" else groups).append((action[2], hit))
         elif _CREDENTIALS.search(hit.text):
             names += [(name, hit) for name in _NAMED.findall(hit.text)]
