@@ -38,7 +38,7 @@ def test_all_releases_are_declared(program: Program, core: Path):
     for manifest in deploys:
         assert manifest["ImageTargets"]
         assert manifest["DeployTarget"]["timeout"] == "5m0s"
-        assert manifest["DeployTarget"]["applyCmd"]["args"][-2] == "apply"
+        assert manifest["DeployTarget"]["applyCmd"]["args"][-2] == "tasks.flows.tilt.deploy"
 
 
 @pytest.mark.parametrize(

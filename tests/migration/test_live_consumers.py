@@ -79,7 +79,7 @@ def test_an_application_that_syncs_a_path_to_delete_blocks_it(box: Box, ready: P
     assert block["path"] == f"{DELETED_FOLDER}/"
     assert block["where"].endswith("Application old-scripts")
     # The scripts stay for now, and so does what they name, and what that names.
-    assert [b["where"] for b in blocks if b != block and not b["where"].startswith("infra/kubernetes/")] == []
+    assert [b["where"] for b in blocks if b != block and not b["where"].startswith("infra/")] == []
 
 
 def test_an_application_that_syncs_gitops_or_a_remaining_path_does_not_block(box: Box, ready: Pair):

@@ -106,7 +106,7 @@ def test_a_tiltfile_that_cannot_take_an_intercept_blocks_with_its_line(
     repos = pair(fault)
     lines = (repos.core / path).read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if named in text)
-    assert ("Tiltfile", "custom", f"{path}:{line}") in blocks(repos.plan((1, 2, 3)))
+    assert (path, "custom", f"{path}:{line}") in blocks(repos.plan((1, 2, 3)))
 
 
 def test_a_single_release_can_be_selected(finished: Pair):

@@ -55,11 +55,8 @@ def test_a_step_with_a_blocked_path_names_it(pair: Callable[..., Pair]):
 def test_the_titles_of_a_saved_plan_are_those_of_its_commits(pair: Callable[..., Pair], tmp_path: Path):
     repos, file = pair("argo-consumer"), str(tmp_path / "plan.json")
     assert code_of(lambda: cli.plan(repos.flags(), file)) == 3
-    planned = [
-        f"{commit.key}: {step(repos.plan(), commit.key).title}"
-        for commit in repos.plan().commits
-        if commit.repo == "core"
-    ]
+    plan = repos.plan()
+    planned = [f"{commit.key}: {step(plan, commit.key).title}" for commit in plan.commits if commit.repo == "core"]
     assert code_of(lambda: cli.apply_file(repos.flags(yes=True), file)) == 3
     assert repos.subjects("core")[: len(planned)] == planned[::-1]
     assert any("files deleted" in title for title in planned)
