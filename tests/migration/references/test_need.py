@@ -114,6 +114,9 @@ def doomed_of(texts: dict[str, str], area: str) -> set[str]:
         (".github/workflows/ci.yml", "uses: ./a/action\n", "a/action/action.yml"),
         ("a/package.json", '{"workspaces": ["one", "two"]}', "a/two/package.json"),
         ("a/x.sh", 'DIR=parts\ncat "$DIR/one.txt"\n', "a/parts/one.txt"),
+        ("a/s/x.sh", '. "$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null 2>&1 && pwd)/lib.sh"\n', "a/lib.sh"),
+        ("a/x.sh", ". `dirname $0`/lib.sh\n", "a/lib.sh"),
+        ("a/action.yml", "run: ${{ github.action_path }}/lib.sh\n", "a/lib.sh"),
     ],
 )
 def test_what_a_blocked_or_kept_file_needs_stays(reader: str, text: str, target: str):
