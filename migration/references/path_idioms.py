@@ -26,7 +26,7 @@ DIRNAME = re.compile(
     r"""|\$\{path\.module\}"""
 )
 # Python: Path(__file__).parents[2]; the `.parent.parent` that follows a DIRNAME which is HERE already.
-PARENTS = re.compile(r"\bPath\(__file__\)(?:\.resolve\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
+PARENTS = re.compile(r"\bPath\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
 # Shell: "$DIR"/x, "${DIR}"/x; "$(dirname "$0")"/x after its replacement
 QUOTED_FOLDER = re.compile(r"""["'](\$\w+|\$\{\w+\}|[\x01\x02])["'](?=/)""")
 # Shell: $(cd "$(dirname "$0")/.." && pwd), $(CDPATH= cd -- "$DIR" >/dev/null; pwd -P)
@@ -93,6 +93,10 @@ LABEL = re.compile(r"""(["'])(?:@?//([\w./-]*)(?::([\w./-]+))?|(:[\w.-]+(?::[\w.
 # Brace expansion of the shell: a/{b,c}/d
 BRACES = re.compile(r"([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
 TOKEN = re.compile(r"[^\s\"'`<>|;,()\[\]=&:{}#]+")
+# What may be a path with blanks: a quoted string, the value of a key or of an item, a word with escaped marks
+UNUSUAL = re.compile(
+    r""""([^"\n]+)"|'([^'\n]+)'|(?:^\s*-|:)[ \t]+([^"'\n]+?)\s*$|((?:[^\s"'`;|<>\\]|\\.)*\\[^\n](?:[^\s"'`;|<>\\]|\\.)*)"""
+)
 # Files whose lines are patterns, in which a leading `/` means the root of the repository.
 PATTERN_FILES = re.compile(
     r"(?:^|/)(?:CODEOWNERS|dependabot\.ya?ml|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$"

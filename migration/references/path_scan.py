@@ -161,8 +161,18 @@ class _Scanner:
             if _without_punctuation(token) not in self.terms.single_words and self.terms.in_token(token):
                 yield from self._resolve(token, self.kind)
             yield from self._below_entered(token)
+        yield from self._with_unusual_marks(text)
         if not is_comment:
             yield from self._bare(text)
+
+    def _with_unusual_marks(self, text: str) -> Iterator[_Candidate]:
+        """The paths with a blank, a bracket or another mark that ends a token: quoted, after a key, or with backslashes."""
+        if not self.terms.has_unusual_names:
+            return
+        for match in idioms.UNUSUAL.finditer(text):
+            path = re.sub(r"\\(.)", r"\1", match[match.lastindex or 0].strip())
+            if self.terms.in_line(path) and not idioms.TOKEN.fullmatch(path):
+                yield from self._resolve(path, self.kind)
 
     def _bare(self, text: str) -> Iterator[_Candidate]:
         """The names without a slash that name a file or folder near this file."""
@@ -358,4 +368,5 @@ def _glob_of_regex(token: str) -> str:
 def _without_punctuation(token: str) -> str:
     if token.startswith("."):
         return token.rstrip(".,!?\\")
-    return token.strip(".,!@?*+^~\\%")
+    stripped = token.strip(".,!@?*+^~\\%")
+    return token.rstrip(".,!@?*+^~\\%") if token.startswith("*.") else stripped  # *.sql

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from migration.git.objects import Tree
 from migration.mapping import any_glob, glob
+from migration.references.path_idioms import TOKEN
 from migration.references.removal import is_glob
 
 WILDCARD = "*"  # among the names: a pattern that matches what is near the file
@@ -27,6 +28,7 @@ class SearchTerms:
     submodules: folders whose content is not core's
     is_near:    the file is beside or inside what is deleted; see neighbours.py
     names:      of files and folders near it, which a relative path in it ends in
+    has_unusual_names: a path that may be deleted contains a mark that ends a word in most texts, such as a blank
     """
 
     line_texts: tuple[str, ...]
@@ -38,6 +40,7 @@ class SearchTerms:
     submodules: tuple[str, ...] = ()
     is_near: bool = False
     names: tuple[str, ...] = ()
+    has_unusual_names: bool = False
     _line: re.Pattern[str] = field(init=False, repr=False)
     _words: re.Pattern[str] = field(init=False, repr=False)
     _bytes: tuple[bytes, ...] = field(init=False, repr=False)
@@ -124,7 +127,12 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
         areas=tuple(sorted(areas)),
         file_texts=tuple(sorted(_file_texts(shares, emptied | tops))),
         submodules=tuple(sorted(submodules)),
+        has_unusual_names=any(not TOKEN.fullmatch(path) for area in areas for path in _paths_of(tree, area)),
     )
+
+
+def _paths_of(tree: Tree, area: str) -> Iterable[str]:
+    return tree.under(area) if area.endswith("/") and not is_glob(area) else (area.rstrip("/*"),)
 
 
 def _file_texts(parents: Iterable[str], single_words: Iterable[str]) -> list[str]:
