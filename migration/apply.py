@@ -12,7 +12,7 @@ from pathlib import Path
 from migration import history
 from migration.engine import MigrationPlan
 from migration.git import commit_import, locks, submodule, write
-from migration.git.facts import TAG, TRAILER, UNDO, Facts
+from migration.git.facts import TAG, TRAILER, UNDO, Facts, same_repository
 from migration.git.objects import GITLINK, Entry, Git, decode
 from migration.git.worktree import Checkout
 from migration.model import ChangeKind, Commit, StepResult
@@ -41,10 +41,11 @@ def locked(core: Path, gitops: Path) -> Iterator[MigrationRun]:
     """Lock both repositories and finish what a killed run began."""
     begun = MigrationRun(secrets.token_hex(8))
     with ExitStack() as stack:
-        for folder in (core, gitops):
-            checkout = _checkout(folder, begun.mark)
-            if checkout is None:
-                continue
+        checkouts = [_checkout(folder, begun.mark) for folder in (core, gitops)]
+        found = [checkout for checkout in checkouts if checkout]
+        if len({checkout.git_dir for checkout in found}) < len(found):
+            raise same_repository(core)  # else the run would meet its own lock
+        for checkout in found:
             stack.enter_context(locks.held(checkout.git_dir, begun.mark))
             line = write.resume(checkout)
             if line:

@@ -279,8 +279,13 @@ def look(core: Path, gitops: Path, *, at: dict[str, str] | None = None, hint: st
         for one in looks:
             one.close()
     if first.git_dir == second.git_dir:
-        raise Refused(f"core and gitops are the same repository: {core}", fix="name another: --gitops PATH")
+        raise same_repository(core)
     return first, second
+
+
+def same_repository(core: Path) -> Refused:
+    """The refusal of one repository for both."""
+    return Refused(f"core and gitops are the same repository: {core}", fix="name another: --gitops PATH")
 
 
 def _problems(name: str, folder: Path, git_dir: Path, branch: str, dirty: list[str]) -> Iterable[Problem]:

@@ -31,10 +31,14 @@ _CALL = re.compile(
     r"\b(?:docker_build\w*|custom_build|kustomize|helm|k8s_yaml|load\w*|include|read_\w+|listdir|watch_file|docker_compose|"
     r"templatefile|file|fileset|loadTextContent|loadYamlContent|loadJsonContent|helm_resource)\s*\((.*)"
 )
+# CMake: add_subdirectory(app). Gradle: includeBuild "app". Maven: <module>app</module>
+_PROJECT = re.compile(
+    rf"""(?:\badd_subdirectory\s*\(\s*|\bincludeBuild[\s(]+|<(?:module|relativePath)>\s*)["']?{_NAME}"""
+)
 _STRING = re.compile(r"""["']([\w.@+/-]+)["']""")
 _WORDS = re.compile(r"[\w.@+/-]+")
 _LISTS = re.compile(
-    r"(?:^|/)(?:kustomization\.ya?ml|Kustomization|skaffold\.ya?ml|helmfile[^/]*\.ya?ml|[^/]*compose[^/]*\.ya?ml)$"
+    r"(?:^|/)(?:pnpm-workspace\.ya?ml|kustomization\.ya?ml|Kustomization|skaffold\.ya?ml|helmfile[^/]*\.ya?ml|[^/]*compose[^/]*\.ya?ml)$"
 )
 _DOCKERFILE = re.compile(r"(?:^|/)(?:Dockerfile|Containerfile)[^/]*$|\.Dockerfile$")
 _ALL_WORDS = (_HELM, _KUSTOMIZE, _EMBED)
@@ -42,7 +46,7 @@ _ALL_WORDS = (_HELM, _KUSTOMIZE, _EMBED)
 
 def bare_names(path: str, line: str) -> Iterator[str]:
     """The words of this line of code that name a file or folder."""
-    for rule in (_KEY, _COMMAND):
+    for rule in (_KEY, _COMMAND, _PROJECT):
         yield from (match[1] for match in rule.finditer(line))
     for rule in _ALL_WORDS:
         match = rule.search(line)

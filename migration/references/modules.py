@@ -13,7 +13,8 @@ SCRIPTS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue")
 _ENDINGS = (*SCRIPTS, ".d.ts", ".json", "/index.ts", "/index.tsx", "/index.js", "/index.mjs", "/index.cjs")
 _COMPILED = re.compile(r"\.([cm]?)js(x?)\Z")  # TypeScript imports x.ts by the name of its result, x.js
 _FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)", re.MULTILINE)
-_IMPORT = re.compile(r"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+_IMPORT = re.compile(r"(?:^|;|\b(?:try|else):)[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+_DYNAMIC = re.compile(r"""\b(?:import_module|run_module)\(\s*["'](\.*)([\w.]+)["']""")
 _MOST_NAMES = 50  # of one import statement
 
 
@@ -43,6 +44,9 @@ def python_imports(path: str, text: str) -> Iterator[Import]:
     for statement in _IMPORT.finditer(text):
         modules = [name.split()[0].replace(".", "/") for name in statement[1].split(",") if name.split()]
         yield Import(statement.start(), list(_python_files(path, 0, modules)))
+    for statement in _DYNAMIC.finditer(text):
+        dots, module = statement.groups()
+        yield Import(statement.start(), list(_python_files(path, len(dots), [module.replace(".", "/")])))
 
 
 def _python_files(path: str, dots: int, modules: list[str]) -> Iterator[str]:

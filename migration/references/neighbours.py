@@ -68,7 +68,7 @@ class Neighbours:
         tokens = tokens_of(data)
         if path.endswith(SCRIPTS):  # './x.js' may be x.ts
             tokens |= {token.rpartition(b".")[0] for token in tokens}
-        tokens |= {token.strip(b".") for token in tokens if token[-1:] == b"." or token[:1] == b"."}
+        tokens |= {token.strip(b".@") for token in tokens if token[-1:] == b"." or token[:1] in b".@"}
         names = frozenset(self._beside(path, data, tokens) | self._reached(path, tokens))
         if not names and not path.endswith(".py"):  # imports are looked up without a name
             return self._terms
@@ -85,7 +85,7 @@ class Neighbours:
             names |= {name for raw, name in own.items() if not _PLAIN.fullmatch(name) and raw in data}
         names.discard(posixpath.basename(path))
         if b"//go:embed" not in data and (_PROGRAM.search(path) or len(data) > _MANY_BYTES):
-            names = {name for name in names if "." in name}
+            names = {name for name in names if "." in name or _is_quoted(encode(name), data)}
         return names
 
     def _reached(self, path: str, tokens: set[bytes]) -> set[str]:
@@ -111,6 +111,11 @@ class Neighbours:
         """Is the pattern one of files in such a folder?"""
         parts = [part for part in pattern.partition("*")[0].split("/")[:-1] if part not in {"", ".", ".."}]
         return self._leads(bases, parts) if parts else "." in pattern
+
+
+def _is_quoted(name: bytes, data: bytes) -> bool:
+    """Is the name a whole string, as in `HERE / "data" / "x.json"`?"""
+    return b'"%b"' % name in data or b"'%b'" % name in data
 
 
 def _starts(path: str) -> Iterator[str]:

@@ -14,22 +14,24 @@ HERE, ROOT, UNKNOWN = "\x01", "\x02", "\x03"
 DIRNAME = re.compile(
     # Shell: $(dirname "$0"), $(dirname -- "${BASH_SOURCE[0]}"), $(dirname "$(readlink -f "$0")")
     r"""\$\(\s*dirname\s+(?:--\s+)?"?(?:\$\{?(?:0|BASH_SOURCE(?:\[0\])?)\}?|\$\(\s*(?:readlink|realpath)[^()]*\))"?\s*\)"""
-    # Bash: ${0%/*}, ${BASH_SOURCE[0]%/*}
-    r"""|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}"""
+    # Shell: `dirname $0`
+    r"""|\\?`\s*dirname\s+(?:--\s+)?\\?"?\$\{?(?:0|BASH_SOURCE(?:\[0\])?)\}?\\?"?\s*\\?`"""
+    # Bash: ${0%/*}, ${BASH_SOURCE[0]%/*}. A composite action: ${{ github.action_path }}
+    r"""|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}|\$\{\{\s*github\.action_path\s*\}\}"""
     # Python: dirname(__file__), os.path.dirname(os.path.abspath(__file__))
     r"""|\b(?:os\.path\.)?dirname\(\s*(?:os\.path\.(?:abspath|realpath)\(\s*)?__file__\s*\)?\s*\)"""
     # Python: Path(__file__).resolve().parent. Node.js: __dirname, import.meta.dirname
-    r"""|\bPath\(__file__\)(?:\.resolve\(\))?\.parent\b|\b__dirname\b|\bimport\.meta\.dirname\b"""
+    r"""|\bPath\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent\b|\b__dirname\b|\bimport\.meta\.dirname\b"""
     # Terraform: ${path.module}
     r"""|\$\{path\.module\}"""
 )
 # Python: Path(__file__).parents[2]; the `.parent.parent` that follows a DIRNAME which is HERE already.
-PARENTS = re.compile(r"\bPath\(__file__\)(?:\.resolve\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
+PARENTS = re.compile(r"\bPath\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parents\[(\d)\]|\x01((?:\.parent\b)+)")
 # Shell: "$DIR"/x, "${DIR}"/x; "$(dirname "$0")"/x after its replacement
 QUOTED_FOLDER = re.compile(r"""["'](\$\w+|\$\{\w+\}|[\x01\x02])["'](?=/)""")
 # Shell: $(cd "$(dirname "$0")/.." && pwd), $(CDPATH= cd -- "$DIR" >/dev/null; pwd -P)
 CD_PWD = re.compile(
-    r"""\$\(\s*(?:CDPATH=\S*\s+)?cd\s+(?:--\s+)?"?([^"()]*?)"?\s*(?:>\s*\S+\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"""
+    r"""(?:\$\(|`)\s*(?:CDPATH=\S*\s+)?cd\s+(?:-P\s+|--\s+)*"?([^"()`]*?)"?\s*(?:[12&]?>[>&]*\s*[\w/]+\s*)*(?:&&|;)\s*pwd(?:\s+-P)?\s*(?:\)|`)"""
 )
 # The root of the repository.
 TOPLEVEL = re.compile(
@@ -72,10 +74,30 @@ ENTER = r"(?:\b(?:cd|pushd)\s+(?:--\s+)?|\s-C[\s=]*|\b(?:working[-_]directory|WO
 ENTERED = re.compile(rf"{ENTER}[\"']?([^\s\"'`;&|(){{}}<>,]+)")
 # Before an argument of a command that takes a folder: ls -l a, rm -rf a, COPY a /b, [ -d a ]
 ARGUMENT = r"(?:\b(?:ls|find|rm|cp|mv|tar|rsync|du|tree|test|COPY|ADD)\b[^\n;&|]*?\s|\s-[defrx]\s+)"
+# A folder as the first argument of a command or of a call: rm -rf a, find a -name x, Path("a"), sys.path.insert(0, "a")
+FOLDER_USE = re.compile(
+    rf"""(?:{ENTER}|-?-chdir[= ]|--prefix[= ]|(?:^|[;&|(`]|\b(?:run|script|cmd|command|sudo|RUN|COPY|ADD)\b:?|["'])\s*"""
+    r"""(?:\b(?:ls|find|rm|cp|mv|tar|rsync|du|tree|COPY|ADD)(?:\s+-[\w=-]+)*\s+)"""
+    r"""|\b(?:Path|resolve|listdir|scandir|walk\w*|WalkDir|chdir|readdir\w*|copytree|rmtree|path\.append|path\.insert)\(\s*(?:0,\s*)?)"""
+    r"""["']?([^\s\"'`;&|(){}<>,]+)"""
+)
+# Files whose paths begin in their own folder, never in the root of the repository.
+RELATIVE_FILES = re.compile(
+    r"(?:^|/)(?:kustomization\.ya?ml|Kustomization|[^/]*compose[^/]*\.ya?ml|helmfile[^/]*|Chart\.yaml|[^/]*\.(?:tf|hcl))$"
+)
+# Labels. Bazel: "//a/b", "//a/b:c.bzl" (https://bazel.build/concepts/labels). Gradle: include ':a:b'
+LABEL_FILES = re.compile(
+    r"(?:^|/)(?:BUILD(?:\.bazel)?|WORKSPACE(?:\.bazel)?|MODULE\.bazel|[^/]+\.bzl|settings\.gradle(?:\.kts)?)$"
+)
+LABEL = re.compile(r"""(["'])(?:@?//([\w./-]*)(?::([\w./-]+))?|(:[\w.-]+(?::[\w.-]+)*))\1""")
 # Brace expansion of the shell: a/{b,c}/d
 BRACES = re.compile(r"([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
 TOKEN = re.compile(r"[^\s\"'`<>|;,()\[\]=&:{}#]+")
+# What may be a path with blanks: a quoted string, the value of a key or of an item, a word with escaped marks
+UNUSUAL = re.compile(
+    r""""([^"\n]+)"|'([^'\n]+)'|(?:^\s*-|:)[ \t]+([^"'\n]+?)\s*$|((?:[^\s"'`;|<>\\]|\\.)*\\[^\n](?:[^\s"'`;|<>\\]|\\.)*)"""
+)
 # Files whose lines are patterns, in which a leading `/` means the root of the repository.
 PATTERN_FILES = re.compile(
-    r"(?:^|/)(?:CODEOWNERS|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$"
+    r"(?:^|/)(?:CODEOWNERS|dependabot\.ya?ml|\.gitignore|\.dockerignore|\.gitattributes|\.prettierignore|\.eslintignore|\.helmignore)$|\.dockerignore$"
 )

@@ -22,7 +22,7 @@ from migration.references.removal import ancestors
 from migration.references.search_terms import SearchTerms, places_of
 from migration.references.variables import Variables, separator_of
 
-_BACKSLASHES = (".ps1", ".bat", ".cmd")
+_BACKSLASHES = (".ps1", ".psm1", ".bat", ".cmd", ".sln", ".csproj", ".fsproj", ".vbproj", ".props", ".targets")
 _DATA = {ReferenceKind.YAML, ReferenceKind.JSON}  # whose variables have marks
 _MAX_TEXT = 200
 _MAX_BRACES = 4
@@ -56,7 +56,7 @@ def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
         known = scanned.get((one.line, one.pattern))
         if known is None or (one.sure and not known.sure):
             scanned[one.line, one.pattern] = one
-    if terms.is_near and path.endswith(".py"):
+    if path.endswith(".py") and (terms.is_near or any(top in text for top in terms.tops)):
         for one in _imports(path, text):
             scanned.setdefault((one.line, one.pattern), one)
     return list(scanned.values())
@@ -88,6 +88,8 @@ class _Scanner:
     def __init__(self, path: str, text: str, terms: SearchTerms) -> None:
         self.path, self.folder, self.terms = path, posixpath.dirname(path), terms
         self.kind = kind_of(path)
+        self.is_relative = bool(idioms.RELATIVE_FILES.search(path))
+        self.has_labels = bool(idioms.LABEL_FILES.search(path))
         self.has_patterns = bool(idioms.PATTERN_FILES.search(path))
         is_plain = self.kind in _DATA and "$" not in text and "{" not in text
         self.variables = Variables("" if is_plain else text)
@@ -150,16 +152,27 @@ class _Scanner:
         if not is_comment and self.kind is not ReferenceKind.DOCUMENT:
             for folder in self.terms.emptied:
                 yield from self._folder_alone(text, folder)
+            yield from self._top_alone(text)
         for statement in idioms.IMPORT.finditer(text):
             yield from self._python_module(statement[1].replace(".", "/"))
         yield from self._composed_paths(text)
         text = _expand_braces(self.variables.expand(text))
         for token in idioms.TOKEN.findall(text):
-            if token not in self.terms.emptied and self.terms.in_token(token):
+            if _without_punctuation(token) not in self.terms.single_words and self.terms.in_token(token):
                 yield from self._resolve(token, self.kind)
             yield from self._below_entered(token)
+        yield from self._with_unusual_marks(text)
         if not is_comment:
             yield from self._bare(text)
+
+    def _with_unusual_marks(self, text: str) -> Iterator[_Candidate]:
+        """The paths with a blank, a bracket or another mark that ends a token: quoted, after a key, or with backslashes."""
+        if not self.terms.has_unusual_names:
+            return
+        for match in idioms.UNUSUAL.finditer(text):
+            path = re.sub(r"\\(.)", r"\1", match[match.lastindex or 0].strip())
+            if self.terms.in_line(path) and not idioms.TOKEN.fullmatch(path):
+                yield from self._resolve(path, self.kind)
 
     def _bare(self, text: str) -> Iterator[_Candidate]:
         """The names without a slash that name a file or folder near this file."""
@@ -169,6 +182,8 @@ class _Scanner:
 
     def _with_plain_slashes(self, line: str) -> str:
         """The line with `/` for other separators, without escaped line ends, and with UNKNOWN for `%s` and the like."""
+        if self.has_labels:
+            line = idioms.LABEL.sub(_label_paths, line)
         if "\\" in line:
             if self.path.endswith(_BACKSLASHES) or any("\\" in text and text in line for text in self.terms.line_texts):
                 line = re.sub(r"\\{1,2}(?=[\w.])", "/", line)
@@ -186,6 +201,20 @@ class _Scanner:
                 yield _Candidate(folder, self.kind, before in {"", ROOT})
         if re.search(rf"""(?:["'`=]|^\s*-\s+|:\s+){word}(?:["'`]|\s*$)""", text):  # DIR=infra, "infra", - infra
             yield _Candidate(f"{folder}/*", self.kind, False)
+
+    def _top_alone(self, text: str) -> Iterator[_Candidate]:
+        """A top-level folder by its name alone, where only a folder makes sense: `cd deploy`, but not `name: deploy`."""
+        tops = [top for top in self.terms.tops if top in text]
+        if not tops:
+            return
+        for use in idioms.FOLDER_USE.finditer(text):
+            if use[1].removeprefix(f"{ROOT}/").removeprefix("./").rstrip("/") in tops:
+                yield from self._normalize(use[1], self.kind, True)
+        if self.folder and self.is_relative:
+            return
+        for name in bare_names(self.path, self.variables.expand(text)):
+            if name.rstrip("/") in tops:
+                yield from self._normalize(name, self.kind, False)
 
     def _python_module(self, path: str) -> Iterator[_Candidate]:
         """A module, which is a folder or a file, or a name in one."""
@@ -282,7 +311,8 @@ class _Scanner:
             return
         token = token.lstrip("/")
         yield from self._normalize(token, kind, True)
-        yield from self._below_checkout(token, kind)
+        if token.rpartition("/")[2] not in self.terms.tops:  # `/etc/deploy` is not deploy/ of a checkout in `/etc`
+            yield from self._below_checkout(token, kind)
 
     def _below_checkout(self, token: str, kind: ReferenceKind) -> Iterator[_Candidate]:
         parts = token.split("/")
@@ -303,6 +333,14 @@ class _Scanner:
         is_inside = pattern not in {"", "."} and not pattern.startswith("..")
         if is_inside and pattern.strip("*/"):
             yield _Candidate(pattern, kind, sure)
+
+
+def _label_paths(label: re.Match[str]) -> str:
+    """What a label of Bazel or of Gradle means: //a/b:c is the package a/b and perhaps the file a/b/c; :a:b is a/b."""
+    quote, package, name, project = label.groups()
+    if package is None:
+        return f"{quote}{ROOT}/{project.strip(':').replace(':', '/')}{quote} {label.group()}"
+    return f"{quote}{ROOT}/{package}{quote} {quote}{ROOT}/{package}/{name or ''}{quote}"
 
 
 def _operands(text: str) -> list[str]:
@@ -330,4 +368,5 @@ def _glob_of_regex(token: str) -> str:
 def _without_punctuation(token: str) -> str:
     if token.startswith("."):
         return token.rstrip(".,!?\\")
-    return token.strip(".,!@?*+^~\\%")
+    stripped = token.strip(".,!@?*+^~\\%")
+    return token.rstrip(".,!@?*+^~\\%") if token.startswith("*.") else stripped  # *.sql

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from migration.git.objects import Tree
 from migration.mapping import any_glob, glob
+from migration.references.path_idioms import TOKEN
 from migration.references.removal import is_glob
 
 WILDCARD = "*"  # among the names: a pattern that matches what is near the file
@@ -21,36 +22,44 @@ class SearchTerms:
     line_texts: a line must contain one of these
     parents:    the folders directly above what is deleted
     emptied:    the top-level parents of which every file is deleted
+    tops:       the top-level folders that are an area themselves
     areas:      what is deleted: files, folders ending in `/`, globs
     file_texts: a file may contain one of these instead of a line text, and then name a path by its variables
     submodules: folders whose content is not core's
     is_near:    the file is beside or inside what is deleted; see neighbours.py
     names:      of files and folders near it, which a relative path in it ends in
+    has_unusual_names: a path that may be deleted contains a mark that ends a word in most texts, such as a blank
     """
 
     line_texts: tuple[str, ...]
     parents: tuple[str, ...]
     emptied: tuple[str, ...] = ()
+    tops: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
     file_texts: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
     is_near: bool = False
     names: tuple[str, ...] = ()
+    has_unusual_names: bool = False
     _line: re.Pattern[str] = field(init=False, repr=False)
     _words: re.Pattern[str] = field(init=False, repr=False)
     _bytes: tuple[bytes, ...] = field(init=False, repr=False)
     _cores: tuple[bytes, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        words = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.emptied]
-        words += [
-            r"\*\.\w|/\*" if name == WILDCARD else rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in self.names
-        ]
-        line = "|".join([*map(re.escape, self.line_texts), *words[: len(self.emptied)]])
+        folders = [rf"(?<![\w./-]){re.escape(folder)}(?![\w./-])" for folder in self.single_words]
+        names = [r"\*\.\w|/\*" if name == WILDCARD else rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in self.names]
+        words = [*folders, *names]
+        line = "|".join([*map(re.escape, self.line_texts), *folders])
         object.__setattr__(self, "_line", re.compile(line or r"(?!)"))
         object.__setattr__(self, "_words", re.compile("|".join(words) or r"(?!)"))
         object.__setattr__(self, "_bytes", tuple(text.encode("utf-8", "surrogateescape") for text in self.all_texts))
         object.__setattr__(self, "_cores", tuple({text.strip(b"/'\"`\\ =") for text in self._bytes}))
+
+    @property
+    def single_words(self) -> tuple[str, ...]:
+        """The folders whose path is a single word, which means something else in most places."""
+        return (*self.emptied, *self.tops)
 
     @property
     def all_texts(self) -> tuple[str, ...]:
@@ -78,7 +87,7 @@ class SearchTerms:
         """Where the lines are that could refer to it: at least one place in each of them."""
         for part in self.line_texts:
             yield from places_of(part, text)
-        if self.names or any(folder in text for folder in self.emptied):
+        if self.names or any(folder in text for folder in self.single_words):
             yield from (match.start() for match in self._words.finditer(text))
 
     def with_names(self, names: Iterable[str]) -> SearchTerms:
@@ -109,19 +118,26 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
             name = parent.rpartition("/")[2]
             line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
     emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
+    tops = {area[:-1] for area in areas if area.endswith("/") and "/" not in area[:-1] and not is_glob(area)}
     return SearchTerms(
         line_texts=tuple(sorted(line_texts)),
         parents=tuple(sorted(shares)),
         emptied=tuple(sorted(emptied)),
+        tops=tuple(sorted(tops)),
         areas=tuple(sorted(areas)),
-        file_texts=tuple(sorted(_file_texts(shares, emptied))),
+        file_texts=tuple(sorted(_file_texts(shares, emptied | tops))),
         submodules=tuple(sorted(submodules)),
+        has_unusual_names=any(not TOKEN.fullmatch(path) for area in areas for path in _paths_of(tree, area)),
     )
 
 
-def _file_texts(parents: Iterable[str], emptied: Iterable[str]) -> list[str]:
+def _paths_of(tree: Tree, area: str) -> Iterable[str]:
+    return tree.under(area) if area.endswith("/") and not is_glob(area) else (area.rstrip("/*"),)
+
+
+def _file_texts(parents: Iterable[str], single_words: Iterable[str]) -> list[str]:
     enters_parent = [f"{start}{parent}" for parent in parents for start in _STARTS]
-    return enters_parent + [f"{start}{folder}" for folder in emptied for start in (" ", "=")]
+    return enters_parent + [f"{start}{folder}" for folder in single_words for start in (" ", "=")]
 
 
 def _parents_of(areas: list[str]) -> set[str]:
@@ -150,6 +166,6 @@ def _texts_of(tree: Tree, area: str) -> Iterable[str]:
     if not area.endswith("/"):
         return [name]
     if not parent:
-        return [f"{name}/", f"'{name}'", f'"{name}"']
+        return [f"{name}/", f"/{name}", f"\\{name}", f"'{name}'", f'"{name}"']
     python_package = area[:-1].replace("/", ".")
     return [f"/{name}", f"'{name}", f'"{name}', f"`{name}", f"\\{name}", python_package]

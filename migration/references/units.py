@@ -21,6 +21,8 @@ _IN_CHART = re.compile(
 # https://developer.hashicorp.com/terraform/language/files: all files of a folder are one module.
 _TERRAFORM = re.compile(r"\.(?:tf|tofu)(?:\.json)?\Z")
 _TERRAFORM_PARTS = ("*.tf", "*.tofu", "*.tf.json", "terraform.tfvars", "*.auto.tfvars", ".terraform.lock.hcl")
+# https://terragrunt.gruntwork.io/docs/reference/hcl/functions/#find_in_parent_folders
+_TERRAGRUNT_PARTS = ("terragrunt.hcl", "root.hcl")
 # https://www.pulumi.com/docs/iac/concepts/projects/project-file/: where the program starts, unless `main` says otherwise.
 _PULUMI_PARTS = ("__main__.py", "index.ts", "index.js", "main.go", "package.json", "requirements.txt", "go.mod")
 
@@ -43,6 +45,9 @@ def parts(path: str, tree: Tree) -> Iterator[Part]:
     elif name.endswith(".py"):
         for above in ancestors(path):
             yield from _in(above, ("__init__.py",), "the same Python package")
+    elif name == "terragrunt.hcl":
+        for above in ancestors(folder):
+            yield from _in(above, _TERRAGRUNT_PARTS, "the same Terragrunt configuration")
     elif name in {"Pulumi.yaml", "Pulumi.yml"}:
         yield from _in(folder, _PULUMI_PARTS, "the same Pulumi project")
     yield from _chart(path, tree)

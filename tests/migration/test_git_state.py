@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migration import mapping_file
+from migration import cli, mapping_file
 from migration import undo as undoing
 from migration.git.names import is_inside
 from sandbox.legacy import faults_git as faults
@@ -208,3 +208,15 @@ def test_a_path_that_is_not_inside_is_refused_with_its_line(tmp_path: Path, path
 @pytest.mark.parametrize("path", [".github/x", "git/x", ".gitignore", "a.git/x", "git~2/x", ".gitx/", "x/.gitmodules"])
 def test_other_names_are_accepted(path: str):
     assert is_inside(path)
+
+
+def test_one_repository_for_both_is_named_and_not_taken_for_another_run(
+    pair: Callable[..., Pair], capsys: pytest.CaptureFixture[str]
+):
+    core = str(pair().core)
+    flags = cli.Flags(core, core, yes=True)
+    assert code_of(lambda: cli.phase(flags, 1)) == 3
+    assert code_of(lambda: undoing.undo(Path(core), Path(core), yes=True, dry=False, json=False)) == 3
+    said = capsys.readouterr().err
+    assert said.count("core and gitops are the same repository") == 2
+    assert "another run" not in said
