@@ -124,7 +124,9 @@ def _single_source(plan: MigrationPlan) -> Criterion:
     open_steps = [result.key for result in about if result.state is not State.DONE]
     if open_steps:
         return Criterion(5, title, False, f"open: {', '.join(open_steps)}")
-    return Criterion(5, title, True, "everything that moved is in gitops alone, and core pins it")
+    is_pinned = bool(plan.simulation.repositories.pin_path)
+    pin = "and core pins it" if is_pinned else "which is not a submodule of core: nothing pins it"
+    return Criterion(5, title, True, f"everything that moved is in gitops alone, {pin}")
 
 
 def _newest(what: str, *, fresh: bool = False) -> float | None:

@@ -14,7 +14,7 @@ from migration.git.objects import GITLINK, Blobs
 from migration.mapping import CLEANUP_STEPS, Mapping
 from migration.memo import MemoKey
 from migration.model import ChangeKind, Commit, Consumer, History, MigrationRequest, Repo, StepResult
-from migration.phases import phase1, phase2, phase3, phase4, phase5
+from migration.phases import old_start, phase1, phase2, phase3, phase4, phase5
 from migration.references.argo_consumers import plain_url
 from migration.repositories import Repositories, Repository
 from migration.simulation import Draft, Simulation, commit
@@ -162,6 +162,8 @@ def plan(simulation: Simulation) -> MigrationPlan:
     if request.history is History.KEEP and any(key in request.keys for key in phase1.COPIES):
         simulation.graft = history.graft(simulation)
     deletion_review.start_searches(simulation)
+    if "RF-22" in request.keys:
+        old_start.start_search(simulation)
     results: list[StepResult] = []
     barred: dict[str, bool] = {}
     simulation.is_barred = lambda key: bool(_unmet(simulation, BY_KEY[key], barred))

@@ -76,11 +76,11 @@ class Hooks:
         before_cd = takewhile(
             lambda words: words[:1] not in (["cd"], ["pushd"]), map(_run, _PARTS.split(command.script))
         )
-        names = [_ROOTS.sub("", words[0]) for words in before_cd if words]
+        names = [_ROOTS.sub("", words[0]) for words in before_cd if words and "/" in words[0]]
         paths = [
             posixpath.normpath(posixpath.join(self._folder_of(command), name))
             for name in names
-            if "/" in name and not re.search(r"^[/~]|[$*]", name)
+            if not re.search(r"^[/~]|[$*]", name)
         ]
         return [path for path in paths if not path.startswith("..")]
 
@@ -153,7 +153,9 @@ def _run(part: str) -> list[str]:
     """The words of a simple command, from the program or script that it runs."""
     words = list(dropwhile(lambda word: word in _BEFORE or re.match(r"\w+=", word), _words(part)))
     if words[:1] and words[0] in _INTERPRETERS:
-        return [word for word in words[1:] if not word.startswith("-")]
+        words = [word for word in words[1:] if not word.startswith("-")]
+        if words and re.fullmatch(r"[\w.-]+", words[0]) and _SCRIPT.search(words[0]):
+            words[0] = f"./{words[0]}"  # a file of the folder; without the interpreter it is a program on PATH
     return words
 
 

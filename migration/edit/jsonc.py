@@ -169,8 +169,10 @@ class Jsonc:
         has_comma = self.text[after : after + 1] == ","
         place = after + 1 if has_comma else last_end
         indent = self._indent_before(self._span(members[0])[0])
-        if "\n" not in self.text[start:end] or indent.strip():  # all in one line
-            self._splice(last_end, place, f", {text}")
+        stop = self._line_end(place)
+        is_last_of_line = stop < end and self._skip(place, stop) == stop  # else a bracket or half a comment follows
+        if indent.strip() or not is_last_of_line:
+            self._splice(place, place, f" {text}" if has_comma else f", {text}")
         else:
             self._add_line(place, last_end, indent + text, has_comma)
 
@@ -209,7 +211,7 @@ class Jsonc:
         stop = after + 1 if has_comma else end
         line = self.text.rfind("\n", 0, start) + 1
         line_end = self._line_end(stop)
-        is_alone = not self.text[line:start].strip() and self._skip(stop, line_end) >= line_end
+        is_alone = not self.text[line:start].strip() and self._skip(stop, line_end) == line_end
         if is_alone:
             start, stop = self._with_comment_above(line), min(line_end + 1, len(self.text))
         elif has_comma:

@@ -121,13 +121,15 @@ class Facts:
         """Start a search whose result `holding` will return, while other work goes on."""
         if (words, where) not in self._searches:
             patterns = [part for word in words for part in ("-e", word)]
-            argv = ["grep", "-l", "-z", "-I", "-F", "--no-color", *patterns, self.at, "--", *where]
+            argv = ["grep", "-l", "-z", "-a", "-F", "--no-color", *patterns, self.at, "--", *where]
             self._searches[words, where] = self.git.start(*argv)
 
     def holding(self, words: tuple[str, ...], where: tuple[str, ...] = ()) -> set[str]:
         """Return the regular files of the planned commit with one of the words in their text.
 
-        Git searches, with all processors. where: pathspecs of git that narrow the search
+        Git searches, with all processors, and files that .gitattributes calls binary (`-diff`) too: they may be text.
+
+        where: pathspecs of git that narrow the search
         """
         self.search(words, where)
         result = self._searches[words, where]

@@ -11,7 +11,7 @@ from migration.edit.doc_sections import section_in
 from migration.edit.documents import container
 from migration.git.objects import GITLINK, SYMLINK, Entry
 from migration.mapping import Mapping, any_glob
-from migration.simulation import Draft
+from migration.simulation import Draft, Simulation
 
 _DOCUMENTS = any_glob(
     ["*.md", "*.mdx", "*.rst", "*.adoc", ".github/*.md", ".devcontainer/**/*.md", "docs/**/*.md", "docs/**/*.mdx"]
@@ -19,6 +19,15 @@ _DOCUMENTS = any_glob(
 _HISTORY = re.compile(r"(?:^|/)(?:CHANGELOG|CHANGES|HISTORY|NEWS|RELEASES?)[^/]*$", re.IGNORECASE)
 _OUR_SECTION = re.compile(r"<!-- (remote-first:\S+) -->.*?<!-- /\1 -->", re.DOTALL)
 _SCRIPT = re.compile(r"\.(?:sh|bash|py)$")
+_SUFFIXES = (".md", ".mdx", ".rst", ".adoc")
+_PATHSPECS = tuple(f"*{suffix}" for suffix in _SUFFIXES)
+
+
+def start_search(simulation: Simulation) -> None:
+    """Let git search the documents for the words, while other steps are planned."""
+    words = _literals(simulation.mapping)
+    if words:
+        simulation.core.facts.search(words, _PATHSPECS)
 
 
 def describe_start(draft: Draft) -> None:
@@ -50,14 +59,14 @@ def local_words(mapping: Mapping) -> re.Pattern[str] | None:
     return re.compile("|".join(words)) if words else None
 
 
-def _literals(mapping: Mapping) -> list[bytes]:
+def _literals(mapping: Mapping) -> tuple[str, ...]:
     """Texts of which a document that `local_words` matches contains one; empty where a word is a regular expression."""
     features = mapping.dev_container.drop_features
     if not all(re.fullmatch(r"[\w -]+", word) for word in features):
-        return []
+        return ()
     paths = [*(row.path for row in mapping.superseded), *(row.source for row in mapping.moves)]
     scripts = {posixpath.basename(path) for path in paths if _SCRIPT.search(path) and not re.search(r"[*?{]", path)}
-    return [word.encode() for word in (*scripts, *mapping.tiltfile.local, *features, "localhost:")]
+    return tuple(dict.fromkeys((*sorted(scripts), *mapping.tiltfile.local, *features, "localhost:")))
 
 
 def _name(path: str) -> str:
@@ -71,20 +80,26 @@ def _passages(draft: Draft) -> Iterator[tuple[str, list[int], list[str]]]:
     core, words = draft.simulation.core, local_words(draft.simulation.mapping)
     if words is None:
         return
-    never = tuple(draft.simulation.mapping.never)
-    candidates = {path: entry.oid for path, entry in core.tree.files.items() if _is_document(path, entry, never)}
+    candidates = _documents_with_words(draft.simulation)
     contents = dict(core.blobs.many(dict.fromkeys(candidates.values())))
-    literals = _literals(draft.simulation.mapping)
     for path, oid in sorted(candidates.items()):
-        if literals and not any(word in contents[oid] for word in literals):
-            continue  # most documents: the pattern is slow on each of their lines
         text = _OUR_SECTION.sub(lambda match: "\n" * match[0].count("\n"), contents[oid].decode("utf-8", "replace"))
         found = [(number, match[0]) for number, line in enumerate(text.split("\n"), 1) if (match := words.search(line))]
         if found:
             yield path, [number for number, _ in found], list(dict.fromkeys(word for _, word in found))
 
 
+def _documents_with_words(simulation: Simulation) -> dict[str, str]:
+    """The documents that may have one of the words, each with its blob. Git searched those that no step changes."""
+    core, words = simulation.core, _literals(simulation.mapping)
+    never = tuple(simulation.mapping.never)
+    entries = {path: entry for path, entry in core.tree.files.items() if _is_document(path, entry, never)}
+    found = core.facts.holding(words, _PATHSPECS) if words else entries.keys()
+    before = core.facts.tree.files
+    return {path: entry.oid for path, entry in entries.items() if path in found or before.get(path) != entry}
+
+
 def _is_document(path: str, entry: Entry, never: tuple[str, ...]) -> bool:
-    if not path.endswith((".md", ".mdx", ".rst", ".adoc")) or entry.mode in {SYMLINK, GITLINK}:
+    if not path.endswith(_SUFFIXES) or entry.mode in {SYMLINK, GITLINK}:
         return False
     return _DOCUMENTS.match(path) is not None and not path.startswith(never) and not _HISTORY.search(path)

@@ -18,7 +18,7 @@ from migration.step import MigrationStep
 from tasks.core import origin
 from tasks.core.repository import DEFAULT_FOLDER, repository_root
 
-_IGNORED = (".remote-dev/", ".env")
+_IGNORED = (".remote-dev/", ".env", "__pycache__/")
 
 
 def carry_suite(draft: Draft) -> None:
@@ -75,8 +75,8 @@ def _carry_file(draft: Draft, path: str, mode: str, data: bytes, ours: set[tuple
 def _ignore_local_files(draft: Draft) -> None:
     patterns = (_IGNORED[0], f"{draft.simulation.config}/settings.local.yaml", *_IGNORED[1:])
     old = draft.simulation.core.text(".gitignore") or b""
-    lines = old.decode("utf-8", "surrogateescape").splitlines()
-    missing = [pattern for pattern in patterns if pattern not in lines]
+    lines = {line.strip().rstrip("/") for line in old.decode("utf-8", "surrogateescape").splitlines()}
+    missing = [pattern for pattern in patterns if pattern.rstrip("/") not in lines]
     if missing:
         end = b"\r\n" if b"\r\n" in old else b"\n"
         head = old if not old or old.endswith(b"\n") else old + end

@@ -220,12 +220,23 @@ def check_releases(draft: Draft) -> None:
     text = simulation.core.text(path)
     if committed is None or text is None or committed == simulation.core.tree.get(path):
         return
+    _note_objects(draft, path, text.decode("utf-8", "replace"))
     old = simulation.core.blobs.get(committed.oid).decode("utf-8", "replace")
     before = {match.group(): old.count("\n", 0, match.start()) + 1 for match in re.finditer(pattern, old)}
     after = {match.group() for match in re.finditer(pattern, text.decode("utf-8", "replace"))}
     for name in sorted(before.keys() - after):
         fix = f"the release {name} would be lost; remove the local cluster from it by hand"
         draft.block(path, Reason.CUSTOM, f"{path}:{before[name]}", fix)
+
+
+def _note_objects(draft: Draft, path: str, text: str) -> None:
+    """Say what was harmless in a cluster of one developer, and is not in a shared one."""
+    calls = [line.strip() for line in text.splitlines() if re.match(r"[^#]*\bk8s_yaml\(", line)]
+    if calls:
+        draft.note(
+            f"{path}: nothing records whose the objects of k8s_yaml are ({len(calls)} lines, such as `{calls[0][:60]}`): "
+            "developers overwrite and delete each other's; helm_resource refuses that"
+        )
 
 
 def add_intercepts(simulation: Simulation, file: TiltText) -> Edited:

@@ -10,7 +10,7 @@ from migration.dev_container.base import base_of, hooks_of
 from migration.dev_container.choice import choose, note_none
 from migration.dev_container.hooks import Hooks, is_setup
 from migration.edit.jsonc import plain
-from migration.edit.shell import Statement
+from migration.edit.shell import Statement, statements
 from migration.edit.shell_choice import Chosen, Lines
 from migration.model import Reason
 from migration.phases.post_create import chosen_from, decoded, encoded, is_obsolete, kept_file, kept_rows
@@ -147,7 +147,9 @@ def _without_local_cluster(draft: Draft, path: str, old: bytes) -> None:
         return
     first = decoded(old).partition("\n")[0].rstrip("\r")
     head = f"{first}\n" if first.startswith("#!") else ""
-    body = "\n".join(kept_rows(chosen)).strip()
+    last = max((statement.last for statement in statements(decoded(old))), default=0)
+    comments_below = decoded(old).replace("\r\n", "\n").split("\n")[last:]
+    body = "\n".join([*kept_rows(chosen), *comments_below]).strip()
     destroys = "; ".join(map(str, chosen.lost))
     draft.write("core", path, encoded(f"{head}{body}\n"), "only what needs no local cluster", destroys=destroys)
     _note_lines(draft, chosen, path, path)

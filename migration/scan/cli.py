@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def scan(core: str, out: str, *, json: bool) -> None:
     """Show what is proposed for a repository: `inv migrate.scan`. Only --out writes a file."""
     made = made_for(core)
     if out:
-        Path(out).write_text(_in_one(made.texts()), encoding="utf-8")
+        _write_new(Path(out).expanduser(), _in_one(made.texts()))
         ui.talk(f"the proposal is in {out}; inv migrate.init writes it to the files of config/")
     if json:
         ui.as_json({"core": str(made.core), "commit": made.commit, **made.proposal.as_json()})
@@ -74,6 +74,7 @@ def init(core: str, folder: str, *, yes: bool, json: bool, dry: bool) -> None:
     place = Path(folder).expanduser().absolute() if folder else made.core / configuration.folder_to_write(made.core)
     texts = made.texts()
     _must_be_accepted(texts)
+    _must_have_no_link(made.core, place, texts)
     existing = [name for name in texts if (place / name).exists()]
     if existing and not (yes or dry):
         raise _would_replace(place, existing)
@@ -97,10 +98,38 @@ def _would_replace(place: Path, names: list[str]) -> Trouble:
     )
 
 
+def _must_have_no_link(core: Path, place: Path, names: Iterable[str]) -> None:
+    """Raise Trouble (3) for a link in core: what it points to is outside, or has another name in git."""
+    for file in (place / name for name in names):
+        inside = [folder for folder in file.parents if core in folder.parents]
+        if link := next((path for path in (*reversed(inside), file) if path.is_symlink()), None):
+            raise Trouble(
+                f"{link} is a symbolic link, and files are not written through one",
+                fix="write elsewhere: --config DIR; or replace the link by what it points to",
+                code=REFUSED,
+            )
+
+
 def _write(place: Path, texts: dict[str, str]) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (place / name).write_text(text, encoding="utf-8")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (place / name).write_text(text, encoding="utf-8")
+    except OSError as why:
+        raise Trouble(f"cannot write {why.filename}: {why.strerror}", fix="write elsewhere: --config DIR") from None
+
+
+def _write_new(file: Path, text: str) -> None:
+    """Write a file that does not exist: one that does may be a person's, for example an edited mapping."""
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise Trouble(
+            f"{file} exists", fix=f"name another: --out FILE; or delete it: rm {file}", code=REFUSED
+        ) from None
+    except OSError as why:
+        raise Trouble(f"cannot write {file}: {why.strerror}", fix="name another file: --out FILE") from None
 
 
 def made_for(core: str) -> Scan:

@@ -76,7 +76,8 @@ def propose(sources: Sources, proposal: Proposal) -> None:
             proposal.person.append(f"settings.yaml: fill in {key}")
     host = str(_value(proposal.settings["registry.host"]))
     kind = "acr" if host.endswith(".azurecr.io") else "docker"
-    proposal.settings["registry.kind"] = Row(kind, True, ("the registry's name",))
+    proof = "the registry's name" if settings["registry.host"] else "nothing in the repository names a registry"
+    proposal.settings["registry.kind"] = Row(kind, settings["registry.host"] is not None, (proof,))
     proposal.person.append("settings.yaml: check guard.production first: what it does not match may be intercepted")
 
 
@@ -89,12 +90,17 @@ def _placeholder(key: str) -> str:
 
 
 def _cluster(hits: Iterable[Hit]) -> tuple[Row | None, Row | None]:
-    """The cluster and its resource group, as workflows and scripts get its credentials."""
+    """The cluster and its resource group, as workflows and scripts get its credentials.
+
+    `cluster-name:` without a resource group in the same file is that of an action which makes a local cluster.
+    """
+    hits = list(hits)
+    with_group = {hit.path for hit in hits if (action := _ACTION.match(hit.text)) and action[1] == "resource-group"}
     names: list[tuple[str, Hit]] = []
     groups: list[tuple[str, Hit]] = []
     for hit in hits:
         action = _ACTION.match(hit.text)
-        if action:
+        if action and hit.path in with_group:
             (names if action[1] == "cluster-name" else groups).append((action[2], hit))
         elif _CREDENTIALS.search(hit.text):
             names += [(name, hit) for name in _NAMED.findall(hit.text)]

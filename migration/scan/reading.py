@@ -37,6 +37,9 @@ class Sources:
         except (ToolError, OSError):
             fix = f"name another: --core PATH; {folder} must be a git repository with a commit"
             raise Trouble(f"{folder} has no commit to scan", fix=fix, code=REFUSED) from None
+        if below := self.git.line("rev-parse", "--show-prefix"):
+            top = self.folder.resolve().parents[below.rstrip("/").count("/")]
+            raise Trouble(f"{folder} is a folder of the repository {top}", fix=f"--core {top}", code=REFUSED)
         self.tree = Tree.parse(listing, root)
         self.blobs = Blobs(self.git)
 

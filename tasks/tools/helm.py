@@ -125,10 +125,11 @@ def render(s: Settings, release: str, chart: Path, values: Sequence[Path], sets:
     return _objects(out, "helm template", f"correct {chart}")
 
 
-def planned(s: Settings, argv: Sequence[str]) -> tuple[str, str, list[Object]]:
+def planned(s: Settings, argv: Sequence[str], stdin: bytes | None = None) -> tuple[str, str, list[Object]]:
     """Return name, namespace and objects of the release that this install or upgrade would make. Raises ToolError."""
     command = tool(s)[(*argv, "--dry-run=client", "--output", "json")]
-    answer = must_be(_DryRun, command.json(), said=command.name)
+    out = command.run(stdin=stdin, timeout=s.tilt.upsert_timeout)  # it may download the chart
+    answer = must_be(_DryRun, command.parsed(out), said=command.name)
     manifests = [answer["manifest"], *(str(hook.get("manifest", "")) for hook in answer.get("hooks") or [])]
     objects = _objects("\n---\n".join(manifests), command.name, "correct the chart")
     return str(answer["name"]), str(answer["namespace"]), objects

@@ -8,11 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
 from migration import carried_suite
+from migration.phases import phase2
 from sandbox import control
 from sandbox.legacy.faults_suite import CONFIG_PACKAGE, OWN_TASKS
 from starlark_harness import evaluate
@@ -91,6 +94,18 @@ def test_a_migrated_core_lists_what_works_there_and_records_its_origin(finished:
     refused = inv(core, "sandbox.up")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("error: sandbox is not in this repository\n")
+
+
+@pytest.mark.parametrize(("team", "added"), [("", [".remote-dev/", "config/settings.local.yaml", ".env", "__pycache__/"]),
+    (".env\n__pycache__\nconfig/settings.local.yaml\n", [".remote-dev/"])])  # fmt: skip
+def test_what_the_suite_makes_while_it_runs_is_ignored(team: str, added: list[str]):
+    written: list[bytes] = []
+    draft: Any = SimpleNamespace(
+        simulation=SimpleNamespace(core=SimpleNamespace(text=lambda path: team.encode()), config="config"),
+        write=lambda repository, path, data, text: written.append(data),
+    )
+    phase2._ignore_local_files(draft)
+    assert written[0].decode() == team + "".join(f"{pattern}\n" for pattern in added)
 
 
 @pytest.mark.slow

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from migration.criteria import measured
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from migration.criteria import _single_source, measured
 from tasks.core.config.settings import Budgets
 from tasks.core.state import timing
 
@@ -26,3 +31,10 @@ def test_clone_to_running_is_the_sum_of_a_fresh_setup_and_an_intercept():
     running = measured(Budgets())[3]
     assert (running.number, running.met) == (6, True)
     assert running.evidence.startswith("207.0 s")
+
+
+@pytest.mark.parametrize(("pin_path", "words"), [("gitops", "core pins it"), ("", "nothing pins it")])
+def test_a_gitops_beside_core_is_not_pinned(pin_path: str, words: str):
+    repositories = SimpleNamespace(pin_path=pin_path)
+    plan: Any = SimpleNamespace(results=[], simulation=SimpleNamespace(repositories=repositories))
+    assert _single_source(plan).evidence.endswith(words)

@@ -9,6 +9,7 @@ from pathlib import Path
 import json5
 import pytest
 
+from migration.dev_container.hooks import Hooks
 from migration.engine import MigrationPlan
 from migration.model import StepResult
 from tasks.core.plan.outcome import State
@@ -296,3 +297,21 @@ def test_commands_that_run_below_the_root_name_files_from_there(core: Core, text
     assert "../scripts/inv" in str(config(plan)["updateContentCommand"])
     assert written(plan, "web/setup/all.sh") == "#!/bin/sh\nnpm ci\n"
     assert step(plan, "DC-14").state is State.DONE
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("bash start.sh", ["start.sh"]),
+        ("./start.sh && npm ci", ["start.sh"]),
+        (["bash", "-e", "start.sh"], ["start.sh"]),
+        ("sudo python3 tools.py", ["tools.py"]),
+        ("start.sh", []),  # a program on PATH
+        ("bash -c 'npm run x.sh'", []),
+        ("python -m tools", []),
+        ("cd web && bash start.sh", []),
+    ],
+)
+def test_a_script_at_the_root_is_found(command: str | list[str], found: list[str]):
+    hooks = Hooks({"postCreateCommand": command})
+    assert [path for one in hooks.commands() for path in hooks.scripts(one)] == found

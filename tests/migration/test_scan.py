@@ -245,6 +245,17 @@ def test_settings_come_from_what_deploys(tmp_path: Path):
     assert "settings.yaml: fill in cluster.namespace" in found.person
 
 
+@pytest.mark.parametrize("is_azure", [True, False])
+def test_the_name_of_a_local_cluster_of_ci_is_not_that_of_the_shared_one(tmp_path: Path, is_azure: bool):
+    uses = "azure/aks-set-context@v4" if is_azure else "AbsaOSS/k3d-action@v2"
+    step = f"      - uses: {uses}\n        with:\n          cluster-name: acme-1\n"
+    step += "          resource-group: acme-rg\n" if is_azure else ""
+    found = proposal(tmp_path, {**CODE, ".github/workflows/ci.yml": step})
+    rows = {key: row.value for key, row in found.settings.items()}  # type: ignore[union-attr]
+    assert rows["cluster.context"] == ("acme-1" if is_azure else "change-me")
+    assert found.settings["registry.kind"].degree == "maybe"  # type: ignore[union-attr]
+
+
 def test_a_submodule_for_infrastructure_is_gitops(tmp_path: Path):
     inner = make(tmp_path / "inner", {"README.md": "x"})
     core = make(tmp_path / "core", CODE)

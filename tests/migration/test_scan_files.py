@@ -134,6 +134,40 @@ def test_an_empty_repository_gets_files_too(tmp_path: Path):
     accepted(core / "config")
 
 
+@pytest.mark.parametrize("yes", [True, False])
+@pytest.mark.parametrize("link", ["config/settings.yaml", "config"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, link: str, yes: bool):
+    core = make(tmp_path / "core", FILES)
+    outside = tmp_path / "outside"
+    (core / link).parent.mkdir(exist_ok=True)
+    (core / link).symlink_to(outside)  # a file that would be made, or a folder of others
+    if link == "config":
+        outside.mkdir()
+    assert code_of(lambda: cli.init(str(core), "", yes=yes, json=False, dry=False)) == 3
+    assert not outside.is_file()
+    assert not outside.is_dir() or not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("made", [lambda place: place.write_text("mine"), lambda place: place.mkdir()])
+def test_a_proposal_is_not_written_over_a_file(core: Path, tmp_path: Path, made):
+    made(tmp_path / "found.yaml")
+    assert code_of(lambda: cli.scan(str(core), str(tmp_path / "found.yaml"), json=False)) == 3
+    assert (tmp_path / "found.yaml").is_dir() or (tmp_path / "found.yaml").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_an_error(core: Path):
+    assert code_of(lambda: cli.scan(str(core), "/dev/null/found.yaml", json=False)) == 1
+    (core / "config").write_text("a file")
+    assert code_of(lambda: cli.init(str(core), "", yes=True, json=False, dry=False)) == 1
+
+
+def test_a_folder_in_a_repository_is_refused(core: Path):
+    with pytest.raises(Trouble) as failure:
+        cli.init(str(core / "charts" / "api"), "", yes=False, json=False, dry=False)
+    assert (failure.value.code, failure.value.fix) == (3, f"--core {core}")
+    assert git(core, "status", "--porcelain") == ""
+
+
 @pytest.mark.parametrize("name", ["nothing", "folder"])
 def test_a_folder_without_a_commit_is_refused(tmp_path: Path, name: str):
     (tmp_path / "folder").mkdir()

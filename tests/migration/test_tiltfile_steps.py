@@ -65,6 +65,14 @@ def test_the_diff_of_a_refused_edit_is_shown(pair: Callable[..., Pair]):
     assert any("-CLUSTER = {'context': 'k3d-ameide', 'namespace': 'ameide'}" in note for note in notes)
 
 
+@pytest.mark.parametrize("fault", ["tiltfile-local-images", ""])
+def test_objects_that_developers_would_overwrite_for_each_other_are_named(pair: Callable[..., Pair], fault: str):
+    plan = planned(pair(fault) if fault else pair())
+    notes = [note for result in plan.results if result.key == "TILT-12" for note in result.notes]
+    assert ["(1 lines, such as `k8s_yaml('k8s/tools.yaml')`)" in note for note in notes] == ([True] if fault else [])
+    plan.simulation.repositories.close()
+
+
 def test_a_syntax_error_blocks_every_step(pair: Callable[..., Pair]):
     plan = pair("broken-tiltfile").plan(PHASES)
     assert {result.key for result in plan.results if any(b.where == "Tiltfile:45" for b in result.blocks)} == STEPS

@@ -94,9 +94,12 @@ class _Calls(cst.CSTVisitor):
         self.parses: list[tuple[int, bool]] = []  # line, and whether it is in a function
         self.files: list[tuple[str, bool]] = []  # name, and whether it is included
         self._functions = 0
-        module = parse(text, name)
-        self._lines = positions(module)
-        module.visit(self)
+        self._module = parse(text, name)
+        self._module.visit(self)
+
+    def _line(self, node: cst.CSTNode) -> int:
+        # Positions are slow: most files that a Tiltfile loads have no call of config.
+        return int(positions(self._module)[node].start.line)
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self._functions += 1
@@ -108,9 +111,9 @@ class _Calls(cst.CSTVisitor):
         first = _first_word(node)
         verb = _verb_of_config(node)
         if verb == "parse":
-            self.parses.append((self._lines[node].start.line, self._functions > 0))
+            self.parses.append((self._line(node), self._functions > 0))
         elif verb.startswith("define_") and first:
-            self.defined.setdefault(first, self._lines[node].start.line)
+            self.defined.setdefault(first, self._line(node))
         elif first and (is_call_of(node, "load") or is_call_of(node, "include") or is_call_of(node, "load_dynamic")):
             self.files.append((first, not is_call_of(node, "load")))
 

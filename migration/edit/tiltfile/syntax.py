@@ -51,6 +51,7 @@ def _python_error(text: str, name: str) -> SyntaxError | None:
     return None
 
 
+@lru_cache(maxsize=4)
 def positions(module: cst.Module) -> Any:
     """The position of each node. The tree is not copied, so that its own nodes are the keys."""
     return MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)

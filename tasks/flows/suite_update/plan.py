@@ -61,6 +61,7 @@ def plan(s: Settings, root: Path, source: Path, keep: Collection[str]) -> Update
     manifest = root / origin.MANIFEST
     if not manifest.exists() and "tasks/development.py" in ours.tracked:
         raise Refused(f"{root} is the suite's own checkout", fix="git pull")
+    _must_be_as_committed(s, theirs)
     old = origin.read(manifest.read_bytes()) if manifest.exists() else Origin()
     new = origin_of(s, theirs)
     merge = Merge(s, ours, old, theirs, keep)
@@ -76,6 +77,17 @@ def plan(s: Settings, root: Path, source: Path, keep: Collection[str]) -> Update
     )
 
 
+def _must_be_as_committed(s: Settings, suite: Suite) -> None:
+    """Raise Refused when files of the newer suite are not those of its commit, which is what is recorded."""
+    missing = [place for place in suite.files.values() if not (suite.root / place).exists()]
+    if wrong := [*git.changed(s, suite.root), *missing]:
+        raise Refused(
+            f"{len(wrong)} files of {suite.root} are changed or missing, such as {wrong[0]}",
+            why="the next update would look for them in its history, and a missing one would be deleted here",
+            fix=f"git -C {shlex.quote(str(suite.root))} status; with a sparse checkout: git sparse-checkout disable",
+        )
+
+
 def origin_of(s: Settings, suite: Suite) -> Origin:
     """Return what is recorded when this suite is carried elsewhere."""
     files = {path: found.entry for path in suite.files if (found := suite.file(path))}
@@ -85,7 +97,8 @@ def origin_of(s: Settings, suite: Suite) -> Origin:
 def change(s: Settings, update: Update) -> Change[None]:
     """Return the one change: all files are written, the record last, and staged."""
     written = {update.ours.place(fate.path) for fate in update.written}
-    here = {place for path in update.new.files if (update.ours.root / (place := update.ours.place(path))).exists()}
+    code = [update.ours.place(path) for path in update.new.files if not origin.is_value(path)]
+    here = {place for place in code if (update.ours.root / place).exists()}
 
     def run() -> None:
         for fate in update.written:

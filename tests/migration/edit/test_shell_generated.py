@@ -12,7 +12,7 @@ import pytest
 
 from migration.git.objects import Entry, Tree
 from migration.mapping import DevContainer, PostCreate
-from migration.phases.start_scripts import simplify_post_create
+from migration.phases.start_scripts import simplify_post_create, simplify_start_scripts
 from tests.migration.edit.shell_scripts import Command, Script, generate
 
 CONTAINER = ".devcontainer/devcontainer.json"
@@ -66,6 +66,24 @@ class Plan:
         """Does a block name it, by its text or as a part of what cannot be parsed?"""
         assert all(where.startswith(f"{RULES.path}:") for where, _ in self.blocks)
         return any(re.search(rf"\b{command.marker}\b", fix) or _in_range(command, fix) for _, fix in self.blocks)
+
+
+class PlanOfAnother(Plan):
+    """The script is one that the team's container starts beside the one at post_create.path."""
+
+    @property
+    def simulation(self) -> SimpleNamespace:
+        """The repository: the script has another name."""
+        found = super().simulation
+        files = {"start.sh": self.script, CONTAINER: b'{"postStartCommand": "bash start.sh"}'}
+        found.core = SimpleNamespace(text=files.get, tree=Tree(dict.fromkeys(files, Entry("100755", "")), {}, 40))
+        return found
+
+
+def test_the_comments_at_the_end_of_a_script_stay():
+    planned = PlanOfAnother(b"#!/bin/sh\nk3d cluster create\nnpm ci # ours\n\n# next year: npm audit\n# vim: ts=2\n")
+    simplify_start_scripts(planned)  # type: ignore[arg-type]
+    assert planned.files == {"start.sh": "#!/bin/sh\nnpm ci # ours\n\n# next year: npm audit\n# vim: ts=2\n"}
 
 
 def _in_range(command: Command, text: str) -> bool:

@@ -86,3 +86,18 @@ def test_a_folder_with_a_blank_is_quoted_in_the_fix(repo: Path):
     git(blank, "switch", "-q", "--detach")
     (problem,) = problems(blank)
     assert problem.fix == f"git -C '{blank}' switch main"
+
+
+def test_a_text_that_gitattributes_calls_binary_is_searched_too(repo: Path):
+    (repo / ".gitattributes").write_text("*.yaml -diff\n*.lock binary\n")
+    (repo / "a.yaml").write_text("path: infra/x\n")
+    (repo / "b.lock").write_text("infra/x\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "second")
+    look = RepositoryReading("core", repo)
+    facts = look.facts()
+    try:
+        assert facts.holding(("infra/x",)) == {"a.yaml", "b.lock"}
+    finally:
+        facts.close()
+        look.close()

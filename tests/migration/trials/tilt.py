@@ -1,90 +1,36 @@
-"""Evaluates a stranger's Tiltfile: what the harness does not have (extensions, charts, other built-ins) does nothing."""
+"""What a stranger's Tiltfile declares: evaluated where the harness can, else as it is written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import starlark
 
 from starlark_harness import TiltfileError
+from starlark_harness.survey import survey
 
 harness = import_module("starlark_harness.evaluate")  # the package has a function of this name
-
-# Of https://docs.tilt.dev/api.html, with what each returns here.
-_TEXTS = ("helm", "kustomize", "encode_json", "encode_yaml_stream", "local_git_repo", "filter_yaml")
-_NOTHING: tuple[str, ...] = (
-    "set_team",
-    "trigger_mode",
-    "docker_compose",
-    "dc_resource",
-    "include",
-    "k8s_kind",
-    "version_settings",
-)
-_NOTHING += ("workload_to_resource_function", "analytics_settings", "secret_settings", "watch_settings", "ci_settings")
-_NOTHING += (
-    "k8s_image_json_path",
-    "link",
-    "update_settings",
-    "docker_prune_settings",
-    "disable_snapshots",
-    "warn",
-    "sync",
-)
-_NOTHING += (
-    "run",
-    "fall_back_on",
-    "restart_container",
-    "initial_sync",
-    "experimental_telemetry_cmd",
-    "k8s_custom_deploy",
-)
-_NOTHING += (
-    "custom_build",
-    "enable_feature",
-    "default_registry",
-    "test",
-    "probe",
-    "exec_action",
-    "http_get_action",
-    "read_json",
-)
-_LISTS = ("read_yaml_stream", "decode_yaml_stream", "listdir")
+_LOCAL_HOST = re.compile(r"\b(?:localhost|[\w.-]*registry[\w.-]*|127\.0\.0\.1):\d+/")
 
 
-class _Lenient(harness._Evaluation):  # type: ignore[misc, name-defined]
-    """An evaluation in which an unknown built-in and an extension do nothing."""
+def resources(core: Path, context: str) -> tuple[set[str] | None, str]:
+    """Return what core's Tiltfile declares, or why it cannot be evaluated. A local registry's host does not count."""
 
-    def _functions(self) -> dict[str, Callable[..., Any]]:
-        known = super()._functions()
-        more: dict[str, Callable[..., Any]] = {name: lambda *_, **__: "" for name in _TEXTS}
-        more |= {name: lambda *_, **__: None for name in _NOTHING}
-        more |= {name: lambda *_, **__: [] for name in _LISTS}
-        return {**more, **known}
+    def read(path: str) -> str | None:
+        file = core / path
+        return file.read_text(errors="replace") if file.is_file() else None
 
-    def _load(self, base: Path, name: str) -> Any:
-        if "://" not in name:
-            return super()._load(base, name)
-        module = starlark.Module()
-        tree = starlark.parse(str(base), base.read_text(), harness._dialect())
-        for load in tree.loads():
-            for symbol in load.symbols.values() if load.module_id == name else ():
-                module.add_callable(symbol, lambda *_, **__: None)
-        return module.freeze()
+    def folder(path: str) -> list[str]:
+        return [str(file.relative_to(core)) for file in sorted((core / path).rglob("*")) if file.is_file()]
 
-
-def resources(tiltfile: Path, context: str) -> tuple[set[str] | None, str]:
-    """Return the resources that the Tiltfile declares, or why it cannot be evaluated."""
-    evaluation = _Lenient(tiltfile, (), context, "default", {"HOME": "/home/trial"}, "up", lambda *_: "/usr/bin/tool")
     try:
-        return set(evaluation.result().manifests), ""
-    except (TiltfileError, OSError, ValueError, RecursionError) as why:
+        declared = survey("Tiltfile", read, folder, context=context, env={})
+    except TiltfileError as why:
         lines = str(why).strip().splitlines() or [type(why).__name__]
-        return None, lines[-1].replace(str(tiltfile.parent) + "/", "")[:160]
+        return None, lines[-1][:160]
+    return {f"{one.function}({_LOCAL_HOST.sub('', one.name)})" for one in declared}, ""
 
 
 _DECLARES = re.compile(

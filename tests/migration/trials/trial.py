@@ -237,4 +237,4 @@ def _check_tiltfile(trial: Trial, start: str, old: dict[str, tuple[set[str] | No
 def _declared(core: Path) -> dict[str, tuple[set[str] | None, str]]:
     context = "change-me" if (core / "tilt" / "guard.star").exists() else "kind-kind"
     path = core / "Tiltfile"
-    return {"evaluated": tilt.resources(path, context), "parsed": tilt.declarations(path)}
+    return {"evaluated": tilt.resources(core, context), "parsed": tilt.declarations(path)}

@@ -176,6 +176,29 @@ def test_an_origin_that_is_not_in_the_history_blocks_the_edited_files_alone(both
     assert {f["path"]: f["action"] for f in found["files"]} == {"tasks/code.py": "block", "tilt/x.star": "replace"}
 
 
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_newer_suite_whose_files_are_not_those_of_its_commit_is_refused(both: Both, hidden: bool):
+    both.suite.commit({"tasks/code.py": "new = 1\n"})
+    if hidden:  # a sparse checkout: git status says nothing
+        both.suite.git("sparse-checkout", "set", "--no-cone", "/*", "!tilt/x.star")
+        assert both.suite.git("status", "--porcelain") == ""
+    else:
+        (both.suite.folder / "tilt/x.star").write_text("x = 'not committed'\n")
+    code, found = both.run()
+    assert code == 3
+    assert "tilt/x.star" in found["error"]
+    assert both.team.read("tilt/x.star") == "x = 1\n"
+    assert both.team.read("tasks/code.py") == CODE
+
+
+def test_values_that_the_team_does_not_commit_are_not_staged(both: Both, folder: str):
+    both.team.git("rm", "-q", "--cached", f"{folder}/settings.yaml")
+    both.team.commit({".gitignore": "settings.yaml\n"})
+    both.suite.commit({"tasks/code.py": "new = 1\n"})
+    assert both.run()[0] == 0
+    assert f"{folder}/settings.yaml" not in both.team.git("status", "--porcelain")
+
+
 def test_a_copy_made_by_hand_is_recorded(both: Both):
     both.team.commit({origin.MANIFEST: None})
     code, found = both.run()

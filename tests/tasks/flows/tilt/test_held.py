@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from collections.abc import Callable
@@ -72,8 +73,9 @@ def test_a_call_that_writes_goes_through_the_suite(
 
 
 @pytest.mark.parametrize(
-    "argv", [("version",), ("get", "manifest", WWW), ("template", "install", "."), ("plugin", "install", "x"), ()]
-)
+    "argv", [("version",), ("get", "manifest", WWW), ("template", "install", "."), ("plugin", "install", "x"),
+     ("diff", "upgrade", WWW, "./chart"), ("status", "install"), ()]
+)  # fmt: skip
 def test_any_other_call_is_helms_own(front: Callable[..., tuple[int, list[str], str]], argv: tuple[str, ...]):
     code, said, path = front(*argv)
     assert (code, said) == (0, ["helm", *argv])
@@ -91,6 +93,15 @@ def test_another_cluster_and_a_take_over_are_refused(
     assert flags[0].partition("=")[0] in why
 
 
+def test_without_the_suites_python_nothing_is_written_and_the_fix_is_named(
+    front: Callable[..., tuple[int, list[str], str]],
+):
+    code, said, why = front(*UPGRADE, TILT_REMOTE_DEV_PYTHON="/nowhere/python")
+    assert (code, said) == (1, [])
+    assert "fix: " in why
+    assert "/scripts/inv" in why
+
+
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> Workstation:
     """A place in which Helm plans WWW and says what it is called with."""
@@ -106,12 +117,15 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Workstation:
             return Helm(*argv)
 
         def call(self, **how: object) -> Any:
-            workstation.did.append(" ".join(self.argv))
+            stdin = how.get("stdin")
+            workstation.did.append(" ".join(self.argv) + (f" < {stdin!r}" if stdin else ""))
             return SimpleNamespace(exit=0, stdout="deployed\n")
 
     monkeypatch.setattr(held, "settings", lambda: workstation.settings)
     monkeypatch.setattr(helm, "tool", lambda s: Helm())
-    monkeypatch.setattr(helm, "planned", lambda s, argv: (WWW, s.cluster.namespace, [{"kind": "Deployment"}]))
+    monkeypatch.setattr(
+        helm, "planned", lambda s, argv, stdin=None: (WWW, s.cluster.namespace, [{"kind": "Deployment"}])
+    )
     monkeypatch.setattr(helm, "releases", lambda s, holder: [])
     monkeypatch.setattr(helm, "holder_of", lambda s, name: "bob")
     monkeypatch.setattr(deploy, "rendered_baseline", lambda s, service: [])
@@ -141,7 +155,7 @@ def test_a_release_of_somebody_else_is_not_touched(
     assert held.main(UPGRADE) == REFUSED
     assert "is held by bob" in capsys.readouterr().err
     assert held.main(["uninstall", "--timeout", "5m", WWW]) == 0
-    assert held.main(["rollback", WWW]) == 0
+    assert held.main(["rollback", WWW]) == REFUSED
     assert "is not yours" in capsys.readouterr().err
     assert here.did == ["assess", "assess", "assess"]
 
@@ -150,16 +164,33 @@ def test_a_release_that_would_touch_the_baseline_is_refused(here: Workstation, m
     monkeypatch.setattr(deploy, "collisions", lambda s, service, objects, baseline: ["Deployment www-ameide"])
     assert held.main(UPGRADE) == REFUSED
     assert journal.entries("release") == []
-    monkeypatch.setattr(helm, "planned", lambda s, argv: ("redis", "team", []))  # no service of the catalogue
+    monkeypatch.setattr(
+        helm, "planned", lambda s, argv, stdin=None: ("redis", "team", [])
+    )  # no service of the catalogue
     assert held.main(UPGRADE) == REFUSED
 
 
 def test_a_namespace_that_was_read_differently_than_helm_reads_it_is_refused(
     here: Workstation, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(helm, "planned", lambda s, argv: (WWW, "elsewhere", []))
+    monkeypatch.setattr(helm, "planned", lambda s, argv, stdin=None: (WWW, "elsewhere", []))
     assert held.main(UPGRADE) == REFUSED
     assert here.did == ["assess"]
+
+
+@pytest.mark.parametrize("words", [("-f", "-"), ("--values=-",), ("--values", "-"), ("-f-",)])
+def test_values_from_standard_input_reach_helm(
+    here: Workstation, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"replicas: 2")))
+    assert held.main(["upgrade", "--install", WWW, "./chart", *words]) == 0
+    assert here.did[-1].endswith(" < b'replicas: 2'")
+
+
+def test_a_release_goes_only_to_the_cluster_that_tilt_deploys_to(here: Workstation, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TILT_REMOTE_DEV_CONTEXT", "other")  # of the Tiltfile, which does not read .env
+    assert held.main(UPGRADE) == REFUSED
+    assert here.did == []
 
 
 def test_production_and_a_failure_are_the_exit_code(here: Workstation, capsys: pytest.CaptureFixture[str]):
