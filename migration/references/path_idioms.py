@@ -56,7 +56,7 @@ NAME = r"""(?:[A-Za-z_][\w.]*(?:\([^()\n]*\)|\[[^\[\]\n]*\])*|\x01|\x02|\x03)"""
 OPERAND = rf"(?:{STRING}|{NAME})"
 OPERANDS = re.compile(OPERAND)
 # ROOT / "infra" / name, 'infra/' + layer
-CHAIN = re.compile(rf"{OPERAND}(?:\s*[+/]\s*{OPERAND})+")
+CHAIN = re.compile(rf"(?<![\w.]){OPERAND}(?:\s*[+/]\s*{OPERAND})+")
 # os.path.join("a", b), path.resolve(a, 'b'), "/".join(["a", "b"]), Paths.get("a", "b"), Path.Combine("a", "b")
 JOIN = re.compile(
     rf"(?:[jJ]oin(?:path)?|resolve|Path|PurePath|Paths\.get|Path\.of|Path\.Combine)"
@@ -91,11 +91,11 @@ LABEL_FILES = re.compile(
 )
 LABEL = re.compile(r"""(["'])(?:@?//([\w./-]*)(?::([\w./-]+))?|(:[\w.-]+(?::[\w.-]+)*))\1""")
 # Brace expansion of the shell: a/{b,c}/d
-BRACES = re.compile(r"([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
+BRACES = re.compile(r"(?<![^\s\"'{}])([^\s\"'{}]*)\{([^{}\s\"']*,[^{}\s\"']*)\}([^\s\"'{}]*)")
 TOKEN = re.compile(r"[^\s\"'`<>|;,()\[\]=&:{}#]+")
 # What may be a path with blanks: a quoted string, the value of a key or of an item, a word with escaped marks
 UNUSUAL = re.compile(
-    r""""([^"\n]+)"|'([^'\n]+)'|(?:^\s*-|:)[ \t]+([^"'\n]+?)\s*$|((?:[^\s"'`;|<>\\]|\\.)*\\[^\n](?:[^\s"'`;|<>\\]|\\.)*)"""
+    r""""([^"\n]+)"|'([^'\n]+)'|(?:^\s*-|:)[ \t]+([^"'\n]+?)\s*$|(?<![^\s"'`;|<>])((?:[^\s"'`;|<>\\]|\\.)*\\[^\n](?:[^\s"'`;|<>\\]|\\.)*)"""
 )
 # Files whose lines are patterns, in which a leading `/` means the root of the repository.
 PATTERN_FILES = re.compile(

@@ -213,7 +213,7 @@ class _Scanner:
         if self.folder and self.is_relative:
             return
         for name in bare_names(self.path, self.variables.expand(text)):
-            if name.rstrip("/") in tops:
+            if name.rstrip("/") in tops and not re.search(rf"\w:{re.escape(name)}", text):  # not `build:dev`, a script
                 yield from self._normalize(name, self.kind, False)
 
     def _python_module(self, path: str) -> Iterator[_Candidate]:

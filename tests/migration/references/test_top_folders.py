@@ -74,6 +74,7 @@ def test_an_import_from_a_top_level_package_keeps_the_module(text: str):
         ("app/x.js", "fetch('https://x.test/deploy')\nfetch('/api/deploy')\n"),
         ("app/y.yaml", "url: https://x.test/deploy\nimage: foo/deploy\nx: /etc/deploy\n"),
         ("README.md", "cd deploy\n"),
+        ("app/package.json", '{"scripts": {"build:deploy": "x"}, "y": "pnpm build:deploy"}'),
     ],
 )  # fmt: skip
 def test_the_same_word_elsewhere_keeps_nothing(reader: str, text: str):
