@@ -111,12 +111,8 @@ def places_of(part: str, text: str) -> Iterator[int]:
 
 def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> SearchTerms:
     """The search terms for these areas of the tree."""
-    line_texts = {text for area in areas for text in _texts_of(tree, area)}
     shares = {parent: _deleted_share(tree, parent, areas) for parent in _parents_of(areas)}
-    for parent, share in shares.items():
-        if share > 0.5:  # most of it is deleted: a reference to the parent itself matters too
-            name = parent.rpartition("/")[2]
-            line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
+    line_texts = {text for area in areas for text in _texts_of(tree, area)} | set(_texts_of_parents(shares))
     emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
     tops = {area[:-1] for area in areas if area.endswith("/") and "/" not in area[:-1] and not is_glob(area)}
     return SearchTerms(
@@ -129,6 +125,14 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
         submodules=tuple(sorted(submodules)),
         has_unusual_names=any(not TOKEN.fullmatch(path) for area in areas for path in _paths_of(tree, area)),
     )
+
+
+def _texts_of_parents(shares: dict[str, float]) -> Iterator[str]:
+    """How a line refers to a folder of which most is deleted."""
+    for parent, share in shares.items():
+        if share > 0.5:
+            name = parent.rpartition("/")[2]
+            yield from (f"{name}/", f"'{name}'", f'"{name}"', f"/{name}")
 
 
 def _paths_of(tree: Tree, area: str) -> Iterable[str]:
