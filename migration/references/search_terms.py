@@ -118,7 +118,7 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
             name = parent.rpartition("/")[2]
             line_texts |= {f"{name}/", f"'{name}'", f'"{name}"', f"/{name}"}
     emptied = {parent for parent, share in shares.items() if share == 1 and "/" not in parent}
-    tops = {area[:-1] for area in areas if area.endswith("/") and "/" not in area[:-1] and not is_glob(area)}
+    tops = _tops(areas)
     return SearchTerms(
         line_texts=tuple(sorted(line_texts)),
         parents=tuple(sorted(shares)),
@@ -127,8 +127,16 @@ def terms_for(tree: Tree, areas: list[str], submodules: Iterable[str]) -> Search
         areas=tuple(sorted(areas)),
         file_texts=tuple(sorted(_file_texts(shares, emptied | tops))),
         submodules=tuple(sorted(submodules)),
-        has_unusual_names=any(not TOKEN.fullmatch(path) for area in areas for path in _paths_of(tree, area)),
+        has_unusual_names=_has_unusual_names(tree, areas),
     )
+
+
+def _tops(areas: list[str]) -> set[str]:
+    return {area[:-1] for area in areas if area.endswith("/") and "/" not in area[:-1] and not is_glob(area)}
+
+
+def _has_unusual_names(tree: Tree, areas: list[str]) -> bool:
+    return any(not TOKEN.fullmatch(path) for area in areas for path in _paths_of(tree, area))
 
 
 def _paths_of(tree: Tree, area: str) -> Iterable[str]:
