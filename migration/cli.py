@@ -9,6 +9,7 @@ from pathlib import Path
 
 from migration import applications, apply, configuration, engine, mapping_file, overview, plan_file, render, targets
 from migration.engine import MigrationPlan
+from migration.mapping import covering
 from migration.model import History, MigrationRequest, StepResult
 from migration.simulation import Simulation
 from tasks.core import ui
@@ -262,6 +263,8 @@ def planned(wanted: MigrationRequest) -> MigrationPlan:
     for word in wanted.accept:
         if not word.endswith("/") and simulation.core.tree.has_folder(word):
             raise Trouble(f"--accept {word} names a folder: it would accept nothing", fix=f"--accept {word}/")
+        if not any(map(covering(word), simulation.core.tree.files)):  # also after a deletion that it accepted
+            ui.talk(f"--accept {word} matches no file of core")
     return engine.plan(simulation)
 
 

@@ -5,6 +5,7 @@ The result is a glob from the root of the repository, in which `*` is what the t
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 import re
 from collections.abc import Iterator
@@ -46,8 +47,16 @@ class _Candidate(NamedTuple):
     sure: bool
 
 
+def _as_utf8(data: bytes) -> bytes:
+    """The text of a file that Windows wrote as UTF-16, with the byte order mark by which it is known."""
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data
+    return data.decode("utf-16", "replace").encode()
+
+
 def scan(path: str, data: bytes, terms: SearchTerms) -> list[ScannedPath]:
     """Every path in this text file that may lead to what is deleted. A binary file has none."""
+    data = _as_utf8(data)
     if not terms.in_data(data) or is_binary(data):
         return []
     text = data.decode("utf-8-sig", "surrogateescape")

@@ -149,3 +149,9 @@ def test_a_submodule_in_a_folder_to_delete_is_not_waived(pair: Callable[..., Pai
     path = "infra/kubernetes/policies/shared"
     plan = pair("extra-reference-submodule").plan((4,), accept=[path])
     assert (path, "custom") in without_references(plan)
+
+
+@pytest.mark.parametrize("word", ["infra/nothing/", "/etc/passwd", "../x", "no-such-file"])
+def test_a_word_that_matches_nothing_is_named(pair: Callable[..., Pair], word: str, capsys: pytest.CaptureFixture[str]):
+    pair().plan((1,), accept=[word])
+    assert f"--accept {word} matches no file of core" in capsys.readouterr().err

@@ -163,3 +163,15 @@ def test_a_binary_file_has_no_paths():
 def test_any_text_can_be_scanned(text: str, path: str):
     for scanned in scan(path, (text + " infra/kubernetes/x").encode("utf-8", "surrogatepass"), WORDS):
         assert not scanned.pattern.startswith(("/", ".."))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_that_windows_wrote_as_utf_16_is_read(encoding: str):
+    mark = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
+    data = f"{mark}& infra/kubernetes/x.ps1\r\n".encode(encoding)
+    assert {one.pattern for one in scan("a.ps1", data, WORDS)} == {"infra/kubernetes/x.ps1"}
+
+
+def test_a_line_of_many_letters_ends():
+    line = "infra/" + "a" * 300_000 + ' + "b" / ' * 3
+    assert scan("a.min.js", line.encode(), RICH) is not None
