@@ -29,7 +29,7 @@ class UneditableTiltfile(Trouble):
         super().__init__(f"{name}:{line}: {reason}", fix=fix)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def parse(text: str, name: str = "Tiltfile") -> cst.Module:
     """The syntax tree, which is never changed in place. Raises UneditableTiltfile."""
     try:
@@ -51,7 +51,7 @@ def _python_error(text: str, name: str) -> SyntaxError | None:
     return None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def positions(module: cst.Module) -> Any:
     """The position of each node. The tree is not copied, so that its own nodes are the keys."""
     return MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
